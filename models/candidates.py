@@ -1,0 +1,110 @@
+"""The candidates: every classifier that may become champion, with its settings.
+
+All settings are fixed here, before any hindcast, or chosen inside the training
+window; none was picked for its score out of sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from sklearn.base import clone
+
+from features.builder import FEATURE_NAMES
+from models.baselines import Climatology
+from models.blend import Blend
+from models.classifier import LeadClassifier
+from models.hazard import BoostedHazard, LogisticHazard
+from models.leads import FloatArray, IntArray
+
+# Where the index stands and where it is already bound to go: what the definition itself makes
+# informative about the next 90 days.
+BREADTH_CORE = ("season_index", "carried_breadth_30", "carried_breadth_60")
+_OTHERS = tuple(name for name in FEATURE_NAMES if name not in BREADTH_CORE)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A named classifier; the position in `CANDIDATES` is the order of simplicity."""
+
+    name: str
+    meaning: str
+    model: LeadClassifier
+    members: tuple[str, ...] = ()
+
+
+_LOGISTIC = LogisticHazard(BREADTH_CORE)
+_LIGHTGBM = BoostedHazard(BREADTH_CORE, increasing=BREADTH_CORE, column_share=1.0)
+
+CANDIDATES: dict[str, Candidate] = {
+    candidate.name: candidate
+    for candidate in (
+        Candidate("climatology", "onset frequency in training", Climatology()),
+        Candidate(
+            "persistence",
+            "logistic hazard on the season index and its 30-day change",
+            LogisticHazard(("season_index", "season_index_change_30")),
+        ),
+        Candidate("logistic", "logistic hazard on season index and carried breadth", _LOGISTIC),
+        Candidate(
+            "logistic_all",
+            "the same with all other features, shrunk as the training window asks",
+            LogisticHazard(BREADTH_CORE, others=_OTHERS, scales=(0.03, 0.1, 0.3)),
+        ),
+        Candidate(
+            "lightgbm", "monotone LightGBM hazard on season index and carried breadth", _LIGHTGBM
+        ),
+        Candidate(
+            "lightgbm_all",
+            "monotone LightGBM hazard on all features",
+            BoostedHazard(FEATURE_NAMES, increasing=BREADTH_CORE, trees=(10, 30, 100)),
+        ),
+        Candidate(
+            "blend",
+            "mean of climatology, logistic and lightgbm",
+            Blend([Climatology(), _LOGISTIC, _LIGHTGBM]),
+            members=("climatology", "logistic", "lightgbm"),
+        ),
+    )
+}
+
+
+def fit_candidates(
+    unfitted: Mapping[str, LeadClassifier],
+    X: pd.DataFrame,
+    targets: IntArray,
+    weight: FloatArray,
+) -> dict[str, LeadClassifier]:
+    """Fit classifiers to the same rows; a blend reuses its members if they are among them.
+
+    Parameters
+    ----------
+    unfitted : mapping of str to LeadClassifier
+        By candidate name.
+    X, targets, weight
+        As for `LeadClassifier.fit`.
+
+    Returns
+    -------
+    dict of str to LeadClassifier
+        Fitted copies, in the order of `unfitted`.
+    """
+    fitted: dict[str, LeadClassifier] = {}
+    for name, model in unfitted.items():
+        members = CANDIDATES[name].members
+        if members and all(member in fitted for member in members):
+            fitted[name] = Blend.of_fitted([fitted[member] for member in members])
+        else:
+            fitted[name] = clone(model).fit(X, targets, weight)
+    return fitted
+
+
+def seeded(names: Iterable[str], seed: int) -> dict[str, LeadClassifier]:
+    """Return unfitted copies of the named candidates with a seed, simplest first."""
+    chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in set(names)}
+    for model in chosen.values():
+        seeds = {name: seed for name in model.get_params() if name.split("__")[-1] == "seed"}
+        model.set_params(**seeds)
+    return chosen

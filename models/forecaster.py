@@ -1,0 +1,110 @@
+"""A fitted candidate with all that a forecast needs, as plain parameters in one file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from models.blend import from_state, to_state
+from models.classifier import LeadClassifier
+
+SCHEMA = "altseason.forecaster/1"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a forecaster was trained on and what it has shown out of sample.
+
+    Parameters
+    ----------
+    definition : mapping of str to float
+        The onset definition's values.
+    trained_until : str
+        Day (ISO) whose end closed the training data.
+    data_digest : str
+        Digest of the panel it was trained on.
+    ranges : mapping of str to (float, float)
+        Lowest and highest training value of each feature that had any.
+    onsets : mapping of str to sequence of str
+        Training onsets (ISO days) of each kind of season.
+    skill : sequence of mapping
+        Verification of the candidate, a row per kind and horizon; None where
+        a score cannot be computed.
+    reason : str
+        Why it is champion, or that it is not.
+    """
+
+    definition: Mapping[str, float]
+    trained_until: str
+    data_digest: str
+    ranges: Mapping[str, Sequence[float]]
+    onsets: Mapping[str, Sequence[str]]
+    skill: Sequence[Mapping[str, Any]]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A fitted candidate, the climatology beside it, its replicates and its evidence.
+
+    Parameters
+    ----------
+    name : str
+        Candidate.
+    thresholds : mapping of str to float
+        Season index at which each kind of season begins.
+    model, climatology : LeadClassifier
+        Fitted to the same rows.
+    replicates : sequence of LeadClassifier
+        The candidate refitted to resampled training episodes.
+    evidence : Evidence
+        What it was trained on and what it has shown.
+    """
+
+    name: str
+    thresholds: Mapping[str, float]
+    model: LeadClassifier
+    climatology: LeadClassifier
+    replicates: Sequence[LeadClassifier]
+    evidence: Evidence
+
+    def to_bytes(self) -> bytes:
+        """Return the forecaster as compressed JSON; equal forecasters give equal bytes."""
+        content = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "thresholds": dict(self.thresholds),
+            "model": to_state(self.model),
+            "climatology": to_state(self.climatology),
+            "replicates": [to_state(replicate) for replicate in self.replicates],
+            "evidence": asdict(self.evidence),
+        }
+        return gzip.compress(json.dumps(content, allow_nan=False).encode(), mtime=0)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Return the forecaster that `to_bytes` wrote. Nothing in the file is executed.
+
+        Raises
+        ------
+        ValueError
+            If the content is no forecaster of this schema.
+        """
+        try:
+            stored = json.loads(gzip.decompress(content))
+            if stored["schema"] != SCHEMA:
+                raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
+            evidence = {field.name: stored["evidence"][field.name] for field in fields(Evidence)}
+            return cls(
+                name=stored["name"],
+                thresholds=stored["thresholds"],
+                model=from_state(stored["model"]),
+                climatology=from_state(stored["climatology"]),
+                replicates=[from_state(state) for state in stored["replicates"]],
+                evidence=Evidence(**evidence),
+            )
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"not a forecaster of this program: {error}") from error

@@ -1,0 +1,248 @@
+"""Discrete-time hazards: penalised logistic regression and LightGBM over person-periods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
+
+from models.classifier import THRESHOLD, LeadClassifier
+from models.leads import N_LEADS, FloatArray, IntArray, expand
+from models.selection import choose
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+# Lead 1, 2, 3, and 4 or later. The season index looks back 90 days, so what has already happened
+# bears on three leads; from the fourth on every day that decides the index is still to come.
+_BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
+                          np.arange(N_LEADS) >= 3]).astype(float)  # fmt: skip
+_DRIVER_LEADS = 3
+_MAX_DEVIATIONS = 3.0
+
+
+class LogisticHazard(LeadClassifier):
+    """Penalised logistic regression of the onset in a lead.
+
+    Each feature, standardised in training, clipped at three deviations and 0
+    where missing, has its own slope in leads 1, 2, 3 and in all later leads
+    together; so has the threshold. Only the intercept is free of the penalty.
+
+    Parameters
+    ----------
+    features : tuple of str
+        Columns that theory puts first.
+    others : tuple of str
+        Further columns, multiplied by a scale and so penalised 1 / scale**2
+        times as strongly.
+    scales : tuple of float
+        Scales of the others, ascending; of several, one is chosen inside the
+        training window.
+    C : float
+        Inverse strength of the ridge penalty, as in scikit-learn.
+    """
+
+    def __init__(
+        self,
+        features: tuple[str, ...],
+        others: tuple[str, ...] = (),
+        scales: tuple[float, ...] = (1.0,),
+        C: float = 1.0,
+    ) -> None:
+        self.features = features
+        self.others = others
+        self.scales = scales
+        self.C = C
+
+    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
+        self.scale_ = choose(
+            self.scales, lambda scale: clone(self).set_params(scales=(scale,)), X, targets, weight
+        )
+        self.columns_ = [*self.features, *self.others]
+        used = (targets[:, 1] > 0) & (weight > 0)
+        self.mean_, deviation = _mean_deviation(self._values(X)[used], weight[used])
+        stretch = [1.0] * len(self.features) + [self.scale_] * len(self.others) + [1.0]
+        self.deviation_, self.stretch_ = deviation, np.array(stretch)
+        periods = expand(targets)
+        design = self._design(X)[periods.row, periods.lead - 1]
+        model = LogisticRegression(C=self.C, max_iter=1000)
+        model.fit(design, periods.onset, sample_weight=weight[periods.row])
+        self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
+
+    def settled(self) -> LogisticHazard:
+        return clone(self).set_params(scales=(self.scale_,))
+
+    def _hazards(self, X: pd.DataFrame) -> FloatArray:
+        check_is_fitted(self, "coef_")
+        # A sum per row, not a matrix product: its last bits must not depend on the other rows.
+        return expit((self._design(X) * self.coef_).sum(axis=-1) + self.intercept_)
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        slopes = self.coef_.reshape(-1, _BASIS.shape[1])[1:] @ _BASIS[:_DRIVER_LEADS].mean(axis=0)
+        shares = (self._standardise(X) * slopes)[:, :-1]
+        return pd.DataFrame(shares, columns=self.columns_, index=X.index)
+
+    def _values(self, X: pd.DataFrame) -> FloatArray:
+        return X[[*self.columns_, THRESHOLD]].to_numpy(dtype=float)
+
+    def _standardise(self, X: pd.DataFrame) -> FloatArray:
+        deviations = (self._values(X) - self.mean_) / self.deviation_
+        clipped = np.clip(deviations, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
+        return np.nan_to_num(clipped) * self.stretch_
+
+    def _design(self, X: pd.DataFrame) -> FloatArray:
+        """Return the design of every row and lead, shape (n, 13, (columns + 2) * 4)."""
+        standardised = np.column_stack([np.ones(len(X)), self._standardise(X)])
+        crossed = standardised[:, None, :, None] * _BASIS[None, :, None, :]
+        return crossed.reshape(len(X), N_LEADS, -1)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "columns": self.columns_,
+            "thresholds": self.thresholds_.tolist(),
+            "mean": self.mean_.tolist(),
+            "deviation": self.deviation_.tolist(),
+            "stretch": self.stretch_.tolist(),
+            "coef": self.coef_.tolist(),
+            "intercept": self.intercept_,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        model = cls(tuple(state["columns"]))
+        model.columns_ = list(state["columns"])
+        for name in ("thresholds", "mean", "deviation", "stretch", "coef"):
+            setattr(model, f"{name}_", np.array(state[name], dtype=float))
+        model.intercept_ = float(state["intercept"])
+        return model
+
+
+class BoostedHazard(LeadClassifier):
+    """Small LightGBM trees over features, threshold and lead.
+
+    Breadth can only raise the hazard, a higher threshold can only lower it.
+
+    Parameters
+    ----------
+    features : tuple of str
+        Columns used; missing values stay missing.
+    increasing : tuple of str
+        Features that cannot lower the hazard.
+    trees : tuple of int
+        Numbers of trees, ascending; of several, one is chosen inside the
+        training window.
+    leaves, min_rows : int
+        Leaves of each tree, person-periods in the smallest leaf.
+    learning_rate : float
+        Shrinkage of each tree.
+    column_share : float
+        Share of the columns each tree may use.
+    seed : int
+        Seed of the column draws.
+    """
+
+    def __init__(
+        self,
+        features: tuple[str, ...],
+        increasing: tuple[str, ...] = (),
+        trees: tuple[int, ...] = (100,),
+        leaves: int = 4,
+        min_rows: int = 100,
+        learning_rate: float = 0.05,
+        column_share: float = 0.5,
+        seed: int = 0,
+    ) -> None:
+        self.features = features
+        self.increasing = increasing
+        self.trees = trees
+        self.leaves = leaves
+        self.min_rows = min_rows
+        self.learning_rate = learning_rate
+        self.column_share = column_share
+        self.seed = seed
+
+    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
+        import lightgbm
+
+        self.trees_ = choose(
+            self.trees, lambda trees: clone(self).set_params(trees=(trees,)), X, targets, weight
+        )
+        periods = expand(targets)
+        values = X[[*self.features, THRESHOLD]].to_numpy(dtype=float)
+        rows = np.column_stack([values[periods.row], periods.lead])
+        constraints = [int(name in self.increasing) for name in self.features] + [-1, 0]
+        settings = {
+            "objective": "binary",
+            "num_leaves": self.leaves,
+            "learning_rate": self.learning_rate,
+            "min_data_in_leaf": self.min_rows,
+            "feature_fraction": self.column_share,
+            "monotone_constraints": constraints,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "seed": self.seed,
+            "verbosity": -1,
+        }
+        table = lightgbm.Dataset(rows, periods.onset, weight=weight[periods.row])
+        booster = lightgbm.train(settings, table, num_boost_round=self.trees_)
+        self.model_text_ = booster.model_to_string()
+        self.__dict__.pop("_booster", None)
+
+    def settled(self) -> BoostedHazard:
+        return clone(self).set_params(trees=(self.trees_,))
+
+    @cached_property
+    def _booster(self) -> Booster:
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.model_text_)
+
+    def _hazards(self, X: pd.DataFrame) -> FloatArray:
+        check_is_fitted(self, "model_text_")
+        hazards = self._booster.predict(self._rows(X, N_LEADS), num_threads=1)
+        return np.asarray(hazards).reshape(len(X), N_LEADS)
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        shares = self._booster.predict(
+            self._rows(X, _DRIVER_LEADS), pred_contrib=True, num_threads=1
+        )
+        by_lead = np.asarray(shares).reshape(len(X), _DRIVER_LEADS, -1)
+        by_feature = by_lead.mean(axis=1)[:, : len(self.features)]
+        return pd.DataFrame(by_feature, columns=list(self.features), index=X.index)
+
+    def _rows(self, X: pd.DataFrame, leads: int) -> FloatArray:
+        values = X[[*self.features, THRESHOLD]].to_numpy(dtype=float)
+        return np.column_stack(
+            [np.repeat(values, leads, axis=0), np.tile(np.arange(1, leads + 1), len(X))]
+        )
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "features": list(self.features),
+            "thresholds": self.thresholds_.tolist(),
+            "model": self.model_text_,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        model = cls(tuple(state["features"]))
+        model.thresholds_ = np.array(state["thresholds"])
+        model.model_text_ = str(state["model"])
+        return model
+
+
+def _mean_deviation(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return weighted mean and deviation per column, ignoring NaN; 0 and 1 where nothing varies."""
+    present = np.isfinite(values)
+    mass = np.maximum(weight @ present, np.finfo(float).tiny)
+    mean = weight @ np.where(present, values, 0.0) / mass
+    deviation = np.sqrt(weight @ np.where(present, values - mean, 0.0) ** 2 / mass)
+    return mean, np.where(deviation > 0, deviation, 1.0)

@@ -1,0 +1,148 @@
+"""Out-of-sample forecasts for past days, made by walk-forward refits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from models.classifier import LeadClassifier
+from models.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
+from models.verification.walk_forward import Fold, WalkForward
+
+REFERENCE = "climatology"
+COLUMNS = (
+    "as_of", "kind", "horizon_days", "model", "probability", "climatology", "outcome",
+    "resolved_on", "fold",
+)  # fmt: skip
+
+Fit = Callable[[pd.DataFrame, IntArray, FloatArray], Mapping[str, LeadClassifier]]
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """At-risk rows, one per as_of day and kind of season, with what came after them.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame, shape (n, f)
+        Features and `threshold`, indexed by as_of.
+    kind : numpy.ndarray of str, shape (n,)
+        Kind of season.
+    days_to_onset : numpy.ndarray, shape (n,)
+        Days to the next onset; NaN where none has been seen.
+    days_known : numpy.ndarray of int, shape (n,)
+        Days of outcome known.
+    step_days : int
+        Days between the grid's as_of days.
+    """
+
+    X: pd.DataFrame
+    kind: np.ndarray
+    days_to_onset: FloatArray
+    days_known: IntArray
+    step_days: int
+
+    @property
+    def as_of(self) -> pd.DatetimeIndex:
+        """Day of each row."""
+        return pd.DatetimeIndex(self.X.index)
+
+    @property
+    def weight(self) -> FloatArray:
+        """Weight of each row: a day of outcome counts once though several rows see it."""
+        return np.full(len(self.X), self.step_days / LEAD_DAYS)
+
+    def targets(self, day: pd.Timestamp) -> IntArray:
+        """Return each row's target as it was known at the end of a day, shape (n, 2)."""
+        elapsed = np.asarray((day - self.as_of).days)
+        return lead_targets(self.days_to_onset, np.clip(self.days_known, 0, np.maximum(elapsed, 0)))
+
+
+def hindcast(
+    rows: Landmarks,
+    folds: WalkForward,
+    fit: Fit,
+    horizons: Sequence[int],
+    *,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:
+    """Forecast every out-of-sample row with the model in force on its day.
+
+    Parameters
+    ----------
+    rows : Landmarks
+        All rows, in and out of sample.
+    folds : WalkForward
+        The schedule of refits.
+    fit : callable
+        Takes X, targets and weights; returns fitted classifiers by name,
+        `climatology` among them. Must be picklable if `jobs` is not 1.
+    horizons : sequence of int
+        Days ahead, each in [1, 390].
+    jobs : int
+        Processes; the result does not depend on it.
+    progress : callable
+        Called with the number of folds done and of all folds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `COLUMNS`, one row per as_of, kind, horizon and model;
+        `outcome` is 0.0, 1.0, or NaN while unresolved.
+    """
+    as_of = rows.as_of
+    planned = [
+        fold for fold in folds.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS)) if fold.test.size
+    ]
+    parallel = Parallel(n_jobs=min(jobs, len(planned)), return_as="generator")
+    tables = []
+    for table in parallel(delayed(_forecast)(rows, fold, fit, list(horizons)) for fold in planned):
+        tables.append(table)
+        progress(len(tables), len(planned))
+    return pd.concat(tables, ignore_index=True)
+
+
+def training_rows(rows: Landmarks, day: pd.Timestamp) -> tuple[pd.DataFrame, IntArray, FloatArray]:
+    """Return X, targets and weights of the rows with a lead resolved by the end of a day."""
+    targets = rows.targets(day)
+    resolved = targets[:, 1] > 0
+    return rows.X[resolved], targets[resolved], rows.weight[resolved]
+
+
+def _forecast(rows: Landmarks, fold: Fold, fit: Fit, horizons: list[int]) -> pd.DataFrame:
+    # One thread: the order of sums, and so the last bits, must not depend on the machine.
+    with threadpool_limits(limits=1):
+        targets = rows.targets(fold.refit_on)[fold.train]
+        models = fit(rows.X.iloc[fold.train], targets, rows.weight[fold.train])
+        test = rows.X.iloc[fold.test]
+        probability = {
+            name: incidence(model.predict_proba(test), horizons) for name, model in models.items()
+        }
+    days = np.array(horizons)
+    ahead, known = rows.days_to_onset[fold.test, None], rows.days_known[fold.test, None]
+    # An onset on the horizon's last day is inside the window (as_of, as_of + horizon].
+    outcome = np.where(known >= days, (ahead <= days).astype(float), np.nan)
+    shape = outcome.shape
+    as_of = test.index.to_numpy()[:, None]
+    common = {
+        "as_of": np.broadcast_to(as_of, shape).ravel(),
+        "kind": np.broadcast_to(rows.kind[fold.test, None], shape).ravel(),
+        "horizon_days": np.broadcast_to(days, shape).ravel(),
+        "climatology": probability[REFERENCE].ravel(),
+        "outcome": outcome.ravel(),
+        "resolved_on": (as_of + days.astype("timedelta64[D]")).ravel(),
+        "fold": fold.number,
+    }
+    return pd.concat(
+        [
+            pd.DataFrame({**common, "model": name, "probability": values.ravel()})[list(COLUMNS)]
+            for name, values in probability.items()
+        ],
+        ignore_index=True,
+    )
