@@ -38,7 +38,8 @@ FEATURES: tuple[Feature, ...] = (
     *(
         Feature(
             f"{source}_change_{window}", "breadth", "points", window, "days", window, (source,),
-            f"change over {window} days of: {SPECS[source].meaning}", partial(change, window=window),
+            f"change over {window} days of: {SPECS[source].meaning}",
+            partial(change, window=window),
         )
         for source, windows in (("season_index", (7, 30, 90)), ("bitcoin_dominance", (30, 90)))
         for window in windows

@@ -50,14 +50,18 @@ class Feature:
 
 def log_change(level: pd.Series, window: int) -> pd.Series:
     """Return the log change over `window` observations."""
-    return np.log(level / level.shift(window))
+    return _log(level / level.shift(window))
 
 
 def distance_from_high(level: pd.Series, high: pd.Series) -> pd.Series:
     """Return the log distance from a high: 0 at the high, negative below."""
-    return np.log(level / high)
+    return _log(level / high)
 
 
 def volatility(level: pd.Series, window: int, per_year: int) -> pd.Series:
     """Return the annualised standard deviation of log returns over `window` observations."""
     return log_change(level, 1).rolling(window).std() * np.sqrt(per_year)
+
+
+def _log(values: pd.Series) -> pd.Series:
+    return pd.Series(np.log(values.to_numpy()), values.index)

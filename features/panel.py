@@ -143,23 +143,6 @@ def publication(spec: SeriesSpec, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return end_of_day(pd.DatetimeIndex(days.astype("datetime64[s]")))
 
 
-def as_day(value: object, name: str = "day") -> pd.Timestamp:
-    """Return a time-zone-free midnight, or say why the value is no day.
-
-    Raises
-    ------
-    DataError
-        If the value carries a time zone, a time of day, or is no date.
-    """
-    try:
-        day = pd.Timestamp(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be a date such as 2025-12-10, got {value!r}.") from error
-    if day is pd.NaT or day.tz is not None or day != day.normalize():
-        raise DataError(f"{name} must be a whole day without a time zone, got {value!r}.")
-    return day.as_unit("s")
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class MarketPanel:
     """Validated, immutable daily series with the instant each value became available.
@@ -347,7 +330,7 @@ def _check_types(observations: pd.DataFrame, source: str) -> None:
 def _check_rows(
     rows: pd.DataFrame, spec: SeriesSpec, source: str, until: pd.Timestamp | None
 ) -> None:
-    days = rows.index
+    days = pd.DatetimeIndex(rows.index)
     values = rows["value"].to_numpy()
 
     def require(good: np.ndarray, rule: str) -> None:
@@ -369,9 +352,9 @@ def _check_rows(
     if spec.kind == "percent":
         require((values >= 0) & (values <= 100), "a percent must lie in [0, 100]")
     # A value may be published at the very end of its day, never sooner: strict.
-    require(~(rows["available_at"] < end_of_day(days)).to_numpy(),
-            "it must not be available before its day has ended")  # fmt: skip
     available = rows["available_at"].to_numpy()
+    require(available >= end_of_day(days).to_numpy(),
+            "it must not be available before its day has ended")  # fmt: skip
     require(np.append(True, available[1:] >= available[:-1]),
             "it must not be available before its predecessor")  # fmt: skip
     if until is not None:

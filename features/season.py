@@ -62,9 +62,7 @@ def breadth(
         If a parameter is out of range or a coin has two rows on one day.
     """
     if window_days < 1 or top < 1:
-        raise DataError(
-            f"window_days and top must be at least 1, got {window_days} and {top}."
-        )
+        raise DataError(f"window_days and top must be at least 1, got {window_days} and {top}.")
     if any(not 0 < days < window_days for days in carried_days):
         raise DataError(f"carried_days must lie in (0, {window_days}), got {carried_days}.")
     prices = _Prices(coins)
@@ -86,7 +84,9 @@ def breadth(
         past = prices.at(coin, day - (window_days - days), "close_btc")
         columns[f"carried_breadth_{days}"] = share(now > past, np.isfinite(now) & np.isfinite(past))
     usd, mean = (prices.at(coin, day, column) for column in ("close_usd", "mean_usd"))
-    columns[f"share_above_{MEAN_DAYS}d_mean"] = share(usd > mean, np.isfinite(usd) & np.isfinite(mean))
+    columns[f"share_above_{MEAN_DAYS}d_mean"] = share(
+        usd > mean, np.isfinite(usd) & np.isfinite(mean)
+    )
 
     relative = pd.Series(np.log(now[both] / then[both])).groupby(group[both])
     every = pd.RangeIndex(size)
@@ -236,7 +236,9 @@ class _Prices:
         repeated = np.flatnonzero(np.diff(self.key) == 0)
         if repeated.size:
             row = coins.iloc[order[repeated[0]]]
-            raise DataError(f"coins: {row['coin']} on {row['date']:%Y-%m-%d}: two rows for one day.")
+            raise DataError(
+                f"coins: {row['coin']} on {row['date']:%Y-%m-%d}: two rows for one day."
+            )
         ordered = coins.iloc[order]
         mean = (
             ordered.set_index("date")

@@ -48,10 +48,13 @@ class Blend(LeadClassifier):
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         return lead_hazards(np.mean([member.predict_proba(X) for member in self.members_], axis=0))
 
+    def feature_names(self) -> list[str]:
+        return list(dict.fromkeys(n for member in self.members_ for n in member.feature_names()))
+
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the mean of the members' contributions; a member without the feature adds 0."""
         shares = [member.contributions(X) for member in self.members_]
-        names = list(dict.fromkeys(name for share in shares for name in share))
+        names = self.feature_names()
         return sum(
             (share.reindex(columns=names, fill_value=0.0) for share in shares),
             start=pd.DataFrame(0.0, index=X.index, columns=names),

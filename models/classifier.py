@@ -120,6 +120,14 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
         """
         return pd.DataFrame(index=X.index)
 
+    def feature_names(self) -> list[str]:
+        """Return the features used."""
+        return []
+
+    def chosen(self) -> dict[str, float]:
+        """Return the settings chosen inside the training window, by name."""
+        return {}
+
     def settled(self) -> LeadClassifier:
         """Return an unfitted copy whose settings are those that this one has chosen."""
         return clone(self)

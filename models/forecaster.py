@@ -42,7 +42,7 @@ class Evidence:
     data_digest: str
     ranges: Mapping[str, Sequence[float]]
     onsets: Mapping[str, Sequence[str]]
-    skill: Sequence[Mapping[str, Any]]
+    skill: Sequence[Mapping[Any, Any]]
     reason: str
 
 

@@ -76,6 +76,12 @@ class LogisticHazard(LeadClassifier):
         model.fit(design, periods.onset, sample_weight=weight[periods.row])
         self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
 
+    def feature_names(self) -> list[str]:
+        return self.columns_
+
+    def chosen(self) -> dict[str, float]:
+        return {"others_scale": self.scale_} if self.others else {}
+
     def settled(self) -> LogisticHazard:
         return clone(self).set_params(scales=(self.scale_,))
 
@@ -195,6 +201,12 @@ class BoostedHazard(LeadClassifier):
         booster = lightgbm.train(settings, table, num_boost_round=self.trees_)
         self.model_text_ = booster.model_to_string()
         self.__dict__.pop("_booster", None)
+
+    def feature_names(self) -> list[str]:
+        return list(self.features)
+
+    def chosen(self) -> dict[str, float]:
+        return {"trees": self.trees_}
 
     def settled(self) -> BoostedHazard:
         return clone(self).set_params(trees=(self.trees_,))

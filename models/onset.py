@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from features.season import PARTIAL_THRESHOLD, at_risk, onset_days
-from models.leads import N_LEADS, lead_targets
 
 KINDS = ("broad", "partial")
 
@@ -128,6 +127,4 @@ def label(index: pd.Series, days: pd.DatetimeIndex, definition: OnsetDefinition)
 
 def onsets(index: pd.Series, definition: OnsetDefinition) -> pd.DatetimeIndex:
     """Return the onset days of a definition."""
-    return onset_days(
-        index, threshold=definition.threshold, quiet_days=definition.quiet_days
-    )
+    return onset_days(index, threshold=definition.threshold, quiet_days=definition.quiet_days)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from models.leads import FloatArray, IntArray
 from models.onset import OnsetDefinition, label, onsets
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.scores import log_scores, skill
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
 
@@ -33,6 +34,10 @@ HORIZONS = (30, 60, 90, 180, 365)
 REPLICATES = 100
 
 Progress = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Settings:
     """
 
     candidates: tuple[str, ...] = tuple(CANDIDATES)
-    definition: OnsetDefinition = OnsetDefinition()
+    definition: OnsetDefinition = field(default_factory=OnsetDefinition)
     horizons: tuple[int, ...] = HORIZONS
     seed: int = 0
     replicates: int = REPLICATES
@@ -103,14 +108,31 @@ class Training:
     choice: Choice
     forecasters: dict[str, Forecaster]
 
+    def log_skill(self, name: str) -> float:
+        """Return a candidate's skill against climatology by the mean log score over horizons."""
+        broad = self.verification[self.verification["kind"] == "broad"]
+        scores = broad.groupby("model")["log_score"].mean()
+        return skill(scores.get(name, float("nan")), scores.get(REFERENCE, float("nan")))
+
+    def fold_log_scores(self, name: str) -> dict[int, float]:
+        """Return a candidate's mean log score of broad seasons by fold."""
+        own = self.hindcast[
+            (self.hindcast["model"] == name)
+            & (self.hindcast["kind"] == "broad")
+            & self.hindcast["outcome"].notna()
+        ]
+        scores = log_scores(own["outcome"].to_numpy(), own["probability"].to_numpy())
+        means = pd.Series(scores).groupby(own["fold"].to_numpy()).mean()
+        return {int(fold): float(value) for fold, value in zip(means.index, means, strict=True)}
+
 
 def train(
     panel: MarketPanel,
-    settings: Settings = Settings(),
+    settings: Settings | None = None,
     *,
     until: pd.Timestamp | None = None,
     jobs: int = 1,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = silent,
 ) -> Training:
     """Hindcast, verify and fit the candidates, and choose the champion.
 
@@ -122,7 +144,7 @@ def train(
     ----------
     panel : MarketPanel
         The market.
-    settings : Settings
+    settings : Settings, optional
         What to do.
     until : pandas.Timestamp, optional
         Nothing published after the end of this day is used; by default the
@@ -137,6 +159,7 @@ def train(
     DataError
         If the data end before the first refit or begin too late for it.
     """
+    settings = settings or Settings()
     until = panel.last_day if until is None else min(until, panel.last_day)
     if until < OUT_OF_SAMPLE:
         raise DataError(
@@ -176,7 +199,10 @@ def train(
                 data_digest=known.digest,
                 ranges=_ranges(rows, trained_until),
                 onsets={
-                    kind: [f"{day:%Y-%m-%d}" for day in days[days <= trained_until]]
+                    kind: [
+                        f"{day:%Y-%m-%d}"
+                        for day in days[(days > rows.as_of[0]) & (days <= trained_until)]
+                    ]
                     for kind, days in onset_days.items()
                 },
                 skill=_records(verification[verification["model"] == name]),
@@ -302,7 +328,7 @@ def _ranges(rows: Landmarks, day: pd.Timestamp) -> dict[str, tuple[float, float]
     return {str(name): (float(X[name].min()), float(X[name].max())) for name in X}
 
 
-def _records(verification: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(verification: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Return rows as plain values, None for what cannot be computed."""
     table = verification.drop(columns="model").astype(object)
     return table.where(verification.notna(), None).to_dict("records")

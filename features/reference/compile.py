@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from features.panel import SPECS, DataError, MarketPanel
 from features.sources.files import load_files
-from features.sources.reference import HISTORY_FILE, CARD_FILE, load_reference
+from features.sources.reference import CARD_FILE, HISTORY_FILE, load_reference
 
 START = pd.Timestamp("2012-07-01")
 SIGNIFICANT_DIGITS = 6

@@ -145,11 +145,10 @@ def _observed(series: pd.DataFrame, directory: Path) -> dict[str, pd.Series]:
     if repeated.any():
         row = series[repeated].iloc[0]
         raise DataError(
-            f"{directory / 'series'}: {row['series']} on {row['date']:%Y-%m-%d}: two rows for one day."
+            f"{directory / 'series'}: {row['series']} on {row['date']:%Y-%m-%d}: "
+            f"two rows for one day."
         )
-    return {
-        str(name): rows.set_index("date")["value"] for name, rows in series.groupby("series")
-    }
+    return {str(name): rows.set_index("date")["value"] for name, rows in series.groupby("series")}
 
 
 def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:

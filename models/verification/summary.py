@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -59,21 +59,29 @@ def verify(
     """
     resolved = hindcast[hindcast["outcome"].notna()]
     tables: list[dict[str, object]] = []
-    for (kind, horizon), table in resolved.groupby(["kind", "horizon_days"], sort=False):
+    for (kind, horizon), table in _groups(resolved):
         by_model = dict(tuple(table.groupby("model", sort=False)))
         as_of = pd.DatetimeIndex(next(iter(by_model.values()))["as_of"])
         counts = resample_counts(
             as_of,
-            block_days=max(int(horizon), MIN_BLOCK_DAYS),
+            block_days=max(horizon, MIN_BLOCK_DAYS),
             step_days=step_days,
             resamples=resamples,
             seed=seed,
         )
-        episodes = _episodes(as_of, int(horizon), onsets[kind])
+        episodes = _episodes(as_of, horizon, onsets[kind])
         for model, forecasts in by_model.items():
             common = {"kind": kind, "horizon_days": horizon, "model": model, "episodes": episodes}
             tables.append({**common, **_scores(forecasts, counts)})
     return pd.DataFrame(tables, columns=list(COLUMNS))
+
+
+def _groups(table: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFrame]]:
+    for kind in table["kind"].unique():
+        for horizon in table["horizon_days"].unique():
+            chosen = table[(table["kind"] == kind) & (table["horizon_days"] == horizon)]
+            if len(chosen):
+                yield (str(kind), int(horizon)), chosen
 
 
 def _episodes(as_of: pd.DatetimeIndex, horizon: int, onsets: pd.DatetimeIndex) -> int:

@@ -61,9 +61,7 @@ class WalkForward:
         self.start = start
         self.refit_days = refit_days
 
-    def folds(
-        self, as_of: pd.DatetimeIndex, resolved_on: pd.DatetimeIndex
-    ) -> Iterator[Fold]:
+    def folds(self, as_of: pd.DatetimeIndex, resolved_on: pd.DatetimeIndex) -> Iterator[Fold]:
         """Yield the folds in the order of time.
 
         Parameters
@@ -115,11 +113,11 @@ class WalkForward:
         """
         if day < self.start:
             raise ValueError(
-                f"the first refit is on {self.start:%Y-%m-%d}, got {day:%Y-%m-%d}; take a later day."
+                f"day must not be before the first refit on {self.start:%Y-%m-%d}, "
+                f"got {day:%Y-%m-%d}."
             )
-        return self.start + (day - self.start) // pd.Timedelta(days=self.refit_days) * pd.Timedelta(
-            days=self.refit_days
-        )
+        step = pd.Timedelta(days=self.refit_days)
+        return self.start + (day - self.start) // step * step
 
     def split(
         self, X: pd.DataFrame, y: object = None, groups: object = None

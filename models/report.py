@@ -1,0 +1,187 @@
+"""Figures of a training run: the only module that draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.dates as mdates
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from models.verification.scores import recalibrate
+
+if TYPE_CHECKING:
+    from models.training import Training
+
+# Okabe and Ito's colours tell apart under every kind of colour blindness.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+SIZE = (10.0, 5.6)
+
+
+def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
+    """Draw the figures of a run and of each candidate.
+
+    Parameters
+    ----------
+    training : Training
+        What was trained.
+
+    Returns
+    -------
+    dict of str to dict of str to Figure
+        By candidate ("" for the run as a whole, which shows its champion) and
+        file name.
+    """
+    champion = training.choice.champion
+    whole = candidate_figures(training, champion)
+    whole["skill_by_horizon.png"] = skill_by_horizon(training.verification)
+    return {
+        "": whole,
+        **{name: candidate_figures(training, name) for name in training.forecasters},
+    }
+
+
+def candidate_figures(training: Training, name: str) -> dict[str, Figure]:
+    """Draw one candidate's figures, by file name."""
+    own = training.hindcast[training.hindcast["model"] == name]
+    return {
+        "probability_over_time.png": probability_over_time(training, name),
+        "reliability.png": reliability(own, name),
+    }
+
+
+def probability_over_time(training: Training, name: str, horizon: int = 90) -> Figure:
+    """Draw the season index above and the out-of-sample probability of an onset below.
+
+    Parameters
+    ----------
+    training : Training
+        What was trained.
+    name : str
+        Candidate.
+    horizon : int
+        Days ahead; if it was not verified, the nearest one that was.
+    """
+    horizon = min(training.settings.horizons, key=lambda days: abs(days - horizon))
+    table = training.hindcast
+    own = table[
+        (table["model"] == name) & (table["kind"] == "broad") & (table["horizon_days"] == horizon)
+    ]
+    threshold = training.settings.definition.threshold
+    figure = _figure()
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
+    index = training.index.loc[own["as_of"].min() :]
+    above.plot(index.index, index, color=GREY, linewidth=0.9)
+    above.axhline(threshold, color=GREY, linewidth=0.8, linestyle=":")
+    above.fill_between(
+        index.index, threshold, index, where=index >= threshold, color=ORANGE, alpha=0.5,
+        linewidth=0,
+    )  # fmt: skip
+    above.set(ylabel="season index", ylim=(0, 100))
+    above.set_title(
+        f"Probability that a broad altcoin season begins within {horizon} days "
+        f"({name}, out of sample)"
+    )
+    weeks = own.set_index("as_of")[["probability", "climatology"]].asfreq("7D")
+    below.plot(weeks.index, weeks["probability"], color=BLUE, linewidth=1.5, label=name)
+    below.plot(
+        weeks.index, weeks["climatology"], color=GREY, linewidth=1.2, linestyle="--",
+        label="climatology",
+    )  # fmt: skip
+    for axes in (above, below):
+        _mark_onsets(axes, training.onsets["broad"], index.index[0])
+    below.set(
+        ylabel=f"P(onset in {horizon} days)", ylim=(0, 1), xlim=(index.index[0], index.index[-1])
+    )
+    below.xaxis.set_major_locator(mdates.YearLocator())
+    below.xaxis.set_major_formatter(mdates.DateFormatter("%Y"))
+    below.legend(loc="upper left", ncols=3, frameon=False)
+    return figure
+
+
+def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = (30, 60, 90)) -> Figure:
+    """Draw observed frequency against forecast probability, recalibrated by CORP.
+
+    Parameters
+    ----------
+    own : pandas.DataFrame
+        The hindcast of one candidate.
+    name : str
+        Candidate.
+    horizons : sequence of int
+        Days ahead to show; those that were verified are.
+    """
+    figure = _figure()
+    resolved = own[(own["kind"] == "broad") & own["outcome"].notna()]
+    shown = [h for h in horizons if (resolved["horizon_days"] == h).any()]
+    shown = shown or sorted(resolved["horizon_days"].unique())[:3]
+    for axes, horizon in zip(
+        figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown, strict=False
+    ):
+        rows = resolved[resolved["horizon_days"] == horizon].sort_values("probability")
+        probability, outcome = rows["probability"].to_numpy(), rows["outcome"].to_numpy()
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+        axes.plot(probability, recalibrate(outcome, probability), color=BLUE, linewidth=1.6)
+        axes.hist(
+            probability, bins=np.linspace(0, 1, 21), weights=np.full(len(rows), 0.5 / len(rows)),
+            color=BLUE, alpha=0.25,
+        )  # fmt: skip
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="forecast probability")
+        axes.set_title(f"{horizon} days (n = {len(rows)})", fontsize=10)
+    figure.axes[0].set_ylabel("observed frequency")
+    figure.suptitle(f"Reliability of {name}, broad seasons: CORP curve, forecasts as bars")
+    return figure
+
+
+def skill_by_horizon(verification: pd.DataFrame) -> Figure:
+    """Draw Brier skill against climatology with 90 % intervals, by horizon.
+
+    Parameters
+    ----------
+    verification : pandas.DataFrame
+        From `verify`.
+    """
+    figure = _figure()
+    axes = figure.subplots()
+    broad = verification[(verification["kind"] == "broad") & verification["brier_skill"].notna()]
+    names = [name for name in broad["model"].unique() if name != "climatology"]
+    horizons = sorted(broad["horizon_days"].unique())
+    for number, name in enumerate(names):
+        rows = broad[broad["model"] == name].set_index("horizon_days")
+        offset = (number - (len(names) - 1) / 2) * 0.8 / max(len(names), 1)
+        at = np.array([horizons.index(h) for h in rows.index]) + offset
+        value, low, high = (
+            rows[c].to_numpy() for c in ("brier_skill", "brier_skill_low", "brier_skill_high")
+        )
+        axes.errorbar(
+            at, value, yerr=np.maximum([value - low, high - value], 0),
+            fmt="o", markersize=5, capsize=2, linewidth=1.3, color=COLOURS[number % len(COLOURS)],
+            label=name,
+        )  # fmt: skip
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.set_xticks(range(len(horizons)), [f"{h} days" for h in horizons])
+    axes.set(ylim=(-0.6, 0.7), ylabel="Brier skill against climatology (higher is better)")
+    axes.set_title("Skill by horizon, broad seasons, with 90 % block-bootstrap intervals")
+    if names:
+        axes.legend(loc="lower left", ncols=3, frameon=False)
+    return figure
+
+
+def _figure() -> Figure:
+    # White, whatever the page behind it: the labels stay readable on a dark one.
+    return Figure(figsize=SIZE, dpi=110, layout="constrained", facecolor="white")
+
+
+def _mark_onsets(axes: Axes, onsets: pd.DatetimeIndex, first: pd.Timestamp) -> None:
+    for number, day in enumerate(onsets[onsets >= first]):
+        axes.axvline(
+            mdates.date2num(day),
+            color=ORANGE,
+            linewidth=0.9,
+            alpha=0.8,
+            label="onset" if number == 0 else None,
+        )

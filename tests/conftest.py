@@ -1,0 +1,67 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.panel import SERIES, MarketPanel
+from features.sources.reference import load_reference
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip what needs the real history where it is absent, and the network unless asked for."""
+    absent = pytest.mark.skip(reason=f"the real market history is not at {REAL_DATA}")
+    offline = pytest.mark.skip(reason="needs the internet; ask for it with -m network")
+    for item in items:
+        if "real_data" in item.keywords and not REAL_DATA.is_dir():
+            item.add_marker(absent)
+        if "network" in item.keywords and "network" not in config.getoption("-m"):
+            item.add_marker(offline)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Directory of the real market history; use with the marker real_data."""
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def reference() -> MarketPanel:
+    """The embedded history."""
+    return load_reference()
+
+
+def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31") -> MarketPanel:
+    """Return a panel with every series drawn at random: nothing in it forecasts anything.
+
+    The season index wanders between 0 and 100 and crosses 50 and 75 several times a year.
+    """
+    random = np.random.default_rng(seed)
+    every = pd.date_range(first, last, unit="s")
+    weekdays = every[every.dayofweek < 5]
+    series = {}
+    for spec in SERIES:
+        traded = spec.name in ("russell2000", "sp500") or spec.kind == "flow"
+        days = weekdays if traded else every
+        steps = random.normal(size=len(days))
+        if spec.kind == "level":
+            values = 100 * np.exp(np.cumsum(0.02 * steps))
+        elif spec.kind == "percent":
+            wander = pd.Series(steps).ewm(span=40).mean()
+            values = 100 / (1 + np.exp(-8 * wander.to_numpy()))
+        else:
+            values = steps
+        series[spec.name] = pd.Series(values, days)
+    return MarketPanel.from_series(series, f"random:{seed}")
+
+
+@pytest.fixture(scope="session")
+def random_panel() -> MarketPanel:
+    """A panel in which nothing forecasts anything."""
+    return make_panel()

@@ -1,0 +1,137 @@
+"""Train, verify and register the altcoin-season forecaster."""
+
+from __future__ import annotations
+
+import signal
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.command_line import (
+    DATE_FORMATS,
+    EPILOG,
+    CandidateName,
+    DataDirOption,
+    Progress,
+    Source,
+    SourceOption,
+    TrackingOption,
+    VersionOption,
+    answer,
+    as_timestamp,
+    clear_errors,
+    commit,
+    load_panel,
+    parse_horizons,
+    today,
+    versions,
+    write_table,
+)
+
+app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
+
+
+@app.command(epilog=EPILOG)
+def train(
+    source: SourceOption = Source.reference,
+    data_dir: DataDirOption = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=DATE_FORMATS,
+            metavar="YYYY-MM-DD",
+            help="Use nothing published after this day. Default: last day of the data.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        list[CandidateName] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Candidate: {', '.join(CandidateName)}. Repeat for several. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Season index of a broad season, above 50, to 100.")
+    ] = 75.0,
+    horizons: Annotated[
+        str, typer.Option(help="Days ahead to verify, separated by commas, 1 to 390.")
+    ] = "30,60,90,180,365",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn by chance.")] = 0,
+    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "altcoin-season",
+    run_name: Annotated[
+        str | None, typer.Option(help="Name of the run in MLflow.", show_default=False)
+    ] = None,
+    hindcast_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the out-of-sample forecasts here: .parquet or .csv.", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
+    version: VersionOption = False,
+) -> None:
+    """Train the candidates, verify them out of sample, register the best as champion.
+
+    Every refit uses only what was known on its day. The result is a table of
+    candidates with their skill; everything else goes to MLflow.
+    """
+    if not 50 < threshold <= 100:
+        raise typer.BadParameter(
+            f"--threshold must be above 50 (a partial season's) and at most 100, got {threshold:g}."
+        )
+    if hindcast_out is not None:
+        _require_writable(hindcast_out)
+    signal.signal(signal.SIGTERM, _interrupt)
+    progress = Progress(quiet=quiet)
+    with clear_errors():
+        progress.say(f"reading {source.value} data")
+        panel = load_panel(source, data_dir, today())
+        progress.say("loading libraries")
+        from models.display import training_table
+        from models.leads import LIMIT_DAYS
+        from models.onset import OnsetDefinition
+        from models.report import training_figures
+        from models.tracking import Provenance, log_training, training_run, ui_command
+        from models.training import Settings
+        from models.training import train as run_training
+
+        settings = Settings(
+            candidates=tuple(name.value for name in model or CandidateName),
+            definition=OnsetDefinition(threshold=threshold),
+            horizons=parse_horizons(horizons, LIMIT_DAYS),
+            seed=seed,
+        )
+        with training_run(tracking_uri, experiment, run_name):
+            training = run_training(
+                panel, settings, until=as_timestamp(until), jobs=jobs, progress=progress
+            )
+            if hindcast_out is not None:
+                write_table(training.hindcast, hindcast_out)
+            progress.say("logging to MLflow")
+            number = log_training(
+                training, Provenance(panel.source, commit(), versions()), training_figures(training)
+            )
+    answer(training_table(training))
+    answer(f"Registered as version {number}, alias champion. Compare runs with:")
+    answer(f"  {ui_command(tracking_uri)}")
+
+
+def _require_writable(path: Path) -> None:
+    if path.suffix not in (".parquet", ".csv"):
+        raise typer.BadParameter(f"--hindcast-out must end in .parquet or .csv, got {path}.")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"--hindcast-out: there is no directory {path.parent}.")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    app()
