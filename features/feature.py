@@ -23,7 +23,8 @@ class Feature:
     unit : str
         Unit of its values.
     window : int
-        Observations it looks back over; 0 means the newest one alone.
+        Observations it looks back over; 0 where there is no fixed window (the
+        newest one alone, or all so far).
     step : {"sessions", "days"}
         What `window` and `warm_up` count.
     warm_up : int

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours tell apart under every kind of colour blindness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-SIZE = (10.0, 5.6)
 
 
 def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
@@ -115,7 +114,7 @@ def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = (30, 60,
     horizons : sequence of int
         Days ahead to show; those that were verified are.
     """
-    figure = _figure()
+    figure = _figure(height=4.2)
     resolved = own[(own["kind"] == "broad") & own["outcome"].notna()]
     shown = [h for h in horizons if (resolved["horizon_days"] == h).any()]
     shown = shown or sorted(resolved["horizon_days"].unique())[:3]
@@ -171,9 +170,9 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
     return figure
 
 
-def _figure() -> Figure:
+def _figure(height: float = 5.6) -> Figure:
     # White, whatever the page behind it: the labels stay readable on a dark one.
-    return Figure(figsize=SIZE, dpi=110, layout="constrained", facecolor="white")
+    return Figure(figsize=(10.0, height), dpi=110, layout="constrained", facecolor="white")
 
 
 def _mark_onsets(axes: Axes, onsets: pd.DatetimeIndex, first: pd.Timestamp) -> None:

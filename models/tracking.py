@@ -30,6 +30,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from features.builder import feature_frame
 from models.errors import TrackingError
 from models.forecast import ModelId
 from models.forecaster import Forecaster
@@ -141,7 +142,7 @@ def log_training(
     str
         Version of the registered champion.
     """
-    parent_run_id = _open_run_id()
+    parent_run_id = _open_run().info.run_id
     dataset = _dataset(training, provenance)
     champion = training.choice.champion
     _log_run(training, champion, provenance, figures.get("", {}))
@@ -155,6 +156,7 @@ def log_training(
     with tempfile.TemporaryDirectory() as folder:
         training.hindcast.to_parquet(Path(folder) / "hindcast.parquet", index=False)
         training.verification.to_csv(Path(folder) / "verification.csv", index=False)
+        feature_frame().to_csv(Path(folder) / "features.csv", index=False)
         mlflow.log_artifacts(folder)
     return _register(models[champion], training, parent_run_id)
 
@@ -284,11 +286,11 @@ def _use_experiment(name: str, tracking_uri: str) -> None:
             mlflow.set_experiment_tag(key, value)
 
 
-def _open_run_id() -> str:
+def _open_run() -> mlflow.ActiveRun:
     run = mlflow.active_run()
     if run is None:
         raise TrackingError("no run is open.")
-    return str(run.info.run_id)
+    return run
 
 
 def _dataset(training: Training, provenance: Provenance) -> mlflow.data.dataset.Dataset:
@@ -305,6 +307,7 @@ def _log_run(
     training: Training, name: str, provenance: Provenance, figures: Mapping[str, Figure]
 ) -> None:
     """Log parameters, tags, metrics and figures of a candidate into the open run."""
+    run = _open_run()
     settings = training.settings
     params = {
         "candidate": name,
@@ -326,8 +329,8 @@ def _log_run(
         **{f"version_{package}": version for package, version in provenance.versions.items()},
     }
     MlflowClient().log_batch(
-        _open_run_id(),
-        metrics=_metrics(training, name),
+        run.info.run_id,
+        metrics=_metrics(training, name, run.info.start_time),
         params=[Param(key, str(value)) for key, value in params.items()],
         tags=[RunTag(key, str(value)) for key, value in tags.items()],
     )
@@ -335,7 +338,7 @@ def _log_run(
         mlflow.log_figure(figure, f"figures/{file}")
 
 
-def _metrics(training: Training, name: str) -> list[Metric]:
+def _metrics(training: Training, name: str, now: int) -> list[Metric]:
     """Return a candidate's scores; what cannot be computed is left out, never NaN."""
     own = training.verification[training.verification["model"] == name]
     values: dict[str, float] = {}
@@ -349,7 +352,6 @@ def _metrics(training: Training, name: str) -> list[Metric]:
     broad = own[own["kind"] == "broad"]
     values["log_score"] = broad["log_score"].mean()
     values["log_skill"] = training.log_skill(name)
-    now = int(pd.Timestamp.now("UTC").timestamp() * 1000)
     metrics = [Metric(key, float(value), now, 0) for key, value in values.items()]
     metrics += [
         Metric("fold_log_score", value, now, fold)

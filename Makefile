@@ -1,0 +1,51 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help forecast train test lint ui history features-doc clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+forecast: $(VENV)/.installed ## Install, train on the embedded history, print the forecast
+	$(BIN)/python train.py
+	@echo
+	$(BIN)/python predict.py
+
+train: $(VENV)/.installed ## Retrain on the embedded history
+	$(BIN)/python train.py
+
+test: lint ## Run lint, types, doctests and tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.tested ## Run lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+history: $(VENV)/.installed ## Make the embedded history again: make history DATA_DIR=...
+	$(BIN)/python -m features.reference.compile --data-dir "$(DATA_DIR)"
+
+features-doc: $(VENV)/.installed ## Write docs/features.md from the catalogue
+	$(BIN)/python -m features.document > docs/features.md
+
+clean: ## Remove the environment and what tools have cached
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; name one with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(PIP) -e '.[test]'
+	@touch $@

@@ -1,0 +1,111 @@
+"""The one-way rules between the rooms, read from the syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in [*ROOT.glob("features/**/*.py"), *ROOT.glob("models/**/*.py"), ROOT / "train.py",
+                 ROOT / "predict.py"]
+}  # fmt: skip
+ONLY_IN_SOURCES = {"requests", "yfinance", "urllib", "pyarrow", "pathlib", "json", "http", "io"}
+DISK_ROOMS = ("features.sources", "features.reference")
+
+
+def imports(module: str) -> set[str]:
+    """Names of all modules that a module imports when it runs, anywhere in it."""
+    found: set[str] = set()
+    tree = ast.parse(MODULES[module].read_text())
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are by full name"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def reached(module: str) -> set[str]:
+    """Modules of this project that a module imports, directly or through others."""
+    seen: set[str] = set()
+    open_modules = [module]
+    while open_modules:
+        for name in imports(open_modules.pop()) & set(MODULES):
+            if name not in seen:
+                seen.add(name)
+                open_modules.append(name)
+    return seen
+
+
+def names_of(room: str) -> list[str]:
+    return [name for name in MODULES if name == room or name.startswith(f"{room}.")]
+
+
+def importers(package: str) -> set[str]:
+    return {
+        module
+        for module in MODULES
+        if any(name == package or name.startswith(f"{package}.") for name in imports(module))
+    }
+
+
+def test_the_rules_see_the_modules():
+    assert {"features.panel", "models.onset", "models.verification.scores", "train"} <= set(MODULES)
+    assert "features.panel" in reached("train")
+
+
+@pytest.mark.parametrize("module", names_of("features"))
+def test_features_never_import_models_or_mlflow(module):
+    assert not {name for name in imports(module) if name.split(".")[0] in ("models", "mlflow")}
+
+
+@pytest.mark.parametrize("module", names_of("features"))
+def test_features_touch_disk_and_network_only_in_the_sources(module):
+    if not module.startswith(DISK_ROOMS):
+        assert not {name for name in imports(module) if name.split(".")[0] in ONLY_IN_SOURCES}
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} - {"models.command_line"}))
+def test_the_clock_is_read_in_one_place(module):
+    calls = {
+        node.func.attr
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not calls & {"now", "today", "utcnow", "time", "monotonic"}
+
+
+def test_only_tracking_knows_mlflow():
+    assert importers("mlflow") == {"models.tracking"}
+
+
+def test_only_report_draws():
+    assert importers("matplotlib") == {"models.report"}
+
+
+def test_only_training_reaches_the_labels():
+    assert importers("models.onset") == {"models.training", "train"}
+    assert "models.onset" not in reached("predict")
+
+
+@pytest.mark.parametrize("module", names_of("models.verification"))
+def test_verification_knows_no_coins_and_no_features(module):
+    assert not {name for name in imports(module) if name.split(".")[0] == "features"}
+    assert not reached(module) & {"models.onset", "models.tracking", "models.training"}
+
+
+def test_nobody_imports_the_scripts():
+    assert not importers("train") | importers("predict")

@@ -1,0 +1,532 @@
+"""The two commands as a user meets them: what they print, write and return."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+from typer.testing import CliRunner
+
+import predict
+import train
+from features.sources.reference import load_reference
+from models.candidates import CANDIDATES
+from models.command_line import CandidateName
+from models.forecast import forecast
+from models.tracking import FORECASTER_FILE, MODEL_NAME, load_forecaster
+
+ROOT = Path(__file__).parents[1]
+QUICK = ["--model", "logistic", "--until", "2019-06-30", "--jobs", "1"]
+
+
+def run(app, *arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A store with one training on the whole embedded history, and what the command printed."""
+    folder = tmp_path_factory.mktemp("store")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    result = run(
+        train.app, "--model", "logistic", "--model", "persistence", "--tracking-uri", uri,
+        "--run-name", "whole", "--hindcast-out", folder / "hindcast.parquet",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return uri, folder, result
+
+
+@pytest.fixture
+def store(tmp_path) -> str:
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def client_of(uri: str) -> MlflowClient:
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def runs_of(uri: str):
+    client = client_of(uri)
+    return client.search_runs([e.experiment_id for e in client.search_experiments()])
+
+
+def the_run(uri: str, name: str):
+    return next(r for r in runs_of(uri) if r.info.run_name == name)
+
+
+# --- train ---------------------------------------------------------------------------------------
+
+
+def test_the_candidate_names_are_the_candidates():
+    assert list(CandidateName) == list(CANDIDATES)
+
+
+def test_train_prints_the_table_on_stdout_and_progress_on_stderr(trained):
+    uri, _, result = trained
+    assert "hindcast: 96 of 96" in result.stderr
+    assert "hindcast" not in result.stdout
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["climatology", "persistence", "logistic"]
+    assert lines[5].split() == ["days", "344", "343", "343", "330", "308"]
+    assert lines[6].split()[0] == "episodes"
+    assert "Champion: logistic, which beats climatology" in result.stdout
+    assert f"mlflow ui --backend-store-uri {uri}" in result.stdout
+
+
+def test_runs_are_finished_and_candidates_are_children(trained):
+    uri, _, _ = trained
+    parent = the_run(uri, "whole")
+    children = [r for r in runs_of(uri) if r.info.run_id != parent.info.run_id]
+    assert {r.info.run_name for r in children} == {"climatology", "persistence", "logistic"}
+    assert {r.data.tags["mlflow.parentRunId"] for r in children} == {parent.info.run_id}
+    assert {r.info.status for r in runs_of(uri)} == {"FINISHED"}
+
+
+def test_every_run_records_what_it_was_made_of(trained):
+    uri, _, _ = trained
+    digest = load_reference().known_at(pd.Timestamp("2025-12-11")).digest
+    for each in runs_of(uri):
+        tags, params = each.data.tags, each.data.params
+        assert tags["data_digest"] == digest
+        assert tags["until"] == params["until"] == "2025-12-10"
+        assert tags["commit"]
+        assert "threshold=75.0, quiet_days=30, window_days=90, top=50" in tags["definition"]
+        assert {"version_python", "version_pandas", "version_lightgbm"} <= tags.keys()
+        assert params["seed"] == "0"
+        (dataset,) = each.inputs.dataset_inputs
+        assert dataset.dataset.name == "market-panel"
+        assert digest.startswith(dataset.dataset.digest)
+
+
+def test_metrics_are_finite_and_comparable_across_runs(trained):
+    uri, _, _ = trained
+    names = [set(r.data.metrics) for r in runs_of(uri)]
+    assert all(each == names[0] for each in names)
+    assert {"brier_skill_30d", "brier_skill_30d_low", "log_score", "episodes_60d"} <= names[0]
+    assert "partial_brier_skill_90d" in names[0]
+    assert all(np.isfinite(v) for r in runs_of(uri) for v in r.data.metrics.values())
+
+
+def test_fold_scores_are_steps(trained):
+    uri, _, _ = trained
+    history = client_of(uri).get_metric_history(the_run(uri, "logistic").info.run_id,
+                                                "fold_log_score")  # fmt: skip
+    steps = [metric.step for metric in history]
+    assert len(steps) > 80
+    assert steps == sorted(set(steps))
+
+
+def test_figures_and_tables_are_artifacts(trained):
+    uri, _, _ = trained
+    client = client_of(uri)
+    parent = the_run(uri, "whole").info.run_id
+    assert {a.path for a in client.list_artifacts(parent)} == {
+        "features.csv", "figures", "hindcast.parquet", "verification.csv",
+    }  # fmt: skip
+    assert {a.path for a in client.list_artifacts(parent, "figures")} == {
+        "figures/probability_over_time.png",
+        "figures/reliability.png",
+        "figures/skill_by_horizon.png",
+    }
+
+
+def test_the_champion_is_registered_with_a_signature_and_served(trained):
+    uri, _, _ = trained
+    version = client_of(uri).get_model_version_by_alias(MODEL_NAME, "champion")
+    assert version.tags["candidate"] == "logistic"
+    assert version.run_id == the_run(uri, "logistic").info.run_id
+    mlflow.set_tracking_uri(uri)
+    model = mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@champion")
+    row = pd.DataFrame(
+        {"season_index": [20.0], "carried_breadth_30": [40.0], "carried_breadth_60": [60.0],
+         "threshold": [75.0]}
+    )  # fmt: skip
+    served = model.predict(row)
+    assert list(served) == [*(f"lead_{lead}" for lead in range(1, 14)), "none"]
+    own = load_forecaster(uri).forecaster.model.predict_proba(row)
+    np.testing.assert_array_equal(served.to_numpy(), own)
+
+
+def test_the_hindcast_is_written_as_logged(trained):
+    uri, folder, _ = trained
+    written = pd.read_parquet(folder / "hindcast.parquet")
+    assert list(written) == [
+        "as_of", "kind", "horizon_days", "model", "probability", "climatology", "outcome",
+        "resolved_on", "fold",
+    ]  # fmt: skip
+    logged = client_of(uri).download_artifacts(
+        the_run(uri, "whole").info.run_id, "hindcast.parquet", str(folder)
+    )
+    pd.testing.assert_frame_equal(written, pd.read_parquet(logged))
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    digests, hindcasts = [], []
+    for name in ("one", "two"):
+        uri = f"sqlite:///{tmp_path / name}.db"
+        out = tmp_path / f"{name}.csv"
+        result = run(train.app, *QUICK, "--tracking-uri", uri, "--hindcast-out", out, "--quiet")
+        assert result.exit_code == 0, result.output
+        assert result.stderr == ""
+        digests.append(the_run(uri, "logistic").data.tags["forecaster_sha256"])
+        hindcasts.append(out.read_bytes())
+    assert digests[0] == digests[1]
+    assert hindcasts[0] == hindcasts[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--threshold", "50"], "--threshold must be above 50"),
+        (["--threshold", "101"], "--threshold must be above 50"),
+        (["--horizons", "30,391"], "--horizons must be from 1 to 390 days, got 391"),
+        (["--horizons", "0"], "got 0"),
+        (["--horizons", "soon"], "got 'soon'"),
+        (["--hindcast-out", "table.xlsx"], "must end in .parquet or .csv"),
+        (["--hindcast-out", "/nowhere/table.csv"], "there is no directory /nowhere"),
+        (["--source", "files"], "needs --data-dir"),
+        (["--data-dir", "."], "goes with --source files"),
+        (["--until", "10.12.2025"], "10.12.2025"),
+        (["--model", "oracle"], "oracle"),
+        (["--jobs", "0"], "--jobs"),
+    ],
+)
+def test_train_explains_usage_errors_and_leaves_no_run(arguments, message, store):
+    result = run(train.app, *arguments, "--tracking-uri", store)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert result.stdout == ""
+    assert not Path(store.removeprefix("sqlite:///")).exists()
+
+
+def test_data_that_end_too_early_are_a_data_error_and_a_failed_run(store):
+    result = run(train.app, "--until", "2016-12-31", "--tracking-uri", store)
+    assert result.exit_code == 3
+    assert "2017-01-03, the first day out of sample, got 2016-12-31" in result.stderr
+    assert [r.info.status for r in runs_of(store)] == ["FAILED"]
+
+
+def test_a_failure_while_logging_leaves_the_champion_untouched(store, monkeypatch):
+    assert run(train.app, *QUICK, "--tracking-uri", store).exit_code == 0
+    before = client_of(store).get_model_version_by_alias(MODEL_NAME, "champion").version
+
+    def broken(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mlflow, "log_artifacts", broken)
+    result = run(train.app, *QUICK, "--tracking-uri", store, "--run-name", "broken")
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert the_run(store, "broken").info.status == "FAILED"
+    assert client_of(store).get_model_version_by_alias(MODEL_NAME, "champion").version == before
+    assert len(client_of(store).search_model_versions()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_ends_killed(number, tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "train.py", "--jobs", "1", "--tracking-uri", uri],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stderr:
+        if line.startswith("hindcast"):
+            break
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode not in (0, 1)
+    assert "Traceback" not in err
+    assert out == ""
+    assert [r.info.status for r in runs_of(uri)] == ["KILLED"]
+    assert not client_of(uri).search_registered_models()
+
+
+def test_an_unreachable_server_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = run(train.app, *QUICK, "--tracking-uri", "http://127.0.0.1:9")
+    assert result.exit_code == 1
+    assert "the store http://127.0.0.1:9 cannot be opened" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# --- predict -------------------------------------------------------------------------------------
+
+
+def as_json(*arguments: object) -> dict:
+    result = run(predict.app, "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_json_follows_the_schema(trained):
+    uri, _, _ = trained
+    answer = as_json("--tracking-uri", uri)
+    assert list(answer) == [
+        "schema", "as_of", "definition", "season", "forecasts", "by_date", "drivers", "evidence",
+        "model", "data", "warnings",
+    ]  # fmt: skip
+    assert answer["schema"] == "altseason.forecast/1"
+    assert answer["as_of"] == "2025-12-10"
+    assert answer["season"]["state"] == "bitcoin"
+    assert answer["season"]["at_risk"] == {"broad": True, "partial": True}
+    assert [(f["kind"], f["horizon_days"]) for f in answer["forecasts"]] == [
+        (kind, days) for kind in ("broad", "partial") for days in (30, 60, 90, 180, 365)
+    ]
+    assert answer["forecasts"][0]["window_end"] == "2026-01-09"
+    assert [(f["kind"], f["date"]) for f in answer["by_date"]] == [
+        ("broad", "2026-12-31"), ("partial", "2026-12-31"),
+    ]  # fmt: skip
+    for each in answer["forecasts"] + answer["by_date"]:
+        assert 0 <= each["low"] <= each["probability"] <= each["high"] <= 1
+        assert 0 < each["climatology"] < 1
+        assert each["reason"] is None
+    assert {d["feature"] for d in answer["drivers"]} == {
+        "season_index", "carried_breadth_30", "carried_breadth_60",
+    }  # fmt: skip
+    assert set(answer["evidence"]["brier_skill"]) == {"30", "60", "90", "180", "365"}
+    assert answer["evidence"]["onsets"] == 15
+    assert answer["model"]["name"] == "logistic"
+    assert answer["model"]["trained_until"] == "2025-11-25"
+    assert answer["data"]["source"] == "reference"
+
+
+def test_probabilities_rise_with_the_horizon_and_partial_is_likelier(trained):
+    uri, _, _ = trained
+    answer = as_json("--tracking-uri", uri)
+    by_kind = {
+        kind: [f["probability"] for f in answer["forecasts"] + answer["by_date"]
+               if f["kind"] == kind]
+        for kind in ("broad", "partial")
+    }  # fmt: skip
+    assert by_kind["broad"] == sorted(by_kind["broad"])
+    assert all(p >= b for p, b in zip(by_kind["partial"], by_kind["broad"], strict=True))
+
+
+def test_the_same_question_gets_the_same_bytes_and_the_library_agrees(trained):
+    uri, _, _ = trained
+    one, two = (run(predict.app, "--json", "--tracking-uri", uri).stdout for _ in range(2))
+    assert one == two
+    stored = load_forecaster(uri)
+    own = forecast(
+        load_reference(), stored.forecaster, stored.model_id, as_of=pd.Timestamp("2025-12-10"),
+        by=None, today=pd.Timestamp("2025-12-12"),
+    )  # fmt: skip
+    answer = json.loads(one)
+    answer["data"]["age_days"] = own["data"]["age_days"]
+    stale = [w for w in answer["warnings"] if "stale" in w]
+    assert [w for w in answer["warnings"] if w not in stale] == own["warnings"]
+    assert {**answer, "warnings": []} == {**own, "warnings": []}
+
+
+def test_text_answers_in_words(trained):
+    uri, _, _ = trained
+    result = run(predict.app, "--tracking-uri", uri)
+    assert result.exit_code == 0
+    assert "Chance that a broad altcoin season begins" in result.stdout
+    assert "by 2026-12-31" in result.stdout
+    assert "15 onsets in training" in result.stdout
+    assert "not investment advice" in result.stdout
+    assert all(len(line) <= 120 for line in result.stdout.splitlines() if "Evidence" not in line)
+
+
+def test_csv_holds_every_window(trained):
+    uri, folder, _ = trained
+    result = run(predict.app, "--csv", "--tracking-uri", uri)
+    (folder / "windows.csv").write_text(result.stdout)
+    table = pd.read_csv(folder / "windows.csv")
+    assert len(table) == 12
+    assert table["window_end"].tolist().count("2026-12-31") == 2
+
+
+def test_in_season_the_probability_is_null_with_the_reason(trained):
+    uri, _, _ = trained
+    answer = as_json("--tracking-uri", uri, "--as-of", "2021-04-01")
+    assert answer["season"]["state"] == "broad"
+    assert answer["season"]["at_risk"] == {"broad": False, "partial": False}
+    assert {f["probability"] for f in answer["forecasts"]} == {None}
+    assert {f["reason"] for f in answer["forecasts"] if f["kind"] == "broad"} == {
+        "in season since 2021-03-22"
+    }
+    assert answer["by_date"] == []
+    assert answer["drivers"] == []
+    text = run(predict.app, "--tracking-uri", uri, "--as-of", "2021-04-01").stdout
+    assert "no forecast, in season since 2021-03-22" in text
+
+
+def test_after_a_season_the_reason_names_the_next_possible_day(trained):
+    uri, _, _ = trained
+    answer = as_json("--tracking-uri", uri, "--as-of", "2025-10-15")
+    reason = answer["forecasts"][0]["reason"]
+    assert "an onset needs 30 quiet days" in reason
+    first_free = pd.Timestamp(reason.split()[-1])
+    free = as_json("--tracking-uri", uri, "--as-of", f"{first_free:%Y-%m-%d}")
+    before = as_json("--tracking-uri", uri,
+                     "--as-of", f"{first_free - pd.Timedelta(days=1):%Y-%m-%d}")  # fmt: skip
+    assert free["season"]["at_risk"]["broad"]
+    assert not before["season"]["at_risk"]["broad"]
+
+
+def test_a_day_of_the_training_sample_is_called_one(trained):
+    uri, _, _ = trained
+    inside = as_json("--tracking-uri", uri, "--as-of", "2025-10-25")
+    outside = as_json("--tracking-uri", uri, "--as-of", "2025-10-27")
+    assert any("trained on this day" in warning for warning in inside["warnings"])
+    assert not any("trained on this day" in warning for warning in outside["warnings"])
+
+
+def test_a_day_that_the_data_lack_is_exit_3(trained):
+    uri, _, _ = trained
+    result = run(predict.app, "--as-of", "2026-01-01", "--tracking-uri", uri)
+    assert result.exit_code == 3
+    assert "between 2013-09-07 and 2025-12-10" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("by", ["2025-12-10", "2027-01-05"])
+def test_a_date_out_of_reach_is_a_usage_error_that_names_the_limit(trained, by):
+    uri, _, _ = trained
+    result = run(predict.app, "--by", by, "--tracking-uri", uri)
+    assert result.exit_code == 2
+    assert "2027-01-04" in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_last_reachable_date_is_given(trained):
+    uri, _, _ = trained
+    answer = as_json("--by", "2027-01-04", "--tracking-uri", uri)
+    assert answer["by_date"][0]["date"] == "2027-01-04"
+
+
+def test_history_gives_every_day(trained):
+    uri, folder, _ = trained
+    arguments = ("--history", "2025-09-01", "2025-11-30", "--tracking-uri", uri)
+    (folder / "history.csv").write_text(run(predict.app, *arguments).stdout)
+    table = pd.read_csv(folder / "history.csv")
+    assert len(table) == 91 * 2 * 5
+    assert table.loc[~table["at_risk"], "probability"].isna().all()
+    day = table[(table["as_of"] == "2025-11-30") & (table["kind"] == "broad")]
+    single = as_json("--as-of", "2025-11-30", "--tracking-uri", uri)
+    assert day["probability"].tolist() == [f["probability"] for f in single["forecasts"][:5]]
+    rows = as_json(*arguments)["rows"]
+    assert [row["probability"] for row in rows] == table["probability"].replace(
+        np.nan, None
+    ).tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--json", "--csv"], "exclude each other"),
+        (["--history", "2025-01-01", "2025-02-01", "--as-of", "2025-01-01"], "exclude each other"),
+        (["--as-of", "yesterday"], "yesterday"),
+        (["--source", "files"], "needs --data-dir"),
+    ],
+)
+def test_predict_explains_usage_errors(arguments, message, store):
+    result = run(predict.app, *arguments, "--tracking-uri", store)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [(("2026-01-01", "2026-02-01"), "the first day must lie between"),
+     (("2025-02-01", "2025-01-01"), "must not be after the last")],
+)  # fmt: skip
+def test_history_outside_the_data_is_exit_3(trained, span, message):
+    uri, _, _ = trained
+    result = run(predict.app, "--history", *span, "--tracking-uri", uri)
+    assert result.exit_code == 3
+    assert message in result.stderr
+
+
+def test_a_model_is_found_by_alias_version_run_and_parent_run(trained):
+    uri, _, _ = trained
+    child, parent = (the_run(uri, name).info.run_id for name in ("logistic", "whole"))
+    answers = [as_json("--tracking-uri", uri, "--model", m) for m in ("champion", "1", child,
+                                                                     parent)]  # fmt: skip
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0]["model"] == {
+        "name": "logistic", "version": "1", "run_id": child, "trained_until": "2025-11-25",
+    }  # fmt: skip
+    other = as_json("--tracking-uri", uri, "--model", the_run(uri, "climatology").info.run_id)
+    assert other["model"]["version"] is None
+    assert other["forecasts"][0]["probability"] == other["forecasts"][0]["climatology"]
+
+
+@pytest.mark.parametrize("model", ["7", "0123456789abcdef0123456789abcdef"])
+def test_an_unknown_model_is_exit_1(trained, model):
+    uri, _, _ = trained
+    result = run(predict.app, "--model", model, "--tracking-uri", uri)
+    assert result.exit_code == 1
+    assert f"holds no model '{model}'" in result.stderr
+    assert result.stdout == ""
+
+
+def test_without_a_store_predict_says_what_to_run_and_makes_none(store):
+    result = run(predict.app, "--tracking-uri", store)
+    assert result.exit_code == 1
+    assert "run train.py first" in result.stderr
+    assert not Path(store.removeprefix("sqlite:///")).exists()
+
+
+def test_a_tampered_model_is_refused(store):
+    assert run(train.app, *QUICK, "--tracking-uri", store).exit_code == 0
+    folder = Path(store.removeprefix("sqlite:///")).parent / "mlartifacts"
+    champion = client_of(store).get_model_version_by_alias(MODEL_NAME, "champion").run_id
+    stored = folder / champion / "artifacts" / FORECASTER_FILE
+    stored.write_bytes(stored.read_bytes() + b" ")
+    result = run(predict.app, "--tracking-uri", store, "--as-of", "2019-06-30")
+    assert result.exit_code == 1
+    assert "is not what was logged" in result.stderr
+
+
+@pytest.mark.real_data
+def test_old_files_are_exit_3_unless_the_day_is_named(trained, real_data):
+    uri, _, _ = trained
+    arguments = ("--source", "files", "--data-dir", real_data, "--tracking-uri", uri)
+    result = run(predict.app, *arguments)
+    assert result.exit_code == 3
+    assert "the data end on 2025-12-10" in result.stderr
+    named = as_json(*arguments, "--as-of", "2025-12-10")
+    embedded = as_json("--tracking-uri", uri)
+    for mine, theirs in zip(named["forecasts"], embedded["forecasts"], strict=True):
+        assert mine["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
+
+
+def test_the_scripts_print_nothing_but_the_answer_on_stdout(trained):
+    uri, folder, _ = trained
+    done = subprocess.run(
+        [sys.executable, ROOT / "predict.py", "--json", "--tracking-uri", uri],
+        cwd=folder, capture_output=True, text=True, check=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )  # fmt: skip
+    assert json.loads(done.stdout)["schema"] == "altseason.forecast/1"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("script", ["train.py", "predict.py"])
+def test_help_reads_without_colour_and_names_the_exit_codes(script, tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / script, "--help"], cwd=tmp_path, capture_output=True, text=True,
+        check=True, env={**os.environ, "NO_COLOR": "1"},
+    )  # fmt: skip
+    assert "Exit codes" in done.stdout
+    assert "\x1b[" not in done.stdout
+
+
+@pytest.mark.parametrize("app", [train.app, predict.app])
+def test_version_is_printed(app):
+    result = run(app, "--version")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("altseason 0.")

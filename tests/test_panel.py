@@ -1,0 +1,373 @@
+"""The panel: what it refuses, what a past view holds, what its digest notices."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from features.panel import DAY, SERIES, SPECS, DataError, MarketPanel, end_of_day, publication
+
+MONDAY = pd.Timestamp("2025-12-01")
+
+
+def rows(name="bitcoin", values=(1.0, 2.0, 4.0), first=MONDAY):
+    """Return valid observations of one series on consecutive days."""
+    days = pd.date_range(first, periods=len(values), unit="s")
+    return pd.DataFrame(
+        {
+            "series": name,
+            "date": days,
+            "value": np.array(values, dtype=np.float64),
+            "available_at": publication(SPECS[name], days),
+        }
+    )
+
+
+def closes(values=(1.0, 2.0, 4.0)):
+    return pd.Series(values, pd.date_range(MONDAY, periods=len(values), unit="s"))
+
+
+def with_days(days, name="bitcoin"):
+    """Return observations on the given days of December 2025, published as they should be."""
+    dates = pd.DatetimeIndex([f"2025-12-{day:02d}" for day in days]).as_unit("s")
+    frame = rows(name, np.arange(1.0, len(days) + 1))
+    return frame.assign(date=dates, available_at=publication(SPECS[name], dates))
+
+
+def replaced(column, value, name="bitcoin"):
+    """Return valid observations with one column of the second row replaced."""
+    frame = rows(name)
+    frame.loc[1, column] = value
+    return frame
+
+
+def refusal(frame, **settings):
+    with pytest.raises(DataError) as error:
+        MarketPanel.from_observations(frame, "test", **settings)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("frame", "series", "day", "rule"),
+    [
+        (with_days([1, 2, 2, 3]), "bitcoin", "2025-12-02", "must not appear twice"),
+        (with_days([1, 3, 2, 4]), "bitcoin", "2025-12-02", "must be sorted"),
+        (with_days([1, 2, 10]), "bitcoin", "2025-12-10", "at most 7 days"),
+        (with_days([1, 2, 13], "sp500"), "sp500", "2025-12-13", "at most 10 days"),
+        (replaced("value", np.nan), "bitcoin", "2025-12-02", "must be finite"),
+        (replaced("value", np.inf), "bitcoin", "2025-12-02", "must be finite"),
+        (replaced("value", -np.inf, "iwm_flow"), "iwm_flow", "2025-12-02", "must be finite"),
+        (replaced("value", 0.0), "bitcoin", "2025-12-02", "a level must be positive"),
+        (replaced("value", -3.0), "bitcoin", "2025-12-02", "a level must be positive"),
+        (replaced("value", 100.5, "season_index"), "season_index", "2025-12-02", "in [0, 100]"),
+        (replaced("value", -0.5, "season_index"), "season_index", "2025-12-02", "in [0, 100]"),
+        (replaced("date", MONDAY + pd.Timedelta("1D12h")), "bitcoin", "2025-12-02", "whole day"),
+        (replaced("available_at", MONDAY + pd.Timedelta("47h")), "bitcoin", "2025-12-02",
+         "must not be available before its day has ended"),
+        (replaced("available_at", pd.Timestamp("2025-12-20")), "bitcoin", "2025-12-03",
+         "must not be available before its predecessor"),
+    ],
+    ids=["duplicate", "unsorted", "gap", "gap in sessions", "nan", "inf", "infinite flow", "zero",
+         "negative", "above 100", "below 0", "time of day", "too early", "out of order"],
+)  # fmt: skip
+def test_a_broken_rule_is_named_with_series_and_day(frame, series, day, rule):
+    message = refusal(frame)
+    assert message.startswith(f"test: {series} on {day}: ")
+    assert rule in message
+
+
+def test_the_offending_value_is_shown():
+    assert refusal(replaced("value", -3.0)).endswith("got -3.")
+
+
+def test_a_day_after_until_is_refused_and_until_itself_is_not():
+    last = rows()["date"].max()
+    assert MarketPanel.from_observations(rows(), "test", until=last).last_day == last
+    message = refusal(rows(), until=last - DAY)
+    assert "bitcoin on 2025-12-03" in message
+    assert "no observation may be later than 2025-12-02" in message
+
+
+@pytest.mark.parametrize("name", ["bitcoin", "russell2000"])
+def test_a_gap_of_exactly_the_limit_is_allowed(name):
+    gap = SPECS[name].max_gap_days
+    frame = with_days([1, 1 + gap], name)
+    assert len(MarketPanel.from_observations(frame, "test").series(name)) == 2
+
+
+@pytest.mark.parametrize("value", [0.0, 100.0])
+def test_a_percent_may_stand_at_its_bounds(value):
+    panel = MarketPanel.from_observations(replaced("value", value, "season_index"), "test")
+    assert panel.series("season_index").iloc[1] == value
+
+
+def test_flows_may_be_negative():
+    panel = MarketPanel.from_observations(replaced("value", -5.0, "iwm_flow"), "test")
+    assert panel.series("iwm_flow").tolist() == [1.0, -5.0, 4.0]
+
+
+@pytest.mark.parametrize("column", ["series", "date", "value", "available_at"])
+def test_a_missing_column_is_named(column):
+    assert f"column '{column}' is missing" in refusal(rows().drop(columns=column))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "str"])
+def test_values_of_a_wrong_type_are_refused(dtype):
+    frame = rows()
+    message = refusal(frame.assign(value=frame["value"].astype(dtype)))
+    assert f"value must be float64, got {dtype}" in message
+
+
+@pytest.mark.parametrize("column", ["date", "available_at"])
+def test_dates_as_text_are_refused(column):
+    frame = rows()
+    assert f"{column} must be datetime64[s], got str" in refusal(
+        frame.assign(**{column: frame[column].astype(str)})
+    )
+
+
+@pytest.mark.parametrize("column", ["date", "available_at"])
+def test_a_time_zone_in_a_column_is_refused(column):
+    frame = rows()
+    message = refusal(frame.assign(**{column: frame[column].dt.tz_localize("UTC")}))
+    assert message.startswith(f"test: {column} must be datetime64[s]")
+    assert "time zone must not be mixed in" in message
+
+
+def test_instants_with_and_without_a_time_zone_are_refused():
+    instants = [pd.Timestamp("2025-12-02"), pd.Timestamp("2025-12-03", tz="UTC"),
+                pd.Timestamp("2025-12-04")]  # fmt: skip
+    message = refusal(rows().assign(available_at=pd.Series(instants, dtype=object)))
+    assert "available_at must be datetime64[s], got object" in message
+
+
+@pytest.mark.parametrize("column", ["date", "available_at"])
+def test_a_missing_instant_is_refused(column):
+    assert f"{column} must not be missing" in refusal(replaced(column, pd.NaT))
+
+
+def test_an_unknown_series_is_named_with_those_that_are_known():
+    message = refusal(rows().assign(series="dogecoin"))
+    assert "unknown series 'dogecoin'" in message
+    assert "season_index" in message
+    with pytest.raises(DataError, match="unknown series 'dogecoin'"):
+        MarketPanel.from_series({"dogecoin": closes()}, "test")
+
+
+def test_a_time_zone_in_the_index_is_refused_with_the_series():
+    with pytest.raises(DataError, match="test: bitcoin: days must carry no time zone, got UTC"):
+        MarketPanel.from_series({"bitcoin": closes().tz_localize("UTC")}, "test")
+
+
+def test_an_index_without_days_is_refused_with_the_series():
+    with pytest.raises(DataError, match="test: bitcoin: days must be datetime64, got int64"):
+        MarketPanel.from_series({"bitcoin": closes().reset_index(drop=True)}, "test")
+
+
+def test_a_day_with_a_time_is_refused_in_series_too():
+    late = closes()
+    late.index += pd.Timedelta("12h")
+    with pytest.raises(DataError, match="bitcoin on 2025-12-01: .* whole day"):
+        MarketPanel.from_series({"bitcoin": late}, "test")
+
+
+def test_no_series_at_all_is_refused():
+    with pytest.raises(DataError, match="test: holds no series at all"):
+        MarketPanel.from_series({}, "test")
+
+
+def test_an_empty_table_is_refused():
+    assert "holds no" in refusal(rows().iloc[:0])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "str"])
+@pytest.mark.parametrize("others", [(), ("eth_btc",)])
+def test_a_series_of_a_wrong_type_is_named_whatever_stands_beside_it(dtype, others):
+    series = {"bitcoin": closes().astype(dtype), **{name: closes() for name in others}}
+    with pytest.raises(DataError, match=rf"test: bitcoin: .*must be float64, got {dtype}"):
+        MarketPanel.from_series(series, "test")
+
+
+def test_a_row_that_names_no_series_is_refused():
+    assert "series" in refusal(rows().assign(series=["bitcoin", "bitcoin", None]))
+
+
+def test_attributes_cannot_be_set():
+    panel = MarketPanel.from_observations(rows(), "test")
+    with pytest.raises(FrozenInstanceError):
+        panel.source = "elsewhere"
+    with pytest.raises(AttributeError):
+        panel.last_day = MONDAY
+
+
+def test_changing_what_the_panel_returned_does_not_change_the_panel():
+    panel = MarketPanel.from_observations(rows(), "test")
+    before = panel.digest
+    panel.series("bitcoin").iloc[0] = 99.0
+    panel.available_at("bitcoin").iloc[0] = pd.Timestamp("1999-01-01")
+    panel.observations().loc[0, "value"] = 99.0
+    panel.known_at(pd.Timestamp("2026-01-01")).series("bitcoin").iloc[0] = 99.0
+    with pytest.raises(ValueError, match="read-only"):
+        panel.series("bitcoin").to_numpy()[0] = 99.0
+    assert panel.digest == before
+    assert panel.series("bitcoin").tolist() == [1.0, 2.0, 4.0]
+
+
+def test_changing_what_the_panel_was_built_from_does_not_change_the_panel():
+    frame, series = rows(), closes()
+    panels = [
+        MarketPanel.from_observations(frame, "test"),
+        MarketPanel.from_series({"bitcoin": series}, "test"),
+    ]
+    frame.loc[0, "value"] = 99.0
+    series.iloc[0] = 99.0
+    assert [panel.series("bitcoin").iloc[0] for panel in panels] == [1.0, 1.0]
+
+
+def test_a_value_is_known_from_the_very_instant_of_its_publication():
+    panel = MarketPanel.from_observations(rows(), "test")
+    midnight = pd.Timestamp("2025-12-03")
+    assert panel.known_at(midnight).series("bitcoin").tolist() == [1.0, 2.0]
+    just_before = midnight - pd.Timedelta("1s")
+    assert panel.known_at(just_before).series("bitcoin").tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "known"),
+    [
+        ("2025-12-03 00:00", "UTC", 2),
+        ("2025-12-03 00:00", "Europe/Berlin", 1),
+        ("2025-12-03 01:00", "Europe/Berlin", 2),
+        ("2025-12-02 19:00", "America/New_York", 2),
+        ("2025-12-02 18:59", "America/New_York", 1),
+    ],
+)
+def test_an_instant_with_a_time_zone_is_converted(instant, zone, known):
+    panel = MarketPanel.from_observations(rows(), "test")
+    assert len(panel.known_at(pd.Timestamp(instant, tz=zone)).series("bitcoin")) == known
+
+
+def test_a_past_view_holds_each_series_to_its_own_publication():
+    panel = MarketPanel.from_series({"bitcoin": closes(), "iwm_flow": closes()}, "test")
+    view = panel.known_at(pd.Timestamp("2025-12-04"))
+    assert len(view.series("bitcoin")) == 3
+    assert view.series("iwm_flow").tolist() == [1.0]
+
+
+def test_a_past_view_leaves_the_panel_as_it_was():
+    panel = MarketPanel.from_observations(rows(), "test")
+    before = panel.digest
+    assert panel.known_at(MONDAY).series("bitcoin").empty
+    assert panel.digest == before
+
+
+@given(days=st.lists(st.integers(0, 40), min_size=2, max_size=2))
+def test_a_view_of_a_view_is_the_earlier_of_the_two(days):
+    panel = MarketPanel.from_series(
+        {"bitcoin": closes(np.arange(1.0, 31)), "iwm_flow": closes(np.arange(30.0))}, "test"
+    )
+    first, second = (MONDAY + day * DAY for day in days)
+    nested = panel.known_at(first).known_at(second)
+    assert nested.digest == panel.known_at(min(first, second)).digest
+
+
+def test_a_series_that_the_panel_lacks_is_empty_and_one_that_nobody_defined_is_an_error():
+    panel = MarketPanel.from_observations(rows(), "test")
+    assert panel.series("sp500").empty
+    assert panel.available_at("sp500").empty
+    with pytest.raises(DataError, match="unknown series 'dogecoin'"):
+        panel.series("dogecoin")
+
+
+def test_names_stand_in_the_order_of_the_specification():
+    panel = MarketPanel.from_series(
+        {spec.name: closes() for spec in reversed(SERIES)}, "test"
+    )  # fmt: skip
+    assert panel.names == tuple(spec.name for spec in SERIES)
+
+
+def test_the_last_day_is_that_of_the_season_index():
+    short, long = closes((1.0, 2.0)), closes((1.0, 2.0, 4.0))
+    both = MarketPanel.from_series({"season_index": short, "bitcoin": long}, "test")
+    assert both.last_day == short.index[-1]
+    assert MarketPanel.from_series({"bitcoin": long}, "test").last_day == long.index[-1]
+
+
+def test_a_view_before_everything_has_no_last_day():
+    view = MarketPanel.from_observations(rows(), "test").known_at(pd.Timestamp("2000-01-01"))
+    with pytest.raises(DataError, match="holds no observation"):
+        _ = view.last_day
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replaced("value", np.nextafter(2.0, 3.0)),
+        rows(first=MONDAY + DAY),
+        with_days([1, 2, 4]),
+        rows().assign(available_at=rows()["available_at"] + pd.Timedelta("1s")),
+        rows("eth_btc"),
+        rows().iloc[:2],
+    ],
+    ids=["last bit of a value", "all days", "one day", "publication", "series", "length"],
+)
+def test_the_digest_notices_every_change(changed):
+    digests = [MarketPanel.from_observations(f, "test").digest for f in (rows(), changed)]
+    assert digests[0] != digests[1]
+
+
+def test_the_digest_depends_on_content_alone():
+    series = {"bitcoin": closes(), "iwm_flow": closes((3.0, -1.0))}
+    panel = MarketPanel.from_series(series, "one")
+    reordered = MarketPanel.from_series(dict(reversed(series.items())), "two")
+    frame = panel.observations()
+    coarse_and_fine = frame.assign(
+        date=frame["date"].dt.as_unit("ns"), available_at=frame["available_at"].dt.as_unit("us")
+    )
+    assert reordered.digest == panel.digest
+    assert MarketPanel.from_observations(coarse_and_fine, "three").digest == panel.digest
+
+
+def test_a_panel_written_as_one_table_reads_back_whole():
+    panel = MarketPanel.from_series({"bitcoin": closes(), "iwm_flow": closes()}, "test")
+    table = panel.observations()
+    assert list(table.columns) == ["series", "date", "value", "available_at"]
+    assert MarketPanel.from_observations(table, "again").digest == panel.digest
+
+
+@pytest.mark.parametrize(
+    ("observed", "as_of"),
+    [
+        ("2025-12-01", "2025-12-03"),  # Monday to Wednesday
+        ("2025-12-03", "2025-12-05"),  # Wednesday to Friday
+        ("2025-12-04", "2025-12-08"),  # Thursday to Monday
+        ("2025-12-05", "2025-12-09"),  # Friday to Tuesday
+        ("2025-12-06", "2025-12-09"),  # Saturday to Tuesday
+        ("2025-12-07", "2025-12-09"),  # Sunday to Tuesday
+    ],
+)
+def test_fund_figures_are_known_at_the_end_of_the_second_business_day(observed, as_of):
+    instants = publication(SPECS["iwm_flow"], pd.DatetimeIndex([observed]))
+    assert instants[0] == pd.Timestamp(as_of) + DAY
+
+
+@given(day=st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2035-12-31").date()))
+@settings(max_examples=200)
+def test_fund_figures_wait_at_least_two_calendar_days(day):
+    days = pd.DatetimeIndex([day])
+    for name in ("iwm_flow", "btc_etf_flow", "eth_etf_flow"):
+        waited = publication(SPECS[name], days)[0] - end_of_day(days)[0]
+        assert 2 * DAY <= waited <= 4 * DAY
+
+
+@given(day=st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2035-12-31").date()))
+def test_closes_are_known_at_the_end_of_their_day(day):
+    days = pd.DatetimeIndex([day])
+    for spec in SERIES:
+        if spec.kind != "flow":
+            assert publication(spec, days)[0] == days[0] + DAY

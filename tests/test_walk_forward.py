@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import TimeSeriesSplit
+
+from models.leads import LEAD_DAYS
+from models.verification.walk_forward import WalkForward
+
+fast = settings(derandomize=True, deadline=None, max_examples=100)
+
+FIRST = pd.Timestamp("2025-01-01").as_unit("s")
+WEEKS = pd.date_range(FIRST, periods=30, freq="7D", unit="s")
+
+# Rows in any order, several on one day, each resolved after a time of its own.
+tables = st.lists(st.tuples(st.integers(0, 150), st.integers(1, 80)), min_size=1, max_size=40)
+
+
+def later(days):
+    return FIRST + pd.to_timedelta(days, unit="D")
+
+
+@st.composite
+def schedules(draw):
+    rows = draw(tables)
+    start = draw(st.integers(0, max(day for day, _ in rows)))
+    # One row resolved before the first refit, so that no fold is without training rows.
+    days, lengths = np.array([*rows, (-9, 1)]).T
+    as_of = later(days)
+    resolved_on = as_of + pd.to_timedelta(lengths, unit="D")
+    return as_of, resolved_on, WalkForward(later(start), draw(st.integers(1, 60)))
+
+
+@fast
+@given(schedules())
+def test_every_earlier_row_is_in_exactly_one_of_train_and_purged(schedule):
+    as_of, resolved_on, folds = schedule
+    for fold in folds.folds(as_of, resolved_on):
+        earlier = np.flatnonzero(as_of < fold.refit_on)
+        assert np.array_equal(np.sort(np.append(fold.train, fold.purged)), earlier)
+
+
+@fast
+@given(schedules())
+def test_training_rows_are_those_resolved_by_the_refit(schedule):
+    as_of, resolved_on, folds = schedule
+    for fold in folds.folds(as_of, resolved_on):
+        assert (resolved_on[fold.train] <= fold.refit_on).all()
+        assert (resolved_on[fold.purged] > fold.refit_on).all()
+
+
+@fast
+@given(schedules())
+def test_test_rows_lie_between_two_refits(schedule):
+    as_of, resolved_on, folds = schedule
+    for fold in folds.folds(as_of, resolved_on):
+        next_refit = fold.refit_on + pd.Timedelta(days=folds.refit_days)
+        assert (as_of[fold.test] >= fold.refit_on).all()
+        assert (as_of[fold.test] < next_refit).all()
+
+
+@fast
+@given(schedules())
+def test_every_row_from_the_start_on_is_forecast_once(schedule):
+    as_of, resolved_on, folds = schedule
+    tested = np.concatenate([fold.test for fold in folds.folds(as_of, resolved_on)])
+    assert np.array_equal(np.sort(tested), np.flatnonzero(as_of >= folds.start))
+
+
+@fast
+@given(schedules())
+def test_folds_are_numbered_by_their_place_in_the_schedule(schedule):
+    as_of, resolved_on, folds = schedule
+    made = list(folds.folds(as_of, resolved_on))
+    assert [fold.number for fold in made] == list(range(len(made)))
+    for fold in made:
+        days = fold.number * folds.refit_days
+        assert fold.refit_on == folds.start + pd.Timedelta(days=days)
+        assert (folds.refit_day(fold.refit_on)) == fold.refit_on
+
+
+@fast
+@given(schedules())
+def test_training_only_grows(schedule):
+    as_of, resolved_on, folds = schedule
+    made = list(folds.folds(as_of, resolved_on))
+    for before, after in zip(made, made[1:], strict=False):
+        assert set(before.train) <= set(after.train)
+
+
+def test_folds_worked_by_hand():
+    folds = WalkForward(WEEKS[3], refit_days=14)
+    made = list(folds.folds(WEEKS[:7], WEEKS[:7] + pd.Timedelta(days=14)))
+    # An outcome resolved on the refit day itself is known at its end, when the refit happens.
+    assert [fold.train.tolist() for fold in made] == [[0, 1], [0, 1, 2, 3]]
+    assert [fold.purged.tolist() for fold in made] == [[2], [4]]
+    assert [fold.test.tolist() for fold in made] == [[3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize(("weeks", "splits"), [(1, 5), (4, 6), (9, 3)])
+def test_without_overlap_the_splits_are_those_of_time_series_split(weeks, splits):
+    as_of = WEEKS[: 3 + weeks * splits]
+    folds = WalkForward(as_of[3], refit_days=7 * weeks)
+    made = list(folds.folds(as_of, as_of + pd.Timedelta(days=7)))
+    expected = list(TimeSeriesSplit(splits, test_size=weeks).split(as_of))
+    assert len(made) == len(expected) == splits
+    for fold, (train, test) in zip(made, expected, strict=True):
+        assert not fold.purged.size
+        assert fold.train.tolist() == train.tolist()
+        assert fold.test.tolist() == test.tolist()
+
+
+def test_split_purges_what_one_lead_leaves_open():
+    table = pd.DataFrame({"x": 0.0}, index=WEEKS)
+    folds = WalkForward(WEEKS[10], refit_days=28)
+    lead = pd.Timedelta(days=LEAD_DAYS)
+    expected = [(fold.train, fold.test) for fold in folds.folds(WEEKS, WEEKS + lead)]
+    made = list(folds.split(table))
+    assert folds.get_n_splits(table) == len(made) == 5
+    assert made[0][0].tolist() == [0, 1, 2, 3, 4, 5]
+    for (train, test), (expected_train, expected_test) in zip(made, expected, strict=True):
+        assert train.tolist() == expected_train.tolist()
+        assert test.tolist() == expected_test.tolist()
+
+
+def test_split_leaves_out_folds_that_forecast_nothing():
+    table = pd.DataFrame({"x": 0.0}, index=WEEKS.delete(range(14, 22)))
+    folds = WalkForward(WEEKS[10], refit_days=28)
+    assert folds.get_n_splits(table) == 3
+    assert all(test.size for _, test in folds.split(table))
+
+
+def test_an_outcome_that_precedes_its_row_is_an_error():
+    resolved_on = WEEKS + pd.Timedelta(days=1)
+    resolved_on = resolved_on.delete(3).insert(3, WEEKS[3])
+    with pytest.raises(ValueError, match="resolved_on must be later than as_of in every row"):
+        next(WalkForward(WEEKS[5]).folds(WEEKS, resolved_on))
+
+
+def test_no_row_out_of_sample_is_an_error():
+    folds = WalkForward(WEEKS[-1] + pd.Timedelta(days=1))
+    with pytest.raises(ValueError, match="none is on or after 2025-07-24"):
+        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=1)))
+
+
+def test_a_fold_with_every_row_purged_is_an_error_that_counts_them():
+    folds = WalkForward(WEEKS[6], refit_days=28)
+    with pytest.raises(ValueError, match="fold 0 has no training rows: 6 of 6 purged"):
+        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=365)))
+
+
+def test_a_fold_without_training_rows_that_forecasts_nothing_is_no_error():
+    as_of = WEEKS.delete(range(6, 10))
+    folds = WalkForward(WEEKS[6], refit_days=28)
+    first, second = list(folds.folds(as_of, as_of + pd.Timedelta(days=70)))[:2]
+    assert not first.train.size
+    assert not first.test.size
+    assert second.train.tolist() == [0]
+
+
+@pytest.mark.parametrize("refit_days", [0, -28])
+def test_refits_must_be_at_least_a_day_apart(refit_days):
+    with pytest.raises(ValueError, match=f"refit_days must be at least 1, got {refit_days}"):
+        WalkForward(FIRST, refit_days)
+
+
+@pytest.mark.parametrize(
+    ("day", "refit"),
+    [
+        ("2025-01-01", "2025-01-01"),
+        ("2025-01-28", "2025-01-01"),
+        ("2025-01-29", "2025-01-29"),
+        ("2025-12-10", "2025-12-03"),
+    ],
+)
+def test_the_refit_in_force_is_the_last_scheduled_one(day, refit):
+    assert WalkForward(FIRST, 28).refit_day(pd.Timestamp(day)) == pd.Timestamp(refit)
+
+
+def test_no_refit_is_in_force_before_the_first():
+    with pytest.raises(ValueError, match="first refit on 2025-01-01, got 2024-12-31"):
+        WalkForward(FIRST, 28).refit_day(pd.Timestamp("2024-12-31"))
