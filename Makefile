@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast train test lint ui history features-doc clean
+.PHONY: help forecast train test lint ui history docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,8 @@ ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
 history: $(VENV)/.installed ## Make the embedded history again: make history DATA_DIR=...
 	$(BIN)/python -m features.reference.compile --data-dir "$(DATA_DIR)"
 
-features-doc: $(VENV)/.installed ## Write docs/features.md from the catalogue
-	$(BIN)/python -m features.document > docs/features.md
+docs: $(VENV)/.installed ## Write what the documentation shows: features, skill, picture
+	$(BIN)/python -m models.document docs
 
 clean: ## Remove the environment and what tools have cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

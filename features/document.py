@@ -1,4 +1,4 @@
-"""The feature catalogue as a Markdown page: ``python -m features.document``."""
+"""The feature catalogue as a Markdown page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Every feature of a day uses only what was available at the end of that day (24:0
 computed on the sessions or days that its sources share and then carried to the calendar, for at
 most ten days. Closes are known at the end of their day, fund figures two business days later.
 
-This page is written by `make features-doc` from the catalogue in `features/builder.py`.
+This page is written by `make docs` from the catalogue in `features/builder.py`.
 """
 
 
 def _span(row: Mapping[Hashable, object]) -> str:
-    return f"{row['window']} {row['step']}" if row["window"] else "–"
+    return f"{row['window']} {row['step']}" if row["window"] else "-"
 
 
 def page() -> str:
@@ -35,7 +35,3 @@ def page() -> str:
             for row in rows.to_dict("records")
         ]
     return "".join(parts)
-
-
-if __name__ == "__main__":
-    print(page(), end="")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,7 +81,7 @@ def test_folds_are_numbered_by_their_place_in_the_schedule(schedule):
     for fold in made:
         days = fold.number * folds.refit_days
         assert fold.refit_on == folds.start + pd.Timedelta(days=days)
-        assert (folds.refit_day(fold.refit_on)) == fold.refit_on
+        assert folds.refit_day(fold.refit_on) == fold.refit_on
 
 
 @fast
@@ -87,7 +89,7 @@ def test_folds_are_numbered_by_their_place_in_the_schedule(schedule):
 def test_training_only_grows(schedule):
     as_of, resolved_on, folds = schedule
     made = list(folds.folds(as_of, resolved_on))
-    for before, after in zip(made, made[1:], strict=False):
+    for before, after in pairwise(made):
         assert set(before.train) <= set(after.train)
 
 

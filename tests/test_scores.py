@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from models.verification.gate import choose_champion
+from models.verification.scores import brier_scores, corp, log_scores, recalibrate, skill
+from models.verification.significance import resample_counts, skill_interval
+from models.verification.summary import COLUMNS, verify
+
+fast = settings(derandomize=True, deadline=None, max_examples=100)
+
+OUTCOME = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+PROBABILITY = np.array([0.4, 0.3, 0.2, 0.1, 0.5, 0.9])
+
+# Coarse probabilities, so that ties are frequent.
+forecasts = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 1.0]) | st.floats(0, 1)),
+    min_size=1,
+    max_size=30,
+).map(lambda pairs: np.array(pairs, dtype=float).T)
+
+
+def random_forecasts(n=200, seed=0):
+    random = np.random.default_rng(seed)
+    probability = random.uniform(0.01, 0.99, n).round(2)
+    return (random.random(n) < probability).astype(float), probability
+
+
+# Scores of single forecasts
+
+
+def test_brier_and_log_scores_worked_by_hand():
+    outcome, probability = np.array([1.0, 0.0]), np.array([0.75, 0.75])
+    assert brier_scores(outcome, probability).tolist() == [0.0625, 0.5625]
+    assert log_scores(outcome, probability) == pytest.approx([np.log(4 / 3), np.log(4)])
+
+
+def test_brier_and_log_scores_agree_with_scikit_learn():
+    outcome, probability = random_forecasts()
+    brier, log_score = brier_scores(outcome, probability), log_scores(outcome, probability)
+    assert brier.mean() == pytest.approx(brier_score_loss(outcome, probability), rel=1e-12)
+    assert log_score.mean() == pytest.approx(log_loss(outcome, probability), rel=1e-12)
+
+
+def test_the_log_score_is_infinite_where_the_forecast_ruled_it_out():
+    scores = log_scores(np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
+    assert scores.tolist() == [np.inf, np.inf, 0.0]
+
+
+def test_skill_compares_with_the_reference():
+    assert skill(0.0, 0.2) == 1
+    assert skill(0.2, 0.2) == 0
+    assert skill(0.3, 0.2) == pytest.approx(-0.5)
+    assert np.isnan(skill(0.1, 0.0))
+
+
+# CORP
+
+
+def test_corp_of_the_golden_example():
+    parts = corp(OUTCOME, PROBABILITY)
+    assert brier_scores(OUTCOME, PROBABILITY).mean() == pytest.approx(0.22666666666666666)
+    assert parts.miscalibration == pytest.approx(0.10166666666666667)
+    assert parts.discrimination == pytest.approx(0.125)
+    assert parts.uncertainty == pytest.approx(0.25)
+
+
+@fast
+@given(forecasts)
+def test_corp_adds_up_to_the_brier_score(drawn):
+    outcome, probability = drawn
+    miscalibration, discrimination, uncertainty = corp(outcome, probability)
+    brier = brier_scores(outcome, probability).mean()
+    assert miscalibration - discrimination + uncertainty == pytest.approx(brier, abs=1e-12)
+    assert miscalibration >= -1e-12
+    assert -1e-12 <= discrimination <= uncertainty + 1e-12
+
+
+def test_a_constant_forecast_has_no_discrimination():
+    parts = corp(OUTCOME, np.full(6, 0.7))
+    assert parts == pytest.approx((0.04, 0.0, 0.25))
+
+
+@fast
+@given(forecasts)
+def test_recalibration_is_the_isotonic_regression_of_scikit_learn(drawn):
+    outcome, probability = drawn
+    expected = IsotonicRegression().fit_transform(probability, outcome)
+    np.testing.assert_allclose(recalibrate(outcome, probability), expected, rtol=0, atol=1e-6)
+
+
+def test_equal_forecasts_are_recalibrated_to_their_frequency():
+    outcome = np.array([0.0, 1.0, 1.0, 1.0, 0.0])
+    probability = np.array([0.2, 0.2, 0.2, 0.9, 0.1])
+    assert recalibrate(outcome, probability) == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1, 0])
+
+
+# The block bootstrap
+
+WEEKS = pd.date_range("2017-01-03", periods=520, freq="7D", unit="s")
+
+
+def test_a_resample_is_as_long_as_the_calendar():
+    counts = resample_counts(WEEKS, block_days=90, step_days=7, resamples=50)
+    assert counts.shape == (50, 520)
+    assert (counts.sum(axis=1) == 520).all()
+    assert (counts == counts.round()).all()
+
+
+def test_steps_without_a_row_are_resampled_too():
+    every = resample_counts(WEEKS, block_days=90, step_days=7, resamples=50, seed=3)
+    kept = np.r_[0:40, 300:520]
+    some = resample_counts(WEEKS[kept], block_days=90, step_days=7, resamples=50, seed=3)
+    assert (some == every[:, kept]).all()
+
+
+def test_rows_of_one_step_stay_together():
+    counts = resample_counts(WEEKS.repeat(2), block_days=90, step_days=7, resamples=50)
+    assert (counts[:, ::2] == counts[:, 1::2]).all()
+    assert (counts.sum(axis=1) == 1040).all()
+
+
+def test_rows_need_no_order():
+    order = np.random.default_rng(0).permutation(520)
+    counts = resample_counts(WEEKS, block_days=90, step_days=7, resamples=20)
+    shuffled = resample_counts(WEEKS[order], block_days=90, step_days=7, resamples=20)
+    assert (shuffled == counts[:, order]).all()
+
+
+def test_the_seed_decides_the_resamples():
+    drawn = [
+        resample_counts(WEEKS, block_days=90, step_days=7, resamples=20, seed=seed)
+        for seed in (1, 1, 2)
+    ]
+    assert (drawn[0] == drawn[1]).all()
+    assert (drawn[0] != drawn[2]).any()
+
+
+@pytest.mark.parametrize("block_days", [28, 91, 182])
+def test_blocks_have_the_mean_length_asked_for(block_days):
+    # Neighbours are drawn together unless a block ends between them, so counts k steps apart
+    # correlate like (1 - step / block)**k, less a part that shrinks with the calendar's length.
+    counts = resample_counts(WEEKS, block_days=block_days, step_days=7, resamples=4000)
+    deviation = counts - 1
+    together = (deviation[:, 1:] * deviation[:, :-1]).mean() / (deviation**2).mean()
+    assert 7 / (1 - together) == pytest.approx(block_days, rel=0.2)
+
+
+def test_blocks_wrap_at_the_end_of_the_calendar():
+    counts = resample_counts(WEEKS, block_days=182, step_days=7, resamples=4000)
+    assert np.corrcoef(counts[:, 0], counts[:, -1])[0, 1] > 0.9
+    np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.12)
+
+
+def test_blocks_no_longer_than_a_step_draw_every_step_by_itself():
+    counts = resample_counts(WEEKS, block_days=7, step_days=7, resamples=2000)
+    assert abs(np.corrcoef(counts[:, 0], counts[:, 1])[0, 1]) < 0.1
+
+
+def test_the_skill_interval_covers_the_true_skill_nine_times_in_ten():
+    # Outcome 1 has probability q, uniform in (0, 1). Forecasting q scores 1/6, 1/2 scores 1/4.
+    random = np.random.default_rng(0)
+    counts = resample_counts(WEEKS, block_days=28, step_days=7, resamples=500)
+    covered = []
+    for _ in range(300):
+        q = random.random(520)
+        outcome = (random.random(520) < q).astype(float)
+        reference = brier_scores(outcome, np.full(520, 0.5))
+        interval = skill_interval(brier_scores(outcome, q), reference, counts)
+        covered.append(interval.low <= 1 / 3 <= interval.high)
+    assert 0.82 < np.mean(covered) < 0.96
+
+
+def test_overlapping_outcomes_widen_the_interval():
+    random = np.random.default_rng(0)
+    single = random.random(520)
+    lasting = np.repeat(random.random(40), 13)
+    counts = resample_counts(WEEKS, block_days=180, step_days=7, resamples=500)
+    widths = []
+    for score in (single, lasting):
+        _, low, high = skill_interval(score, np.full(520, 0.5), counts)
+        widths.append(high - low)
+    assert widths[1] > 2 * widths[0]
+
+
+def test_the_interval_holds_the_value_and_narrows_with_the_level():
+    random = np.random.default_rng(1)
+    score, reference = random.random((2, 520))
+    counts = resample_counts(WEEKS, block_days=90, step_days=7, resamples=500)
+    wide = skill_interval(score, reference, counts)
+    narrow = skill_interval(score, reference, counts, level=0.5)
+    assert wide.value == narrow.value == skill(score.mean(), reference.mean())
+    assert wide.low < narrow.low < wide.value < narrow.high < wide.high
+
+
+def test_skill_against_a_perfect_reference_is_not_a_number():
+    counts = np.ones((10, 4))
+    assert np.isnan(skill_interval(np.ones(4), np.zeros(4), counts)).all()
+
+
+def test_resamples_with_a_perfect_reference_are_left_out():
+    score, reference = np.array([1.0, 1.0]), np.array([2.0, 0.0])
+    counts = np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]])
+    interval = skill_interval(score, reference, counts, level=1.0)
+    assert interval == (0.0, 0.0, 0.5)
+
+
+# The verification of a hindcast
+
+FIVE = WEEKS[:5]
+TINY_OUTCOME = [0.0, 1.0, 1.0, 0.0, np.nan]
+TINY_MODEL = [0.2, 0.6, 0.8, 0.4, 0.9]
+TINY_CLIMATOLOGY = [0.5, 0.5, 0.5, 0.25, 0.25]
+
+
+def tiny_hindcast(outcome=TINY_OUTCOME, kind="broad", horizon=30):
+    common = {
+        "as_of": FIVE,
+        "kind": kind,
+        "horizon_days": horizon,
+        "climatology": TINY_CLIMATOLOGY,
+        "outcome": outcome,
+    }
+    tables = [
+        pd.DataFrame({**common, "model": "climatology", "probability": TINY_CLIMATOLOGY}),
+        pd.DataFrame({**common, "model": "m", "probability": TINY_MODEL}),
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def verified(hindcast, onsets=()):
+    days = pd.DatetimeIndex(list(onsets)).as_unit("s")
+    kinds = hindcast["kind"].unique()
+    return verify(hindcast, dict.fromkeys(kinds, days), step_days=7, resamples=100)
+
+
+def test_verification_worked_by_hand():
+    table = verified(tiny_hindcast(), [WEEKS[1] + pd.Timedelta(days=3)])
+    assert table.columns.tolist() == list(COLUMNS)
+    assert table["model"].tolist() == ["climatology", "m"]
+    climatology, row = table.iloc[0], table.iloc[1]
+    assert (row["days"], row["base_rate"]) == (4, 0.5)
+    assert row["brier"] == pytest.approx((0.04 + 0.16 + 0.04 + 0.16) / 4)
+    assert climatology["brier"] == pytest.approx((0.25 * 3 + 0.0625) / 4)
+    assert row["brier_skill"] == pytest.approx(1 - 0.4 / 0.8125)
+    log_score = -np.log([0.8, 0.6, 0.8, 0.6]).mean()
+    reference = -np.log([0.5, 0.5, 0.5, 0.75]).mean()
+    assert row["log_score"] == pytest.approx(log_score)
+    assert row["log_skill"] == pytest.approx(1 - log_score / reference)
+    assert row["auc"] == 1
+    assert row["miscalibration"] == pytest.approx(0.1)
+    assert row["discrimination"] == row["uncertainty"] == pytest.approx(0.25)
+
+
+def test_climatology_has_no_skill_against_itself():
+    row = verified(tiny_hindcast()).set_index("model").loc["climatology"]
+    skills = [f"{score}_skill{end}" for score in ("brier", "log") for end in ("", "_low", "_high")]
+    assert row[skills].tolist() == [0.0] * 6
+
+
+def test_episodes_are_the_different_onsets_inside_the_windows():
+    days = [
+        FIVE[0],  # on the first row's own day: not ahead of it
+        FIVE[0] + pd.Timedelta(days=10),  # seen by rows 0 and 1: one episode
+        FIVE[3] + pd.Timedelta(days=30),  # on the last day of the last resolved window
+        FIVE[4] + pd.Timedelta(days=30),  # ahead of an unresolved row only
+    ]
+    assert verified(tiny_hindcast(), days)["episodes"].tolist() == [2, 2]
+    assert verified(tiny_hindcast(), days[:1])["episodes"].tolist() == [0, 0]
+    assert verified(tiny_hindcast(horizon=29), days)["episodes"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("same", [0.0, 1.0])
+def test_what_cannot_be_computed_is_not_a_number(same):
+    row = verified(tiny_hindcast([same] * 4 + [np.nan])).iloc[1]
+    assert row.filter(regex="skill|auc").isna().all()
+    expected = np.mean((np.array(TINY_MODEL[:4]) - same) ** 2)
+    assert row["brier"] == row["miscalibration"] == pytest.approx(expected)
+    assert (row["base_rate"], row["discrimination"], row["uncertainty"]) == (same, 0, 0)
+
+
+def test_nothing_resolved_gives_an_empty_table():
+    table = verified(tiny_hindcast([np.nan] * 5))
+    assert table.empty
+    assert table.columns.tolist() == list(COLUMNS)
+
+
+def test_every_kind_and_horizon_is_scored_by_itself():
+    flipped = [1.0, 0.0, 0.0, 1.0, 1.0]
+    hindcast = pd.concat(
+        [tiny_hindcast(), tiny_hindcast(horizon=60), tiny_hindcast(flipped, kind="partial")]
+    )
+    table = verified(hindcast)
+    keys = table[["kind", "horizon_days"]].drop_duplicates().apply(tuple, axis=1).tolist()
+    assert keys == [("broad", 30), ("broad", 60), ("partial", 30)]
+    by_key = table[table["model"] == "m"].set_index(["kind", "horizon_days"])
+    assert by_key.loc[("broad", 30), "brier"] == by_key.loc[("broad", 60), "brier"]
+    assert by_key.loc[("partial", 30), "days"] == 5
+    assert by_key.loc[("partial", 30), "auc"] == pytest.approx(roc_auc_score(flipped, TINY_MODEL))
+
+
+def test_the_seed_decides_the_intervals():
+    outcome, probability = random_forecasts(300)
+    common = {"as_of": WEEKS[:300], "kind": "broad", "horizon_days": 30, "outcome": outcome}
+    table = pd.DataFrame({**common, "climatology": 0.5, "model": "m", "probability": probability})
+    none = {"broad": WEEKS[:0]}
+    lows = [
+        verify(table, none, step_days=7, resamples=50, seed=seed)["brier_skill_low"].iloc[0]
+        for seed in (1, 1, 2)
+    ]
+    assert lows[0] == lows[1] != lows[2]
+
+
+# The gate
+
+SIMPLEST_FIRST = ("climatology", "persistence", "logistic", "lightgbm")
+
+
+def gate_table(**models):
+    rows = [
+        {
+            "model": model,
+            "horizon_days": horizon,
+            "brier_skill_low": low,
+            "brier_skill_high": high,
+            "log_score": log_score,
+        }
+        for model, horizons in {"climatology": [(0.0, 0.0, 0.5)] * 2, **models}.items()
+        for horizon, (low, high, log_score) in zip((30, 60), horizons, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def champion(**models):
+    return choose_champion(gate_table(**models), SIMPLEST_FIRST)
+
+
+GOOD = [(0.1, 0.4, 0.40), (-0.1, 0.3, 0.50)]
+UNPROVEN = [(-0.01, 0.6, 0.1), (0.0, 0.5, 0.1)]
+HARMFUL = [(0.3, 0.6, 0.1), (-0.5, -0.01, 0.1)]
+
+
+def test_climatology_is_champion_before_anything_is_resolved():
+    empty = gate_table().iloc[:0]
+    choice = choose_champion(empty, SIMPLEST_FIRST)
+    assert choice == ("climatology", "no forecast out of sample has been resolved yet")
+
+
+def test_climatology_is_champion_where_no_candidate_is_eligible():
+    choice = champion(persistence=UNPROVEN, logistic=HARMFUL)
+    assert choice.champion == "climatology"
+    assert "no candidate beats climatology" in choice.reason
+
+
+def test_a_lower_end_of_zero_is_not_above_zero():
+    assert champion(logistic=[(0.0, 0.5, 0.1)] * 2).champion == "climatology"
+
+
+def test_one_horizon_with_the_lower_end_above_zero_is_enough():
+    assert champion(persistence=UNPROVEN, logistic=GOOD).champion == "logistic"
+
+
+def test_an_upper_end_below_zero_at_any_horizon_excludes():
+    assert champion(persistence=GOOD, logistic=HARMFUL).champion == "persistence"
+
+
+def test_an_upper_end_of_zero_does_not_exclude():
+    assert champion(logistic=[(0.1, 0.4, 0.4), (-0.5, 0.0, 0.4)]).champion == "logistic"
+
+
+def test_skill_that_is_not_a_number_neither_earns_nor_excludes():
+    nan = float("nan")
+    assert champion(logistic=[(0.1, 0.4, 0.4), (nan, nan, 0.4)]).champion == "logistic"
+    assert champion(logistic=[(nan, nan, 0.1)] * 2).champion == "climatology"
+
+
+def test_of_the_eligible_the_lowest_mean_log_score_wins():
+    # Lightgbm has the lowest log score at one horizon, logistic in the mean.
+    better = [(0.1, 0.4, 0.38), (0.1, 0.3, 0.48)]
+    uneven = [(0.1, 0.4, 0.20), (0.1, 0.3, 0.70)]
+    choice = champion(persistence=GOOD, logistic=better, lightgbm=uneven)
+    assert choice.champion == "logistic"
+    assert "0.4300" in choice.reason
+    assert "it and 2 other eligible candidates" in choice.reason
+
+
+def test_of_equals_the_simplest_wins():
+    for order in (("lightgbm", "persistence"), ("persistence", "lightgbm")):
+        choice = champion(**dict.fromkeys(order, GOOD))
+        assert choice.champion == "persistence"
+        assert choice.reason.endswith("it and 1 other eligible candidate")

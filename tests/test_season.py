@@ -1,0 +1,453 @@
+"""The season index by hand, against a slow reference, and against the published index."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from features.panel import DAY, DataError, MarketPanel
+from features.season import (
+    MAX_SNAPSHOT_AGE_DAYS,
+    at_risk,
+    breadth,
+    daily,
+    onset_days,
+    season_index,
+    season_state,
+)
+
+FIRST = pd.Timestamp("2025-01-01")
+_ = np.nan
+
+
+def coin_table(closes, per_coin=1000.0):
+    """Return coin rows from one list of closes in Bitcoin a coin; NaN where it has none."""
+    table = [
+        (FIRST + day * DAY, coin, close, close * per_coin)
+        for coin, path in closes.items()
+        for day, close in enumerate(path)
+        if np.isfinite(close)
+    ]
+    return pd.DataFrame(table, columns=["date", "coin", "close_btc", "close_usd"])
+
+
+def universe_table(snapshots):
+    """Return universe rows from one list of coins, largest first, by day number."""
+    table = [
+        (FIRST + day * DAY, rank, coin)
+        for day, coins in snapshots.items()
+        for rank, coin in enumerate(coins, start=1)
+    ]
+    return pd.DataFrame(table, columns=["snapshot_date", "rank", "coin"])
+
+
+def small_breadth(closes, snapshots, **parameters):
+    defaults = {"window_days": 3, "top": 5, "carried_days": (1,)}
+    return breadth(coin_table(closes), universe_table(snapshots), **{**defaults, **parameters})
+
+
+def random_market(seed, *, coins=8, days=120, missing=0.1, whole=False):
+    """Return coin and universe tables with gaps, entries, deaths and coins nobody prices."""
+    random = np.random.default_rng(seed)
+    names = [f"coin{i}" for i in range(coins)]
+    closes = {}
+    for name in names:
+        if whole:
+            path = random.integers(1, 6, size=days).astype(float)
+        else:
+            path = np.exp(np.cumsum(0.1 * random.normal(size=days)))
+        path[random.random(days) < missing] = np.nan
+        born, died = sorted(random.integers(-days // 2, days + days // 2, size=2))
+        path[: max(born, 0)] = np.nan
+        path[max(died, 1) :] = np.nan
+        closes[name] = path
+    closes["anchor"] = np.full(days, 2.0)
+    listed = [*names, "anchor", "nobody prices this"]
+    shots = sorted(random.choice(days, size=max(days // 15, 1), replace=False))
+    snapshots = {
+        int(day): list(random.permutation(listed)[: random.integers(1, len(listed) + 1)])
+        for day in shots
+    }
+    return coin_table(closes, per_coin=8.0), universe_table(snapshots)
+
+
+# Five coins count (top=5). `dead` has no price from day 4 on, `young` is listed on day 2 and enters
+# the universe on day 4, where `sixth` falls to rank 6; `patchy` has no price on day 1.
+FIVE_COINS = {
+    "alpha":  [10, 10, 10, 11, 12, 9, 9],
+    "beta":   [10, 10, 10, 9, 8, 12, 12],
+    "dead":   [10, 10, 10, 12, _, _, _],
+    "patchy": [10, _, 10, 11, 10, 10, 12],
+    "sixth":  [10, 10, 10, 20, 20, 20, 20],
+    "young":  [_, _, 10, 10, 10, 11, 12],
+}  # fmt: skip
+FIVE_COIN_UNIVERSE = {
+    0: ["alpha", "beta", "dead", "patchy", "sixth"],
+    4: ["alpha", "beta", "dead", "patchy", "young", "sixth"],
+}
+
+
+def test_season_index_of_a_five_coin_market():
+    shares = small_breadth(FIVE_COINS, FIVE_COIN_UNIVERSE)
+    # Day 3: alpha, dead, patchy and sixth are ahead of day 0, beta is not.
+    # Day 4: only alpha (ahead) and beta (behind) have a price on both days.
+    # Day 5: beta and young lead; patchy stands exactly where it stood, which is not ahead.
+    # Day 6: beta, patchy and young lead, alpha does not.
+    expected = [_, _, _, 80.0, 50.0, 50.0, 75.0]
+    np.testing.assert_array_equal(shares["season_index"], expected)
+    assert shares["coins_compared"].tolist() == [0, 0, 0, 5, 2, 4, 4]
+    assert shares.index.equals(pd.date_range(FIRST, periods=7, unit="s", name="date"))
+
+
+def test_carried_breadth_of_a_five_coin_market():
+    shares = small_breadth(FIVE_COINS, FIVE_COIN_UNIVERSE)
+    # Against two days before. Day 3: alpha and dead and sixth of four, patchy having no price then.
+    # Day 4: alpha of alpha, beta, patchy, young. Day 5: beta, young of four; day 6: all but alpha.
+    expected = [_, _, 0.0, 75.0, 25.0, 50.0, 75.0]
+    np.testing.assert_array_equal(shares["carried_breadth_1"], expected)
+
+
+def test_a_coin_that_enters_counts_from_its_snapshot_and_not_before():
+    closes = {"old": [1, 1, 1, 1], "new": [1, 2, 3, 4]}
+    entered = small_breadth(closes, {0: ["old"], 3: ["old", "new"]}, window_days=1, carried_days=())
+    np.testing.assert_array_equal(entered["season_index"], [_, 0.0, 0.0, 50.0])
+
+
+def test_a_coin_below_the_top_does_not_count():
+    closes = {"first": [1, 2], "second": [2, 1]}
+    market = {"closes": closes, "snapshots": {0: ["first", "second"]}, "carried_days": ()}
+    assert small_breadth(**market, window_days=1, top=1)["season_index"].iloc[-1] == 100.0
+    assert small_breadth(**market, window_days=1, top=2)["season_index"].iloc[-1] == 50.0
+
+
+def test_a_day_has_no_index_when_under_two_in_five_coins_can_be_compared():
+    names = ["a", "b", "c", "d", "e"]
+    closes = {"a": [1, 2, 3], "b": [1, 2, _]}
+    shares = small_breadth(closes, {0: names}, window_days=1, carried_days=())
+    np.testing.assert_array_equal(shares["season_index"], [_, 100.0, _])
+    assert shares["median_relative_return"].isna().tolist() == [True, False, True]
+    assert shares["relative_return_dispersion"].isna().tolist() == [True, False, True]
+    assert shares["coins_compared"].tolist() == [0, 2, 1]
+
+
+def test_the_last_snapshot_stands_in_for_45_days_and_no_longer():
+    days = MAX_SNAPSHOT_AGE_DAYS + 3
+    closes = {"rising": range(1, days + 1), "falling": range(days, 0, -1)}
+    shares = small_breadth(closes, {0: ["rising"]}, window_days=1, carried_days=())
+    index = shares["season_index"].to_numpy()
+    np.testing.assert_array_equal(index, [_] + [100.0] * MAX_SNAPSHOT_AGE_DAYS + [_, _])
+    renewed = {0: ["rising"], MAX_SNAPSHOT_AGE_DAYS + 2: ["falling"]}
+    again = small_breadth(closes, renewed, window_days=1, carried_days=())
+    np.testing.assert_array_equal(again["season_index"].iloc[-2:], [_, 0.0])
+
+
+def test_a_day_before_the_first_snapshot_has_no_row():
+    shares = small_breadth({"a": [1, 2, 3, 4]}, {2: ["a"]}, window_days=1, carried_days=())
+    assert shares.index.tolist() == [FIRST + 2 * DAY, FIRST + 3 * DAY]
+
+
+def test_median_and_dispersion_of_relative_returns():
+    closes = {"doubled": [1, 2], "halved": [2, 1], "fourfold": [1, 4]}
+    shares = small_breadth(closes, {0: list(closes)}, window_days=1, carried_days=())
+    # Log returns ln 2, -ln 2, 2 ln 2: mean 2/3 ln 2, squares 1/9 + 25/9 + 16/9, over two degrees.
+    last = shares.iloc[-1]
+    assert last["median_relative_return"] == pytest.approx(np.log(2))
+    assert last["relative_return_dispersion"] == pytest.approx(np.sqrt(7 / 3) * np.log(2))
+
+
+def test_a_mean_of_closes_needs_25_of_them():
+    closes = {"a": [10.0] * 24 + [12.0]}
+    shares = small_breadth(closes, {0: ["a"]})["share_above_50d_mean"]
+    assert shares.iloc[:24].isna().all()
+    assert shares.iloc[24] == 100.0
+
+
+def test_the_mean_is_over_the_last_50_days_in_dollars():
+    spike = [1000.0] + [10.0] * 49 + [11.0]
+    usd = {"a": spike, "b": [10.0] * 50 + [9.0]}
+    coins = coin_table({coin: [1.0] * 51 for coin in usd})
+    coins["close_usd"] = [close for path in usd.values() for close in path]
+    shares = breadth(coins, universe_table({0: ["a", "b"]}), window_days=3, carried_days=())
+    above = shares["share_above_50d_mean"]
+    # Day 49: the spike of day 0 is still in the mean, and no close equal to its mean is above it.
+    assert above.iloc[49] == 0.0
+    # Day 50: days 1 to 50 have the means 10.02 and 9.98, below the close of one coin.
+    assert above.iloc[50] == 50.0
+
+
+def test_two_rows_for_one_coin_and_day_are_an_error():
+    coins = coin_table({"a": [1, 2, 3], "b": [1, 2, 3]})
+    twice = pd.concat([coins, coins.iloc[[4]]])
+    with pytest.raises(DataError, match="coins: b on 2025-01-02: two rows for one day"):
+        breadth(twice, universe_table({0: ["a", "b"]}), window_days=1, carried_days=())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"window_days": 0, "carried_days": ()}, "window_days and top must be at least 1, got 0"),
+        ({"top": 0}, "window_days and top must be at least 1, got 3 and 0"),
+        ({"carried_days": (0,)}, r"carried_days must lie in \(0, 3\), got \(0,\)"),
+        ({"carried_days": (1, 3)}, r"carried_days must lie in \(0, 3\), got \(1, 3\)"),
+    ],
+)
+def test_a_parameter_out_of_range_is_an_error(parameters, message):
+    with pytest.raises(DataError, match=message):
+        small_breadth({"a": [1, 2]}, {0: ["a"]}, **parameters)
+
+
+@pytest.mark.parametrize("day", [5, 9])
+def test_a_universe_that_begins_after_the_coins_end_is_an_error(day):
+    with pytest.raises(DataError, match="universe: no snapshot on or before the last coin day"):
+        small_breadth({"a": [1, 2, 3, 4, 5]}, {day: ["a"]})
+
+
+@given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.2]))
+@settings(max_examples=25, deadline=None)
+def test_carried_breadth_is_the_index_to_come_if_relative_prices_stand_still(seed, missing):
+    window, carried, now, days = 12, (3, 7), 20, 30
+    random = np.random.default_rng(seed)
+    closes = {}
+    for name in "abcdef":
+        path = random.integers(1, 8, size=days).astype(float)
+        path[random.random(days) < missing] = np.nan
+        path[now:] = path[now]
+        closes[name] = path
+    shares = small_breadth(
+        closes, {0: list(closes)}, window_days=window, top=6, carried_days=carried
+    )
+    for ahead in carried:
+        np.testing.assert_array_equal(
+            shares[f"carried_breadth_{ahead}"].iloc[now], shares["season_index"].iloc[now + ahead]
+        )
+
+
+def slow_share(pairs, ranked):
+    """Percent of pairs (now, then) with now above then; NaN under two in five of the ranked."""
+    known = [pair for pair in pairs if None not in pair]
+    if not known or 5 * len(known) < 2 * ranked:
+        return np.nan
+    return 100.0 * sum(now > then for now, then in known) / len(known)
+
+
+def slow_breadth(coins, universe, window, top, ahead):
+    """Say the definition once more, coin by coin, in plain Python."""
+    price = {(row.coin, row.date): row for row in coins.itertuples()}
+    shots = {}
+    for row in universe.itertuples():
+        shots.setdefault(row.snapshot_date, [])
+        if row.rank <= top:
+            shots[row.snapshot_date].append(row.coin)
+
+    def btc(coin, day):
+        return price[coin, day].close_btc if (coin, day) in price else None
+
+    def dollars(coin, day):
+        return Fraction(price[coin, day].close_usd) if (coin, day) in price else None
+
+    def mean(coin, day):
+        last = [dollars(coin, day - age * DAY) for age in range(50)]
+        last = [close for close in last if close is not None]
+        return sum(last) / len(last) if len(last) >= 25 else None
+
+    result = {}
+    for day in pd.date_range(min(shots), coins["date"].max()):
+        newest = max(shot for shot in shots if shot <= day)
+        members = shots[newest] if (day - newest).days <= 45 else []
+        moves = [(btc(c, day), btc(c, day - window * DAY)) for c in members]
+        carried = [(btc(c, day), btc(c, day - (window - ahead) * DAY)) for c in members]
+        means = [(dollars(c, day), mean(c, day)) for c in members]
+        result[day] = [slow_share(pairs, len(members)) for pairs in (moves, carried, means)]
+        logs = sorted(np.log(now / then) for now, then in moves if now and then)
+        known = not np.isnan(result[day][0])
+        result[day] += [np.median(logs) if known else np.nan]
+        result[day] += [np.std(logs, ddof=1) if known and len(logs) > 1 else np.nan]
+        result[day] += [len(logs)]
+    return pd.DataFrame.from_dict(result, orient="index")
+
+
+@given(
+    seed=st.integers(0, 100_000),
+    coins=st.integers(1, 6),
+    days=st.integers(4, 70),
+    top=st.integers(1, 6),
+    window=st.integers(2, 12),
+    missing=st.sampled_from([0.0, 0.1, 0.5]),
+)
+@settings(max_examples=40, deadline=None)
+def test_breadth_equals_its_definition_said_slowly(seed, coins, days, top, window, missing):
+    tables = random_market(seed, coins=coins, days=days, missing=missing, whole=True)
+    fast = breadth(*tables, window_days=window, top=top, carried_days=(window - 1,))
+    slow = slow_breadth(*tables, window, top, window - 1)
+    assert fast.index.equals(slow.index.as_unit("s"))
+    np.testing.assert_array_equal(fast.iloc[:, :3], slow.iloc[:, :3])
+    np.testing.assert_allclose(fast.iloc[:, 3:5], slow.iloc[:, 3:5], rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(fast["coins_compared"], slow.iloc[:, 5])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_rows_does_not_matter(seed):
+    coins, universe = random_market(seed)
+    settled = breadth(coins, universe, window_days=9, carried_days=(4,))
+    shuffled = breadth(
+        coins.sample(frac=1, random_state=seed),
+        universe.sample(frac=1, random_state=seed),
+        window_days=9,
+        carried_days=(4,),
+    )
+    pd.testing.assert_frame_equal(shuffled, settled, check_exact=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_breadth_up_to_a_day_does_not_depend_on_what_comes_after(seed):
+    coins, universe = random_market(seed, days=150)
+    whole = breadth(coins, universe, window_days=20, carried_days=(5,))
+    assert whole["season_index"].notna().mean() > 0.5
+    for days in (40, 90, 91, 149):
+        cut = FIRST + days * DAY
+        before = breadth(
+            coins[coins["date"] <= cut],
+            universe[universe["snapshot_date"] <= cut],
+            window_days=20,
+            carried_days=(5,),
+        )
+        pd.testing.assert_frame_equal(before, whole.loc[:cut], check_exact=True, check_freq=False)
+
+
+def index_of(values):
+    return pd.Series(values, pd.date_range(FIRST, periods=len(values), unit="s"), dtype=float)
+
+
+def day_numbers(days):
+    return [(day - FIRST).days for day in days]
+
+
+def test_at_risk_needs_the_day_itself_and_the_quiet_days_before():
+    index = index_of([80, 10, 10, 10, 75, 10, 10, 74.9])
+    risk = at_risk(index, threshold=75, quiet_days=2)
+    assert np.flatnonzero(risk).tolist() == [3, 7]
+
+
+def test_an_onset_is_the_first_day_at_the_threshold_after_the_quiet_days():
+    index = index_of([80, 10, 10, 75, 90, 10, 80, 10, 10, 74.9, 75])
+    assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [3, 10]
+
+
+def test_nothing_is_an_onset_before_quiet_days_were_seen():
+    assert onset_days(index_of([10, 80, 10]), threshold=75, quiet_days=2).empty
+    assert day_numbers(onset_days(index_of([10, 10, 80]), threshold=75, quiet_days=2)) == [2]
+
+
+def test_a_day_with_an_unknown_index_is_not_quiet():
+    index = index_of([10, 10, _, 80, 10, _, 10, 10, 80])
+    assert np.flatnonzero(at_risk(index, threshold=75, quiet_days=1)).tolist() == [1, 7]
+    assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [8]
+
+
+def test_chattering_crossings_are_one_onset():
+    index = index_of([10] * 5 + [80, 10] * 20)
+    assert day_numbers(onset_days(index, threshold=75, quiet_days=5)) == [5]
+
+
+def test_the_thresholds_are_independent_of_each_other():
+    index = index_of([10, 10, 60, 10, 10, 80])
+    assert day_numbers(onset_days(index, threshold=50, quiet_days=2)) == [2, 5]
+    assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [5]
+
+
+INDICES = st.lists(st.sampled_from([10.0, 74.0, 75.0, 90.0, np.nan]), min_size=1, max_size=80)
+QUIET_DAYS = st.integers(1, 6)
+
+
+@given(values=INDICES, quiet=QUIET_DAYS)
+@settings(deadline=None)
+def test_at_risk_and_onsets_equal_their_definition_said_slowly(values, quiet):
+    index = index_of(values)
+    below = [value < 75 for value in values]
+    risk = [day >= quiet and all(below[day - quiet : day + 1]) for day in range(len(values))]
+    onsets = [
+        day
+        for day in range(quiet, len(values))
+        if values[day] >= 75 and all(below[day - quiet : day])
+    ]
+    assert at_risk(index, threshold=75, quiet_days=quiet).tolist() == risk
+    assert day_numbers(onset_days(index, threshold=75, quiet_days=quiet)) == onsets
+
+
+@given(values=INDICES, quiet=QUIET_DAYS)
+@settings(deadline=None)
+def test_onsets_keep_their_distance_from_each_other_and_from_risk(values, quiet):
+    index = index_of(values)
+    risk = at_risk(index, threshold=75, quiet_days=quiet)
+    onsets = onset_days(index, threshold=75, quiet_days=quiet)
+    assert not risk[onsets].any()
+    for onset in onsets:
+        # Risk asks for one quiet day more than an onset does.
+        one_more = index.get(onset - (quiet + 1) * DAY, np.nan) < 75
+        assert risk[onset - DAY] == one_more
+        assert not risk[onset : onset + quiet * DAY].any()
+    for earlier, later in itertools.pairwise(onsets):
+        assert (later - earlier).days >= quiet + 1
+
+
+@given(values=INDICES, quiet=QUIET_DAYS)
+@settings(deadline=None)
+def test_risk_turns_into_a_season_only_through_an_onset(values, quiet):
+    index = index_of(values)
+    risk = at_risk(index, threshold=75, quiet_days=quiet)
+    after_risk = index.index[risk.shift(1, fill_value=False) & (index >= 75)]
+    assert after_risk.isin(onset_days(index, threshold=75, quiet_days=quiet)).all()
+
+
+@pytest.mark.parametrize(
+    ("index", "state"),
+    [
+        (0.0, "bitcoin"),
+        (25.0, "bitcoin"),
+        (25.1, "neutral"),
+        (49.9, "neutral"),
+        (50.0, "partial"),
+        (74.9, "partial"),
+        (75.0, "broad"),
+        (100.0, "broad"),
+    ],
+)
+def test_states_begin_at_their_thresholds(index, state):
+    assert season_state(index, threshold=75) == state
+
+
+def test_the_last_value_stands_in_for_seven_days():
+    observed = index_of([40.0] + [_] * 9 + [60.0]).dropna()
+    expected = [40.0] * 8 + [_, _] + [60.0]
+    np.testing.assert_array_equal(daily(observed), expected)
+
+
+def test_the_season_index_of_a_panel_has_a_value_on_every_day():
+    observed = index_of([40.0, _, 50.0, _, _, 60.0]).dropna()
+    panel = MarketPanel.from_series({"season_index": observed}, "test")
+    assert season_index(panel).tolist() == [40.0, 40.0, 50.0, 50.0, 50.0, 60.0]
+    assert season_index(panel).index.equals(pd.date_range(FIRST, periods=6, unit="s"))
+
+
+def test_a_panel_without_season_index_is_an_error():
+    panel = MarketPanel.from_series({"bitcoin": index_of([1.0, 2.0])}, "test")
+    with pytest.raises(DataError, match="test: holds no season index"):
+        season_index(panel)
+
+
+@pytest.mark.real_data
+def test_the_computed_index_agrees_with_the_published_one(real_data):
+    tables = (pd.read_parquet(real_data / f"{name}.parquet") for name in ("coins", "universe"))
+    computed = breadth(*tables)["season_index"]
+    published = pd.read_parquet(real_data / "published_index.parquet").set_index("date")
+    both = pd.DataFrame({"computed": computed, "published": published["index_90d"]}).dropna()
+    assert len(both) > 1700
+    assert both["computed"].corr(both["published"]) >= 0.985
+    same_side = (both["computed"] >= 75) == (both["published"] >= 75)
+    assert same_side.mean() >= 0.97
