@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
 
 from models.leads import N_LEADS, FloatArray, IntArray, lead_probabilities
 
@@ -89,6 +90,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     def hazards(self, X: pd.DataFrame) -> FloatArray:
         """Return P(onset in lead k | none before), shape (n, 13)."""
+        check_is_fitted(self, "thresholds_")
         asked = X[THRESHOLD].to_numpy(dtype=float)
         unseen = ~np.isin(asked, self.thresholds_)
         if unseen.any():

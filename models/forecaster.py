@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -106,5 +107,7 @@ class Forecaster:
                 replicates=[from_state(state) for state in stored["replicates"]],
                 evidence=Evidence(**evidence),
             )
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        except (
+            OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError,
+        ) as error:  # fmt: skip
             raise ValueError(f"not a forecaster of this program: {error}") from error

@@ -11,7 +11,6 @@ import pandas as pd
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted
 
 from models.classifier import THRESHOLD, LeadClassifier
 from models.leads import N_LEADS, FloatArray, IntArray, expand
@@ -86,7 +85,6 @@ class LogisticHazard(LeadClassifier):
         return clone(self).set_params(scales=(self.scale_,))
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
-        check_is_fitted(self, "coef_")
         # A sum per row, not a matrix product: its last bits must not depend on the other rows.
         return expit((self._design(X) * self.coef_).sum(axis=-1) + self.intercept_)
 
@@ -218,7 +216,6 @@ class BoostedHazard(LeadClassifier):
         return lightgbm.Booster(model_str=self.model_text_)
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
-        check_is_fitted(self, "model_text_")
         hazards = self._booster.predict(self._rows(X, N_LEADS), num_threads=1)
         return np.asarray(hazards).reshape(len(X), N_LEADS)
 
