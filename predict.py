@@ -13,6 +13,7 @@ from models.command_line import (
     EPILOG,
     DataDirOption,
     ExitCode,
+    Progress,
     Source,
     SourceOption,
     TrackingOption,
@@ -78,7 +79,7 @@ def predict(
         raise typer.BadParameter("--history and --as-of exclude each other.")
     with clear_errors():
         clock = today()
-        panel = load_panel(source, data_dir, clock)
+        panel = load_panel(source, data_dir, clock, Progress(quiet=False))
         from models.display import forecast_csv, forecast_text, history_csv, history_json
         from models.forecast import STALE_DAYS, WindowError, forecast
         from models.forecast import history as past

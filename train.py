@@ -91,7 +91,7 @@ def train(
     progress = Progress(quiet=quiet)
     with clear_errors():
         progress.say(f"reading {source.value} data")
-        panel = load_panel(source, data_dir, today())
+        panel = load_panel(source, data_dir, today(), progress)
         progress.say("loading libraries")
         from models.display import training_table
         from models.leads import LIMIT_DAYS

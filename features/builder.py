@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features import bitcoin, breadth, eth_btc, flows, momentum
+from features import bitcoin, breadth, eth_btc, flows, momentum, simulation
 from features.feature import Feature
 from features.panel import MarketPanel, end_of_day
 from features.season import daily
@@ -16,6 +16,7 @@ CATALOGUE: tuple[Feature, ...] = (
     *eth_btc.FEATURES,
     *breadth.FEATURES,
     *bitcoin.FEATURES,
+    *simulation.FEATURES,
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in CATALOGUE)
 

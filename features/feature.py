@@ -18,7 +18,7 @@ class Feature:
     ----------
     name : str
         Column name.
-    group : {"russell", "etf_flows", "eth_btc", "breadth", "bitcoin"}
+    group : {"russell", "etf_flows", "eth_btc", "breadth", "bitcoin", "simulation"}
         Group under which people read it.
     unit : str
         Unit of its values.
@@ -39,7 +39,7 @@ class Feature:
     """
 
     name: str
-    group: Literal["russell", "etf_flows", "eth_btc", "breadth", "bitcoin"]
+    group: Literal["russell", "etf_flows", "eth_btc", "breadth", "bitcoin", "simulation"]
     unit: str
     window: int
     step: Literal["sessions", "days"]

@@ -97,6 +97,14 @@ SERIES: tuple[SeriesSpec, ...] = (
         "relative_return_dispersion", "log", "number", 0, 7,
         "standard deviation over the top-50 altcoins of the 90-day log return against Bitcoin",
     ),
+    *(
+        SeriesSpec(
+            f"simulated_{threshold}_{days}", "%", "percent", 0, 7,
+            f"share of simulated paths whose season index reaches {threshold} within {days} days",
+        )
+        for threshold in (50, 75)
+        for days in range(30, 391, 30)
+    ),
 )  # fmt: skip
 
 SPECS: Mapping[str, SeriesSpec] = {spec.name: spec for spec in SERIES}

@@ -1,4 +1,4 @@
-"""A linear pool of classifiers."""
+"""Linear pools of classifiers, and classifiers as plain values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sklearn.base import clone
 from models.baselines import Climatology
 from models.classifier import LeadClassifier
 from models.hazard import BoostedHazard, LogisticHazard
-from models.leads import FloatArray, IntArray, lead_hazards
+from models.leads import FloatArray, IntArray, lead_hazards, lead_probabilities
+from models.simulation import INFORMED_LEADS, Simulation, simulated_hazards
 
 
 class Blend(LeadClassifier):
@@ -68,8 +69,58 @@ class Blend(LeadClassifier):
         return cls.of_fitted([from_state(member) for member in state["members"]])
 
 
+class Pool(LeadClassifier):
+    """Simulation and hazard in equal parts over 90 days, the hazard alone beyond.
+
+    The simulation carries what has happened into the 90 days that the index
+    looks back over; beyond them it knows nothing that the hazard does not.
+    A row without a simulation gets the hazard's alone.
+
+    Parameters
+    ----------
+    hazard : LogisticHazard
+        Unfitted; `fit` fits a copy.
+    """
+
+    def __init__(self, hazard: LogisticHazard) -> None:
+        self.hazard = hazard
+
+    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
+        self.hazard_ = clone(self.hazard).fit(X, targets, weight)
+        self.simulation_ = Simulation().fit(X, targets, weight)
+
+    def _hazards(self, X: pd.DataFrame) -> FloatArray:
+        hazards = self.hazard_.hazards(X)
+        simulated = simulated_hazards(X)
+        own = np.where(np.isnan(simulated), hazards, simulated)
+        pooled = lead_hazards((lead_probabilities(hazards) + lead_probabilities(own)) / 2)
+        return np.column_stack([pooled[:, :INFORMED_LEADS], hazards[:, INFORMED_LEADS:]])
+
+    def feature_names(self) -> list[str]:
+        return [*self.hazard_.feature_names(), *self.simulation_.feature_names()]
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the mean of both members' contributions."""
+        return 0.5 * pd.concat(
+            [self.hazard_.contributions(X), self.simulation_.contributions(X)], axis=1
+        )
+
+    def state(self) -> dict[str, Any]:
+        return {"hazard": self.hazard_.state(), "simulation": self.simulation_.state()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        hazard = LogisticHazard.from_state(state["hazard"])
+        model = cls(hazard)
+        model.hazard_ = hazard
+        model.simulation_ = Simulation.from_state(state["simulation"])
+        model.thresholds_ = hazard.thresholds_
+        return model
+
+
 _TYPES: Mapping[str, type[LeadClassifier]] = {
-    kind.__name__: kind for kind in (Climatology, LogisticHazard, BoostedHazard, Blend)
+    kind.__name__: kind
+    for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Blend, Pool)
 }
 
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 import pandas as pd
 from sklearn.base import clone
 
-from features.builder import FEATURE_NAMES
+from features.builder import CATALOGUE
 from models.baselines import Climatology
-from models.blend import Blend
+from models.blend import Blend, Pool
 from models.classifier import LeadClassifier
 from models.hazard import BoostedHazard, LogisticHazard
 from models.leads import FloatArray, IntArray
+from models.simulation import Simulation
 
 # Where the index stands and where it is already bound to go: what the definition itself makes
 # informative about the next 90 days.
 BREADTH_CORE = ("season_index", "carried_breadth_30", "carried_breadth_60")
-_OTHERS = tuple(name for name in FEATURE_NAMES if name not in BREADTH_CORE)
+_OBSERVED = tuple(feature.name for feature in CATALOGUE if feature.group != "simulation")
+_OTHERS = tuple(name for name in _OBSERVED if name not in BREADTH_CORE)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,17 @@ CANDIDATES: dict[str, Candidate] = {
             LogisticHazard(("season_index", "season_index_change_30")),
         ),
         Candidate("logistic", "logistic hazard on season index and carried breadth", _LOGISTIC),
+        Candidate("simulation", "simulated first passage of the season index", Simulation()),
+        Candidate(
+            "pool",
+            "mean of simulation and logistic over 90 days, logistic beyond",
+            Pool(_LOGISTIC),
+        ),
+        Candidate(
+            "logistic_simulated",
+            "logistic with the simulated hazard as a further feature",
+            LogisticHazard(BREADTH_CORE, simulated=True),
+        ),
         Candidate(
             "logistic_all",
             "the same with all other features, shrunk as the training window asks",
@@ -59,7 +72,7 @@ CANDIDATES: dict[str, Candidate] = {
         Candidate(
             "lightgbm_all",
             "monotone LightGBM hazard on all features",
-            BoostedHazard(FEATURE_NAMES, increasing=BREADTH_CORE, trees=(10, 30, 100)),
+            BoostedHazard(_OBSERVED, increasing=BREADTH_CORE, trees=(10, 30, 100)),
         ),
         Candidate(
             "blend",

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -49,6 +50,9 @@ class CandidateName(StrEnum):
     climatology = "climatology"
     persistence = "persistence"
     logistic = "logistic"
+    simulation = "simulation"
+    pool = "pool"
+    logistic_simulated = "logistic_simulated"
     logistic_all = "logistic_all"
     lightgbm = "lightgbm"
     lightgbm_all = "lightgbm_all"
@@ -95,14 +99,23 @@ def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
     return None if day is None else pd.Timestamp(day).as_unit("s")
 
 
-def load_panel(source: Source, data_dir: Path | None, day: pd.Timestamp) -> MarketPanel:
+def load_panel(
+    source: Source, data_dir: Path | None, day: pd.Timestamp, progress: Progress
+) -> MarketPanel:
     """Load the market from the source asked for; rows later than `day` are an error."""
     if source is Source.files:
         if data_dir is None:
             raise typer.BadParameter("--source files needs --data-dir DIR.")
         from features.sources.files import load_files
+        from features.sources.simulated import cache_directory, simulated_series
 
-        return load_files(data_dir, until=day)
+        simulation = partial(
+            simulated_series,
+            cache=cache_directory(),
+            jobs=os.cpu_count() or 1,
+            progress=partial(progress, "simulation"),
+        )
+        return load_files(data_dir, until=day, simulation=simulation)
     if data_dir is not None:
         raise typer.BadParameter("--data-dir goes with --source files.")
     from features.sources.reference import load_reference

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
+from features.simulation import LEAD_ENDS, series_name
 from models.classifier import THRESHOLD, LeadClassifier
-from models.leads import N_LEADS, FloatArray, IntArray, expand
+from models.leads import LEAD_DAYS, N_LEADS, FloatArray, IntArray, expand
 from models.selection import choose
+from models.simulation import INFORMED_LEADS, simulated_hazards
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 # bears on three leads; from the fourth on every day that decides the index is still to come.
 _BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
                           np.arange(N_LEADS) >= 3]).astype(float)  # fmt: skip
-_DRIVER_LEADS = 3
 _MAX_DEVIATIONS = 3.0
 
 
@@ -44,6 +45,9 @@ class LogisticHazard(LeadClassifier):
     scales : tuple of float
         Scales of the others, ascending; of several, one is chosen inside the
         training window.
+    simulated : bool
+        Whether the log-odds of the simulated hazard of the row's threshold in
+        each lead is a further column.
     C : float
         Inverse strength of the ridge penalty, as in scikit-learn.
     """
@@ -53,11 +57,14 @@ class LogisticHazard(LeadClassifier):
         features: tuple[str, ...],
         others: tuple[str, ...] = (),
         scales: tuple[float, ...] = (1.0,),
+        *,
+        simulated: bool = False,
         C: float = 1.0,
     ) -> None:
         self.features = features
         self.others = others
         self.scales = scales
+        self.simulated = simulated
         self.C = C
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
@@ -69,6 +76,12 @@ class LogisticHazard(LeadClassifier):
         self.mean_, deviation = _mean_deviation(self._values(X)[used], weight[used])
         stretch = [1.0] * len(self.features) + [self.scale_] * len(self.others) + [1.0]
         self.deviation_, self.stretch_ = deviation, np.array(stretch)
+        self.simulated_: tuple[float, float] | None = None
+        if self.simulated:
+            log_odds = logit(simulated_hazards(X[used]))
+            known = log_odds[np.isfinite(log_odds)]
+            if known.size:
+                self.simulated_ = float(known.mean()), float(known.std()) or 1.0
         periods = expand(targets)
         design = self._design(X)[periods.row, periods.lead - 1]
         model = LogisticRegression(C=self.C, max_iter=1000)
@@ -76,7 +89,8 @@ class LogisticHazard(LeadClassifier):
         self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
 
     def feature_names(self) -> list[str]:
-        return self.columns_
+        names = [series_name(int(t), end) for t in self.thresholds_ for end in LEAD_ENDS]
+        return [*self.columns_, *(names if self.simulated_ else [])]
 
     def chosen(self) -> dict[str, float]:
         return {"others_scale": self.scale_} if self.others else {}
@@ -89,9 +103,15 @@ class LogisticHazard(LeadClassifier):
         return expit((self._design(X) * self.coef_).sum(axis=-1) + self.intercept_)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        slopes = self.coef_.reshape(-1, _BASIS.shape[1])[1:] @ _BASIS[:_DRIVER_LEADS].mean(axis=0)
-        shares = (self._standardise(X) * slopes)[:, :-1]
-        return pd.DataFrame(shares, columns=self.columns_, index=X.index)
+        coef = self.coef_.reshape(-1, _BASIS.shape[1])
+        slopes = coef[1 : len(self.columns_) + 1] @ _BASIS[:INFORMED_LEADS].mean(axis=0)
+        shares = self._standardise(X)[:, :-1] * slopes
+        table = pd.DataFrame(shares, columns=self.columns_, index=X.index)
+        if self.simulated_ is not None:
+            by_lead = self._simulated(X, *self.simulated_) * (_BASIS @ coef[-1])
+            name = series_name(int(X[THRESHOLD].iloc[0]), LEAD_DAYS * INFORMED_LEADS)
+            table[name] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
+        return table
 
     def _values(self, X: pd.DataFrame) -> FloatArray:
         return X[[*self.columns_, THRESHOLD]].to_numpy(dtype=float)
@@ -105,7 +125,18 @@ class LogisticHazard(LeadClassifier):
         """Return the design of every row and lead, shape (n, 13, (columns + 2) * 4)."""
         standardised = np.column_stack([np.ones(len(X)), self._standardise(X)])
         crossed = standardised[:, None, :, None] * _BASIS[None, :, None, :]
-        return crossed.reshape(len(X), N_LEADS, -1)
+        design = crossed.reshape(len(X), N_LEADS, -1)
+        if self.simulated_ is None:
+            return design
+        return np.concatenate(
+            [design, self._simulated(X, *self.simulated_)[:, :, None] * _BASIS], axis=2
+        )
+
+    @staticmethod
+    def _simulated(X: pd.DataFrame, mean: float, deviation: float) -> FloatArray:
+        """Return the standardised log-odds of the simulated hazards, 0 where there are none."""
+        deviations = (logit(simulated_hazards(X)) - mean) / deviation
+        return np.nan_to_num(np.clip(deviations, -_MAX_DEVIATIONS, _MAX_DEVIATIONS))
 
     def state(self) -> dict[str, Any]:
         return {
@@ -114,6 +145,7 @@ class LogisticHazard(LeadClassifier):
             "mean": self.mean_.tolist(),
             "deviation": self.deviation_.tolist(),
             "stretch": self.stretch_.tolist(),
+            "simulated": self.simulated_,
             "coef": self.coef_.tolist(),
             "intercept": self.intercept_,
         }
@@ -125,6 +157,7 @@ class LogisticHazard(LeadClassifier):
         for name in ("thresholds", "mean", "deviation", "stretch", "coef"):
             setattr(model, f"{name}_", np.array(state[name], dtype=float))
         model.intercept_ = float(state["intercept"])
+        model.simulated_ = state["simulated"] and tuple(state["simulated"])
         return model
 
 
@@ -221,9 +254,9 @@ class BoostedHazard(LeadClassifier):
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         shares = self._booster.predict(
-            self._rows(X, _DRIVER_LEADS), pred_contrib=True, num_threads=1
+            self._rows(X, INFORMED_LEADS), pred_contrib=True, num_threads=1
         )
-        by_lead = np.asarray(shares).reshape(len(X), _DRIVER_LEADS, -1)
+        by_lead = np.asarray(shares).reshape(len(X), INFORMED_LEADS, -1)
         by_feature = by_lead.mean(axis=1)[:, : len(self.features)]
         return pd.DataFrame(by_feature, columns=list(self.features), index=X.index)
 

@@ -70,7 +70,7 @@ def refusal(frame, until=None):
         (replaced("date", MONDAY + pd.Timedelta("1D12h")), "bitcoin", "2025-12-02", "whole day"),
         (replaced("available_at", MONDAY + pd.Timedelta("47h")), "bitcoin", "2025-12-02",
          "must not be available before its day has ended"),
-        (replaced("available_at", pd.Timestamp("2025-12-20")), "bitcoin", "2025-12-03",
+        (replaced("available_at", pd.Timestamp("2025-12-04 00:00:01")), "bitcoin", "2025-12-03",
          "must not be available before its predecessor"),
     ],
     ids=["duplicate", "unsorted", "gap", "gap in sessions", "nan", "inf", "infinite flow", "zero",
@@ -324,6 +324,13 @@ def test_a_view_before_everything_has_no_last_day():
 )
 def test_the_digest_notices_every_change(changed):
     digests = [MarketPanel.from_observations(f, "test").digest for f in (rows(), changed)]
+    assert digests[0] != digests[1]
+
+
+def test_the_digest_notices_a_day_whose_publication_stays():
+    earlier, later = with_days([1, 2, 3]), with_days([1, 2, 4])
+    earlier["available_at"] = later["available_at"]
+    digests = [MarketPanel.from_observations(f, "test").digest for f in (earlier, later)]
     assert digests[0] != digests[1]
 
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 
 from features.panel import DAY, DataError, MarketPanel
 from features.season import (
-    MAX_SNAPSHOT_AGE_DAYS,
     at_risk,
     breadth,
     daily,
@@ -23,7 +22,7 @@ from features.season import (
 )
 
 FIRST = pd.Timestamp("2025-01-01")
-_ = np.nan
+NA = np.nan
 
 
 def coin_table(closes, per_coin=1000.0):
@@ -63,16 +62,14 @@ def random_market(seed, *, coins=8, days=120, missing=0.1, whole=False):
         else:
             path = np.exp(np.cumsum(0.1 * random.normal(size=days)))
         path[random.random(days) < missing] = np.nan
-        born, died = sorted(random.integers(-days // 2, days + days // 2, size=2))
-        path[: max(born, 0)] = np.nan
-        path[max(died, 1) :] = np.nan
+        path[: max(random.integers(-days, days // 2), 0)] = np.nan
+        path[random.integers(days // 2, 3 * days) :] = np.nan
         closes[name] = path
     closes["anchor"] = np.full(days, 2.0)
     listed = [*names, "anchor", "nobody prices this"]
-    shots = sorted(random.choice(days, size=max(days // 15, 1), replace=False))
     snapshots = {
-        int(day): list(random.permutation(listed)[: random.integers(1, len(listed) + 1)])
-        for day in shots
+        int(day): list(random.permutation(listed)[: random.integers(2, len(listed) + 1)])
+        for day in random.choice(days, size=1 + days // 20, replace=False)
     }
     return coin_table(closes, per_coin=8.0), universe_table(snapshots)
 
@@ -82,10 +79,10 @@ def random_market(seed, *, coins=8, days=120, missing=0.1, whole=False):
 FIVE_COINS = {
     "alpha":  [10, 10, 10, 11, 12, 9, 9],
     "beta":   [10, 10, 10, 9, 8, 12, 12],
-    "dead":   [10, 10, 10, 12, _, _, _],
-    "patchy": [10, _, 10, 11, 10, 10, 12],
+    "dead":   [10, 10, 10, 12, NA, NA, NA],
+    "patchy": [10, NA, 10, 11, 10, 10, 12],
     "sixth":  [10, 10, 10, 20, 20, 20, 20],
-    "young":  [_, _, 10, 10, 10, 11, 12],
+    "young":  [NA, NA, 10, 10, 10, 11, 12],
 }  # fmt: skip
 FIVE_COIN_UNIVERSE = {
     0: ["alpha", "beta", "dead", "patchy", "sixth"],
@@ -99,7 +96,7 @@ def test_season_index_of_a_five_coin_market():
     # Day 4: only alpha (ahead) and beta (behind) have a price on both days.
     # Day 5: beta and young lead; patchy stands exactly where it stood, which is not ahead.
     # Day 6: beta, patchy and young lead, alpha does not.
-    expected = [_, _, _, 80.0, 50.0, 50.0, 75.0]
+    expected = [NA, NA, NA, 80.0, 50.0, 50.0, 75.0]
     np.testing.assert_array_equal(shares["season_index"], expected)
     assert shares["coins_compared"].tolist() == [0, 0, 0, 5, 2, 4, 4]
     assert shares.index.equals(pd.date_range(FIRST, periods=7, unit="s", name="date"))
@@ -109,14 +106,14 @@ def test_carried_breadth_of_a_five_coin_market():
     shares = small_breadth(FIVE_COINS, FIVE_COIN_UNIVERSE)
     # Against two days before. Day 3: alpha and dead and sixth of four, patchy having no price then.
     # Day 4: alpha of alpha, beta, patchy, young. Day 5: beta, young of four; day 6: all but alpha.
-    expected = [_, _, 0.0, 75.0, 25.0, 50.0, 75.0]
+    expected = [NA, NA, 0.0, 75.0, 25.0, 50.0, 75.0]
     np.testing.assert_array_equal(shares["carried_breadth_1"], expected)
 
 
 def test_a_coin_that_enters_counts_from_its_snapshot_and_not_before():
     closes = {"old": [1, 1, 1, 1], "new": [1, 2, 3, 4]}
     entered = small_breadth(closes, {0: ["old"], 3: ["old", "new"]}, window_days=1, carried_days=())
-    np.testing.assert_array_equal(entered["season_index"], [_, 0.0, 0.0, 50.0])
+    np.testing.assert_array_equal(entered["season_index"], [NA, 0.0, 0.0, 50.0])
 
 
 def test_a_coin_below_the_top_does_not_count():
@@ -128,23 +125,22 @@ def test_a_coin_below_the_top_does_not_count():
 
 def test_a_day_has_no_index_when_under_two_in_five_coins_can_be_compared():
     names = ["a", "b", "c", "d", "e"]
-    closes = {"a": [1, 2, 3], "b": [1, 2, _]}
+    closes = {"a": [1, 2, 3], "b": [1, 2, NA]}
     shares = small_breadth(closes, {0: names}, window_days=1, carried_days=())
-    np.testing.assert_array_equal(shares["season_index"], [_, 100.0, _])
+    np.testing.assert_array_equal(shares["season_index"], [NA, 100.0, NA])
     assert shares["median_relative_return"].isna().tolist() == [True, False, True]
     assert shares["relative_return_dispersion"].isna().tolist() == [True, False, True]
     assert shares["coins_compared"].tolist() == [0, 2, 1]
 
 
 def test_the_last_snapshot_stands_in_for_45_days_and_no_longer():
-    days = MAX_SNAPSHOT_AGE_DAYS + 3
-    closes = {"rising": range(1, days + 1), "falling": range(days, 0, -1)}
+    closes = {"rising": range(1, 49), "falling": range(48, 0, -1)}
     shares = small_breadth(closes, {0: ["rising"]}, window_days=1, carried_days=())
     index = shares["season_index"].to_numpy()
-    np.testing.assert_array_equal(index, [_] + [100.0] * MAX_SNAPSHOT_AGE_DAYS + [_, _])
-    renewed = {0: ["rising"], MAX_SNAPSHOT_AGE_DAYS + 2: ["falling"]}
+    np.testing.assert_array_equal(index, [NA] + [100.0] * 45 + [NA, NA])
+    renewed = {0: ["rising"], 47: ["falling"]}
     again = small_breadth(closes, renewed, window_days=1, carried_days=())
-    np.testing.assert_array_equal(again["season_index"].iloc[-2:], [_, 0.0])
+    np.testing.assert_array_equal(again["season_index"].iloc[-2:], [NA, 0.0])
 
 
 def test_a_day_before_the_first_snapshot_has_no_row():
@@ -169,12 +165,11 @@ def test_a_mean_of_closes_needs_25_of_them():
 
 
 def test_the_mean_is_over_the_last_50_days_in_dollars():
-    spike = [1000.0] + [10.0] * 49 + [11.0]
-    usd = {"a": spike, "b": [10.0] * 50 + [9.0]}
+    usd = {"a": [1000.0] + [10.0] * 49 + [11.0], "b": [10.0] * 50 + [9.0]}
     coins = coin_table({coin: [1.0] * 51 for coin in usd})
     coins["close_usd"] = [close for path in usd.values() for close in path]
-    shares = breadth(coins, universe_table({0: ["a", "b"]}), window_days=3, carried_days=())
-    above = shares["share_above_50d_mean"]
+    universe = universe_table({0: ["a", "b"], 40: ["a", "b"]})
+    above = breadth(coins, universe, window_days=3, carried_days=())["share_above_50d_mean"]
     # Day 49: the spike of day 0 is still in the mean, and no close equal to its mean is above it.
     assert above.iloc[49] == 0.0
     # Day 50: days 1 to 50 have the means 10.02 and 9.98, below the close of one coin.
@@ -345,7 +340,7 @@ def test_nothing_is_an_onset_before_quiet_days_were_seen():
 
 
 def test_a_day_with_an_unknown_index_is_not_quiet():
-    index = index_of([10, 10, _, 80, 10, _, 10, 10, 80])
+    index = index_of([10, 10, NA, 80, 10, NA, 10, 10, 80])
     assert np.flatnonzero(at_risk(index, threshold=75, quiet_days=1)).tolist() == [1, 7]
     assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [8]
 
@@ -423,13 +418,13 @@ def test_states_begin_at_their_thresholds(index, state):
 
 
 def test_the_last_value_stands_in_for_seven_days():
-    observed = index_of([40.0] + [_] * 9 + [60.0]).dropna()
-    expected = [40.0] * 8 + [_, _] + [60.0]
+    observed = index_of([40.0] + [NA] * 9 + [60.0]).dropna()
+    expected = [40.0] * 8 + [NA, NA] + [60.0]
     np.testing.assert_array_equal(daily(observed), expected)
 
 
 def test_the_season_index_of_a_panel_has_a_value_on_every_day():
-    observed = index_of([40.0, _, 50.0, _, _, 60.0]).dropna()
+    observed = index_of([40.0, NA, 50.0, NA, NA, 60.0]).dropna()
     panel = MarketPanel.from_series({"season_index": observed}, "test")
     assert season_index(panel).tolist() == [40.0, 40.0, 50.0, 50.0, 50.0, 60.0]
     assert season_index(panel).index.equals(pd.date_range(FIRST, periods=6, unit="s"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 from features.panel import SPECS, DataError, MarketPanel
 from features.sources.files import load_files
 from features.sources.reference import CARD_FILE, HISTORY_FILE, load_reference
+from features.sources.simulated import cache_directory, simulated_series
 
 START = pd.Timestamp("2012-07-01")
 SIGNIFICANT_DIGITS = 6
@@ -112,6 +115,11 @@ def _rounded(value: float) -> float:
     return float(np.format_float_scientific(value, precision=SIGNIFICANT_DIGITS - 1))
 
 
+def _show(done: int, total: int) -> None:
+    if done % 50 == 0 or done == total:
+        print(f"simulation: {done} of {total} days", file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -121,7 +129,10 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        panel = derive(load_files(options.data_dir))
+        simulation = partial(
+            simulated_series, cache=cache_directory(), jobs=os.cpu_count() or 1, progress=_show
+        )
+        panel = derive(load_files(options.data_dir, simulation=simulation))
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ def load_files(
     until: pd.Timestamp | None = None,
     window_days: int = WINDOW_DAYS,
     top: int = TOP,
+    simulation: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
 ) -> MarketPanel:
     """Read a directory of market history into a panel.
 
@@ -49,6 +50,10 @@ def load_files(
         Last day a row may carry (today); a later row is an error.
     window_days, top : int
         Definition of the season index.
+    simulation : callable, optional
+        Takes coins and universe, returns the simulated series, for instance
+        `features.sources.simulated.simulated_series`; without it the panel
+        lacks them.
 
     Returns
     -------
@@ -80,6 +85,9 @@ def load_files(
         **_crypto(observed, coins, universe),
         **{str(name): shares[name].dropna() for name in shares},
     }
+    if simulation is not None:
+        simulated = simulation(coins, universe)
+        panel |= {str(name): simulated[name] for name in simulated}
     return MarketPanel.from_series(panel, f"files:{directory}", until=until)
 
 

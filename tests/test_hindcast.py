@@ -1,0 +1,452 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.panel import SERIES, DataError, MarketPanel, end_of_day
+from features.season import season_index
+from models.candidates import CANDIDATES, fit_candidates
+from models.classifier import THRESHOLD
+from models.forecast import ModelId, forecast
+from models.leads import LEAD_DAYS, expand, lead_targets
+from models.onset import OnsetDefinition, onsets
+from models.training import HORIZONS, OUT_OF_SAMPLE, STEP_DAYS, Settings, landmarks, train
+from models.verification import hindcast as hindcast_module
+from models.verification.hindcast import COLUMNS, Landmarks, hindcast, training_rows
+from models.verification.summary import verify
+from models.verification.walk_forward import WalkForward
+
+CHEAP = Settings(candidates=("persistence", "logistic"), replicates=2)
+KEYS = ["as_of", "kind", "horizon_days", "model"]
+FORECAST = [*KEYS, "probability", "climatology", "fold"]
+
+
+def fit_of(*names):
+    return partial(fit_candidates, Settings(candidates=names).unfitted())
+
+
+def rows_of(panel):
+    return landmarks(panel, season_index(panel), OnsetDefinition())
+
+
+def same(left, right):
+    pd.testing.assert_frame_equal(
+        left.reset_index(drop=True), right.reset_index(drop=True), check_exact=True
+    )
+
+
+@pytest.fixture(scope="module")
+def run(random_panel):
+    """A whole training run of the cheap candidates."""
+    return train(random_panel, CHEAP)
+
+
+@pytest.fixture(scope="module")
+def real_run(reference):
+    """The same on the embedded history."""
+    return train(reference, CHEAP)
+
+
+@pytest.fixture(scope="module")
+def real_rows(reference):
+    """Rows of the embedded history until 2019."""
+    return rows_of(reference.known_at(pd.Timestamp("2020-01-01")))
+
+
+# The table
+
+
+def test_the_hindcast_has_one_row_per_day_kind_horizon_and_model(run):
+    table = run.hindcast
+    assert table.columns.tolist() == list(COLUMNS)
+    assert not table.duplicated(KEYS).any()
+    assert set(table["model"]) == {"climatology", "persistence", "logistic"}
+    assert set(table["kind"]) == {"broad", "partial"}
+    assert set(table["horizon_days"]) == set(HORIZONS)
+    days = table[["as_of", "kind"]].drop_duplicates()
+    assert len(table) == len(days) * len(HORIZONS) * 3
+
+
+def test_the_hindcast_has_the_types_of_its_columns(run):
+    types = run.hindcast.dtypes
+    for column in ("probability", "climatology", "outcome"):
+        assert types[column] == np.float64
+    for column in ("horizon_days", "fold"):
+        assert types[column] == np.int64
+    for column in ("as_of", "resolved_on"):
+        assert pd.api.types.is_datetime64_dtype(types[column])
+
+
+def test_the_hindcast_covers_every_day_at_risk_on_the_grid(run, random_panel):
+    rows = rows_of(random_panel)
+    out = rows.as_of >= OUT_OF_SAMPLE
+    expected = set(zip(rows.as_of[out], rows.kind[out], strict=True))
+    assert set(zip(run.hindcast["as_of"], run.hindcast["kind"], strict=True)) == expected
+
+
+def test_outcomes_are_unknown_until_they_are_resolved(run):
+    table = run.hindcast
+    horizon = pd.to_timedelta(table["horizon_days"], unit="D")
+    assert (table["resolved_on"] == table["as_of"] + horizon).all()
+    open_still = table["resolved_on"] > run.until
+    assert open_still.any()
+    assert (table["outcome"].isna() == open_still).all()
+    assert set(table["outcome"].dropna()) == {0.0, 1.0}
+
+
+def test_outcomes_are_onsets_inside_the_window(run):
+    resolved = run.hindcast.dropna(subset="outcome").drop_duplicates(KEYS[:3])
+    for row in resolved.itertuples():
+        begun = run.onsets[row.kind]
+        inside = (begun > row.as_of) & (begun <= row.resolved_on)
+        assert row.outcome == inside.any()
+
+
+def test_forecasts_are_made_by_the_last_refit(run):
+    folds = WalkForward(OUT_OF_SAMPLE, 28)
+    for row in run.hindcast.drop_duplicates(["as_of"]).itertuples():
+        refit_on = OUT_OF_SAMPLE + pd.Timedelta(days=28 * row.fold)
+        assert refit_on == folds.refit_day(row.as_of)
+
+
+def test_climatology_stands_beside_every_forecast(run):
+    table = run.hindcast
+    own = table[table["model"] == "climatology"]
+    assert (own["probability"] == own["climatology"]).all()
+    beside = table.merge(own, on=KEYS[:3], suffixes=("", "_own"))
+    assert (beside["climatology"] == beside["probability_own"]).all()
+
+
+def test_climatology_is_the_frequency_of_what_was_resolved(run, random_panel):
+    rows = rows_of(random_panel)
+    row = run.hindcast.query("kind == 'broad' and horizon_days == 30").iloc[-1]
+    refit_on = OUT_OF_SAMPLE + pd.Timedelta(days=28 * row["fold"])
+    own = (rows.kind == "broad") & (rows.as_of + pd.Timedelta(days=30) <= refit_on)
+    weight = STEP_DAYS / LEAD_DAYS
+    onset = (rows.days_to_onset[own] <= 30).sum()
+    expected = (weight * onset + 0.5) / (weight * own.sum() + 1)
+    assert row["climatology"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_probabilities_rise_with_the_horizon_and_fall_with_the_threshold(run):
+    table = run.hindcast
+    within = table.groupby(["as_of", "kind", "model"])["probability"]
+    assert (within.diff().dropna() >= -1e-13).all()
+    broad, partial = (table[table["kind"] == kind] for kind in ("broad", "partial"))
+    both = broad.merge(partial, on=["as_of", "horizon_days", "model"])
+    assert len(both) > 50
+    assert (both["probability_y"] >= both["probability_x"] - 1e-12).all()
+
+
+def test_progress_counts_the_folds(real_rows):
+    seen = []
+    folds = WalkForward(pd.Timestamp("2019-06-04"), refit_days=84)
+    hindcast(real_rows, folds, fit_of(), [30], progress=lambda *step: seen.append(step))
+    assert seen == [(done, len(seen)) for done in range(1, len(seen) + 1)]
+    assert len(seen) >= 2
+
+
+def test_a_horizon_beyond_the_last_lead_is_an_error(real_rows):
+    folds = WalkForward(pd.Timestamp("2019-06-04"), refit_days=84)
+    with pytest.raises(ValueError, match="horizon must be from 1 to 390 days, got 391"):
+        hindcast(real_rows, folds, fit_of(), [30, 391])
+
+
+# Training rows
+
+
+def test_training_rows_have_a_lead_resolved_on_the_day(real_rows):
+    day = pd.Timestamp("2018-01-02")
+    X, targets, weight = training_rows(real_rows, day)
+    age = np.asarray((day - X.index).days)
+    assert age.min() >= LEAD_DAYS
+    assert len(X) == (real_rows.as_of + pd.Timedelta(days=LEAD_DAYS) <= day).sum()
+    assert (targets[:, 1] == np.minimum(age // LEAD_DAYS, 13)).all()
+    assert (weight == STEP_DAYS / LEAD_DAYS).all()
+
+
+def test_targets_are_never_better_known_than_the_data():
+    X = pd.DataFrame(
+        {"x": 0.0, THRESHOLD: 75.0}, index=pd.date_range("2025-01-01", periods=3, freq="30D")
+    )
+    rows = Landmarks(
+        X, np.full(3, "broad"), np.array([70.0, 40.0, 10.0]), np.array([80, 50, 20]), 30
+    )
+    late = rows.targets(pd.Timestamp("2030-01-01"))
+    assert late.tolist() == [[0, 2], [0, 1], [0, 0]]
+    early = rows.targets(pd.Timestamp("2025-03-01"))
+    assert early.tolist() == [[0, 1], [0, 0], [0, 0]]
+    assert rows.targets(pd.Timestamp("2020-01-01")).tolist() == [[0, 0]] * 3
+
+
+# Nothing from the future
+
+
+def outcomes_altered_after(rows, day, seed=0):
+    """Return the rows with every outcome that was open at the end of a day drawn anew."""
+    random = np.random.default_rng(seed)
+    elapsed = np.asarray((day - rows.as_of).days)
+    seen = rows.days_to_onset <= elapsed
+    drawn = np.maximum(elapsed, 0) + random.integers(1, 200, len(elapsed)).astype(float)
+    return replace(rows, days_to_onset=np.where(seen, rows.days_to_onset, drawn))
+
+
+@pytest.mark.parametrize("name", list(CANDIDATES))
+def test_outcomes_after_a_refit_change_none_of_its_forecasts(real_rows, name):
+    folds = WalkForward(pd.Timestamp("2019-01-01"), refit_days=112)
+    refit_on = folds.start + pd.Timedelta(days=112)
+    altered = outcomes_altered_after(real_rows, refit_on)
+    before, after = (
+        hindcast(rows, folds, fit_of(name), [30, 90, 365]) for rows in (real_rows, altered)
+    )
+    upto = before["fold"] <= 1
+    assert upto.any()
+    same(before.loc[upto, FORECAST], after.loc[upto, FORECAST])
+    # The control: later refits do learn from what was altered, and outcomes did change.
+    assert (before["probability"] != after["probability"])[~upto].any()
+    assert not before["outcome"].equals(after["outcome"])
+
+
+@pytest.mark.parametrize("day", ["2018-03-27", "2018-06-12", "2019-03-15"])
+def test_a_shorter_history_gives_the_same_forecasts(run, random_panel, day):
+    until = pd.Timestamp(day)
+    shorter = train(random_panel, CHEAP, until=until).hindcast
+    longer = run.hindcast[run.hindcast["as_of"] <= until]
+    shorter = shorter.sort_values(KEYS)
+    longer = longer.sort_values(KEYS)
+    same(shorter[FORECAST], longer[FORECAST])
+    resolved = (longer["resolved_on"] <= until).to_numpy()
+    assert (longer["outcome"].to_numpy() == shorter["outcome"].to_numpy())[resolved].all()
+    assert shorter["outcome"].isna().to_numpy()[~resolved].all()
+
+
+def test_scrambling_everything_after_a_day_changes_no_forecast_before(run, random_panel):
+    day = pd.Timestamp("2018-06-12")
+    table = random_panel.observations()
+    later = (table["available_at"] > end_of_day(pd.DatetimeIndex([day]))[0]).to_numpy()
+    shuffled = table["value"].to_numpy().copy()
+    random = np.random.default_rng(0)
+    for name in table["series"].unique():
+        rows = np.flatnonzero(later & (table["series"] == name).to_numpy())
+        shuffled[rows] = random.permutation(shuffled[rows])
+    scrambled = MarketPanel.from_observations(table.assign(value=shuffled), "scrambled")
+    made = train(scrambled, CHEAP).hindcast
+    upto = run.hindcast["as_of"] <= day
+    same(run.hindcast.loc[upto, FORECAST].sort_values(KEYS),
+         made.loc[made["as_of"] <= day, FORECAST].sort_values(KEYS))  # fmt: skip
+    assert not made["probability"].equals(run.hindcast["probability"])
+
+
+def test_processes_change_nothing(real_rows):
+    folds = WalkForward(pd.Timestamp("2019-01-01"), refit_days=112)
+    one, two = (
+        hindcast(real_rows, folds, fit_of("logistic", "lightgbm", "blend"), [30, 90], jobs=jobs)
+        for jobs in (1, 2)
+    )
+    same(one, two)
+
+
+def forecast_day(forecaster, panel, day):
+    """Return the forecaster's forecasts of a day as predict makes them: kind, horizon to values."""
+    document = forecast(
+        panel, forecaster, ModelId(None, "run"), as_of=day, by=None, today=day, horizons=HORIZONS
+    )
+    return {
+        (row["kind"], row["horizon_days"]): (row["probability"], row["climatology"])
+        for row in document["forecasts"]
+        if row["probability"] is not None
+    }
+
+
+# A refit day, and one on the weekly grid two weeks after it.
+common_days = pytest.mark.parametrize(("day", "age"), [("2017-02-28", 0), ("2017-03-14", 14)])
+
+
+def hindcast_day(table, name, day):
+    own = table[(table["as_of"] == day) & (table["model"] == name)]
+    return {
+        (row.kind, row.horizon_days): (row.probability, row.climatology) for row in own.itertuples()
+    }
+
+
+@common_days
+def test_a_model_trained_until_a_day_forecasts_it_as_the_long_hindcast_did(
+    reference, real_run, day, age
+):
+    day = pd.Timestamp(day)
+    trained = train(reference, CHEAP, until=day)
+    assert (day - trained.trained_until).days == age
+    for name in ("climatology", "persistence", "logistic"):
+        expected = hindcast_day(real_run.hindcast, name, day)
+        assert len(expected) == 2 * len(HORIZONS)
+        assert forecast_day(trained.forecasters[name], reference, day) == expected
+
+
+@common_days
+def test_every_candidate_trained_until_a_day_forecasts_it_as_the_hindcast_did(
+    reference, real_rows, day, age
+):
+    day = pd.Timestamp(day)
+    trained = train(reference, Settings(replicates=1), until=day)
+    assert list(trained.forecasters) == list(CANDIDATES)
+    # Of the long hindcast, the fold in force on the day.
+    upto = real_rows.as_of <= day
+    rows = replace(
+        real_rows,
+        X=real_rows.X[upto],
+        kind=real_rows.kind[upto],
+        days_to_onset=real_rows.days_to_onset[upto],
+        days_known=real_rows.days_known[upto],
+    )
+    folds = WalkForward(day - pd.Timedelta(days=age), 28)
+    table = hindcast(rows, folds, fit_of(*CANDIDATES), HORIZONS)
+    for name, forecaster in trained.forecasters.items():
+        expected = hindcast_day(table, name, day)
+        assert len(expected) == 2 * len(HORIZONS)
+        assert forecast_day(forecaster, reference, day) == expected
+
+
+def test_training_learns_nothing_after_its_last_refit(random_panel):
+    first, second = (
+        train(random_panel, CHEAP, until=pd.Timestamp(day)) for day in ("2018-06-12", "2018-06-18")
+    )
+    assert first.trained_until == second.trained_until == pd.Timestamp("2018-05-22")
+    X = rows_of(random_panel).X
+    for name, forecaster in first.forecasters.items():
+        expected = forecaster.model.predict_proba(X)
+        assert np.array_equal(second.forecasters[name].model.predict_proba(X), expected)
+
+
+# Data that do not suffice
+
+
+def test_an_end_before_the_first_refit_is_an_error(random_panel):
+    with pytest.raises(DataError, match=r"until must not be before 2017-01-03.* got 2017-01-02"):
+        train(random_panel, CHEAP, until=pd.Timestamp("2017-01-02"))
+
+
+@pytest.mark.parametrize("first", ["2016-11-01", "2017-06-01"])
+def test_a_history_that_begins_too_late_is_an_error(reference, first):
+    table = reference.observations()
+    late = MarketPanel.from_observations(table[table["date"] >= first], "late")
+    with pytest.raises(DataError, match=r"training rows|out of sample"):
+        train(late, CHEAP)
+
+
+# A planted cheat
+
+
+def newest_onset_ratio(rows):
+    """Return how much more often the newest training rows hold an onset than the older ones.
+
+    The newest are less than 37 days old: of them one a week has its first lead
+    resolved, an onset as often as any other.
+    """
+    newest, older = [], []
+    for day in pd.date_range(OUT_OF_SAMPLE, rows.as_of.max(), freq="28D"):
+        X, targets, _ = training_rows(rows, day)
+        new = np.asarray((day - X.index).days) < 37
+        newest.append(targets[new, 0] > 0)
+        older.append(targets[~new, 0] == 1)
+    return np.concatenate(newest).mean() / np.concatenate(older).mean()
+
+
+def leads_learnt_early(rows, folds):
+    """Return how many leads a hindcast learns from before they are over, and how many in all."""
+    counts = []
+    as_of = rows.as_of
+    planned = folds.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS))
+    refits = iter([fold.refit_on for fold in planned if fold.test.size])
+
+    def fit(X, targets, weight):
+        periods = expand(targets)
+        end = X.index[periods.row] + pd.to_timedelta(LEAD_DAYS * periods.lead, unit="D")
+        early = np.asarray(end > next(refits))
+        counts.append((early.sum(), early.size))
+        return fit_candidates(Settings(candidates=()).unfitted(), X, targets, weight)
+
+    hindcast(rows, folds, fit, [30])
+    early, every = np.sum(counts, axis=0)
+    return early, every
+
+
+def resolving_onsets_early(days_to_onset, days_known):
+    """Cheat: count a lead as known as soon as its onset is seen."""
+    targets = lead_targets(days_to_onset, days_known)
+    early = lead_targets(days_to_onset, np.full(len(targets), 390))
+    seen = np.asarray(days_to_onset) <= np.asarray(days_known)
+    cheat = np.column_stack([early[:, 0], np.maximum(early[:, 0], targets[:, 1])])
+    return np.where(seen[:, None], cheat, targets)
+
+
+def test_onsets_resolved_early_are_caught(reference, monkeypatch):
+    rows = rows_of(reference)
+    honest = newest_onset_ratio(rows)
+    monkeypatch.setattr(hindcast_module, "lead_targets", resolving_onsets_early)
+    cheating = newest_onset_ratio(rows)
+    assert 0.7 < honest < 1.3
+    assert cheating > 1.8
+
+
+def test_no_lead_is_learnt_from_before_it_is_over(real_rows, monkeypatch):
+    folds = WalkForward(OUT_OF_SAMPLE, refit_days=28)
+    early, every = leads_learnt_early(real_rows, folds)
+    assert early == 0
+    assert every > 1000
+    monkeypatch.setattr(hindcast_module, "lead_targets", resolving_onsets_early)
+    assert leads_learnt_early(real_rows, folds)[0] > 0
+
+
+# Noise
+
+
+def noise_panel(seed):
+    """Return a market whose seasons begin at random: every day of the index is drawn anew."""
+    random = np.random.default_rng(seed)
+    every = pd.date_range("2013-01-01", "2023-12-31", unit="s")
+    n = len(every)
+    series = {}
+    for spec in SERIES:
+        values = random.normal(size=n)
+        if spec.kind == "level":
+            values = 100 * np.exp(np.cumsum(0.02 * values))
+        elif spec.kind == "percent":
+            values = random.uniform(0, 100, n)
+        series[spec.name] = pd.Series(values, every)
+    draw = random.random(n)
+    begun = np.where(draw < 1 / 200, random.uniform(75, 100, n), random.uniform(50, 75, n))
+    series["season_index"] = pd.Series(
+        np.where(draw < 1 / 60, begun, random.uniform(0, 50, n)), every
+    )
+    return MarketPanel.from_series(series, f"noise:{seed}")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_nothing_has_skill_on_noise(seed):
+    panel = noise_panel(seed)
+    names = ("persistence", "logistic", "lightgbm", "lightgbm_all", "blend")
+    table = hindcast(rows_of(panel), WalkForward(OUT_OF_SAMPLE, 168), fit_of(*names), [30])
+    index = season_index(panel)
+    begun = {kind: onsets(index, each) for kind, each in OnsetDefinition().by_kind().items()}
+    scores = verify(table, begun, step_days=STEP_DAYS, resamples=500)
+    own = scores[scores["model"] != "climatology"]
+    assert len(own) == 2 * len(names)
+    assert (own["episodes"] >= 8).all()
+    assert (own["brier_skill_low"] <= 0).all()
+
+
+# The history
+
+
+def test_the_champion_of_the_embedded_history_clears_the_first_bar(real_run):
+    scores = real_run.verification
+    champion = scores["model"] == real_run.choice.champion
+    scores = scores[champion & (scores["kind"] == "broad")].set_index("horizon_days")
+    for horizon, bar in {30: 0.30, 60: 0.27, 90: 0.08, 180: -0.03}.items():
+        assert scores.loc[horizon, "brier_skill"] >= bar
+    for horizon in (30, 60):
+        assert scores.loc[horizon, "brier_skill_low"] > 0

@@ -1,0 +1,187 @@
+"""The path simulation: what it may see, what it must give, and its cache."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.simulation import COINS, LEAD_ENDS, THRESHOLDS, series_name, simulate
+from features.sources.simulated import cache_directory, simulated_series
+
+FIRST = pd.Timestamp("2020-01-01")
+DAYS = 420
+NAMES = [f"coin{number:03d}" for number in range(COINS + 10)]
+
+
+def market(drift: float = 0.0, noise: float = 0.03, seed: int = 0, days: int = DAYS):
+    """Return coins and universe of 110 altcoins whose log price in BTC drifts a day."""
+    random = np.random.default_rng(seed)
+    dates = pd.date_range(FIRST, periods=days, unit="s")
+    steps = drift + noise * random.normal(size=(days, len(NAMES)))
+    price = np.exp(np.cumsum(steps, axis=0))
+    coins = pd.DataFrame(
+        {
+            "date": np.repeat(dates, len(NAMES)),
+            "coin": np.tile(NAMES, days),
+            "close_btc": price.ravel(),
+        }
+    )
+    size = np.exp(-1.2 * np.log(np.arange(1, len(NAMES) + 1)))
+    snapshots = []
+    for number, date in enumerate(dates):
+        cap = size * price[number]
+        order = np.argsort(-cap, kind="stable")[:COINS]
+        snapshots.append(
+            pd.DataFrame(
+                {
+                    "snapshot_date": date,
+                    "rank": np.arange(1, COINS + 1),
+                    "coin": np.array(NAMES)[order],
+                    "market_cap_usd": cap[order],
+                }
+            )
+        )
+    return coins, pd.concat(snapshots, ignore_index=True)
+
+
+def on(*numbers: int) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex([FIRST + pd.Timedelta(days=number) for number in numbers])
+
+
+@pytest.fixture(scope="module")
+def walk():
+    return market()
+
+
+@pytest.fixture(scope="module")
+def walked(walk):
+    return simulate(*walk, on(300, 350, 400), paths=60)
+
+
+def test_every_threshold_and_lead_is_given(walked):
+    assert list(walked) == [series_name(t, end) for t in THRESHOLDS for end in LEAD_ENDS]
+    assert list(walked.index) == list(on(300, 350, 400))
+
+
+def test_shares_rise_with_the_days_and_fall_with_the_threshold(walked):
+    low, high = (walked[[series_name(t, end) for end in LEAD_ENDS]].to_numpy() for t in THRESHOLDS)
+    assert (np.diff(low, axis=1) >= 0).all()
+    assert (np.diff(high, axis=1) >= 0).all()
+    assert (low >= high).all()
+
+
+def test_no_path_share_is_ever_0_or_100(walked):
+    assert walked.to_numpy().min() >= 100 * 0.5 / 61
+    assert walked.to_numpy().max() <= 100 * 60.5 / 61
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_draws_depend_on_seed_and_day_alone(walk, walked, jobs):
+    again = simulate(*walk, on(400, 350), paths=60, jobs=jobs)
+    pd.testing.assert_frame_equal(again.sort_index(), walked.loc[on(350, 400)])
+    other = simulate(*walk, on(400), paths=60, seed=1)
+    assert not other.equals(walked.loc[on(400)])
+
+
+def test_nothing_after_the_day_bears_on_it(walk, walked):
+    day = on(350)[0]
+    coins, universe = walk
+    cut = coins[coins["date"] <= day], universe[universe["snapshot_date"] <= day]
+    pd.testing.assert_frame_equal(simulate(*cut, on(350), paths=60), walked.loc[on(350)])
+    scrambled = coins.copy()
+    later = (scrambled["date"] > day).to_numpy()
+    random = np.random.default_rng(9)
+    scrambled.loc[later, "close_btc"] = random.lognormal(size=int(later.sum()))
+    shuffled = universe.copy()
+    later = (shuffled["snapshot_date"] > day).to_numpy()
+    shuffled.loc[later, "coin"] = random.permutation(shuffled.loc[later, "coin"])
+    again = simulate(scrambled, shuffled, on(350), paths=60)
+    pd.testing.assert_frame_equal(again, walked.loc[on(350)])
+
+
+def test_a_market_that_always_gains_on_bitcoin_is_in_season_at_once():
+    table = simulate(*market(drift=0.05, noise=0.002), on(400), paths=20)
+    assert table.to_numpy() == pytest.approx(100 * 20.5 / 21)
+
+
+def test_a_market_that_always_loses_to_bitcoin_never_is():
+    table = simulate(*market(drift=-0.05, noise=0.002), on(400), paths=20)
+    assert table.to_numpy() == pytest.approx(100 * 0.5 / 21)
+
+
+def test_a_wilder_present_widens_what_may_happen():
+    calm_coins, universe = market(seed=3)
+    wild_coins = calm_coins.copy()
+    log_price = np.log(wild_coins["close_btc"].to_numpy().reshape(DAYS, -1))
+    steps = np.diff(log_price, axis=0, prepend=log_price[:1])
+    steps[-100:] *= 4
+    wild_coins["close_btc"] = np.exp(np.cumsum(steps, axis=0) + log_price[0]).ravel()
+    dispersions = []
+    for coins in (calm_coins, wild_coins):
+        from features.simulation import _Market
+
+        dispersions.append(_Market(coins, universe).dispersion[-1])
+    assert dispersions[1] / dispersions[0] == pytest.approx(4, rel=0.15)
+
+
+def test_days_that_cannot_be_simulated_are_left_out(walk):
+    coins, universe = walk
+    assert simulate(coins, universe, on(50, 110), paths=5).empty
+    few = universe[universe["rank"] <= 40]
+    assert simulate(coins, few, on(400), paths=5).empty
+
+
+def test_a_missing_market_cap_is_that_rank_s_last_one(walk, walked):
+    coins, universe = walk
+    without = universe.copy()
+    without.loc[without["snapshot_date"] > on(340)[0], "market_cap_usd"] = np.nan
+    table = simulate(coins, without, on(350), paths=60)
+    assert table.notna().all(axis=None)
+    assert np.abs(table - walked.loc[on(350)]).to_numpy().max() < 15
+
+
+# --- the cache -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Count computations, each of them cheap."""
+    counted = []
+
+    def cheap(coins, universe, days, **options):
+        counted.append(len(days))
+        return pd.DataFrame({"simulated_50_30": 1.0}, index=days.rename("date"))
+
+    monkeypatch.setattr("features.sources.simulated.simulate", cheap)
+    return counted
+
+
+def test_the_same_data_are_simulated_once(walk, calls, tmp_path):
+    first = simulated_series(*walk, cache=tmp_path / "new")
+    second = simulated_series(*walk, cache=tmp_path / "new")
+    assert len(calls) == 1
+    pd.testing.assert_frame_equal(first, second, check_freq=False)
+    assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".parquet"]
+
+
+def test_other_data_are_simulated_again(walk, calls, tmp_path):
+    coins, universe = walk
+    simulated_series(coins, universe, cache=tmp_path)
+    changed = coins.copy()
+    changed.loc[0, "close_btc"] *= 1.0001
+    simulated_series(changed, universe, cache=tmp_path)
+    assert len(calls) == 2
+
+
+def test_a_damaged_cache_is_never_trusted(walk, calls, tmp_path):
+    whole = simulated_series(*walk, cache=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    pd.testing.assert_frame_equal(simulated_series(*walk, cache=tmp_path), whole, check_freq=False)
+    assert len(calls) == 2
+
+
+def test_the_environment_names_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("ALTSEASON_CACHE_DIR", str(tmp_path))
+    assert cache_directory() == tmp_path
