@@ -70,11 +70,12 @@ class Blend(LeadClassifier):
 
 
 class Pool(LeadClassifier):
-    """Simulation and hazard in equal parts over 90 days, the hazard alone beyond.
+    """Hazard and simulation in equal parts over 90 days, hazard and climatology beyond.
 
     The simulation carries what has happened into the 90 days that the index
-    looks back over; beyond them it knows nothing that the hazard does not.
-    A row without a simulation gets the hazard's alone.
+    looks back over; beyond them nothing is known yet, and the hazard is shrunk
+    to climatology. A row without a simulation gets the hazard alone over 90
+    days.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ class Pool(LeadClassifier):
         simulated = simulated_hazards(X)
         own = np.where(np.isnan(simulated), hazards, simulated)
         pooled = lead_hazards((lead_probabilities(hazards) + lead_probabilities(own)) / 2)
-        return np.column_stack([pooled[:, :INFORMED_LEADS], hazards[:, INFORMED_LEADS:]])
+        shrunk = (hazards + self.simulation_.climatology_.hazards(X)) / 2
+        return np.column_stack([pooled[:, :INFORMED_LEADS], shrunk[:, INFORMED_LEADS:]])
 
     def feature_names(self) -> list[str]:
         return [*self.hazard_.feature_names(), *self.simulation_.feature_names()]

@@ -53,7 +53,7 @@ CANDIDATES: dict[str, Candidate] = {
         Candidate("simulation", "simulated first passage of the season index", Simulation()),
         Candidate(
             "pool",
-            "mean of simulation and logistic over 90 days, logistic beyond",
+            "mean of logistic and simulation over 90 days, of logistic and climatology beyond",
             Pool(_LOGISTIC),
         ),
         Candidate(
