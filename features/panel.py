@@ -194,8 +194,10 @@ class MarketPanel:
         missing = [column for column in _COLUMNS if column not in observations.columns]
         if missing:
             raise DataError(f"{source}: column {missing[0]!r} is missing; need {_COLUMNS}.")
+        if observations.empty:
+            raise DataError(f"{source}: holds no observation.")
         _check_types(observations, source)
-        groups = dict(tuple(observations.groupby("series", sort=False)))
+        groups = dict(tuple(observations.groupby("series", sort=False, dropna=False)))
         for name in groups:
             _require_known(str(name), source)
         series = {}
@@ -223,6 +225,8 @@ class MarketPanel:
         for name, values in series.items():
             _require_known(name, source)
             days = _days(values.index, name, source)
+            if values.dtype != np.float64:
+                raise DataError(f"{source}: {name}: values must be float64, got {values.dtype}.")
             frames.append(
                 pd.DataFrame(
                     {

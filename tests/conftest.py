@@ -44,7 +44,7 @@ def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31
     """
     random = np.random.default_rng(seed)
     every = pd.date_range(first, last, unit="s")
-    weekdays = every[every.dayofweek < 5]
+    weekdays = every[every.day_of_week < 5]
     series = {}
     for spec in SERIES:
         traded = spec.name in ("russell2000", "sp500") or spec.kind == "flow"

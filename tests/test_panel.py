@@ -12,7 +12,6 @@ from hypothesis import given, settings
 
 from features.panel import DAY, SERIES, SPECS, DataError, MarketPanel, end_of_day, publication
 
-DEFECT = pytest.mark.xfail(strict=True, reason="reported to the owner of features/panel.py")
 MONDAY = pd.Timestamp("2025-12-01")
 
 
@@ -182,12 +181,10 @@ def test_no_series_at_all_is_refused():
         MarketPanel.from_series({}, "test")
 
 
-@DEFECT
 def test_an_empty_table_is_refused():
     assert "holds no" in refusal(rows().iloc[:0])
 
 
-@DEFECT
 @pytest.mark.parametrize("dtype", ["int64", "str"])
 @pytest.mark.parametrize("others", [(), ("eth_btc",)])
 def test_a_series_of_a_wrong_type_is_named_whatever_stands_beside_it(dtype, others):
@@ -196,7 +193,6 @@ def test_a_series_of_a_wrong_type_is_named_whatever_stands_beside_it(dtype, othe
         MarketPanel.from_series(series, "test")
 
 
-@DEFECT
 def test_a_row_that_names_no_series_is_refused():
     assert "series" in refusal(rows().assign(series=["bitcoin", "bitcoin", None]))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DataError, MarketPanel
-from features.season import TOP, WINDOW_DAYS, breadth
+from features.season import CARRIED_DAYS, TOP, WINDOW_DAYS, breadth
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "series": {"series": "text", "date": "day", "value": "number"},
@@ -77,8 +77,11 @@ def load_files(
                 f"got {rows[day].max():%Y-%m-%d}."
             )
     _check_coins(coins, directory)
+    _check_unique(universe, ["snapshot_date", "coin"], directory / "universe")
+    _check_ranks(universe, directory)
     observed = _observed(series, directory)
-    shares = breadth(coins, universe, window_days=window_days, top=top)
+    carried = tuple(days for days in CARRIED_DAYS if days < window_days)
+    shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
     shares = shares.drop(columns="coins_compared").loc[shares["season_index"].first_valid_index() :]
     panel = {
         **_equity(observed),
@@ -99,7 +102,9 @@ def _read(directory: Path, name: str) -> pd.DataFrame:
             table = pd.read_parquet(path)
         else:
             path = directory / f"{name}.csv"
-            table = pd.read_csv(path)
+            # A coin may be called nan: only an empty cell is missing, and only in a number.
+            text = {column: str for column, kind in columns.items() if kind != "number"}
+            table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     except FileNotFoundError as error:
         raise DataError(
             f"{directory}: neither {name}.parquet nor {name}.csv is there; "
@@ -127,7 +132,7 @@ def _column(values: pd.Series, kind: str, name: str) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values):
         raise DataError(f"{name}: must be dates, got {values.dtype}.")
     try:
-        days = pd.to_datetime(values)
+        days = pd.to_datetime(values, format="ISO8601")
     except (ValueError, TypeError) as error:
         raise DataError(f"{name}: must be dates such as 2025-12-10: {error}") from error
     if getattr(days.dtype, "tz", None) is not None:
@@ -149,14 +154,36 @@ def _check_coins(coins: pd.DataFrame, directory: Path) -> None:
 
 
 def _observed(series: pd.DataFrame, directory: Path) -> dict[str, pd.Series]:
-    repeated = series.duplicated(["series", "date"])
+    _check_unique(series, ["date", "series"], directory / "series")
+    ordered = series.sort_values(["series", "date"])
+    return {str(name): rows.set_index("date")["value"] for name, rows in ordered.groupby("series")}
+
+
+def _check_unique(rows: pd.DataFrame, key: list[str], name: Path) -> None:
+    repeated = rows.duplicated(key)
     if repeated.any():
-        row = series[repeated].iloc[0]
+        day, label = rows.loc[repeated, key].iloc[0]
+        raise DataError(f"{name}: {label} on {day:%Y-%m-%d}: two rows for one day.")
+
+
+def _check_ranks(universe: pd.DataFrame, directory: Path) -> None:
+    rank = universe["rank"]
+    bad = ~((rank >= 1) & (rank == rank.round()))
+    if bad.any():
+        row = universe[bad].iloc[0]
         raise DataError(
-            f"{directory / 'series'}: {row['series']} on {row['date']:%Y-%m-%d}: "
-            f"two rows for one day."
+            f"{directory / 'universe'}: {row['coin']} on {row['snapshot_date']:%Y-%m-%d}: "
+            f"rank must be a whole number from 1 on, got {row['rank']:g}."
         )
-    return {str(name): rows.set_index("date")["value"] for name, rows in series.groupby("series")}
+
+
+def _check_positive(values: pd.Series, name: str) -> None:
+    bad = ~(np.isfinite(values) & (values > 0))
+    if bad.any():
+        day = values.index[bad][0]
+        raise DataError(
+            f"{name} on {day:%Y-%m-%d}: must be finite and positive, got {values[bad].iloc[0]:g}."
+        )
 
 
 def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
@@ -165,6 +192,8 @@ def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
         if raw in observed:
             panel[name] = observed[raw]
     if "iwm_shares_outstanding" in observed and "iwm_nav" in observed:
+        for raw in ("iwm_shares_outstanding", "iwm_nav"):
+            _check_positive(observed[raw], raw)
         fund = pd.concat(
             {"shares": observed["iwm_shares_outstanding"], "nav": observed["iwm_nav"]},
             axis=1, join="inner",
@@ -209,5 +238,6 @@ def _ether_market_cap(ether: pd.DataFrame, snapshots: pd.Series) -> pd.Series:
 
 def _share_of(flow: pd.Series, market_cap: pd.Series) -> pd.Series:
     """Flow in percent of the market cap of the day, or of the last day before it within a week."""
-    cap = market_cap.sort_index().asfreq("D").ffill(limit=7).reindex(flow.index)
+    days = pd.date_range(market_cap.index.min(), max(market_cap.index.max(), flow.index.max()))
+    cap = market_cap.sort_index().reindex(days).ffill(limit=7).reindex(flow.index)
     return (100 * flow / cap).dropna()

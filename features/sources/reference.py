@@ -34,17 +34,17 @@ def load_reference(directory: Path = DIRECTORY) -> MarketPanel:
     """
     try:
         history = pd.read_parquet(directory / HISTORY_FILE)
-        card = json.loads((directory / CARD_FILE).read_text())
-    except (OSError, ValueError) as error:
+        series = {
+            str(name): rows.set_index("date")["value"]
+            for name, rows in history.groupby("series", observed=True)
+        }
+        promised = json.loads((directory / CARD_FILE).read_text())["digest"]
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{directory}: the embedded history cannot be read: {error}") from error
-    series = {
-        str(name): rows.set_index("date")["value"]
-        for name, rows in history.groupby("series", observed=True)
-    }
     panel = MarketPanel.from_series(series, "reference")
-    if panel.digest != card["digest"]:
+    if panel.digest != promised:
         raise DataError(
             f"{directory}: the embedded history has digest {panel.digest[:12]}, "
-            f"its card says {card['digest'][:12]}; install the package again."
+            f"its card says {promised[:12]}; install the package again."
         )
     return panel
