@@ -21,18 +21,18 @@ def training_table(training: Training) -> str:
     horizons = list(dict.fromkeys(broad["horizon_days"]))
     lines = [
         "Brier skill against climatology out of sample, broad seasons (90 % interval)",
-        "".join([f"{'':13}", *(f"{f'{h} days':>20}" for h in horizons), f"{'log score':>11}"]),
+        "".join([f"{'':18}", *(f"{f'{h} days':>21}" for h in horizons), f"{'log score':>11}"]),
     ]
     for name in training.forecasters:
         own = broad[broad["model"] == name].set_index("horizon_days")
         cells = ["reference" if name == "climatology" else _interval(own.loc[h]) for h in horizons]
         log_score = own["log_score"].mean()
-        lines.append("".join([f"{name:13}", *(f"{c:>20}" for c in cells), f"{log_score:>11.3f}"]))
+        lines.append("".join([f"{name:18}", *(f"{c:>21}" for c in cells), f"{log_score:>11.3f}"]))
     if horizons:
         first = broad.drop_duplicates("horizon_days").set_index("horizon_days")
         for label, column in (("days", "days"), ("episodes", "episodes")):
-            counts = (f"{int(first.loc[h, column]):>20}" for h in horizons)
-            lines.append("".join([f"{label:13}", *counts]))
+            counts = (f"{int(first.loc[h, column]):>21}" for h in horizons)
+            lines.append("".join([f"{label:18}", *counts]))
     lines += [
         "",
         f"Champion: {training.choice.champion}, which {training.choice.reason}."
@@ -138,7 +138,7 @@ def _drivers(drivers: Sequence[Mapping[str, Any]]) -> str:
     groups: dict[str, float] = {}
     for driver in drivers:
         groups[driver["group"]] = groups.get(driver["group"], 0.0) + driver["log_odds"]
-    lines = ["Drivers of the next 90 days (log-odds against the training mean)"]
+    lines = ["Drivers of the next 90 days (log-odds against an average day)"]
     for group, total in sorted(groups.items(), key=lambda item: -abs(item[1])):
         lines.append(f"  {group:<32}{total:>+7.2f}")
     lines.append("  strongest features")

@@ -333,6 +333,14 @@ def test_two_rows_for_one_day_of_a_coin_are_refused(tmp_path):
     assert "coins: bitcoin on 2024-01-02: two rows for one day" in message
 
 
+@pytest.mark.parametrize("rank", [0, 1.5, np.nan])
+def test_a_rank_that_is_no_rank_is_refused(tmp_path, rank):
+    universe = market()["universe"].astype({"rank": float})
+    universe.loc[0, "rank"] = rank
+    message = refusal(tmp_path, universe=universe)
+    assert f"universe: {universe['coin'][0]} on 2024-01-01: rank must be a whole number" in message
+
+
 @pytest.mark.parametrize("row", [0, 1], ids=["ether", "another coin"])
 def test_two_rows_for_one_coin_of_a_snapshot_are_refused(tmp_path, row):
     universe = market()["universe"]
