@@ -213,8 +213,8 @@ def season_state(index: float, *, threshold: float) -> str:
     return "bitcoin" if index <= BITCOIN_THRESHOLD else "neutral"
 
 
-PARTIAL_THRESHOLD = 50
-BITCOIN_THRESHOLD = 25
+PARTIAL_THRESHOLD = 50.0
+BITCOIN_THRESHOLD = 25.0
 
 
 def _quiet(index: pd.Series, threshold: float, days: int) -> pd.Series:

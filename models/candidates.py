@@ -118,6 +118,12 @@ def seeded(names: Iterable[str], seed: int) -> dict[str, LeadClassifier]:
     """Return unfitted copies of the named candidates with a seed, simplest first."""
     chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in set(names)}
     for model in chosen.values():
-        seeds = {name: seed for name in model.get_params() if name.split("__")[-1] == "seed"}
-        model.set_params(**seeds)
+        _seed(model, seed)
     return chosen
+
+
+def _seed(model: LeadClassifier, seed: int) -> None:
+    if "seed" in model.get_params(deep=False):
+        model.set_params(seed=seed)
+    for member in getattr(model, "members", ()):
+        _seed(member, seed)

@@ -17,6 +17,10 @@ from models.leads import N_LEADS, FloatArray, IntArray, lead_probabilities
 THRESHOLD = "threshold"
 
 
+class TooFewRows(ValueError):
+    """The rows do not suffice to fit or to forecast out of sample."""
+
+
 class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
     """Probability that the next onset falls in each of 13 leads of 30 days, or in none.
 
@@ -51,15 +55,20 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
 
         Raises
         ------
-        ValueError
+        TooFewRows
             If no row has a known lead, or there is no onset or nothing else.
         """
         targets = np.asarray(y, dtype=np.int64)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
         if not (targets[:, 1] > 0).any():
-            raise ValueError(f"none of {len(X)} training rows has a known lead; start later.")
+            raise TooFewRows(f"none of {len(X)} training rows has a known lead; start later.")
         if not ((targets[:, 0] > 0) & (weight > 0)).any():
-            raise ValueError(f"none of {len(X)} training rows has an onset; start later.")
+            raise TooFewRows(f"none of {len(X)} training rows has an onset; start later.")
+        used = (targets[:, 1] > 0) & (weight > 0)
+        if (targets[used, 0] == 1).all():
+            raise TooFewRows(
+                f"each of {used.sum()} training rows has an onset in its first lead; start earlier."
+            )
         self.thresholds_ = np.unique(X[THRESHOLD].to_numpy(dtype=float))
         self._fit(X, targets, weight)
         return self

@@ -287,4 +287,6 @@ def _mean_deviation(values: FloatArray, weight: FloatArray) -> tuple[FloatArray,
     mass = np.maximum(weight @ present, np.finfo(float).tiny)
     mean = weight @ np.where(present, values, 0.0) / mass
     deviation = np.sqrt(weight @ np.where(present, values - mean, 0.0) ** 2 / mass)
-    return mean, np.where(deviation > 0, deviation, 1.0)
+    # The weighted mean of equal values is theirs only to rounding, which is no variation.
+    varies = deviation > 1e-9 * np.abs(mean)
+    return mean, np.where(varies, deviation, 1.0)

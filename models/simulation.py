@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from features.simulation import LEAD_ENDS, series_name
+from features.simulation import LEAD_ENDS, PATHS, series_name
 from models.baselines import Climatology
 from models.classifier import THRESHOLD, LeadClassifier
 from models.leads import FloatArray, IntArray
 
+# Half a path: where no path crosses in a lead, or all do, the log-odds are not infinite.
+_LEAST = 0.5 / (PATHS + 1)
 # The index looks back over 90 days: so far ahead does the simulation know part of it already.
 INFORMED_LEADS = 3
 
@@ -36,7 +38,10 @@ class Simulation(LeadClassifier):
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the log-odds of the simulated hazard over climatology's, over three leads."""
-        own, base = (h[:, :INFORMED_LEADS] for h in (self.hazards(X), self.climatology_.hazards(X)))
+        own, base = (
+            np.clip(model.hazards(X)[:, :INFORMED_LEADS], _LEAST, 1 - _LEAST)
+            for model in (self, self.climatology_)
+        )
         share = (logit(own) - logit(base)).mean(axis=1)
         name = series_name(int(X[THRESHOLD].iloc[0]), LEAD_ENDS[INFORMED_LEADS - 1])
         return pd.DataFrame({name: share}, index=X.index)

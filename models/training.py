@@ -16,7 +16,7 @@ from features.builder import build_features
 from features.panel import DataError, MarketPanel, end_of_day
 from features.season import season_index
 from models.candidates import CANDIDATES, fit_candidates, seeded
-from models.classifier import THRESHOLD, LeadClassifier
+from models.classifier import THRESHOLD, LeadClassifier, TooFewRows
 from models.forecaster import Evidence, Forecaster
 from models.leads import FloatArray, IntArray
 from models.onset import OnsetDefinition, label, onsets
@@ -171,14 +171,17 @@ def train(
     rows = landmarks(known, index, settings.definition)
     onset_days = {k: onsets(index, each) for k, each in settings.definition.by_kind().items()}
     schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
-    table = hindcast(
-        rows,
-        schedule,
-        partial(fit_candidates, settings.unfitted()),
-        settings.horizons,
-        jobs=jobs,
-        progress=partial(progress, "hindcast"),
-    )
+    try:
+        table = hindcast(
+            rows,
+            schedule,
+            partial(fit_candidates, settings.unfitted()),
+            settings.horizons,
+            jobs=jobs,
+            progress=partial(progress, "hindcast"),
+        )
+    except TooFewRows as error:
+        raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
     verification = verify(table, onset_days, step_days=STEP_DAYS, seed=settings.seed)
     choice = choose_champion(verification[verification["kind"] == "broad"], tuple(CANDIDATES))
     trained_until = schedule.refit_day(until)

@@ -308,6 +308,29 @@ def test_every_kind_and_horizon_is_scored_by_itself():
     assert by_key.loc[("partial", 30), "auc"] == pytest.approx(roc_auc_score(flipped, TINY_MODEL))
 
 
+@pytest.mark.parametrize(("horizon", "block_days"), [(30, 90), (90, 90), (365, 365)])
+def test_blocks_are_as_long_as_the_horizon_and_at_least_90_days(horizon, block_days):
+    outcome, probability = random_forecasts(300)
+    days = WEEKS[:300]
+    table = pd.DataFrame(
+        {
+            "as_of": days,
+            "kind": "broad",
+            "horizon_days": horizon,
+            "outcome": outcome,
+            "climatology": 0.5,
+            "model": "m",
+            "probability": probability,
+        }
+    )
+    row = verify(table, {"broad": days[:0]}, step_days=7, resamples=50, seed=4).iloc[0]
+    counts = resample_counts(days, block_days=block_days, step_days=7, resamples=50, seed=4)
+    reference = brier_scores(outcome, np.full(300, 0.5))
+    expected = skill_interval(brier_scores(outcome, probability), reference, counts)
+    ends = row[["brier_skill", "brier_skill_low", "brier_skill_high"]]
+    assert ends.tolist() == pytest.approx(list(expected))
+
+
 def test_the_seed_decides_the_intervals():
     outcome, probability = random_forecasts(300)
     common = {"as_of": WEEKS[:300], "kind": "broad", "horizon_days": 30, "outcome": outcome}

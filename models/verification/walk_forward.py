@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.classifier import TooFewRows
 from models.leads import LEAD_DAYS, IntArray
 
 
@@ -74,13 +75,15 @@ class WalkForward:
         Raises
         ------
         ValueError
-            If no row is out of sample, an outcome precedes its row, or a fold
-            with test rows has no training rows.
+            If an outcome precedes its row.
+        TooFewRows
+            If no row is out of sample, or a fold with test rows has no
+            training rows.
         """
         if (resolved_on <= as_of).any():
             raise ValueError("resolved_on must be later than as_of in every row.")
         if not (as_of >= self.start).any():
-            raise ValueError(f"no row is out of sample: none is on or after {self.start:%Y-%m-%d}.")
+            raise TooFewRows(f"no row is out of sample: none is on or after {self.start:%Y-%m-%d}.")
         step = pd.Timedelta(days=self.refit_days)
         for number in range((as_of.max() - self.start) // step + 1):
             refit_on = self.start + number * step
@@ -97,9 +100,11 @@ class WalkForward:
                 test=np.flatnonzero(test),
             )
             if fold.test.size and not fold.train.size:
-                raise ValueError(
-                    f"fold {number} has no training rows: {fold.purged.size} of "
-                    f"{fold.purged.size} purged; shorten the horizon or start later."
+                purged = f"{fold.purged.size} of {fold.purged.size} purged"
+                raise TooFewRows(
+                    f"fold {number} has no training rows: "
+                    f"{purged if fold.purged.size else f'none is before {refit_on:%Y-%m-%d}'}; "
+                    f"shorten the horizon or start later."
                 )
             yield fold
 
