@@ -72,6 +72,12 @@ def train(
             help="Write the out-of-sample forecasts here: .parquet or .csv.", show_default=False
         ),
     ] = None,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report", help="Also test the article's claims, events and feature groups (a minute)."
+        ),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
     version: VersionOption = False,
@@ -93,10 +99,11 @@ def train(
         progress.say(f"reading {source.value} data")
         panel = load_panel(source, data_dir, today(), progress)
         progress.say("loading libraries")
-        from models.display import training_table
+        from models.display import study_text, training_table
         from models.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
-        from models.report import training_figures
+        from models.report.figures import training_figures
+        from models.study import study
         from models.tracking import Provenance, log_training, training_run, ui_command
         from models.training import Settings
         from models.training import train as run_training
@@ -113,11 +120,17 @@ def train(
             )
             if hindcast_out is not None:
                 write_table(training.hindcast, hindcast_out)
+            found = study(panel, training, jobs=jobs, progress=progress) if report else None
             progress.say("logging to MLflow")
             number = log_training(
-                training, Provenance(panel.source, commit(), versions()), training_figures(training)
+                training,
+                Provenance(panel.source, commit(), versions()),
+                training_figures(training),
+                found.tables() if found else {},
             )
     answer(training_table(training))
+    if found:
+        answer(study_text(found))
     answer(f"Registered as version {number}, alias champion. Compare runs with:")
     answer(f"  {ui_command(tracking_uri)}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
+    from models.study import Study
     from models.training import Training
 
 DRIVERS_SHOWN = 5
@@ -18,21 +19,22 @@ BAR_WIDTH = 20
 def training_table(training: Training) -> str:
     """Return the candidates with their skill, and what became champion and why."""
     broad = training.verification[training.verification["kind"] == "broad"]
+    over_all = training.integrated[training.integrated["kind"] == "broad"].set_index("model")
     horizons = list(dict.fromkeys(broad["horizon_days"]))
+    heads = [*(f"{horizon} days" for horizon in horizons), "all horizons"]
     lines = [
         "Brier skill against climatology out of sample, broad seasons (90 % interval)",
-        "".join([f"{'':18}", *(f"{f'{h} days':>21}" for h in horizons), f"{'log score':>11}"]),
+        _row("", heads),
     ]
     for name in training.forecasters:
         own = broad[broad["model"] == name].set_index("horizon_days")
-        cells = ["reference" if name == "climatology" else _interval(own.loc[h]) for h in horizons]
-        log_score = own["log_score"].mean()
-        lines.append("".join([f"{name:18}", *(f"{c:>21}" for c in cells), f"{log_score:>11.3f}"]))
-    if horizons:
-        first = broad.drop_duplicates("horizon_days").set_index("horizon_days")
-        for label, column in (("days", "days"), ("episodes", "episodes")):
-            counts = (f"{int(first.loc[h, column]):>21}" for h in horizons)
-            lines.append("".join([f"{label:18}", *counts]))
+        rows = [*(own.loc[horizon] for horizon in horizons), *_at(over_all, name)]
+        cells = ["reference" if name == "climatology" else _interval(row) for row in rows]
+        lines.append(_row(name, cells))
+    first = broad.drop_duplicates("horizon_days").set_index("horizon_days")
+    for label in ("days", "episodes"):
+        counts = [*(first.loc[h, label] for h in horizons), *(over_all[label].head(1))]
+        lines.append(_row(label, [f"{count}" for count in counts]))
     lines += [
         "",
         f"Champion: {training.choice.champion}, which {training.choice.reason}."
@@ -42,6 +44,60 @@ def training_table(training: Training) -> str:
         f"to data until {training.until:%Y-%m-%d}.",
     ]
     return "\n".join(lines)
+
+
+def study_text(study: Study) -> str:
+    """Return events, claims and ablation in words.
+
+    Parameters
+    ----------
+    study : Study
+        From `models.study.study`.
+    """
+    events = study.before_onsets
+    warned = events["lead_days"].notna()
+    lines = [
+        "",
+        f"Before the {len(events)} onsets out of sample (P(onset in {study.horizon_days} days), "
+        f"weekly): {int(warned.sum())} were preceded by a warning of {study.warning_level:.0%} or "
+        f"more, {events['lead_days'].median():.0f} days ahead in the median.",
+    ]
+    for row in study.contingency.to_dict("records"):
+        lines.append(
+            f"  at {row['level']:.0%}: {row['hits']} hits, {row['misses']} misses, "
+            f"{row['false_alarms']} false alarms of {row['alarms']} alarms"
+        )
+    without = study.without_episode["brier_skill_without"]
+    lines += [
+        f"Brier skill with each episode left out in turn: {without.min():+.2f} to "
+        f"{without.max():+.2f}, with all {study.without_episode['brier_skill'].iloc[0]:+.2f}.",
+        "",
+        "The article's claims on this history",
+        *(f"  - {sentence}" for sentence in _headline(study.claims)),
+        "",
+        "What each group of features adds to the logistic hazard (paired, 90 % interval of the "
+        "difference of Brier scores, broad seasons; below 0 helps)",
+    ]
+    broad = study.ablation[study.ablation["kind"] == "broad"]
+    for group, rows in broad.groupby("group", sort=False):
+        cells = (
+            f"{row['horizon_days']} d {row['verdict']} [{row['brier_low']:+.3f}, "
+            f"{row['brier_high']:+.3f}]"
+            for row in rows.to_dict("records")
+        )
+        lines.append(f"  {group:10}" + "; ".join(cells))
+    return "\n".join([*lines, ""])
+
+
+def _headline(claims: pd.DataFrame) -> list[str]:
+    """Return the first condition of each claim: at 180 days, or as far as the claim looks."""
+    chosen = []
+    for claim, rows in claims.groupby("claim", sort=False):
+        first = rows[rows["condition"] == rows["condition"].iloc[0]]
+        looks_ahead = 365 if claim == "index of 33 or lower" else 180
+        distance = (first["horizon_days"] - looks_ahead).abs()
+        chosen.append(str(first.loc[distance.idxmin(), "sentence"]))
+    return chosen
 
 
 def forecast_text(forecast: Mapping[str, Any]) -> str:
@@ -93,10 +149,20 @@ def history_json(history: pd.DataFrame) -> str:
     return json.dumps({"schema": "altseason.history/1", "rows": rows}, indent=2, allow_nan=False)
 
 
+def _row(label: str, cells: Sequence[str]) -> str:
+    return "".join([f"{label:18}", *(f"{cell:>20}" for cell in cells)])
+
+
+def _at(table: pd.DataFrame, name: str) -> list[pd.Series]:
+    return [row for _, row in table[table.index == name].iterrows()]
+
+
 def _interval(row: pd.Series) -> str:
     value, low, high = (row[f"brier_skill{end}"] for end in ("", "_low", "_high"))
     if pd.isna(value):
         return "n/a"
+    if pd.isna(low):
+        return f"{value:.2f}"
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
@@ -151,7 +217,8 @@ def _drivers(drivers: Sequence[Mapping[str, Any]]) -> str:
 def _evidence(forecast: Mapping[str, Any]) -> str:
     evidence, model, data = forecast["evidence"], forecast["model"], forecast["data"]
     skills = ", ".join(
-        f"{horizon} d {skill['value']:+.2f} [{skill['low']:+.2f}, {skill['high']:+.2f}]"
+        f"{horizon} d {skill['value']:+.2f}"
+        + (f" [{skill['low']:+.2f}, {skill['high']:+.2f}]" if skill["low"] is not None else "")
         for horizon, skill in evidence["brier_skill"].items()
         if skill["value"] is not None
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from features.document import page
 from features.sources.reference import load_reference
 from models.candidates import CANDIDATES
-from models.report import probability_over_time
+from models.report.figures import probability_over_time
 from models.training import Training, train
 
 

@@ -54,7 +54,8 @@ the candidates, scored on the same out-of-sample days.
 - `brier_skill_30d`: 1 - Brier score / that of climatology, 30 days ahead; higher is better,
   0 is climatology. `_low` and `_high` are the ends of its 90 % block-bootstrap interval.
 - `log_score_30d`: mean negative log probability of what happened; lower is better.
-- `log_score`: the same, averaged over the horizons: it decides between eligible candidates.
+- `brier_skill`, `log_score`, ... without a horizon: over all horizons, on the days that all of
+  them have resolved. The paired interval of the log score decides between candidates.
 - `episodes_30d`: different onsets inside the windows: the independent evidence there is.
 - Names without a kind are of broad seasons, `partial_...` of partial ones.
 - `fold_log_score`: by refit (step = number of the refit, every 28 days from 2017-01-03).
@@ -125,6 +126,7 @@ def log_training(
     training: Training,
     provenance: Provenance,
     figures: Mapping[str, Mapping[str, Figure]],
+    tables: Mapping[str, pd.DataFrame],
 ) -> str:
     """Log a training into the open parent run and make its champion the champion.
 
@@ -136,6 +138,8 @@ def log_training(
         What it was made of.
     figures : mapping of str to mapping of str to Figure
         Figures by candidate and file name; those under "" go to the parent.
+    tables : mapping of str to pandas.DataFrame
+        Further tables for the parent, by name.
 
     Returns
     -------
@@ -156,6 +160,9 @@ def log_training(
     with tempfile.TemporaryDirectory() as folder:
         training.hindcast.to_parquet(Path(folder) / "hindcast.parquet", index=False)
         training.verification.to_csv(Path(folder) / "verification.csv", index=False)
+        training.integrated.to_csv(Path(folder) / "integrated.csv", index=False)
+        for name, table in tables.items():
+            table.to_csv(Path(folder) / f"{name}.csv", index=False)
         feature_frame().to_csv(Path(folder) / "features.csv", index=False)
         mlflow.log_artifacts(folder)
     return _register(models[champion], training, parent_run_id)
@@ -340,24 +347,29 @@ def _log_run(
 
 def _metrics(training: Training, name: str, now: int) -> list[Metric]:
     """Return a candidate's scores; what cannot be computed is left out, never NaN."""
-    own = training.verification[training.verification["model"] == name]
     values: dict[str, float] = {}
-    for row in own.to_dict("records"):
-        prefix = "" if row["kind"] == "broad" else f"{row['kind']}_"
-        for score in own.columns.drop(["kind", "horizon_days", "model"]):
-            low_high = score.rsplit("_", 1)
-            ending = f"_{low_high[1]}" if low_high[-1] in ("low", "high") else ""
-            stem = low_high[0] if ending else score
-            values[f"{prefix}{stem}_{row['horizon_days']}d{ending}"] = row[score]
-    broad = own[own["kind"] == "broad"]
-    values["log_score"] = broad["log_score"].mean()
-    values["log_skill"] = training.log_skill(name)
+    for table in (training.verification, training.integrated):
+        for row in table[table["model"] == name].to_dict("records"):
+            kind = "" if row["kind"] == "broad" else f"{row['kind']}_"
+            horizon = f"_{row['horizon_days']}d" if "horizon_days" in row else ""
+            for score, value in row.items():
+                if isinstance(value, (int, float)) and score != "horizon_days":
+                    stem, end = _split(str(score))
+                    values[f"{kind}{stem}{horizon}{end}"] = value
     metrics = [Metric(key, float(value), now, 0) for key, value in values.items()]
     metrics += [
         Metric("fold_log_score", value, now, fold)
         for fold, value in training.fold_log_scores(name).items()
     ]
     return [metric for metric in metrics if math.isfinite(metric.value)]
+
+
+def _split(score: str) -> tuple[str, str]:
+    """Return a score's name and the end of its interval, if it is one."""
+    for end in ("_low", "_high"):
+        if score.endswith(end):
+            return score.removesuffix(end), end
+    return score, ""
 
 
 def _log_forecaster(forecaster: Forecaster) -> str:

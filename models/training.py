@@ -22,8 +22,8 @@ from models.leads import FloatArray, IntArray
 from models.onset import OnsetDefinition, label, onsets
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
-from models.verification.scores import log_scores, skill
-from models.verification.summary import verify
+from models.verification.scores import log_scores
+from models.verification.summary import integrated, integrated_differences, verify
 from models.verification.walk_forward import WalkForward
 
 FIRST_DAY = pd.Timestamp("2014-07-01")
@@ -90,7 +90,9 @@ class Training:
     hindcast : pandas.DataFrame
         Out-of-sample forecasts.
     verification : pandas.DataFrame
-        Their scores.
+        Their scores at each horizon.
+    integrated : pandas.DataFrame
+        Their scores over all horizons.
     choice : Choice
         The champion and why.
     forecasters : dict of str to Forecaster
@@ -105,14 +107,9 @@ class Training:
     onsets: dict[str, pd.DatetimeIndex]
     hindcast: pd.DataFrame
     verification: pd.DataFrame
+    integrated: pd.DataFrame
     choice: Choice
     forecasters: dict[str, Forecaster]
-
-    def log_skill(self, name: str) -> float:
-        """Return a candidate's skill against climatology by the mean log score over horizons."""
-        broad = self.verification[self.verification["kind"] == "broad"]
-        scores = broad.groupby("model")["log_score"].mean()
-        return skill(scores.get(name, float("nan")), scores.get(REFERENCE, float("nan")))
 
     def fold_log_scores(self, name: str) -> dict[int, float]:
         """Return a candidate's mean log score of broad seasons by fold."""
@@ -183,7 +180,11 @@ def train(
     except TooFewRows as error:
         raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
     verification = verify(table, onset_days, step_days=STEP_DAYS, seed=settings.seed)
-    choice = choose_champion(verification[verification["kind"] == "broad"], tuple(CANDIDATES))
+    choice = choose_champion(
+        verification[verification["kind"] == "broad"],
+        tuple(CANDIDATES),
+        integrated_differences(table, "broad", step_days=STEP_DAYS, seed=settings.seed),
+    )
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days["broad"], settings, jobs=jobs,
@@ -223,6 +224,7 @@ def train(
         onsets=onset_days,
         hindcast=table,
         verification=verification,
+        integrated=integrated(table, onset_days, step_days=STEP_DAYS, seed=settings.seed),
         choice=choice,
         forecasters=forecasters,
     )

@@ -76,7 +76,7 @@ def test_train_prints_the_table_on_stdout_and_progress_on_stderr(trained):
     assert "hindcast" not in result.stdout
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines[2:5]] == ["climatology", "persistence", "logistic"]
-    assert lines[5].split() == ["days", "344", "343", "343", "330", "308"]
+    assert lines[5].split() == ["days", "344", "343", "343", "330", "308", "308"]
     assert lines[6].split()[0] == "episodes"
     assert "Champion: logistic, which beats climatology" in result.stdout
     assert f"mlflow ui --backend-store-uri {uri}" in result.stdout
@@ -130,12 +130,13 @@ def test_figures_and_tables_are_artifacts(trained):
     client = client_of(uri)
     parent = the_run(uri, "whole").info.run_id
     assert {a.path for a in client.list_artifacts(parent)} == {
-        "features.csv", "figures", "hindcast.parquet", "verification.csv",
+        "features.csv", "figures", "hindcast.parquet", "integrated.csv", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
         "figures/probability_over_time.png",
         "figures/reliability.png",
         "figures/skill_by_horizon.png",
+        "figures/timeline.png",
     }
 
 

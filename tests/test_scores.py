@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from models.verification.gate import choose_champion
 from models.verification.scores import brier_scores, corp, log_scores, recalibrate, skill
 from models.verification.significance import resample_counts, skill_interval
 from models.verification.summary import COLUMNS, verify
@@ -262,7 +261,19 @@ def test_verification_worked_by_hand():
 
 
 def test_climatology_has_no_skill_against_itself():
-    row = verified(tiny_hindcast()).set_index("model").loc["climatology"]
+    outcome, _ = random_forecasts(300)
+    table = pd.DataFrame(
+        {
+            "as_of": WEEKS[:300],
+            "kind": "broad",
+            "horizon_days": 30,
+            "outcome": outcome,
+            "climatology": 0.5,
+            "model": "climatology",
+            "probability": 0.5,
+        }
+    )
+    row = verified(table).set_index("model").loc["climatology"]
     skills = [f"{score}_skill{end}" for score in ("brier", "log") for end in ("", "_low", "_high")]
     assert row[skills].tolist() == [0.0] * 6
 
@@ -341,83 +352,3 @@ def test_the_seed_decides_the_intervals():
         for seed in (1, 1, 2)
     ]
     assert lows[0] == lows[1] != lows[2]
-
-
-# The gate
-
-SIMPLEST_FIRST = ("climatology", "persistence", "logistic", "lightgbm")
-
-
-def gate_table(**models):
-    rows = [
-        {
-            "model": model,
-            "horizon_days": horizon,
-            "brier_skill_low": low,
-            "brier_skill_high": high,
-            "log_score": log_score,
-        }
-        for model, horizons in {"climatology": [(0.0, 0.0, 0.5)] * 2, **models}.items()
-        for horizon, (low, high, log_score) in zip((30, 60), horizons, strict=True)
-    ]
-    return pd.DataFrame(rows)
-
-
-def champion(**models):
-    return choose_champion(gate_table(**models), SIMPLEST_FIRST)
-
-
-GOOD = [(0.1, 0.4, 0.40), (-0.1, 0.3, 0.50)]
-UNPROVEN = [(-0.01, 0.6, 0.1), (0.0, 0.5, 0.1)]
-HARMFUL = [(0.3, 0.6, 0.1), (-0.5, -0.01, 0.1)]
-
-
-def test_climatology_is_champion_before_anything_is_resolved():
-    empty = gate_table().iloc[:0]
-    choice = choose_champion(empty, SIMPLEST_FIRST)
-    assert choice == ("climatology", "no forecast out of sample has been resolved yet")
-
-
-def test_climatology_is_champion_where_no_candidate_is_eligible():
-    choice = champion(persistence=UNPROVEN, logistic=HARMFUL)
-    assert choice.champion == "climatology"
-    assert "no candidate beats climatology" in choice.reason
-
-
-def test_a_lower_end_of_zero_is_not_above_zero():
-    assert champion(logistic=[(0.0, 0.5, 0.1)] * 2).champion == "climatology"
-
-
-def test_one_horizon_with_the_lower_end_above_zero_is_enough():
-    assert champion(persistence=UNPROVEN, logistic=GOOD).champion == "logistic"
-
-
-def test_an_upper_end_below_zero_at_any_horizon_excludes():
-    assert champion(persistence=GOOD, logistic=HARMFUL).champion == "persistence"
-
-
-def test_an_upper_end_of_zero_does_not_exclude():
-    assert champion(logistic=[(0.1, 0.4, 0.4), (-0.5, 0.0, 0.4)]).champion == "logistic"
-
-
-def test_skill_that_is_not_a_number_neither_earns_nor_excludes():
-    nan = float("nan")
-    assert champion(logistic=[(0.1, 0.4, 0.4), (nan, nan, 0.4)]).champion == "logistic"
-    assert champion(logistic=[(nan, nan, 0.1)] * 2).champion == "climatology"
-
-
-def test_of_the_eligible_the_lowest_mean_log_score_wins():
-    # Lightgbm has the lowest log score at one horizon, logistic in the mean.
-    better = [(0.1, 0.4, 0.38), (0.1, 0.3, 0.48)]
-    uneven = [(0.1, 0.4, 0.20), (0.1, 0.3, 0.70)]
-    choice = champion(persistence=GOOD, logistic=better, lightgbm=uneven)
-    assert choice.champion == "logistic"
-    assert "0.4300" in choice.reason
-    assert "it and 2 other eligible candidates" in choice.reason
-
-
-def test_of_equals_the_simplest_wins():
-    for order in (("lightgbm", "persistence"), ("persistence", "lightgbm")):
-        choice = champion(**dict.fromkeys(order, GOOD))
-        assert choice.champion == "persistence"
-        assert choice.reason.endswith("it and 1 other eligible candidate")

@@ -1,12 +1,13 @@
 """Onset by onset: what was forecast before each, which alarms were false, what one season carries.
 
-An alarm is an unbroken run of forecasts at or above a level. It is a hit if the next onset falls
-within the horizon of its last day, else a false alarm.
+An alarm is an unbroken run of forecasts at or above a level. It is a hit if an onset falls within
+the horizon of one of its days, and so of its last, else a false alarm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -142,23 +143,21 @@ def before_onsets(
         One row per onset after the first forecast: `onset`,
         `probability_<days>` for each of `days_before` (NaN if there was none),
         `climatology` (on the last forecast before the onset, NaN if none),
-        `first_warning` (NaT if none), `lead_days` (from the first warning to
-        the onset; NaN if none).
+        `first_warning` and `last_warning` (days of that alarm; NaT if none),
+        `lead_days` (from the first warning to the onset; NaN if none).
     """
     as_of = pd.DatetimeIndex(forecasts["as_of"])
     shown = onsets[onsets > as_of[0]]
-    previous = shown.map(lambda day: onsets[onsets < day].max())
     table = pd.DataFrame({"onset": shown})
-    step = pd.Timedelta(days=step_days)
+    newest = partial(_newest, forecasts, onsets, shown, step_days)
     for days in days_before:
-        at = shown - pd.Timedelta(days=days)
-        table[f"probability_{days}"] = _newest(forecasts, "probability", at, previous, step)
+        table[f"probability_{days}"] = newest("probability", days)
     # The onset's own day is never at risk: the last forecast is of the day before or earlier.
-    eve = shown - pd.Timedelta(days=1)
-    table["climatology"] = _newest(forecasts, "climatology", eve, previous, step)
+    table["climatology"] = newest("climatology", 1)
     found = alarms(forecasts, onsets, level=level, step_days=step_days)
-    warnings = found[found["hit"]].groupby("onset")["first_day"].max()
-    table["first_warning"] = warnings.reindex(shown).to_numpy()
+    warning = found[found["hit"]].drop_duplicates("onset", keep="last").set_index("onset")
+    for name, end in (("first_warning", "first_day"), ("last_warning", "last_day")):
+        table[name] = warning[end].reindex(shown).to_numpy()
     table["lead_days"] = (table["onset"] - table["first_warning"]).dt.days.astype(float)
     return table
 
@@ -189,12 +188,23 @@ def contingency(
         One row per level: `level`, `onsets`, `hits`, `misses`, `hit_rate`
         (hits over onsets; higher is better), `alarms`, `false_alarms`,
         `false_alarm_ratio` (false alarms over alarms; lower is better),
-        `false_alarm_days` (mean length of a false alarm). A rate over nothing
-        is NaN.
+        `false_alarm_days` (mean length of a false alarm), `alarm_share` (of
+        the forecasts, those in alarm: whoever always gives alarm never
+        misses). A rate over nothing is NaN.
 
     References
     ----------
     Jolliffe and Stephenson (2012), chapter 3, https://doi.org/10.1002/9781119960003
+
+    Examples
+    --------
+    >>> days = pd.date_range("2025-01-01", periods=4, freq="7D")
+    >>> forecasts = pd.DataFrame({"as_of": days, "probability": [0.1, 0.6, 0.7, 0.2],
+    ...                           "horizon_days": 30, "outcome": 1.0, "climatology": 0.1})
+    >>> onsets = pd.DatetimeIndex(["2025-01-29"])
+    >>> counted = contingency(forecasts, onsets, step_days=7, levels=(0.5,))
+    >>> counted[["onsets", "hits", "false_alarms"]].to_numpy().tolist()
+    [[1, 1, 0]]
     """
     resolved = forecasts[forecasts["outcome"].notna()]
     return pd.DataFrame(
@@ -203,7 +213,7 @@ def contingency(
 
 
 def leave_one_episode_out(forecasts: pd.DataFrame, onsets: pd.DatetimeIndex) -> pd.DataFrame:
-    """Score the forecasts without each episode in turn: does one season carry it all?
+    """Score the forecasts without each episode in turn, to see whether one season carries it all.
 
     The rows of an episode are those of the at-risk stretch that ends with its
     onset. Rows after the last onset belong to none and are never removed.
@@ -269,24 +279,29 @@ def _next_onset(
     """Return position and day of the first onset after each day; NaT where there is none."""
     # side="right" leaves out an onset on the day itself: its rows belong to the next episode.
     position = np.searchsorted(onsets.to_numpy(), as_of.to_numpy(), side="right")
-    return position, onsets.append(pd.DatetimeIndex([pd.NaT]))[position]
+    days = np.append(onsets.to_numpy(), np.datetime64("NaT"))
+    return position, pd.DatetimeIndex(days[position])
 
 
 def _newest(
     forecasts: pd.DataFrame,
+    onsets: pd.DatetimeIndex,
+    shown: pd.DatetimeIndex,
+    step_days: int,
     column: str,
-    days: pd.DatetimeIndex,
-    previous: pd.DatetimeIndex,
-    step: pd.Timedelta,
+    days: int,
 ) -> FloatArray:
-    """Return a column of the newest forecast at or before each day, NaN where it is too old."""
+    """Return a column of the newest forecast so many days before each onset, NaN if too old."""
     as_of = pd.DatetimeIndex(forecasts["as_of"])
-    newest = np.searchsorted(as_of.to_numpy(), days.to_numpy(), side="right") - 1
-    made = as_of[np.maximum(newest, 0)]
-    # A step or more old, it is of another spell: this one would hold a newer grid day. None can
-    # be of the previous onset's own day, which is not at risk; NaT, before the first, bars none.
-    same_spell = (newest >= 0) & (days - made < step) & ~(made < previous)
-    return np.where(same_spell, forecasts[column].to_numpy()[np.maximum(newest, 0)], np.nan)
+    at = shown - pd.Timedelta(days=days)
+    # The newest forecast of that day itself or before: side="right" includes the day.
+    newest = np.searchsorted(as_of.to_numpy(), at.to_numpy(), side="right") - 1
+    row = np.maximum(newest, 0)
+    _, ahead = _next_onset(as_of, onsets)
+    # A step or more old, it is of another spell: this one would hold a newer day of the grid.
+    young = at - as_of[row] < pd.Timedelta(days=step_days)
+    same_spell = (newest >= 0) & young & (ahead[row] == shown)
+    return np.where(same_spell, forecasts[column].to_numpy()[row], np.nan)
 
 
 def _counts(
@@ -308,6 +323,7 @@ def _counts(
         "false_alarms": len(false),
         "false_alarm_ratio": len(false) / len(found) if len(found) else float("nan"),
         "false_alarm_days": float(false["days"].mean()),
+        "alarm_share": float((resolved["probability"] >= level).mean()),
     }
 
 

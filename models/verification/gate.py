@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from models.verification.hindcast import REFERENCE
+from models.verification.significance import BETTER, Interval, verdict
 
 
 class Choice(NamedTuple):
@@ -17,13 +18,19 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose_champion(verification: pd.DataFrame, simplest_first: Sequence[str]) -> Choice:
-    """Choose the best candidate out of sample among those that beat climatology.
+def choose_champion(
+    verification: pd.DataFrame,
+    simplest_first: Sequence[str],
+    differences: Mapping[tuple[str, str], Interval],
+) -> Choice:
+    """Choose the simplest candidate that beats climatology and that no such candidate beats.
 
-    A candidate is eligible if its Brier skill is above 0 with the lower end of
-    the interval at one horizon, and below 0 with the upper end at none. Of the
-    eligible the one with the lowest log score, averaged over the horizons,
-    becomes champion; of equals the simplest.
+    A candidate is eligible if its Brier skill against climatology is above 0
+    with the lower end of the 90 % interval at one horizon and below 0 with the
+    upper end at none, and if the paired difference of its log score over all
+    horizons to climatology's is below 0 with the upper end of its interval. Of
+    two eligible candidates the simpler is kept unless the interval of their
+    paired difference says that the other is better.
 
     Parameters
     ----------
@@ -31,32 +38,110 @@ def choose_champion(verification: pd.DataFrame, simplest_first: Sequence[str]) -
         From `verify`, one kind of season.
     simplest_first : sequence of str
         Names of all candidates.
+    differences : mapping of (str, str) to Interval
+        From `integrated_differences`, the same kind.
 
     Returns
     -------
     Choice
         Climatology where no candidate is eligible.
+
+    Raises
+    ------
+    ValueError
+        If every eligible candidate is beaten by another.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame(
+    ...     {"model": ["persistence"], "horizon_days": [30], "brier_skill": [0.2],
+    ...      "brier_skill_low": [0.1], "brier_skill_high": [0.3]}
+    ... )
+    >>> lower = {("persistence", "climatology"): Interval(-0.05, -0.08, -0.02)}
+    >>> choose_champion(scores, ["climatology", "persistence"], lower).champion
+    'persistence'
     """
-    if verification.empty:
-        return Choice(REFERENCE, "no forecast out of sample has been resolved yet")
-    by_model = dict(tuple(verification.groupby("model")))
-    eligible = [
-        name
-        for name in simplest_first
-        if name in by_model
-        and (by_model[name]["brier_skill_low"] > 0).any()
-        and not (by_model[name]["brier_skill_high"] < 0).any()
-    ]
-    if not eligible:
+    if not differences:
         return Choice(
-            REFERENCE, "no candidate beats climatology with the lower end of its 90 % interval"
+            REFERENCE,
+            "the days resolved at every horizon do not yet span five windows of the longest",
         )
-    log_score = {name: by_model[name]["log_score"].mean() for name in eligible}
-    champion = min(eligible, key=lambda name: log_score[name])
-    rivals = len(eligible) - 1
-    return Choice(
-        champion,
-        f"beats climatology at the lower end of the 90 % interval and has the lowest log score "
-        f"({log_score[champion]:.4f}, mean over horizons) of it and {rivals} other eligible "
-        f"candidate{'s' if rivals != 1 else ''}",
+    by_model = dict(tuple(verification.groupby("model")))
+    skilled = [name for name in simplest_first if name in by_model and _skilled(by_model[name])]
+    if not skilled:
+        return Choice(
+            REFERENCE,
+            "no candidate has Brier skill with the lower end of its 90 % interval above 0 at one "
+            "horizon and with the upper end below 0 at none",
+        )
+    eligible = [name for name in skilled if _beats(differences[name, REFERENCE])]
+    if not eligible:
+        nearest = min(skilled, key=lambda name: differences[name, REFERENCE].high)
+        return Choice(
+            REFERENCE,
+            f"no candidate with skill at a horizon beats it over all horizons: the nearest, "
+            f"{nearest}, differs in log score by {_text(differences[nearest, REFERENCE])}",
+        )
+    champion = _simplest_unbeaten(eligible, differences)
+    return Choice(champion, _reason(champion, eligible, by_model[champion], differences))
+
+
+def _skilled(scores: pd.DataFrame) -> bool:
+    # Both strict: an end at 0 is what climatology has against itself.
+    above = (scores["brier_skill_low"] > 0).any()
+    return bool(above and not (scores["brier_skill_high"] < 0).any())
+
+
+def _beats(difference: Interval) -> bool:
+    return verdict(difference, lower_is_better=True) == BETTER
+
+
+def _simplest_unbeaten(
+    eligible: Sequence[str], differences: Mapping[tuple[str, str], Interval]
+) -> str:
+    # Not a walk in which each winner meets the next only: "cannot tell" is not transitive, and a
+    # walk could end with a candidate that equals a simpler one it has never met. One is always
+    # unbeaten: to beat is to score lower in 95 % of the same resamples, and a ring in which each
+    # beats the next takes 20 candidates.
+    for name in eligible:
+        if not any(_beats(differences[rival, name]) for rival in eligible if rival != name):
+            return name
+    raise ValueError(
+        f"differences must leave a candidate unbeaten, but each of {', '.join(eligible)} is beaten "
+        f"by another; take them from one call of integrated_differences."
     )
+
+
+def _reason(
+    champion: str,
+    eligible: Sequence[str],
+    scores: pd.DataFrame,
+    differences: Mapping[tuple[str, str], Interval],
+) -> str:
+    best = scores.nlargest(1, "brier_skill_low").iloc[0]
+    skill = Interval(best["brier_skill"], best["brier_skill_low"], best["brier_skill_high"])
+    beats = (
+        f"beats climatology (Brier skill {_text(skill, 2)} at {best['horizon_days']} days, "
+        f"difference in log score over all horizons "
+        f"{_text(differences[champion, REFERENCE])}; 90 % intervals)"
+    )
+    if len(eligible) == 1:
+        return f"{beats} as no other candidate does"
+    position = eligible.index(champion)
+    clauses = [beats, *(_beaten(name, eligible, differences) for name in eligible[:position])]
+    if complex_ones := eligible[position + 1 :]:
+        clauses.append(f"none of the more complex beats it ({', '.join(complex_ones)})")
+    return "; ".join(clauses)
+
+
+def _beaten(
+    name: str, eligible: Sequence[str], differences: Mapping[tuple[str, str], Interval]
+) -> str:
+    rivals = [rival for rival in eligible if rival != name]
+    winner = min(rivals, key=lambda rival: differences[rival, name].high)
+    return f"{winner} beats {name}, which is simpler, by {_text(differences[winner, name])}"
+
+
+def _text(interval: Interval, digits: int = 3) -> str:
+    value, low, high = (f"{end:+.{digits}f}" for end in interval)
+    return f"{value} [{low}, {high}]"

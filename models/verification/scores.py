@@ -1,4 +1,7 @@
-"""Scores of probability forecasts; all are negatively oriented: lower is better, 0 is perfect."""
+"""Scores of probability forecasts and their parts.
+
+Scores are negatively oriented: lower is better, 0 is perfect. Measures that are not say so.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.isotonic import isotonic_regression
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from models.leads import FloatArray
 
@@ -110,3 +114,100 @@ def recalibrate(outcome: FloatArray, probability: FloatArray) -> FloatArray:
     value, position, count = np.unique(probability, return_inverse=True, return_counts=True)
     mean = np.bincount(position, weights=outcome, minlength=len(value)) / count
     return isotonic_regression(mean, sample_weight=count.astype(float))[position]
+
+
+def sharpness(probability: FloatArray) -> float:
+    """Return the sharpness of forecasts, the mean of p (1 - p): lower is sharper.
+
+    0 where every forecast is certain, 0.25 where every one is 1/2. It knows no
+    outcomes: sharpness is a virtue only of calibrated forecasts, whose expected
+    Brier score it is.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray, shape (n,)
+        Forecast probabilities.
+
+    References
+    ----------
+    Gneiting, Balabdaoui and Raftery (2007),
+    https://doi.org/10.1111/j.1467-9868.2007.00587.x
+
+    Examples
+    --------
+    >>> sharpness(np.array([0.5, 0.5])), sharpness(np.array([0.0, 1.0]))
+    (0.25, 0.0)
+    """
+    return float((probability * (1 - probability)).mean())
+
+
+class PrecisionRecall(NamedTuple):
+    """Precision and recall of warning at each threshold, shape (m,); higher is better."""
+
+    precision: FloatArray
+    recall: FloatArray
+    threshold: FloatArray
+
+
+def precision_recall(outcome: FloatArray, probability: FloatArray) -> PrecisionRecall:
+    """Return precision and recall of warning where the probability is at least a threshold.
+
+    Parameters
+    ----------
+    outcome, probability : numpy.ndarray, shape (n,)
+        As for `brier_scores`.
+
+    Returns
+    -------
+    PrecisionRecall
+        Share of warnings that were followed by outcome 1 and share of outcomes
+        1 that were warned of, at each distinct forecast as threshold, rising.
+
+    Raises
+    ------
+    ValueError
+        If no outcome is 1: recall is then undefined.
+
+    References
+    ----------
+    Davis and Goadrich (2006), https://doi.org/10.1145/1143844.1143874
+
+    Examples
+    --------
+    >>> curve = precision_recall(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.2, 0.9]))
+    >>> curve.recall.tolist(), curve.threshold.tolist()
+    ([1.0, 0.5], [0.2, 0.9])
+    """
+    if not outcome.any():
+        raise ValueError("outcome must be 1 in some row: recall is undefined, got only 0.")
+    precision, recall, threshold = precision_recall_curve(outcome, probability)
+    # scikit-learn appends precision 1 at recall 0, which belongs to no threshold.
+    return PrecisionRecall(precision[:-1], recall[:-1], threshold)
+
+
+def average_precision(outcome: FloatArray, probability: FloatArray) -> float:
+    """Return the precision averaged over the recall gained at each threshold, in [0, 1].
+
+    Higher is better, 1 is perfect; forecasts that tell nothing apart score the
+    base rate.
+
+    Parameters
+    ----------
+    outcome, probability : numpy.ndarray, shape (n,)
+        As for `brier_scores`.
+
+    Returns
+    -------
+    float
+        NaN where no outcome is 1.
+
+    References
+    ----------
+    Davis and Goadrich (2006), https://doi.org/10.1145/1143844.1143874
+
+    Examples
+    --------
+    >>> average_precision(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
+    0.5
+    """
+    return float(average_precision_score(outcome, probability)) if outcome.any() else float("nan")

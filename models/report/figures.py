@@ -1,4 +1,4 @@
-"""Figures of a training run: the only module that draws."""
+"""The figures of a training run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
+from models.report.timeline import event_timeline
+from models.study import WARNING_LEVEL, champion_forecasts
+from models.training import STEP_DAYS
 from models.verification.scores import recalibrate
 
 if TYPE_CHECKING:
     from models.training import Training
-
-# Okabe and Ito's colours tell apart under every kind of colour blindness.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 
 def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
@@ -38,6 +38,10 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
     champion = training.choice.champion
     whole = candidate_figures(training, champion)
     whole["skill_by_horizon.png"] = skill_by_horizon(training.verification)
+    whole["timeline.png"] = event_timeline(
+        champion_forecasts(training), training.onsets["broad"], level=WARNING_LEVEL,
+        step_days=STEP_DAYS,
+    )  # fmt: skip
     return {
         "": whole,
         **{name: candidate_figures(training, name) for name in training.forecasters},
@@ -71,7 +75,7 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
         (table["model"] == name) & (table["kind"] == "broad") & (table["horizon_days"] == horizon)
     ]
     threshold = training.settings.definition.threshold
-    figure = _figure()
+    figure = blank()
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
     index = training.index.loc[own["as_of"].min() :]
     above.plot(index.index, index, color=GREY, linewidth=0.9)
@@ -114,7 +118,7 @@ def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = (30, 60,
     horizons : sequence of int
         Days ahead to show; those that were verified are.
     """
-    figure = _figure(height=4.2)
+    figure = blank(height=4.2)
     resolved = own[(own["kind"] == "broad") & own["outcome"].notna()]
     shown = [h for h in horizons if (resolved["horizon_days"] == h).any()]
     shown = shown or sorted(resolved["horizon_days"].unique())[:3]
@@ -144,7 +148,7 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
     verification : pandas.DataFrame
         From `verify`.
     """
-    figure = _figure()
+    figure = blank()
     axes = figure.subplots()
     broad = verification[(verification["kind"] == "broad") & verification["brier_skill"].notna()]
     names = [name for name in broad["model"].unique() if name != "climatology"]
@@ -168,11 +172,6 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
     if names:
         axes.legend(loc="lower left", ncols=3, frameon=False)
     return figure
-
-
-def _figure(height: float = 5.6) -> Figure:
-    # White, whatever the page behind it: the labels stay readable on a dark one.
-    return Figure(figsize=(10.0, height), dpi=110, layout="constrained", facecolor="white")
 
 
 def _mark_onsets(axes: Axes, onsets: pd.DatetimeIndex, first: pd.Timestamp) -> None:

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import beta
+from sklearn.metrics import roc_auc_score
+
+from features.builder import build_features
+from features.panel import MarketPanel, end_of_day
+from features.season import season_index
+from models.claims import COLUMNS, CONDITIONS, HORIZONS, claims
+from models.onset import OnsetDefinition, label, onsets
+from models.training import FIRST_DAY
+from models.verification.association import (
+    CANNOT_TELL,
+    LESS,
+    MIN_EVENTS,
+    MORE,
+    History,
+    compare,
+    exact_interval,
+    in_words,
+    rank,
+)
+from models.verification.significance import resample_counts
+
+PARTIAL = "partial alone"
+
+
+def history_of(days_to_onset, *, horizon=30, quiet=30, counted=None):
+    ahead = np.asarray(days_to_onset, dtype=float)
+    days = pd.date_range("2015-01-01", periods=len(ahead), unit="s")
+    counted = np.ones(len(ahead), dtype=bool) if counted is None else np.asarray(counted)
+    return History(days, counted, ahead, horizon, quiet)
+
+
+def countdown(n, every):
+    """Return the days to the next of onsets that come every so many days."""
+    return every - np.arange(n) % every
+
+
+def counts_of(history, resamples=50, seed=0):
+    """Return plain resamples of days, for what does not depend on how they are drawn."""
+    random = np.random.default_rng(seed)
+    size = int(history.counted.sum())
+    return random.multinomial(size, np.full(size, 1 / size), size=resamples).astype(float)
+
+
+def block_counts(history):
+    """Return what `history.counts()` does, with fewer resamples."""
+    return resample_counts(
+        history.as_of[history.counted], block_days=90, step_days=1, resamples=300
+    )
+
+
+def markets(seed, years=20):
+    """Return a long history of onsets at random, 60 to 400 days apart, all days at risk."""
+    random = np.random.default_rng(seed)
+    onset = np.cumsum(random.integers(60, 400, 2 * years * 365 // 60))
+    n = years * 365
+    ahead = onset[np.searchsorted(onset, np.arange(n), side="right")] - np.arange(n)
+    return history_of(ahead, horizon=90)
+
+
+def spells_at_random(n, seed, length=40, gap=200):
+    """Return spells as long as Russell breakouts, in a rhythm of their own."""
+    random = np.random.default_rng(seed)
+    holds = np.zeros(n, dtype=bool)
+    start = 0
+    while start < n:
+        start += random.integers(30, gap)
+        holds[start : start + length] = True
+        start += length
+    return holds
+
+
+# Days, spells, onsets and rates by hand
+
+
+def test_days_spells_onsets_and_rates_of_a_worked_case():
+    # Onsets on days 100 and 200 (counted from 0); a window is 30 days.
+    history = history_of(countdown(200, 100))
+    holds = np.zeros(200, dtype=bool)
+    # 90 to 99: all within 30 days of the first onset. All others: more than 30 days before the
+    # second. No two lie more than 30 days apart, 123 and 153 just that: one spell.
+    holds[90:100] = holds[120:124] = holds[153] = True
+    found = compare(history, holds, counts_of(history))
+    assert (found.days, found.spells, found.onsets) == (15, 1, 1)
+    assert found.rate == 10 / 15
+    # 184 lies 31 days after 153, and 16 days before the second onset.
+    holds[184] = True
+    found = compare(history, holds, counts_of(history))
+    assert (found.days, found.spells, found.onsets) == (16, 2, 2)
+    assert found.rate == 11 / 16
+    assert found.rate_otherwise == (2 * 30 - 11) / (200 - 16)
+    assert found.difference == found.rate - found.rate_otherwise
+
+
+@pytest.mark.parametrize(("ahead", "rate"), [(30, 1), (31, 0), (np.nan, 0)])
+def test_an_onset_on_the_horizons_last_day_is_inside_the_window(ahead, rate):
+    history = history_of([ahead, 1.0, 40.0])
+    found = compare(history, np.array([True, False, False]), counts_of(history))
+    assert found.rate == rate
+
+
+def test_days_that_do_not_count_are_in_no_rate_and_no_spell():
+    counted = np.array([True, False, True, True])
+    history = history_of([10, 10, 99, 10], counted=counted)
+    found = compare(history, np.array([True, True, False, False]), counts_of(history))
+    assert (found.days, found.rate, found.rate_otherwise) == (1, 1.0, 0.5)
+
+
+def test_the_interval_holds_what_the_resamples_say():
+    history = history_of(countdown(400, 100))
+    holds = np.arange(400) % 100 >= 80
+    counts = counts_of(history, resamples=200)
+    found = compare(history, holds & (np.arange(400) % 3 > 0), counts)
+    outcome = history.followed
+    held = holds & (np.arange(400) % 3 > 0)
+    rates = [np.average(outcome, weights=row * ~held) for row in counts]
+    # All days of the condition had an onset ahead: what varies is the rate of the others.
+    assert found.rate == 1
+    assert found.high == pytest.approx(1 - np.quantile(rates, 0.05))
+
+
+# Where all days agree
+
+
+def test_where_all_days_agree_the_interval_is_that_of_the_spells():
+    history = history_of(countdown(1000, 100))
+    holds = np.arange(1000) % 100 >= 90
+    found = compare(history, holds, counts_of(history))
+    assert (found.spells, found.rate) == (10, 1.0)
+    low = beta.ppf(0.05, 10, 1)
+    assert (found.rate_low, found.rate_high) == pytest.approx((low, 1.0))
+    assert found.low == pytest.approx(low - found.rate_otherwise)
+    assert found.high >= 1 - found.rate_otherwise
+
+
+def test_where_no_day_had_an_onset_ahead_so_too():
+    history = history_of(countdown(1000, 100))
+    found = compare(history, np.arange(1000) % 100 < 10, counts_of(history))
+    assert (found.spells, found.rate) == (10, 0.0)
+    assert (found.rate_low, found.rate_high) == pytest.approx((0, 1 - 0.05**0.1))
+
+
+def test_the_exact_interval_is_clopper_and_pearsons():
+    # Worked by hand: with n of n, (1 - high end's tail) ** (1 / n).
+    assert exact_interval(3, 3) == pytest.approx((0.05 ** (1 / 3), 1))
+    assert exact_interval(6, 20) == pytest.approx((beta.ppf(0.05, 6, 15), beta.ppf(0.95, 7, 14)))
+    assert np.isnan(exact_interval(0, 0)).all()
+
+
+# Ranking
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_auc_is_that_of_scikit_learn(ties):
+    random = np.random.default_rng(0)
+    history = history_of(random.integers(1, 120, 300))
+    values = random.normal(size=300) + 0.5 * history.followed
+    values = np.round(values) if ties else values
+    counts = counts_of(history)
+    found = rank(history, values, counts)
+    assert found.rate == pytest.approx(roc_auc_score(history.followed, values))
+    resampled = [roc_auc_score(history.followed, values, sample_weight=row) for row in counts]
+    assert found.rate_low == pytest.approx(np.quantile(resampled, 0.05))
+    assert found.rate_high == pytest.approx(np.quantile(resampled, 0.95))
+    assert found.difference == found.rate - 0.5
+    assert (found.low, found.high) == pytest.approx((found.rate_low - 0.5, found.rate_high - 0.5))
+
+
+# Placebos
+
+
+def test_the_resamples_are_those_of_the_block_bootstrap():
+    history = history_of(countdown(400, 100), horizon=120, counted=np.arange(400) % 2 > 0)
+    days = history.as_of[1::2]
+    expected = resample_counts(days, block_days=120, step_days=1)
+    assert np.array_equal(history.counts(), expected)
+    none = history_of([5.0], counted=[False])
+    assert none.counts().shape == (1, 0)
+
+
+def test_shifts_move_the_outcomes_as_one_by_a_year_at_least():
+    history = history_of(countdown(800, 100), counted=np.arange(800) % 7 > 0)
+    followed, barren = history.shifts()
+    assert len(followed) == len(range(365, 800 - 365 + 1, 7))
+    assert np.array_equal(followed[0], np.roll(history.followed, 365))
+    assert np.array_equal(barren[1], np.roll(history.barren, 372))
+    assert (followed.sum(axis=1) == history.followed.sum()).all()
+
+
+def test_a_history_too_short_to_shift_tells_nothing():
+    history = history_of(countdown(700, 100))
+    found = compare(history, np.arange(700) % 100 >= 70, counts_of(history))
+    assert np.isnan(found.placebo)
+    assert found.verdict == CANNOT_TELL
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(True, MORE), (False, LESS)])
+def test_a_condition_that_goes_with_onsets_is_found(before, verdict):
+    history = markets(seed=0)
+    holds = (history.days_to_onset <= 60) == before
+    found = compare(history, holds, block_counts(history))
+    assert found.verdict == verdict
+    assert found.scarce == ""
+    assert found.placebo < 0.05
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(-1, MORE), (1, LESS)])
+def test_values_that_rise_or_fall_towards_an_onset_are_found(sign, verdict):
+    history = markets(seed=1)
+    assert rank(history, sign * history.days_to_onset, block_counts(history)).verdict == verdict
+
+
+def test_conditions_with_a_rhythm_of_their_own_are_seldom_taken_for_a_signal():
+    verdicts, intervals = [], []
+    for seed in range(40):
+        history = markets(seed, years=11)
+        holds = spells_at_random(len(history.as_of), seed + 100)
+        found = compare(history, holds, block_counts(history))
+        verdicts.append(found.verdict != CANNOT_TELL)
+        intervals.append(found.low > 0 or found.high < 0)
+    assert np.mean(verdicts) <= 0.125
+    # The control: spells and onsets enough for a verdict, and intervals that do leave out 0.
+    assert np.sum(intervals) > np.sum(verdicts)
+
+
+def test_fewer_than_five_spells_cannot_tell_anything():
+    history = markets(seed=0)
+    onset = np.flatnonzero(history.days_to_onset == 1)
+    for spells, verdict in ((MIN_EVENTS - 1, CANNOT_TELL), (20, MORE)):
+        holds = np.zeros(len(history.as_of), dtype=bool)
+        for day in onset[:spells]:
+            holds[day - 50 : day] = True
+        found = compare(history, holds, block_counts(history))
+        assert found.verdict == verdict
+        assert bool(found.scarce) == (verdict == CANNOT_TELL)
+    assert "spells" not in found.scarce
+
+
+def test_days_that_are_all_followed_by_an_onset_cannot_tell_anything():
+    history = markets(seed=0)
+    always = History(history.as_of, history.counted, history.days_to_onset, 390, 30)
+    found = compare(always, history.days_to_onset < 60, block_counts(always))
+    assert found.scarce == "0 spells that no onset followed"
+    assert found.verdict == CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "1 spell of days"), (0, "0 spells of days"), (2, "2 spells of days")]
+)
+def test_numbers_in_words(number, words):
+    assert in_words(number, "spell of days") == words
+
+
+# The table
+
+
+@pytest.fixture(scope="module")
+def random_claims(random_panel):
+    return claims(random_panel, OnsetDefinition(), random_panel.last_day)
+
+
+@pytest.fixture(scope="module")
+def real_claims(reference):
+    return claims(reference, OnsetDefinition(), reference.last_day)
+
+
+def test_the_table_has_a_row_per_condition_and_horizon(random_claims):
+    assert random_claims.columns.tolist() == list(COLUMNS)
+    compared = random_claims[
+        (random_claims["claim"] != PARTIAL) & (random_claims["rate_otherwise"] != 0.5)
+    ]
+    expected = [(condition.name, h) for condition in CONDITIONS for h in HORIZONS]
+    pairs = compared[["condition", "horizon_days"]].itertuples(index=False, name=None)
+    assert sorted(pairs) == sorted(expected)
+    assert list(dict.fromkeys(random_claims["claim"])) == [
+        *dict.fromkeys(condition.claim for condition in CONDITIONS),
+        PARTIAL,
+    ]
+
+
+def test_every_row_says_something(random_claims, real_claims):
+    for table in (random_claims, real_claims):
+        assert table["sentence"].str.endswith(".").all()
+        assert not table["sentence"].str.contains("nan").any()
+        assert table["sentence"].is_unique
+        cannot = table["verdict"] == CANNOT_TELL
+        assert table.loc[cannot & (table["days"] > 0), "sentence"].str.contains("cannot tell").all()
+
+
+def test_rates_and_intervals_are_in_order(real_claims):
+    own = real_claims.dropna(subset="difference")
+    assert (own["rate_low"] <= own["rate"] + 1e-12).all()
+    assert (own["rate"] <= own["rate_high"] + 1e-12).all()
+    assert (own["low"] <= own["high"]).all()
+    shares = own[["rate", "rate_low", "rate_high", "rate_otherwise"]].to_numpy()
+    assert ((shares >= 0) & (shares <= 1)).all()
+
+
+def test_on_noise_next_to_nothing_is_claimed(random_claims):
+    russell = random_claims["claim"].str.startswith("russell")
+    assert (random_claims.loc[russell, "verdict"] == CANNOT_TELL).all()
+
+
+def test_the_same_history_gives_the_same_claims(random_panel, random_claims):
+    again = claims(random_panel, OnsetDefinition(), random_panel.last_day)
+    pd.testing.assert_frame_equal(random_claims, again, check_exact=True)
+
+
+def test_nothing_later_than_until_is_used(random_panel):
+    until = pd.Timestamp("2017-03-31")
+    cut = random_panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
+    pd.testing.assert_frame_equal(
+        claims(random_panel, OnsetDefinition(), until), claims(cut, OnsetDefinition(), until)
+    )
+
+
+@pytest.mark.parametrize(("number", "horizon"), [(0, 90), (4, 180), (6, 90), (9, 365)])
+def test_the_rates_of_the_embedded_history_are_those_counted_day_by_day(
+    reference, real_claims, number, horizon
+):
+    condition = CONDITIONS[number]
+    index = season_index(reference)
+    days = pd.date_range(FIRST_DAY, index.index[-1], unit="s")
+    outcomes = label(index, days, OnsetDefinition())
+    X = build_features(reference, days)
+    begun = onsets(index, OnsetDefinition())
+    known, holds = X[list(condition.features)].notna().all(axis=1), condition.holds(X)
+    sides = {True: [], False: []}
+    for day in days[outcomes["at_risk"] & (outcomes["days_known"] >= horizon) & known]:
+        ahead = (begun > day) & (begun <= day + pd.Timedelta(days=horizon))
+        sides[bool(holds[day])].append(ahead.any())
+    found = real_claims[
+        (real_claims["condition"] == condition.name) & (real_claims["horizon_days"] == horizon)
+    ].iloc[0]
+    assert found["days"] == len(sides[True]) >= 50
+    assert found["rate"] == pytest.approx(np.mean(sides[True]))
+    assert found["rate_otherwise"] == pytest.approx(np.mean(sides[False]))
+
+
+def test_crypto_funds_are_too_young_to_tell(real_claims):
+    own = real_claims[real_claims["claim"].str.startswith("bitcoin etf")]
+    assert len(own) == 2 * len(HORIZONS)
+    assert (own["verdict"] == CANNOT_TELL).all()
+    assert own["onsets"].max() < MIN_EVENTS
+
+
+# A market of which only the season index is known
+
+
+def market_of(*stretches):
+    """Return a panel of season index alone: (level, days) one after the other from 2014-06-01."""
+    values = np.concatenate([np.full(days, float(level)) for level, days in stretches])
+    days = pd.date_range("2014-06-01", periods=len(values), unit="s")
+    return MarketPanel.from_series({"season_index": pd.Series(values, days)}, "hand-made")
+
+
+def partial_alone(*stretches):
+    panel = market_of(*stretches)
+    table = claims(panel, OnsetDefinition(), panel.last_day)
+    return table[table["claim"] == PARTIAL].iloc[0]
+
+
+QUIET = (20, 100)
+
+
+def test_partial_seasons_with_and_without_a_broad_one():
+    found = partial_alone(
+        QUIET, (60, 40),  # alone
+        QUIET, (60, 200), (80, 10), (60, 5),  # a broad one, late but in the partial season
+        QUIET, (60, 120), (80, 1),  # on its last day
+        # A broad one 90 days after the partial onset, which is a partial onset too.
+        QUIET, (60, 10), (20, 80), (80, 1),
+        # The same a day later: too late for the first of the two partial onsets.
+        QUIET, (60, 10), (20, 81), (80, 1),
+        QUIET, (80, 20),  # broad from the first day on
+        (20, 200),
+    )  # fmt: skip
+    assert found["days"] == 8
+    assert found["rate"] == 2 / 8
+    assert found["onsets"] == 5
+    assert (found["rate_low"], found["rate_high"]) == exact_interval(2, 8)
+    assert found["sentence"].startswith("Of 8 partial seasons 2 stayed without a broad one")
+
+
+@pytest.mark.parametrize(("days", "seasons"), [(79, 0), (80, 1)])
+def test_a_partial_season_counts_once_ninety_days_have_passed(days, seasons):
+    assert partial_alone(QUIET, (60, 11), (20, days))["days"] == seasons
+
+
+@pytest.mark.parametrize(("days", "seasons"), [(30, 0), (31, 1)])
+def test_a_partial_season_counts_once_it_is_over(days, seasons):
+    assert partial_alone(QUIET, (60, 150), (20, days))["days"] == seasons
+
+
+def test_partial_seasons_before_2014_07_01_do_not_count():
+    assert partial_alone((20, 29), (60, 20), (20, 200))["days"] == 0
+
+
+def test_features_that_are_unknown_leave_nothing_to_say():
+    panel = market_of(QUIET, (80, 20), (20, 300))
+    table = claims(panel, OnsetDefinition(), panel.last_day)
+    russell = table[table["claim"] == "russell record"]
+    assert (russell["days"] == 0).all()
+    assert russell["rate"].isna().all()
+    assert russell["sentence"].str.contains("no such day has been resolved").all()

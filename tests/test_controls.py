@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.builder import build_features
+from features.panel import MarketPanel
+from features.season import season_index
+from models import controls
+from models.candidates import BREADTH_CORE
+from models.classifier import THRESHOLD
+from models.controls import (
+    AHEAD,
+    Control,
+    EarlyOnsets,
+    depending_on_the_future,
+    displaced,
+    early_onsets_are_flagged,
+    features_score,
+    fitted_hazard_approaches_the_true_one,
+    held_out_outcomes_change_nothing,
+    look_ahead,
+    look_ahead_is_flagged,
+    look_ahead_shows_in_skill,
+    noise,
+    noise_scores_nothing,
+    permuted_after,
+    placebo_scores_nothing,
+    synthetic_market,
+    true_hazard_is_calibrated,
+    true_probability,
+)
+from models.onset import OnsetDefinition
+from models.training import landmarks
+from models.verification.hindcast import Landmarks
+from models.verification.scores import Corp
+
+
+@pytest.fixture(scope="module")
+def rows(reference) -> Landmarks:
+    return landmarks(reference, season_index(reference), OnsetDefinition())
+
+
+@pytest.fixture(scope="module")
+def short(reference):
+    """The embedded history until 2020, and its rows."""
+    panel = reference.known_at(pd.Timestamp("2020-01-01"))
+    return panel, landmarks(panel, season_index(panel), OnsetDefinition())
+
+
+def holds(control: Control) -> None:
+    assert control.passed, f"{control.name}: {control.finding}"
+
+
+# Skill where there is some, none where there is none
+
+
+def test_the_true_features_have_skill(rows):
+    holds(features_score(rows))
+
+
+def test_features_of_noise_have_none(rows):
+    holds(noise_scores_nothing(rows, seeds=(0, 1)))
+
+
+def test_displaced_features_have_none(rows):
+    holds(placebo_scores_nothing(rows, seeds=(0, 1)))
+
+
+def test_features_that_are_no_noise_fail_the_control(rows, monkeypatch):
+    monkeypatch.setattr(controls, "noise", lambda X, seed: X)
+    assert not noise_scores_nothing(rows, seeds=(0,)).passed
+
+
+def test_features_that_are_not_displaced_fail_the_control(rows, monkeypatch):
+    monkeypatch.setattr(controls, "displaced", lambda rows, seed: rows.X)
+    assert not placebo_scores_nothing(rows, seeds=(0,)).passed
+
+
+def test_noise_replaces_the_core_features_alone(rows):
+    drawn = noise(rows.X, seed=0)
+    others = [name for name in rows.X if name not in BREADTH_CORE]
+    pd.testing.assert_frame_equal(drawn[others], rows.X[others])
+    assert not drawn.equals(noise(rows.X, seed=1))
+
+
+def test_noise_is_standard_and_as_slow_as_markets():
+    weeks = pd.date_range("2015-01-06", periods=500, freq="7D")
+    X = pd.DataFrame(0.0, weeks, list(BREADTH_CORE))
+    drawn = np.stack([noise(X, seed).to_numpy() for seed in range(30)])
+    assert drawn.mean() == pytest.approx(0, abs=0.1)
+    assert drawn.std() == pytest.approx(1, abs=0.05)
+    assert (drawn[:, 1:] * drawn[:, :-1]).mean() == pytest.approx(np.exp(-7 / 90), abs=0.05)
+    assert (drawn[..., 0] * drawn[..., 1]).mean() == pytest.approx(0, abs=0.1)
+
+
+def test_both_kinds_see_the_same_noise(rows):
+    drawn = noise(rows.X, seed=0)
+    by_day = drawn.groupby(level=0)["season_index"]
+    assert (by_day.max() == by_day.min()).all()
+    assert (by_day.size() == 2).any()
+
+
+def test_displaced_features_come_from_over_a_year_away(rows):
+    marked = replace(rows, X=rows.X.assign(season_index=rows.X.index.to_julian_date()))
+    for seed in range(5):
+        moved = displaced(marked, seed)
+        assert moved.index.equals(rows.X.index)
+        assert (moved[THRESHOLD] == rows.X[THRESHOLD]).all()
+        away = np.abs(moved["season_index"] - moved.index.to_julian_date())
+        assert away.min() > 365
+        for kind in ("broad", "partial"):
+            own = rows.kind == kind
+            assert sorted(moved["season_index"][own]) == sorted(marked.X["season_index"][own])
+
+
+# Planted cheats
+
+
+def test_a_look_ahead_is_too_good_to_be_true(short):
+    panel, rows = short
+    holds(look_ahead_shows_in_skill(rows, panel))
+
+
+def test_a_feature_that_does_not_look_ahead_is_not(short, monkeypatch):
+    panel, rows = short
+    monkeypatch.setattr(controls, "look_ahead", lambda X, panel, days: X.assign(**{AHEAD: 0.0}))
+    assert not look_ahead_shows_in_skill(rows, panel).passed
+
+
+@pytest.mark.parametrize(("values", "seen"), [(range(100), 40.0), (range(99, -1, -1), 88.0)])
+def test_the_look_ahead_sees_the_thirty_days_after_each_day(values, seen):
+    every = pd.date_range("2025-01-01", periods=100, unit="s")
+    index = pd.Series(np.array(values, dtype=float), every)
+    panel = MarketPanel.from_series({"season_index": index}, "hand-made")
+    days = every[[10, 98, 99]]
+    found = look_ahead(pd.DataFrame(index=days), panel, days)[AHEAD].tolist()
+    assert found[:2] == [seen, index.iloc[99]]
+    assert np.isnan(found[2])
+
+
+def test_truncation_flags_the_look_ahead_alone(reference):
+    holds(look_ahead_is_flagged(reference))
+
+
+def test_the_control_fails_where_an_honest_feature_looks_ahead_too(reference, monkeypatch):
+    def centred(panel, days):
+        X = build_features(panel, days)
+        bitcoin = panel.series("bitcoin").rolling(21, center=True, min_periods=1).mean()
+        return X.assign(bitcoin_drawdown=bitcoin.reindex(days).to_numpy())
+
+    monkeypatch.setattr(controls, "build_features", centred)
+    control = look_ahead_is_flagged(reference)
+    assert not control.passed
+    assert "bitcoin_drawdown" in control.finding
+
+
+def test_truncation_takes_missing_for_missing(reference):
+    days = pd.DatetimeIndex(["2016-01-05", "2023-06-06"])
+    assert build_features(reference, days).isna().any(axis=None)
+    assert depending_on_the_future(build_features, reference, days) == []
+
+
+def test_onsets_learnt_early_are_noticed(short):
+    holds(early_onsets_are_flagged(short[1]))
+
+
+def test_the_control_fails_where_the_cheat_is_honest(short, monkeypatch):
+    monkeypatch.setattr(controls, "EarlyOnsets", Landmarks)
+    assert not early_onsets_are_flagged(short[1]).passed
+
+
+def test_the_control_fails_where_the_rows_cheat(short):
+    assert not early_onsets_are_flagged(EarlyOnsets(**vars(short[1]))).passed
+
+
+def test_early_onsets_are_counted_as_soon_as_they_are_seen():
+    X = pd.DataFrame({THRESHOLD: 75.0}, index=pd.date_range("2025-01-01", periods=3, freq="30D"))
+    rows = EarlyOnsets(
+        X, np.full(3, "broad"), np.array([70.0, 40.0, 10.0]), np.array([400, 370, 340]), 30
+    )
+    # On day 80: the first onset, of day 70, and the second, of day 70 too, have been seen; so
+    # has the third, of day 70. Honest targets know 2, 1 and 0 leads.
+    assert rows.targets(pd.Timestamp("2025-03-22")).tolist() == [[3, 3], [2, 2], [1, 1]]
+    # On day 65 none has been seen.
+    assert rows.targets(pd.Timestamp("2025-03-07")).tolist() == [[0, 2], [0, 1], [0, 0]]
+
+
+# Outcomes held out
+
+REFIT_ON = pd.Timestamp("2018-06-05")
+
+
+def test_outcomes_held_out_change_no_parameter(short):
+    holds(held_out_outcomes_change_nothing(short[1], REFIT_ON))
+
+
+class _Leaking(Landmarks):
+    """Rows that give away every outcome, whenever they are asked."""
+
+    def targets(self, day):
+        return super().targets(self.as_of[-1] + pd.Timedelta(days=500))
+
+
+def test_the_control_fails_where_outcomes_leak(short):
+    leaking = _Leaking(**vars(short[1]))
+    control = held_out_outcomes_change_nothing(leaking, REFIT_ON)
+    assert not control.passed
+    assert not control.finding.startswith("0 of")
+
+
+def test_permuted_outcomes_are_those_open_on_the_day(short):
+    rows = short[1]
+    altered = permuted_after(rows, REFIT_ON)
+    elapsed = np.asarray((REFIT_ON - rows.as_of).days)
+    seen = rows.days_to_onset <= elapsed
+    assert np.array_equal(altered.days_to_onset[seen], rows.days_to_onset[seen])
+    assert (altered.days_to_onset[~seen] != rows.days_to_onset[~seen]).mean() > 0.9
+    opened = altered.days_to_onset[~seen] - np.maximum(elapsed[~seen], 0)
+    before = rows.days_to_onset[~seen] - np.maximum(elapsed[~seen], 0)
+    assert (np.isnan(opened) | (opened > 0)).all()
+    assert np.array_equal(np.sort(opened), np.sort(before), equal_nan=True)
+
+
+# A known hazard
+
+
+def test_the_true_hazard_is_calibrated():
+    holds(true_hazard_is_calibrated())
+
+
+def test_a_hazard_that_is_not_the_true_one_fails_the_control(monkeypatch):
+    honest = controls.true_probability
+    monkeypatch.setattr(
+        controls, "true_probability", lambda x, days: honest(x, days) ** (1 if days == 1 else 2)
+    )
+    assert not true_hazard_is_calibrated().passed
+
+
+def test_a_score_that_sees_no_miscalibration_fails_the_control(monkeypatch):
+    monkeypatch.setattr(controls, "corp", lambda outcome, probability: Corp(0.0, 0.1, 0.2))
+    assert not true_hazard_is_calibrated().passed
+
+
+def test_the_fitted_hazard_approaches_the_true_one():
+    holds(fitted_hazard_approaches_the_true_one(seeds=range(4)))
+
+
+def test_a_fit_that_learns_nothing_fails_the_control(monkeypatch):
+    monkeypatch.setattr(controls, "hazard_error", lambda episodes, seed: 0.1)
+    assert not fitted_hazard_approaches_the_true_one(seeds=(0,)).passed
+
+
+def test_the_synthetic_market_has_the_hazard_it_says():
+    rows = synthetic_market(4000, seed=0)
+    x, ahead = rows.X["x"].to_numpy(), rows.days_to_onset
+    starts = np.append(True, x[1:] != x[:-1])
+    assert starts.sum() > 3500
+    for low in (-1.5, 0.0, 1.0):
+        near = (x >= low) & (x < low + 0.5) & (rows.days_known >= 30)
+        expected = true_probability(x[near], 30).mean()
+        assert (ahead[near] <= 30).mean() == pytest.approx(expected, abs=0.03)
+    assert ahead.min() >= 1
+    assert (rows.days_known >= ahead).all()
+
+
+def test_probabilities_of_the_synthetic_market_by_hand():
+    assert true_probability(np.array([1.4]), 30) == pytest.approx(0.5)
+    assert true_probability(np.array([1.4]), 90) == pytest.approx(0.875)
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("passed", "code", "last"), [(True, 0, "all passed"), (False, 1, "1 failed")]
+)
+def test_the_command_tells_what_passed(monkeypatch, capsys, passed, code, last):
+    made = [Control("a", True, "0.1"), Control("b", passed, "0.2")]
+    monkeypatch.setattr(controls, "run", lambda panel: iter(made))
+    assert controls.main() == code
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2", last]
+
+
+def test_the_command_runs_every_control(reference, monkeypatch):
+    names = [
+        "features_score", "noise_scores_nothing", "placebo_scores_nothing",
+        "look_ahead_shows_in_skill", "look_ahead_is_flagged", "early_onsets_are_flagged",
+        "held_out_outcomes_change_nothing", "true_hazard_is_calibrated",
+        "fitted_hazard_approaches_the_true_one",
+    ]  # fmt: skip
+    for name in names:
+        monkeypatch.setattr(controls, name, lambda *data, name=name: Control(name, True, ""))
+    assert [control.name for control in controls.run(reference)] == names

@@ -1,0 +1,394 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.colors import to_rgba
+
+from models.report.style import BLUE, ORANGE
+from models.report.timeline import event_timeline
+from models.verification.events import (
+    alarms,
+    before_onsets,
+    contingency,
+    leave_one_episode_out,
+    select,
+)
+from models.verification.scores import brier_scores, skill
+
+STEP = 7
+FIRST = pd.Timestamp("2025-01-07")
+
+
+def forecasts(probabilities, *, weeks=None, horizon=30, outcome=0.0, climatology=0.2):
+    """Return forecasts of given weeks after 2025-01-07; without weeks, of consecutive ones."""
+    weeks = np.arange(len(probabilities)) if weeks is None else np.asarray(weeks)
+    return pd.DataFrame(
+        {
+            "as_of": FIRST + pd.to_timedelta(STEP * weeks, unit="D"),
+            "kind": "broad",
+            "horizon_days": horizon,
+            "model": "logistic",
+            "probability": np.asarray(probabilities, dtype=float),
+            "climatology": climatology,
+            "outcome": outcome,
+        }
+    )
+
+
+def week(number, days=0):
+    return FIRST + pd.Timedelta(days=STEP * number + days)
+
+
+def onset_days(*days):
+    return pd.DatetimeIndex(days)
+
+
+def found_at(table, onsets, level=0.5):
+    return alarms(table, onsets, level=level, step_days=STEP)
+
+
+# Choosing forecasts
+
+
+def test_select_returns_one_model_kind_and_horizon_in_order():
+    one = forecasts([0.3, 0.1], weeks=[5, 2])
+    others = [one.assign(model="lightgbm"), one.assign(kind="partial"), one.assign(horizon_days=90)]
+    chosen = select(pd.concat([*others, one]), kind="broad", model="logistic", horizon_days=30)
+    assert chosen["probability"].tolist() == [0.1, 0.3]
+    assert chosen["as_of"].tolist() == [week(2), week(5)]
+
+
+def test_a_forecast_that_was_never_made_is_an_error():
+    with pytest.raises(ValueError, match="no forecast of logistic for broad seasons 60 days ahead"):
+        select(forecasts([0.1]), kind="broad", model="logistic", horizon_days=60)
+
+
+def test_forecasts_of_two_horizons_are_an_error():
+    two = pd.concat([forecasts([0.6]), forecasts([0.6], horizon=90)])
+    with pytest.raises(ValueError, match=r"must be of one horizon, got \[30, 90\]"):
+        found_at(two, onset_days(week(2)))
+
+
+# Alarms
+
+
+def test_an_alarm_is_an_unbroken_run_at_or_above_the_level():
+    table = forecasts([0.1, 0.5, 0.8, 0.4, 0.9])
+    found = found_at(table, onset_days(week(6)))
+    assert found["first_day"].tolist() == [week(1), week(4)]
+    assert found["last_day"].tolist() == [week(2), week(4)]
+    assert found["days"].tolist() == [8, 1]
+    assert found["hit"].tolist() == [True, True]
+
+
+def test_an_alarm_ends_where_days_are_not_at_risk():
+    found = found_at(forecasts([0.9, 0.9, 0.9], weeks=[0, 1, 3]), onset_days(week(5)))
+    assert found["last_day"].tolist() == [week(1), week(3)]
+
+
+def test_an_alarm_ends_at_an_onset():
+    # An onset between two weekly days, with so short a season that the grid does not show it.
+    found = found_at(forecasts([0.9, 0.9]), onset_days(week(0, 3), week(3)))
+    assert found["onset"].tolist() == [week(0, 3), week(3)]
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(("ahead", "hit"), [(1, True), (30, True), (31, False)])
+def test_an_alarm_is_a_hit_if_an_onset_falls_within_the_horizon_of_its_last_day(ahead, hit):
+    found = found_at(forecasts([0.9, 0.9]), onset_days(week(1, ahead)))
+    assert found["hit"].tolist() == [hit]
+
+
+def test_an_onset_on_the_last_day_itself_is_not_ahead_of_it():
+    found = found_at(forecasts([0.9]), onset_days(week(0)))
+    assert found["onset"].isna().all()
+    assert found["hit"].tolist() == [False]
+
+
+def test_without_an_alarm_the_table_is_empty():
+    assert found_at(forecasts([0.1, 0.2]), onset_days(week(3))).empty
+
+
+@pytest.mark.parametrize("level", [0, -0.1, 1.1])
+def test_a_level_that_is_no_probability_is_an_error(level):
+    with pytest.raises(ValueError, match=r"level must lie in \(0, 1\]"):
+        found_at(forecasts([0.5]), onset_days(week(1)), level)
+
+
+def alarms_one_by_one(table, onsets, level):
+    """Oracle: walk over the forecasts one at a time."""
+    runs = []
+    for row in table.itertuples():
+        after = onsets[onsets > row.as_of]
+        onset = after[0] if len(after) else None
+        if row.probability >= level:
+            last = runs[-1] if runs else None
+            if last and (row.as_of - last[1]).days == STEP and last[2] == onset and last[3]:
+                last[1] = row.as_of
+            else:
+                runs.append([row.as_of, row.as_of, onset, True])
+        elif runs:
+            runs[-1][3] = False
+    return [
+        (first, last, onset is not None and (onset - last).days <= table["horizon_days"].iloc[0])
+        for first, last, onset, _ in runs
+    ]
+
+
+histories = st.lists(
+    st.tuples(st.sampled_from([0.1, 0.4, 0.6, 0.9]), st.booleans()), min_size=1, max_size=40
+)
+onset_lists = st.lists(st.integers(0, 300), max_size=4, unique=True)
+
+
+def history_of(drawn, onset_offsets):
+    weeks = [number for number, (_, at_risk) in enumerate(drawn) if at_risk] or [0]
+    table = forecasts([drawn[number][0] for number in weeks], weeks=weeks)
+    onsets = pd.DatetimeIndex([FIRST + pd.Timedelta(days=offset) for offset in onset_offsets])
+    return table, onsets.sort_values()
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn=histories, offsets=onset_lists, level=st.sampled_from([0.3, 0.5, 0.9]))
+def test_alarms_are_those_found_one_by_one(drawn, offsets, level):
+    table, onsets = history_of(drawn, offsets)
+    found = found_at(table, onsets, level)
+    pairs = list(zip(found["first_day"], found["last_day"], found["hit"], strict=True))
+    assert pairs == alarms_one_by_one(table, onsets, level)
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn=histories, offsets=onset_lists)
+def test_an_alarm_lies_inside_one_of_every_lower_level(drawn, offsets):
+    table, onsets = history_of(drawn, offsets)
+    low, high = (found_at(table, onsets, level) for level in (0.3, 0.6))
+    for alarm in high.itertuples():
+        around = (low["first_day"] <= alarm.first_day) & (low["last_day"] >= alarm.last_day)
+        assert around.sum() == 1
+
+
+# Before each onset
+
+
+def before(table, onsets, level=0.5, days_before=(30, 14)):
+    return before_onsets(
+        table, onsets, level=level, step_days=STEP, days_before=days_before
+    ).set_index("onset")
+
+
+def test_the_probability_before_an_onset_is_the_newest_of_that_day_or_earlier():
+    # The onset falls on a grid day: 14 days before it is one, 30 days before it is not.
+    table = forecasts([0.01, 0.02, 0.03, 0.04, 0.05, 0.06])
+    told = before(table, onset_days(week(6))).iloc[0]
+    assert told["probability_14"] == 0.05
+    assert told["probability_30"] == 0.02
+    assert told["climatology"] == 0.2
+
+
+def test_a_forecast_of_another_spell_stands_for_nothing():
+    table = forecasts([0.3, 0.4, 0.6, 0.7], weeks=[0, 1, 10, 11])
+    told = before(table, onset_days(week(2), week(12)), days_before=(60, 14, 7))
+    second = told.loc[week(12)]
+    assert second["probability_7"] == 0.7
+    assert second["probability_14"] == 0.6
+    # 60 days before lies in the week after the last forecast of the first spell.
+    assert np.isnan(second["probability_60"])
+    # 70 days before it is a day of the grid, not at risk: the last forecast is a whole step old.
+    gap = before(table, onset_days(week(12)), days_before=(21, 70)).loc[week(12)]
+    assert np.isnan(gap[["probability_21", "probability_70"]].to_numpy(dtype=float)).all()
+
+
+def test_a_forecast_from_before_the_previous_onset_stands_for_nothing():
+    table = forecasts([0.3, 0.4])
+    told = before(table, onset_days(week(1, 2), week(1, 6)), days_before=(3,))
+    assert told.loc[week(1, 2), "probability_3"] == 0.3
+    assert np.isnan(told.loc[week(1, 6), "probability_3"])
+
+
+def test_the_first_warning_opens_the_last_alarm_that_hits():
+    table = forecasts([0.9, 0.1, 0.6, 0.7, 0.2], horizon=60)
+    assert found_at(table, onset_days(week(6)))["hit"].tolist() == [True, True]
+    told = before(table, onset_days(week(6))).iloc[0]
+    assert told["first_warning"] == week(2)
+    assert told["last_warning"] == week(3)
+    assert told["lead_days"] == 28
+
+
+def test_a_warning_that_stood_all_the_while_counts_from_its_first_day():
+    told = before(forecasts([0.9] * 8), onset_days(week(8))).iloc[0]
+    assert told["lead_days"] == 56
+
+
+def test_a_warning_withdrawn_too_early_is_none():
+    told = before(forecasts([0.9, 0.1, 0.1, 0.1, 0.1, 0.1]), onset_days(week(6))).iloc[0]
+    assert told["first_warning"] is pd.NaT
+    assert np.isnan(told["lead_days"])
+
+
+def test_onsets_before_the_first_forecast_are_left_out():
+    told = before(forecasts([0.9]), onset_days(week(0, -3), week(0), week(0, 2)))
+    assert told.index.tolist() == [week(0, 2)]
+
+
+def test_forecasts_not_resolved_yet_are_shown():
+    told = before(forecasts([0.9], outcome=np.nan), onset_days(week(0, 3))).iloc[0]
+    assert told["lead_days"] == 3
+
+
+# Hits, misses and false alarms
+
+
+def test_hits_misses_and_false_alarms_of_a_worked_case():
+    # Alarms: weeks 0 and 1 (false: nothing follows within 30 days), week 8 and week 10 (both
+    # before the onset in week 11). The onset in week 20 has forecasts before it, none an alarm.
+    weeks = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19]
+    values = [0.6, 0.6, *[0.1] * 6, 0.7, 0.1, 0.6, *[0.2] * 4]
+    table = forecasts(values, weeks=weeks)
+    onsets = onset_days(week(11), week(20))
+    half, most = contingency(table, onsets, step_days=STEP, levels=(0.5, 0.65)).to_dict("records")
+    assert (half["onsets"], half["hits"], half["misses"], half["hit_rate"]) == (2, 1, 1, 0.5)
+    assert (half["alarms"], half["false_alarms"]) == (3, 1)
+    assert half["false_alarm_ratio"] == pytest.approx(1 / 3)
+    assert half["false_alarm_days"] == 8
+    assert half["alarm_share"] == pytest.approx(4 / 15)
+    assert (most["hits"], most["false_alarms"], most["alarms"]) == (1, 0, 1)
+    assert np.isnan(most["false_alarm_days"])
+
+
+def test_an_onset_that_no_window_reached_is_not_missed():
+    table = forecasts([0.1, 0.1])
+    counted = contingency(table, onset_days(week(20)), step_days=STEP, levels=(0.5,)).iloc[0]
+    assert counted["onsets"] == 0
+    assert np.isnan(counted["hit_rate"])
+
+
+def test_what_is_not_resolved_is_not_counted():
+    table = forecasts([0.1, 0.9], outcome=[0.0, np.nan])
+    counted = contingency(table, onset_days(), step_days=STEP, levels=(0.5,)).iloc[0]
+    assert counted["alarms"] == 0
+    assert np.isnan(counted["false_alarm_ratio"])
+
+
+def test_whoever_always_gives_alarm_never_misses():
+    table = forecasts([0.9] * 10)
+    counted = contingency(table, onset_days(week(10)), step_days=STEP, levels=(0.5,)).iloc[0]
+    assert counted["hit_rate"] == 1
+    assert counted["alarm_share"] == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn=histories, offsets=onset_lists)
+def test_an_onset_is_hit_if_and_only_if_it_has_a_first_warning(drawn, offsets):
+    table, onsets = history_of(drawn, offsets)
+    told = before(table, onsets)
+    counted = contingency(table, onsets, step_days=STEP, levels=(0.5,)).iloc[0]
+    assert counted["hits"] == told["first_warning"].notna().sum()
+    assert 0 <= counted["hits"] <= counted["onsets"]
+
+
+# Leaving one episode out
+
+
+def random_history(seed=0, n=60):
+    random = np.random.default_rng(seed)
+    table = forecasts(random.random(n), outcome=random.integers(0, 2, n).astype(float))
+    table["climatology"] = random.uniform(0.2, 0.4, n)
+    return table, onset_days(week(10, 2), week(25, 1), week(41))
+
+
+def test_leaving_one_episode_out_equals_scoring_the_rest():
+    table, onsets = random_history()
+    left = leave_one_episode_out(table, onsets)
+    assert left["onset"].tolist() == list(onsets)
+    bounds = [pd.Timestamp.min, *onsets]
+    for row, start, end in zip(left.itertuples(), bounds, bounds[1:], strict=False):
+        gone = (table["as_of"] >= start) & (table["as_of"] < end)
+        kept = table[~gone]
+        own, reference = (
+            brier_scores(kept["outcome"].to_numpy(), kept[name].to_numpy()).mean()
+            for name in ("probability", "climatology")
+        )
+        assert row.days == gone.sum()
+        assert row.brier_skill_without == pytest.approx(skill(own, reference), rel=1e-12)
+
+
+def test_forecasts_after_the_last_onset_are_always_kept():
+    table, onsets = random_history()
+    left = leave_one_episode_out(table, onsets)
+    assert left["days"].sum() == (table["as_of"] < onsets[-1]).sum() < len(table)
+
+
+def test_an_episode_that_carries_all_the_skill_is_seen():
+    outcome = np.array([1.0] * 4 + [0.0] * 8)
+    probability = np.where(outcome == 1, 0.9, 0.2)
+    table = forecasts(probability, outcome=outcome, climatology=0.2)
+    left = leave_one_episode_out(table, onset_days(week(3, 2), week(11, 3)))
+    assert left["brier_skill"].gt(0.7).all()
+    assert left["brier_skill_without"].iloc[0] == pytest.approx(0)
+
+
+def test_an_episode_without_forecasts_has_no_row():
+    table, onsets = random_history()
+    first = onset_days(week(-5))
+    assert leave_one_episode_out(table, first.append(onsets))["onset"].tolist() == list(onsets)
+
+
+def test_unresolved_forecasts_score_nothing():
+    table, onsets = random_history()
+    opened = pd.concat([table, forecasts([0.9] * 3, weeks=[60, 61, 62], outcome=np.nan)])
+    pd.testing.assert_frame_equal(
+        leave_one_episode_out(table, onsets), leave_one_episode_out(opened, onsets)
+    )
+
+
+# The figure
+
+
+@pytest.fixture(scope="module")
+def timeline():
+    """A timeline of four onsets: warned, warned and withdrawn, not warned, one day ahead."""
+    values = np.full(100, 0.1)
+    values[[18, 19]] = 0.8
+    values[[40, 41]] = 0.9
+    values[90] = 0.7
+    onsets = onset_days(week(20), week(43), week(70), week(90, 1))
+    return event_timeline(forecasts(values), onsets, level=0.5, step_days=STEP)
+
+
+def test_the_timeline_has_a_panel_per_onset(timeline):
+    shown = [axes for axes in timeline.axes if axes.get_visible()]
+    assert [axes.get_title(loc="left") for axes in shown] == [
+        f"{day:%Y-%m-%d}" for day in (week(20), week(43), week(70), week(90, 1))
+    ]
+
+
+def test_the_timeline_says_the_lead_time_in_words(timeline):
+    words = [axes.get_title(loc="right") for axes in timeline.axes if axes.get_visible()]
+    assert words == [
+        "warned 14 days ahead", "21 days ahead, withdrawn", "no warning", "warned 1 day ahead",
+    ]  # fmt: skip
+
+
+def test_the_timeline_draws_what_was_said(timeline):
+    axes = timeline.axes[0]
+    drawn = next(line for line in axes.lines if line.get_color() == BLUE)
+    days, values = drawn.get_data()
+    assert days.tolist() == list(range(-126, 0, STEP))
+    assert values[days == -14].tolist() == [0.8]
+    assert values[days == -21].tolist() == [0.1]
+    onset = [line for line in axes.lines if line.get_color() == ORANGE]
+    assert [line.get_xdata()[0] for line in onset] == [0]
+
+
+def test_the_timeline_is_white_and_1100_pixels_wide(timeline):
+    assert timeline.get_facecolor() == to_rgba("white")
+    assert timeline.get_figwidth() * timeline.dpi == pytest.approx(1100)
+    timeline.canvas.draw()
+
+
+def test_a_timeline_without_onsets_is_an_error():
+    with pytest.raises(ValueError, match="no onset follows the first forecast on 2025-01-07"):
+        event_timeline(forecasts([0.5]), onset_days(week(0)), level=0.5, step_days=STEP)

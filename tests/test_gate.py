@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.verification.gate import Choice, choose_champion
+from models.verification.significance import Interval
+from models.verification.summary import integrated_differences, verify
+
+SIMPLEST_FIRST = ("climatology", "persistence", "logistic", "lightgbm", "blend")
+NAN = float("nan")
+
+# Ends of the interval of Brier skill at 30 and 60 days.
+GOOD = [(0.1, 0.4), (-0.1, 0.3)]
+UNPROVEN = [(-0.01, 0.6), (0.0, 0.5)]
+HARMFUL = [(0.3, 0.6), (-0.5, -0.01)]
+
+LOWER = Interval(-0.05, -0.09, -0.01)
+EQUAL = Interval(-0.02, -0.05, 0.01)
+HIGHER = Interval(0.05, 0.01, 0.09)
+
+
+def gate_table(**models):
+    rows = [
+        {
+            "model": model,
+            "horizon_days": horizon,
+            "brier_skill": (low + high) / 2,
+            "brier_skill_low": low,
+            "brier_skill_high": high,
+        }
+        for model, ends in {"climatology": [(0.0, 0.0)] * 2, **models}.items()
+        for horizon, (low, high) in zip((30, 60), ends, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def differences_of(models, *lower, **against_climatology):
+    """Return differences: each model beats climatology, `lower` pairs differ, all else is equal."""
+    pairs = dict.fromkeys(permutations(["climatology", *models], 2), EQUAL)
+    for name in models:
+        found = against_climatology.get(name, LOWER)
+        pairs[name, "climatology"] = found
+        pairs["climatology", name] = Interval(-found.value, -found.high, -found.low)
+    for first, second in lower:
+        pairs[first, second], pairs[second, first] = LOWER, HIGHER
+    return pairs
+
+
+def choose(models, *lower, **against_climatology):
+    differences = differences_of(models, *lower, **against_climatology)
+    return choose_champion(gate_table(**models), SIMPLEST_FIRST, differences)
+
+
+# Climatology stays
+
+
+def test_climatology_stays_before_enough_is_resolved_at_every_horizon():
+    choice = choose_champion(gate_table(logistic=GOOD), SIMPLEST_FIRST, {})
+    assert choice == (
+        "climatology",
+        "the days resolved at every horizon do not yet span five windows of the longest",
+    )
+    empty = gate_table().iloc[:0]
+    assert choose_champion(empty, SIMPLEST_FIRST, {}).champion == "climatology"
+
+
+def test_climatology_stays_where_no_candidate_has_skill_at_a_horizon():
+    choice = choose({"persistence": UNPROVEN, "logistic": HARMFUL})
+    assert choice.champion == "climatology"
+    assert choice.reason.startswith("no candidate has Brier skill with the lower end")
+
+
+def test_climatology_stays_where_it_is_the_only_candidate():
+    differences = {("climatology", "other"): EQUAL}
+    choice = choose_champion(gate_table(), SIMPLEST_FIRST, differences)
+    assert choice.champion == "climatology"
+
+
+def test_climatology_stays_where_none_beats_it_over_all_horizons():
+    nearer = Interval(-0.03, -0.08, 0.002)
+    choice = choose({"persistence": GOOD, "logistic": GOOD}, persistence=EQUAL, logistic=nearer)
+    assert choice == (
+        "climatology",
+        "no candidate with skill at a horizon beats it over all horizons: the nearest, logistic, "
+        "differs in log score by -0.030 [-0.080, +0.002]",
+    )
+
+
+def test_candidates_that_were_not_hindcast_are_passed_over():
+    models = {"lightgbm": GOOD}
+    assert choose(models).champion == "lightgbm"
+
+
+# Skill at the horizons
+
+
+def test_a_lower_end_of_zero_is_not_above_zero():
+    assert choose({"logistic": [(0.0, 0.5)] * 2}).champion == "climatology"
+
+
+def test_one_horizon_with_the_lower_end_above_zero_is_enough():
+    assert choose({"persistence": UNPROVEN, "logistic": GOOD}).champion == "logistic"
+
+
+def test_an_upper_end_below_zero_at_any_horizon_excludes():
+    assert choose({"persistence": HARMFUL, "logistic": GOOD}).champion == "logistic"
+
+
+def test_an_upper_end_of_zero_does_not_exclude():
+    assert choose({"logistic": [(0.1, 0.4), (-0.5, 0.0)]}).champion == "logistic"
+
+
+def test_skill_that_is_not_a_number_neither_earns_nor_excludes():
+    assert choose({"logistic": [(0.1, 0.4), (NAN, NAN)]}).champion == "logistic"
+    assert choose({"logistic": [(NAN, NAN)] * 2}).champion == "climatology"
+
+
+# Skill over all horizons
+
+
+@pytest.mark.parametrize(
+    ("difference", "champion"),
+    [
+        (Interval(-0.05, -0.09, -0.01), "logistic"),
+        (Interval(-0.05, -0.09, 0.0), "climatology"),
+        (Interval(-0.05, NAN, NAN), "climatology"),
+        (Interval(0.05, 0.01, 0.09), "climatology"),
+    ],
+)
+def test_the_champion_beats_climatology_over_all_horizons_too(difference, champion):
+    assert choose({"logistic": GOOD}, logistic=difference).champion == champion
+
+
+# One candidate against another
+
+
+def test_of_equals_the_simplest_wins_whatever_the_order_of_the_table():
+    for order in (("blend", "persistence"), ("persistence", "blend")):
+        assert choose(dict.fromkeys(order, GOOD)).champion == "persistence"
+
+
+def test_a_challenger_replaces_a_simpler_one_that_it_beats():
+    models = {"persistence": GOOD, "logistic": GOOD}
+    choice = choose(models, ("logistic", "persistence"))
+    assert choice.champion == "logistic"
+    assert choice.reason.endswith(
+        "90 % intervals); logistic beats persistence, which is simpler, by -0.050 [-0.090, -0.010]"
+    )
+
+
+def test_a_challenger_whose_interval_ends_at_zero_replaces_none():
+    models = {"persistence": GOOD, "logistic": GOOD}
+    differences = differences_of(models)
+    differences["logistic", "persistence"] = Interval(-0.05, -0.09, 0.0)
+    choice = choose_champion(gate_table(**models), SIMPLEST_FIRST, differences)
+    assert choice.champion == "persistence"
+
+
+def test_a_simpler_candidate_that_beats_a_complex_one_stays():
+    models = {"persistence": GOOD, "logistic": GOOD}
+    assert choose(models, ("persistence", "logistic")).champion == "persistence"
+
+
+def test_a_candidate_that_is_not_eligible_beats_none():
+    models = {"persistence": GOOD, "logistic": HARMFUL}
+    assert choose(models, ("logistic", "persistence")).champion == "persistence"
+
+
+def test_what_equals_the_best_and_is_simpler_wins_though_it_beats_none():
+    # Lightgbm beats persistence; logistic, simpler than lightgbm, can be told from neither.
+    models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
+    assert choose(models, ("lightgbm", "persistence")).champion == "logistic"
+
+
+def test_what_is_beaten_by_any_eligible_candidate_is_not_champion():
+    models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
+    lower = [("logistic", "persistence"), ("lightgbm", "logistic")]
+    choice = choose(models, *lower)
+    assert choice.champion == "lightgbm"
+    assert "; logistic beats persistence, which is simpler, by -0.050" in choice.reason
+    assert "; lightgbm beats logistic, which is simpler, by -0.050" in choice.reason
+
+
+def test_candidates_that_beat_each_other_in_a_ring_are_an_error():
+    models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
+    ring = [
+        ("persistence", "logistic"), ("logistic", "lightgbm"), ("lightgbm", "persistence"),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="each of persistence, logistic, lightgbm is beaten"):
+        choose(models, *ring)
+
+
+# Reasons
+
+
+def test_the_reason_gives_the_best_horizon_and_the_numbers():
+    models = {"persistence": [(0.1, 0.3), (0.2, 0.5)], "logistic": UNPROVEN}
+    assert choose(models) == (
+        "persistence",
+        "beats climatology (Brier skill +0.35 [+0.20, +0.50] at 60 days, difference in log score "
+        "over all horizons -0.050 [-0.090, -0.010]; 90 % intervals) as no other candidate does",
+    )
+
+
+def test_the_reason_names_the_rivals():
+    choice = choose({"persistence": GOOD, "logistic": GOOD, "blend": GOOD})
+    assert choice.reason.endswith("; none of the more complex beats it (logistic, blend)")
+
+
+# From a hindcast to the champion
+
+WEEKS = pd.date_range("2017-01-03", periods=400, freq="7D", unit="s")
+ONSETS = WEEKS[25:400:25] + pd.Timedelta(days=3)
+
+
+def gated(forecasts, seed=0):
+    """Return the choice among forecasts made of the true probability."""
+    random = np.random.default_rng(seed)
+    truth = random.uniform(0.05, 0.95, 400)
+    outcome = (random.random(400) < truth).astype(float)
+    tables = [
+        pd.DataFrame(
+            {
+                "as_of": WEEKS,
+                "kind": "broad",
+                "horizon_days": horizon,
+                "model": model,
+                "probability": forecast(truth, random),
+                "climatology": 0.5,
+                "outcome": outcome,
+            }
+        )
+        for horizon in (30, 60)
+        for model, forecast in {"climatology": lambda p, _: 0 * p + 0.5, **forecasts}.items()
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    scores = verify(table, {"broad": ONSETS}, step_days=7, resamples=300)
+    differences = integrated_differences(table, "broad", step_days=7, resamples=300)
+    return choose_champion(scores, SIMPLEST_FIRST, differences)
+
+
+def shy(truth, random):
+    return 0.35 + 0.3 * truth
+
+
+def exact(truth, random):
+    return truth
+
+
+def noise(truth, random):
+    return random.uniform(0.2, 0.8, len(truth))
+
+
+def test_a_forecast_of_the_truth_replaces_a_shy_one():
+    assert gated({"persistence": shy, "logistic": exact}).champion == "logistic"
+
+
+def test_a_complex_forecast_no_better_than_a_simple_one_replaces_none():
+    assert gated({"persistence": exact, "blend": exact}).champion == "persistence"
+
+
+def test_noise_earns_nothing():
+    for seed in range(5):
+        choice = gated({"persistence": noise, "logistic": noise, "blend": noise}, seed)
+        assert isinstance(choice, Choice)
+        assert choice.champion == "climatology"
