@@ -37,6 +37,7 @@ def training_table(training: Training) -> str:
         lines.append(_row(label, [f"{count}" for count in counts]))
     lines += [
         "",
+        _verdicts(broad, training.choice.champion),
         f"Champion: {training.choice.champion}, which {training.choice.reason}."
         if training.choice.champion != "climatology"
         else f"Champion: climatology; {training.choice.reason}.",
@@ -147,6 +148,18 @@ def history_json(history: pd.DataFrame) -> str:
     ).astype(object)
     rows = table.where(history.notna(), None).to_dict("records")
     return json.dumps({"schema": "altseason.history/1", "rows": rows}, indent=2, allow_nan=False)
+
+
+def _verdicts(broad: pd.DataFrame, name: str) -> str:
+    """Say in words at which horizons a candidate is told from climatology."""
+    own = broad[(broad["model"] == name) & (broad["model"] != "climatology")]
+    said = []
+    for verdict in own["verdict"].unique():
+        rows = own[own["verdict"] == verdict]
+        days = ", ".join(str(horizon) for horizon in rows["horizon_days"])
+        words = f"{verdict} than climatology" if verdict != "cannot tell" else verdict
+        said.append(f"{words} at {days} days")
+    return f"Verdict on {name} by 90 % intervals: {'; '.join(said) or 'it is the reference'}."
 
 
 def _row(label: str, cells: Sequence[str]) -> str:

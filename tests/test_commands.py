@@ -133,6 +133,7 @@ def test_figures_and_tables_are_artifacts(trained):
         "features.csv", "figures", "hindcast.parquet", "integrated.csv", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
+        "figures/discrimination.png",
         "figures/probability_over_time.png",
         "figures/reliability.png",
         "figures/skill_by_horizon.png",

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
 
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
 from models.study import WARNING_LEVEL, champion_forecasts
 from models.training import STEP_DAYS
-from models.verification.scores import recalibrate
+from models.verification.reliability import consistency_band, reliability_table
+from models.verification.scores import precision_recall
 
 if TYPE_CHECKING:
     from models.training import Training
@@ -38,6 +40,9 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
     champion = training.choice.champion
     whole = candidate_figures(training, champion)
     whole["skill_by_horizon.png"] = skill_by_horizon(training.verification)
+    whole["discrimination.png"] = discrimination(
+        training.hindcast, [name for name in training.forecasters if name != "climatology"]
+    )
     whole["timeline.png"] = event_timeline(
         champion_forecasts(training), training.onsets["broad"], level=WARNING_LEVEL,
         step_days=STEP_DAYS,
@@ -125,10 +130,15 @@ def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = (30, 60,
     for axes, horizon in zip(
         figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown, strict=False
     ):
-        rows = resolved[resolved["horizon_days"] == horizon].sort_values("probability")
+        rows = resolved[resolved["horizon_days"] == horizon]
         probability, outcome = rows["probability"].to_numpy(), rows["outcome"].to_numpy()
+        band = consistency_band(
+            probability, pd.DatetimeIndex(rows["as_of"]), horizon_days=int(horizon)
+        )
+        axes.fill_between(band["forecast"], band["low"], band["high"], color=GREY, alpha=0.2)
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-        axes.plot(probability, recalibrate(outcome, probability), color=BLUE, linewidth=1.6)
+        table = reliability_table(outcome, probability)
+        axes.plot(table["forecast"], table["recalibrated"], color=BLUE, linewidth=1.6)
         axes.hist(
             probability, bins=np.linspace(0, 1, 21), weights=np.full(len(rows), 0.5 / len(rows)),
             color=BLUE, alpha=0.25,
@@ -136,7 +146,47 @@ def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = (30, 60,
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="forecast probability")
         axes.set_title(f"{horizon} days (n = {len(rows)})", fontsize=10)
     figure.axes[0].set_ylabel("observed frequency")
-    figure.suptitle(f"Reliability of {name}, broad seasons: CORP curve, forecasts as bars")
+    figure.suptitle(
+        f"Reliability of {name}, broad seasons: CORP curve, 90 % band if calibrated, "
+        f"forecasts as bars"
+    )
+    return figure
+
+
+def discrimination(hindcast: pd.DataFrame, names: Sequence[str], horizon: int = 60) -> Figure:
+    """Draw ROC and precision-recall curves of candidates, broad seasons.
+
+    Parameters
+    ----------
+    hindcast : pandas.DataFrame
+        From `hindcast`.
+    names : sequence of str
+        Candidates.
+    horizon : int
+        Days ahead; if it was not verified, the nearest one that was.
+    """
+    figure = blank(height=5.0)
+    left, right = figure.subplots(1, 2)
+    broad = hindcast[(hindcast["kind"] == "broad") & hindcast["outcome"].notna()]
+    horizon = min(hindcast["horizon_days"].unique(), key=lambda days: abs(days - horizon))
+    rows = broad[broad["horizon_days"] == horizon]
+    for name, colour in zip(names, COLOURS, strict=False):
+        own = rows[rows["model"] == name]
+        outcome, probability = own["outcome"].to_numpy(), own["probability"].to_numpy()
+        if not 0 < outcome.sum() < len(outcome):
+            continue
+        false_alarms, hits, _ = roc_curve(outcome, probability)
+        precision, recall, _ = precision_recall(outcome, probability)
+        left.plot(false_alarms, hits, color=colour, linewidth=1.5, label=name)
+        right.plot(recall, precision, color=colour, linewidth=1.5)
+    left.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+    left.set(xlabel="false alarm rate", ylabel="hit rate", title="ROC")
+    right.axhline(rows["outcome"].mean(), color=GREY, linewidth=0.8, linestyle=":")
+    right.set(xlabel="hit rate (recall)", ylabel="precision", title="Precision and recall",
+              ylim=(0, 1.03))  # fmt: skip
+    if left.get_legend_handles_labels()[0]:
+        left.legend(loc="lower right", frameon=False)
+    figure.suptitle(f"Discrimination {horizon} days ahead, broad seasons, out of sample")
     return figure
 
 
