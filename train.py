@@ -14,6 +14,7 @@ from models.command_line import (
     EPILOG,
     CandidateName,
     DataDirOption,
+    ExitCode,
     Progress,
     Source,
     SourceOption,
@@ -23,6 +24,7 @@ from models.command_line import (
     as_timestamp,
     clear_errors,
     commit,
+    fail,
     load_panel,
     parse_horizons,
     today,
@@ -97,8 +99,9 @@ def train(
     progress = Progress(quiet=quiet)
     with clear_errors():
         progress.say(f"reading {source.value} data")
-        panel = load_panel(source, data_dir, today(), progress)
+        panel = load_panel(source, data_dir, today(), progress, jobs)
         progress.say("loading libraries")
+        from models.candidates import available
         from models.display import study_text, training_table
         from models.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
@@ -108,8 +111,12 @@ def train(
         from models.training import Settings
         from models.training import train as run_training
 
+        try:
+            candidates = available([name.value for name in model or []], threshold)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--model") from error
         settings = Settings(
-            candidates=tuple(name.value for name in model or CandidateName),
+            candidates=candidates,
             definition=OnsetDefinition(threshold=threshold),
             horizons=parse_horizons(horizons, LIMIT_DAYS),
             seed=seed,
@@ -119,7 +126,10 @@ def train(
                 panel, settings, until=as_timestamp(until), jobs=jobs, progress=progress
             )
             if hindcast_out is not None:
-                write_table(training.hindcast, hindcast_out)
+                try:
+                    write_table(training.hindcast, hindcast_out)
+                except OSError as error:
+                    fail(f"--hindcast-out {hindcast_out}: {error}", ExitCode.FAILURE)
             found = study(panel, training, jobs=jobs, progress=progress) if report else None
             progress.say("logging to MLflow")
             number = log_training(
@@ -138,6 +148,8 @@ def train(
 def _require_writable(path: Path) -> None:
     if path.suffix not in (".parquet", ".csv"):
         raise typer.BadParameter(f"--hindcast-out must end in .parquet or .csv, got {path}.")
+    if path.is_dir():
+        raise typer.BadParameter(f"--hindcast-out: {path} is a directory.")
     if not path.parent.is_dir():
         raise typer.BadParameter(f"--hindcast-out: there is no directory {path.parent}.")
 

@@ -72,7 +72,8 @@ def simulate(
     paths : int
         Paths per day.
     seed : int
-        Seed; a day's draws depend on it and the day alone.
+        Seed; a day's draws depend on it and on how many days after the first
+        coin day it is.
     jobs : int
         Threads; the result does not depend on it.
     progress : callable

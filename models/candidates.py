@@ -6,13 +6,14 @@ window; none was picked for its score out of sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from sklearn.base import clone
 
 from features.builder import CATALOGUE
+from features.simulation import THRESHOLDS
 from models.baselines import Climatology
 from models.blend import Blend, Pool
 from models.classifier import LeadClassifier
@@ -35,6 +36,7 @@ class Candidate:
     meaning: str
     model: LeadClassifier
     members: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 _LOGISTIC = LogisticHazard(BREADTH_CORE)
@@ -50,16 +52,23 @@ CANDIDATES: dict[str, Candidate] = {
             LogisticHazard(("season_index", "season_index_change_30")),
         ),
         Candidate("logistic", "logistic hazard on season index and carried breadth", _LOGISTIC),
-        Candidate("simulation", "simulated first passage of the season index", Simulation()),
+        Candidate(
+            "simulation",
+            "simulated first passage of the season index",
+            Simulation(),
+            simulated=True,
+        ),
         Candidate(
             "pool",
             "mean of logistic and simulation over 90 days, of logistic and climatology beyond",
             Pool(_LOGISTIC),
+            simulated=True,
         ),
         Candidate(
             "logistic_simulated",
             "logistic with the simulated hazard as a further feature",
             LogisticHazard(BREADTH_CORE, simulated=True),
+            simulated=True,
         ),
         Candidate(
             "logistic_all",
@@ -112,6 +121,32 @@ def fit_candidates(
         else:
             fitted[name] = clone(model).fit(X, targets, weight)
     return fitted
+
+
+def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
+    """Return the candidates to train: those named, or all that the threshold allows.
+
+    Parameters
+    ----------
+    named : sequence of str
+        Names asked for; none means all.
+    threshold : float
+        Season index of a broad season.
+
+    Raises
+    ------
+    ValueError
+        If one named needs simulated paths to a threshold they were not made for.
+    """
+    missing = {
+        name for name, c in CANDIDATES.items() if c.simulated and threshold not in THRESHOLDS
+    }
+    if wrong := sorted(missing & set(named)):
+        raise ValueError(
+            f"{wrong[0]} needs paths that were simulated to {THRESHOLDS[-1]}, "
+            f"got threshold {threshold:g}; leave it out."
+        )
+    return tuple(named) or tuple(name for name in CANDIDATES if name not in missing)
 
 
 def seeded(names: Iterable[str], seed: int) -> dict[str, LeadClassifier]:

@@ -100,7 +100,7 @@ def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
 
 
 def load_panel(
-    source: Source, data_dir: Path | None, day: pd.Timestamp, progress: Progress
+    source: Source, data_dir: Path | None, day: pd.Timestamp, progress: Progress, jobs: int = 2
 ) -> MarketPanel:
     """Load the market from the source asked for; rows later than `day` are an error."""
     if source is Source.files:
@@ -112,7 +112,7 @@ def load_panel(
         simulation = partial(
             simulated_series,
             cache=cache_directory(),
-            jobs=os.cpu_count() or 1,
+            jobs=jobs,
             progress=partial(progress, "simulation"),
         )
         return load_files(data_dir, until=day, simulation=simulation)

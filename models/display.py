@@ -61,7 +61,7 @@ def study_text(study: Study) -> str:
         "",
         f"Before the {len(events)} onsets out of sample (P(onset in {study.horizon_days} days), "
         f"weekly): {int(warned.sum())} were preceded by a warning of {study.warning_level:.0%} or "
-        f"more, {events['lead_days'].median():.0f} days ahead in the median.",
+        f"more{_median_lead(events['lead_days'])}.",
     ]
     for row in study.contingency.to_dict("records"):
         lines.append(
@@ -88,6 +88,11 @@ def study_text(study: Study) -> str:
         )
         lines.append(f"  {group:10}" + "; ".join(cells))
     return "\n".join([*lines, ""])
+
+
+def _median_lead(lead_days: pd.Series) -> str:
+    known = lead_days.dropna()
+    return f", {known.median():.0f} days ahead in the median" if len(known) else ""
 
 
 def _headline(claims: pd.DataFrame) -> list[str]:

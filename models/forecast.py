@@ -390,7 +390,7 @@ def _warnings(
         )
     missing = [name for name in forecaster.model.feature_names() if np.isnan(row[name].iloc[0])]
     if missing:
-        warnings.append(f"Missing, taken as average: {', '.join(missing)}.")
+        warnings.append(f"Missing, so that the model does without: {', '.join(missing)}.")
     if out_of_range:
         warnings.append(f"Outside the training range: {', '.join(out_of_range)}.")
     return warnings

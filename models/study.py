@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from features.panel import MarketPanel
+from features.panel import DataError, MarketPanel
 from models.ablation import ablation
 from models.claims import claims
 from models.training import STEP_DAYS, Progress, Training, silent
@@ -68,6 +68,13 @@ def champion_forecasts(training: Training) -> pd.DataFrame:
     )
 
 
+def has_events(training: Training) -> bool:
+    """Tell whether an onset has followed a resolved forecast of the champion."""
+    forecasts = champion_forecasts(training)
+    resolved = forecasts.loc[forecasts["outcome"].notna(), "as_of"]
+    return bool(len(resolved)) and bool((training.onsets["broad"] > resolved.min()).any())
+
+
 def study(
     panel: MarketPanel, training: Training, *, jobs: int = 1, progress: Progress = silent
 ) -> Study:
@@ -81,7 +88,17 @@ def study(
         The run.
     jobs, progress
         As for `models.training.train`.
+
+    Raises
+    ------
+    DataError
+        If no onset has followed a resolved forecast yet.
     """
+    if not has_events(training):
+        raise DataError(
+            f"a report needs an onset after a resolved forecast, there is none until "
+            f"{training.until:%Y-%m-%d}; leave out --report or take a later --until."
+        )
     forecasts = champion_forecasts(training)
     onsets = training.onsets["broad"]
     return Study(

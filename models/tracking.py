@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
-DEFAULT_EXPERIMENT = "altcoin-season"
-DEFAULT_STORE = "sqlite:///mlflow.db"
+_SQLITE = b"SQLite format 3\0"
 FORECASTER_FILE = "forecaster.json.gz"
 DIGEST_TAG = "forecaster_sha256"
 
@@ -160,6 +159,7 @@ def log_training(
     with tempfile.TemporaryDirectory() as folder:
         training.hindcast.to_parquet(Path(folder) / "hindcast.parquet", index=False)
         training.verification.to_csv(Path(folder) / "verification.csv", index=False)
+        training.comparison.to_csv(Path(folder) / "comparison.csv", index=False)
         training.integrated.to_csv(Path(folder) / "integrated.csv", index=False)
         for name, table in tables.items():
             table.to_csv(Path(folder) / f"{name}.csv", index=False)
@@ -195,8 +195,8 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
     """
     _require_store(tracking_uri)
     _connect(tracking_uri)
-    client = MlflowClient()
     try:
+        client = MlflowClient()
         if model == CHAMPION or model.isdigit():
             found = (
                 client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
@@ -215,7 +215,7 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
                 run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
             )
             content = Path(path).read_bytes()
-    except (MlflowException, OSError) as error:
+    except Exception as error:  # of MLflow, its database or its transport: all mean the same
         raise TrackingError(
             f"the store {tracking_uri} holds no model {model!r} ({_first_line(error)}); "
             f"run train.py with the same --tracking-uri first."
@@ -268,8 +268,11 @@ def _require_store(tracking_uri: str) -> None:
     """Say that a store file is missing instead of letting MLflow create an empty one."""
     if tracking_uri.startswith("sqlite:///"):
         path = Path(tracking_uri.removeprefix("sqlite:///"))
-        if not path.exists():
+        if not path.is_file():
             raise TrackingError(f"there is no store at {path}; run train.py first.")
+        with path.open("rb") as file:
+            if file.read(len(_SQLITE)) != _SQLITE:
+                raise TrackingError(f"{path} is no store: it is not an SQLite database.")
 
 
 def _first_line(error: Exception) -> str:

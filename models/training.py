@@ -23,7 +23,7 @@ from models.onset import OnsetDefinition, label, onsets
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import log_scores
-from models.verification.summary import integrated, integrated_differences, verify
+from models.verification.summary import compare, integrated, integrated_differences, verify
 from models.verification.walk_forward import WalkForward
 
 FIRST_DAY = pd.Timestamp("2014-07-01")
@@ -93,6 +93,8 @@ class Training:
         Their scores at each horizon.
     integrated : pandas.DataFrame
         Their scores over all horizons.
+    comparison : pandas.DataFrame
+        Paired differences between the champion and each other candidate.
     choice : Choice
         The champion and why.
     forecasters : dict of str to Forecaster
@@ -108,6 +110,7 @@ class Training:
     hindcast: pd.DataFrame
     verification: pd.DataFrame
     integrated: pd.DataFrame
+    comparison: pd.DataFrame
     choice: Choice
     forecasters: dict[str, Forecaster]
 
@@ -177,6 +180,8 @@ def train(
             jobs=jobs,
             progress=partial(progress, "hindcast"),
         )
+        if not (table["kind"] == "broad").any():
+            raise TooFewRows("no day out of sample is at risk of a broad season.")
     except TooFewRows as error:
         raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
     verification = verify(table, onset_days, step_days=STEP_DAYS, seed=settings.seed)
@@ -185,6 +190,11 @@ def train(
         tuple(CANDIDATES),
         integrated_differences(table, "broad", step_days=STEP_DAYS, seed=settings.seed),
     )
+    rivals = [name for name in table["model"].unique() if name != choice.champion]
+    comparisons = [
+        compare(table, choice.champion, rival, onset_days, step_days=STEP_DAYS, seed=settings.seed)
+        for rival in rivals
+    ]
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days["broad"], settings, jobs=jobs,
@@ -224,6 +234,7 @@ def train(
         onsets=onset_days,
         hindcast=table,
         verification=verification,
+        comparison=pd.concat(comparisons, ignore_index=True) if comparisons else pd.DataFrame(),
         integrated=integrated(table, onset_days, step_days=STEP_DAYS, seed=settings.seed),
         choice=choice,
         forecasters=forecasters,

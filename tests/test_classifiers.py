@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from features.builder import FEATURE_NAMES
 from features.season import season_index
+from features.simulation import series_name
 from models.baselines import Climatology
 from models.blend import from_state, to_state
 from models.candidates import BREADTH_CORE, CANDIDATES, fit_candidates, seeded
@@ -28,6 +29,7 @@ from models.hazard import BoostedHazard, LogisticHazard
 from models.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, expand, incidence, lead_targets
 from models.onset import OnsetDefinition
 from models.selection import choose
+from models.simulation import simulated_hazards
 from models.training import landmarks
 from models.verification.hindcast import training_rows
 from models.verification.walk_forward import WalkForward
@@ -378,6 +380,8 @@ def test_the_bytes_of_a_forecaster_are_its_content(forecaster, fitted):
     assert forecaster.to_bytes() == content
     assert Forecaster.from_bytes(content).to_bytes() == content
     assert replace(forecaster, model=fitted["logistic"]).to_bytes() != content
+    # Where gzip would keep the time.
+    assert content[4:8] == bytes(4)
 
 
 def test_truncated_content_is_an_error(forecaster):
@@ -847,3 +851,89 @@ def test_the_strength_of_the_other_features_follows_what_they_forecast():
     assert clone(model).fit(noise, targets).chosen() == {"others_scale": 0.001}
     model.set_params(others=("x",))
     assert clone(model).fit(signal, targets).chosen() == {"others_scale": 1.0}
+
+
+# The simulation
+
+
+def simulated_row(threshold, shares, **features):
+    """Return a row with the share of paths, in percent, that crossed by the end of each lead."""
+    names = [series_name(threshold, LEAD_DAYS * lead) for lead in range(1, N_LEADS + 1)]
+    values = {**features, **dict(zip(names, shares, strict=True)), THRESHOLD: float(threshold)}
+    return pd.DataFrame([values])
+
+
+def test_simulated_hazards_worked_by_hand():
+    row = simulated_row(75, [20.0, 60.0, 60.0, 50.0, *[80.0] * 9])
+    # Of 80 % that survive the first lead half cross in the second; shares never fall.
+    assert simulated_hazards(row)[0] == pytest.approx([0.2, 0.5, 0, 0, 0.5, *[0] * 8], abs=1e-12)
+
+
+def test_rows_get_the_simulation_of_their_own_threshold(asked):
+    for threshold in (50.0, 75.0):
+        own = asked[asked[THRESHOLD] == threshold]
+        expected = own[series_name(int(threshold), LEAD_DAYS)].to_numpy() / 100
+        np.testing.assert_allclose(simulated_hazards(own)[:, 0], expected, atol=1e-12)
+
+
+def test_a_threshold_nobody_simulated_has_no_simulated_hazards(asked):
+    for rows in (asked.assign(threshold=60.0), asked.drop(columns=SIMULATED)):
+        assert np.isnan(simulated_hazards(rows)).all()
+
+
+def test_the_simulation_is_forecast_as_it_is(fitted, training):
+    X, _, _ = training
+    rows = X[X[THRESHOLD] == 75].dropna(subset=SIMULATED)
+    ends = LEAD_DAYS * np.arange(1, N_LEADS + 1)
+    names = [series_name(75, end) for end in ends]
+    made = incidence(fitted["simulation"].predict_proba(rows), ends)
+    assert len(rows) > 100
+    np.testing.assert_allclose(made, rows[names].cummax(axis=1) / 100, rtol=0, atol=1e-12)
+
+
+def test_without_a_simulation_climatology_is_forecast(fitted, asked):
+    rows = asked.assign(**dict.fromkeys(SIMULATED, np.nan))
+    expected = fitted["climatology"].hazards(rows)
+    assert np.array_equal(fitted["simulation"].hazards(rows), expected)
+
+
+def test_the_pool_has_equal_parts_over_90_days_and_is_shrunk_beyond(fitted, asked):
+    rows = asked.assign(threshold=75.0).dropna(subset=SIMULATED)
+    pool, logistic, simulation, climatology = (
+        fitted[name] for name in ("pool", "logistic", "simulation", "climatology")
+    )
+    parts = [incidence(model.predict_proba(rows), [30, 60, 90]) for model in (logistic, simulation)]
+    made = incidence(pool.predict_proba(rows), [30, 60, 90])
+    np.testing.assert_allclose(made, np.mean(parts, axis=0), rtol=0, atol=1e-12)
+    expected = (logistic.hazards(rows) + climatology.hazards(rows)) / 2
+    np.testing.assert_allclose(pool.hazards(rows)[:, 3:], expected[:, 3:], rtol=0, atol=1e-12)
+
+
+def test_without_a_simulation_the_pool_forecasts_90_days_like_the_hazard(fitted, asked):
+    rows = asked.assign(**dict.fromkeys(SIMULATED, np.nan), threshold=75.0)
+    made = fitted["pool"].hazards(rows)[:, :3]
+    np.testing.assert_allclose(made, fitted["logistic"].hazards(rows)[:, :3], rtol=0, atol=1e-12)
+
+
+def test_where_nothing_was_simulated_the_simulated_hazard_is_no_column(training, asked):
+    X, targets, weight = training
+    known = X.drop(columns=SIMULATED)
+    model = clone(CANDIDATES["logistic_simulated"].model).fit(known, targets, weight)
+    plain = clone(CANDIDATES["logistic"].model).fit(known, targets, weight)
+    assert np.array_equal(model.hazards(asked), plain.hazards(asked))
+    assert model.feature_names() == plain.feature_names()
+
+
+def test_the_simulated_hazard_moves_the_hazard_it_is_a_column_of(fitted):
+    model = fitted["logistic_simulated"]
+    middle = dict(zip(model.columns_, model.mean_[:-1], strict=True))
+    low, high = (
+        model.hazards(simulated_row(75, np.linspace(start, 90.0, N_LEADS), **middle))[0]
+        for start in (1.0, 60.0)
+    )
+    assert high[0] > low[0] + 0.05
+    contributions = model.contributions(
+        simulated_row(75, np.linspace(60.0, 90.0, N_LEADS), **middle)
+    )
+    assert contributions.columns[-1] == "simulated_75_90"
+    assert contributions[list(BREADTH_CORE)].abs().to_numpy().max() < 1e-9

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import predict
 import train
 from features.sources.reference import load_reference
-from models.candidates import CANDIDATES
+from models.candidates import CANDIDATES, available
 from models.command_line import CandidateName
 from models.forecast import forecast
 from models.tracking import FORECASTER_FILE, MODEL_NAME, load_forecaster
@@ -130,7 +130,8 @@ def test_figures_and_tables_are_artifacts(trained):
     client = client_of(uri)
     parent = the_run(uri, "whole").info.run_id
     assert {a.path for a in client.list_artifacts(parent)} == {
-        "features.csv", "figures", "hindcast.parquet", "integrated.csv", "verification.csv",
+        "comparison.csv", "features.csv", "figures", "hindcast.parquet", "integrated.csv",
+        "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
         "figures/discrimination.png",
@@ -199,10 +200,16 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
         (["--data-dir", "."], "goes with --source files"),
         (["--until", "10.12.2025"], "10.12.2025"),
         (["--model", "oracle"], "oracle"),
+        (["--model", "pool", "--threshold", "80"], "pool needs paths that were simulated to 75"),
+        (["--hindcast-out", "directory.csv"], "directory.csv is a directory"),
         (["--jobs", "0"], "--jobs"),
     ],
 )
-def test_train_explains_usage_errors_and_leaves_no_run(arguments, message, store):
+def test_train_explains_usage_errors_and_leaves_no_run(
+    arguments, message, store, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "directory.csv").mkdir()
     result = run(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
@@ -215,6 +222,49 @@ def test_data_that_end_too_early_are_a_data_error_and_a_failed_run(store):
     assert result.exit_code == 3
     assert "2017-01-03, the first day out of sample, got 2016-12-31" in result.stderr
     assert [r.info.status for r in runs_of(store)] == ["FAILED"]
+
+
+def test_before_anything_is_resolved_climatology_is_champion(store):
+    arguments = ("--until", "2017-02-01", "--model", "logistic", "--jobs", "1")
+    result = run(train.app, *arguments, "--tracking-uri", store)
+    assert result.exit_code == 0
+    assert "Champion: climatology" in result.stdout
+    text = run(predict.app, "--tracking-uri", store, "--as-of", "2017-02-01").stdout
+    assert "The model is climatology" in text
+
+
+def test_climatology_alone_is_champion_for_want_of_others(store):
+    arguments = ("--until", "2019-06-30", "--model", "climatology", "--jobs", "1")
+    result = run(train.app, *arguments, "--tracking-uri", store)
+    assert "Champion: climatology; no other candidate was trained." in result.stdout
+
+
+def test_another_threshold_leaves_the_simulation_out(store):
+    assert set(CANDIDATES) - set(available([], 80)) == {"simulation", "pool", "logistic_simulated"}
+    assert available([], 75) == tuple(CANDIDATES)
+    arguments = ("--threshold", "80", "--model", "logistic", "--until", "2018-06-30")
+    result = run(train.app, *arguments, "--tracking-uri", store, "--jobs", "1")
+    assert result.exit_code == 0, result.output
+    answer = as_json("--tracking-uri", store, "--as-of", "2018-06-30")
+    assert answer["definition"]["threshold"] == 80
+
+
+def test_the_report_is_printed_and_logged(store):
+    arguments = ("--report", "--model", "logistic", "--until", "2018-06-30", "--horizons", "60")
+    result = run(train.app, *arguments, "--tracking-uri", store, "--run-name", "whole")
+    assert result.exit_code == 0, result.output
+    assert "The article's claims on this history" in result.stdout
+    assert "What each group of features adds" in result.stdout
+    logged = {a.path for a in client_of(store).list_artifacts(the_run(store, "whole").info.run_id)}
+    assert {"ablation.csv", "before_onsets.csv", "claims.csv", "contingency.csv",
+            "without_episode.csv"} <= logged  # fmt: skip
+
+
+def test_a_report_without_events_is_refused_with_a_reason(store):
+    arguments = ("--report", "--model", "logistic", "--until", "2017-02-01")
+    result = run(train.app, *arguments, "--tracking-uri", store)
+    assert result.exit_code == 3
+    assert "a report needs an onset after a resolved forecast" in result.stderr
 
 
 def test_a_failure_while_logging_leaves_the_champion_untouched(store, monkeypatch):
@@ -480,6 +530,19 @@ def test_without_a_store_predict_says_what_to_run_and_makes_none(store):
     assert result.exit_code == 1
     assert "run train.py first" in result.stderr
     assert not Path(store.removeprefix("sqlite:///")).exists()
+
+
+def test_a_file_that_is_no_store_is_called_so(tmp_path):
+    (tmp_path / "notes.db").write_text("hello")
+    result = run(predict.app, "--tracking-uri", f"sqlite:///{tmp_path / 'notes.db'}")
+    assert result.exit_code == 1
+    assert "notes.db is no store" in result.stderr
+
+
+def test_an_unknown_kind_of_store_is_one_message():
+    result = run(predict.app, "--tracking-uri", "nonsense://somewhere")
+    assert result.exit_code == 1
+    assert "the store nonsense://somewhere holds no model" in result.stderr
 
 
 def test_a_tampered_model_is_refused(store):

@@ -9,12 +9,21 @@ import pytest
 
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
 from features.season import season_index
+from models import training as training_module
 from models.candidates import CANDIDATES, fit_candidates
 from models.classifier import THRESHOLD
 from models.forecast import ModelId, forecast
 from models.leads import LEAD_DAYS, expand, lead_targets
 from models.onset import OnsetDefinition, onsets
-from models.training import HORIZONS, OUT_OF_SAMPLE, STEP_DAYS, Settings, landmarks, train
+from models.training import (
+    HORIZONS,
+    OUT_OF_SAMPLE,
+    STEP_DAYS,
+    Settings,
+    fit_with_replicates,
+    landmarks,
+    train,
+)
 from models.verification import hindcast as hindcast_module
 from models.verification.hindcast import COLUMNS, Landmarks, hindcast, training_rows
 from models.verification.summary import verify
@@ -331,6 +340,60 @@ def test_training_learns_nothing_after_its_last_refit(random_panel):
     for name, forecaster in first.forecasters.items():
         expected = forecaster.model.predict_proba(X)
         assert np.array_equal(second.forecasters[name].model.predict_proba(X), expected)
+
+
+# Replicates
+
+
+def replicated(rows, begun, seed=0, replicates=6):
+    settings = Settings(candidates=("logistic",), seed=seed, replicates=replicates)
+    return fit_with_replicates(rows, pd.Timestamp("2019-12-31"), begun, settings)
+
+
+@pytest.fixture(scope="module")
+def real_onsets(reference):
+    return onsets(season_index(reference), OnsetDefinition())
+
+
+def test_replicates_are_refits_to_whole_episodes_drawn_again(real_rows, real_onsets, monkeypatch):
+    drawn = []
+
+    def spy(settled, X, targets, weight):
+        drawn.append((X, targets, weight))
+        return settled
+
+    monkeypatch.setattr(training_module, "_refit", spy)
+    replicated(real_rows, real_onsets, replicates=20)
+    assert len(drawn) == 20
+    for X, targets, weight in drawn:
+        times = weight / (STEP_DAYS / LEAD_DAYS)
+        episode = pd.Series(times).groupby(np.searchsorted(real_onsets, X.index, side="right"))
+        assert (episode.min() == episode.max()).all()
+        counts = episode.first()
+        np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
+        assert counts.sum() == pytest.approx(len(counts))
+        assert (targets[weight > 0, 0] > 0).any()
+    assert len({tuple(weight) for _, _, weight in drawn}) > 10
+
+
+def test_replicates_vary_and_surround_the_model(real_rows, real_onsets):
+    models, replicates = replicated(real_rows, real_onsets, replicates=12)
+    X = real_rows.X[real_rows.kind == "broad"]
+    made = np.stack([replicate["logistic"].hazards(X)[:, 0] for replicate in replicates])
+    assert (made.std(axis=0) > 0).all()
+    own = models["logistic"].hazards(X)[:, 0]
+    surrounded = (made.min(axis=0) <= own) & (own <= made.max(axis=0))
+    assert surrounded.mean() > 0.8
+
+
+def test_the_seed_decides_the_replicates(real_rows, real_onsets):
+    X = real_rows.X
+    made = [
+        np.stack([each["logistic"].hazards(X) for each in replicated(real_rows, begun, seed)[1]])
+        for begun, seed in ((real_onsets, 1), (real_onsets, 1), (real_onsets, 2))
+    ]
+    assert np.array_equal(made[0], made[1])
+    assert not np.array_equal(made[0], made[2])
 
 
 # Data that do not suffice

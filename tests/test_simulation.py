@@ -182,6 +182,14 @@ def test_a_damaged_cache_is_never_trusted(walk, calls, tmp_path):
     assert len(calls) == 2
 
 
+def test_a_cache_that_cannot_be_written_costs_no_result(walk, calls, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.warns(UserWarning, match="cannot be kept"):
+        table = simulated_series(*walk, cache=tmp_path / "file")
+    assert len(table)
+    assert calls
+
+
 def test_the_environment_names_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("ALTSEASON_CACHE_DIR", str(tmp_path))
     assert cache_directory() == tmp_path

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 from platformdirs import user_cache_path
 
-from features import simulation
+from features import season, simulation
 from features.simulation import simulate
 
 CACHE_VARIABLE = "ALTSEASON_CACHE_DIR"
@@ -56,16 +58,24 @@ def simulated_series(
     last = coins["date"].max()
     days = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s").union([last])
     table = simulate(coins, universe, pd.DatetimeIndex(days), jobs=jobs, progress=progress)
-    cache.mkdir(parents=True, exist_ok=True)
     staged = path.with_suffix(f".{os.getpid()}.tmp")
-    table.to_parquet(staged)
-    staged.replace(path)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(staged)
+        staged.replace(path)
+    except OSError as error:
+        warnings.warn(f"the simulation cannot be kept in {cache}: {error}", stacklevel=2)
+        with contextlib.suppress(OSError):
+            staged.unlink(missing_ok=True)
     return table
 
 
 def _digest(coins: pd.DataFrame, universe: pd.DataFrame) -> str:
     """Digest what the simulation reads and how it is computed."""
-    content = hashlib.sha256(Path(simulation.__file__).read_bytes())
+    content = hashlib.sha256()
+    for module in (simulation, season):
+        content.update(Path(str(module.__file__)).read_bytes())
+    content.update(f"{FIRST_DAY} {STEP_DAYS}".encode())
     for table, columns in (
         (coins, ["date", "coin", "close_btc"]),
         (universe, ["snapshot_date", "rank", "coin", "market_cap_usd"]),

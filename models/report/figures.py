@@ -14,7 +14,7 @@ from sklearn.metrics import roc_curve
 
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
-from models.study import WARNING_LEVEL, champion_forecasts
+from models.study import WARNING_LEVEL, champion_forecasts, has_events
 from models.training import STEP_DAYS
 from models.verification.reliability import consistency_band, reliability_table
 from models.verification.scores import precision_recall
@@ -43,10 +43,13 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
     whole["discrimination.png"] = discrimination(
         training.hindcast, [name for name in training.forecasters if name != "climatology"]
     )
-    whole["timeline.png"] = event_timeline(
-        champion_forecasts(training), training.onsets["broad"], level=WARNING_LEVEL,
-        step_days=STEP_DAYS,
-    )  # fmt: skip
+    if has_events(training):
+        whole["timeline.png"] = event_timeline(
+            champion_forecasts(training),
+            training.onsets["broad"],
+            level=WARNING_LEVEL,
+            step_days=STEP_DAYS,
+        )
     return {
         "": whole,
         **{name: candidate_figures(training, name) for name in training.forecasters},

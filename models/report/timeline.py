@@ -93,7 +93,7 @@ def _forecasts(
 def _first_warning(axes: Axes, event: pd.Series, step_days: int, days_before: int) -> None:
     """Mark the first warning and how long it stood, and say the lead time in words."""
     lead_days = event["lead_days"]
-    if np.isnan(lead_days):
+    if pd.isna(lead_days):
         axes.set_title("no warning", loc="right", fontsize=9, color=GREY)
         return
     start = -min(lead_days, days_before)

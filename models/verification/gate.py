@@ -61,6 +61,8 @@ def choose_champion(
     >>> choose_champion(scores, ["climatology", "persistence"], lower).champion
     'persistence'
     """
+    if set(verification["model"]) == {REFERENCE}:
+        return Choice(REFERENCE, "no other candidate was trained")
     if not differences:
         return Choice(
             REFERENCE,
