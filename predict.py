@@ -23,14 +23,16 @@ from models.command_line import (
     clear_errors,
     fail,
     load_panel,
+    other_command,
     today,
 )
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
 
-@app.command(epilog=EPILOG)
+@app.callback(invoke_without_command=True, epilog=EPILOG)
 def predict(
+    context: typer.Context,
     as_of: Annotated[
         datetime | None,
         typer.Option(
@@ -73,6 +75,8 @@ def predict(
     Uses the champion that train.py registered and only what was known at the
     end of the as_of day.
     """
+    if other_command(context):
+        return
     if json and csv:
         raise typer.BadParameter("--json and --csv exclude each other.")
     if history and as_of:

@@ -26,6 +26,7 @@ from models.command_line import (
     commit,
     fail,
     load_panel,
+    other_command,
     parse_horizons,
     today,
     versions,
@@ -35,8 +36,9 @@ from models.command_line import (
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
 
-@app.command(epilog=EPILOG)
+@app.callback(invoke_without_command=True, epilog=EPILOG)
 def train(
+    context: typer.Context,
     source: SourceOption = Source.reference,
     data_dir: DataDirOption = None,
     until: Annotated[
@@ -89,6 +91,8 @@ def train(
     Every refit uses only what was known on its day. The result is a table of
     candidates with their skill; everything else goes to MLflow.
     """
+    if other_command(context):
+        return
     if not 50 < threshold <= 100:
         raise typer.BadParameter(
             f"--threshold must be above 50 (a partial season's) and at most 100, got {threshold:g}."

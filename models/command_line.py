@@ -85,6 +85,26 @@ VersionOption = Annotated[
 ]
 
 
+def other_command(context: typer.Context) -> bool:
+    """Tell whether a command such as ``predict.py score`` is asked for, not the script itself.
+
+    Raises
+    ------
+    typer.BadParameter
+        If an option stands before that command, where it would have no effect.
+    """
+    command = context.invoked_subcommand
+    if command is None:
+        return False
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = parameter.opts[0]
+            raise typer.BadParameter(f"{option} must stand behind {command!r}, not before it.")
+    return True
+
+
 def today() -> pd.Timestamp:
     """Read the clock: the current day in UTC."""
     import pandas as pd
