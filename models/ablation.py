@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from features.builder import CATALOGUE
 from features.panel import MarketPanel, end_of_day
 from features.season import season_index
 from models.baselines import Climatology
-from models.candidates import BREADTH_CORE
+from models.candidates import BREADTH_CORE, fit_candidates
 from models.classifier import LeadClassifier
 from models.hazard import LogisticHazard
-from models.leads import FloatArray, IntArray
+from models.leads import FloatArray
 from models.training import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
 from models.verification.hindcast import REFERENCE, hindcast
 from models.verification.scores import brier_scores, log_scores, skill
 from models.verification.significance import (
-    LEVEL,
+    CANNOT_TELL,
     MIN_BLOCK_DAYS,
     Interval,
+    difference_interval,
     resample_counts,
 )
 from models.verification.walk_forward import WalkForward
 
 CORE = "core"
-CANNOT_TELL = "cannot tell"
 SCALES = (0.03, 0.1, 0.3)
 COLUMNS = (
     "kind", "horizon_days", "group", "features", "days",
@@ -90,27 +88,12 @@ def ablation(
     table = hindcast(
         rows,
         WalkForward(OUT_OF_SAMPLE, REFIT_DAYS),
-        partial(fit_each, _unfitted(groups)),
+        partial(fit_candidates, _unfitted(groups)),
         settings.horizons,
         jobs=jobs,
         progress=progress,
     )
     return compare_groups(table, groups, seed=settings.seed)
-
-
-def fit_each(
-    unfitted: Mapping[str, LeadClassifier], X: pd.DataFrame, targets: IntArray, weight: FloatArray
-) -> dict[str, LeadClassifier]:
-    """Fit copies of classifiers to the same rows, by name.
-
-    Parameters
-    ----------
-    unfitted : mapping of str to LeadClassifier
-        By name.
-    X, targets, weight
-        As for `LeadClassifier.fit`.
-    """
-    return {name: clone(model).fit(X, targets, weight) for name, model in unfitted.items()}
 
 
 def feature_groups() -> dict[str, tuple[str, ...]]:
@@ -179,19 +162,11 @@ def _differences(own: pd.DataFrame, group: str, counts: FloatArray) -> dict[str,
         )
         found[f"{name}_skill_without"] = skill(without.mean(), reference.mean())
         found[f"{name}_skill_with"] = skill(within.mean(), reference.mean())
-        interval = _mean_interval(within - without, counts)
+        interval = difference_interval(within, without, counts)
         found[f"{name}_difference"] = interval.value
         found[f"{name}_low"], found[f"{name}_high"] = interval.low, interval.high
         intervals.append(interval)
     return {**found, "verdict": _verdict(intervals)}
-
-
-def _mean_interval(difference: FloatArray, counts: FloatArray) -> Interval:
-    # A resample may miss every row where the grid has gaps; it says nothing.
-    rows = counts.sum(axis=1)
-    means = (counts @ difference)[rows > 0] / rows[rows > 0]
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(difference.mean()), float(low), float(high))
 
 
 def _verdict(intervals: list[Interval]) -> str:

@@ -14,6 +14,7 @@ from models.classifier import LeadClassifier
 from models.hazard import BoostedHazard, LogisticHazard
 from models.leads import FloatArray, IntArray, lead_hazards, lead_probabilities
 from models.simulation import INFORMED_LEADS, Simulation, simulated_hazards
+from models.stack import Stack
 
 
 class Blend(LeadClassifier):
@@ -122,7 +123,7 @@ class Pool(LeadClassifier):
 
 _TYPES: Mapping[str, type[LeadClassifier]] = {
     kind.__name__: kind
-    for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Blend, Pool)
+    for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Blend, Pool, Stack)
 }
 
 

@@ -20,12 +20,17 @@ from models.classifier import LeadClassifier
 from models.hazard import BoostedHazard, LogisticHazard
 from models.leads import FloatArray, IntArray
 from models.simulation import Simulation
+from models.stack import Stack
 
 # Where the index stands and where it is already bound to go: what the definition itself makes
 # informative about the next 90 days.
 BREADTH_CORE = ("season_index", "carried_breadth_30", "carried_breadth_60")
 _OBSERVED = tuple(feature.name for feature in CATALOGUE if feature.group != "simulation")
 _OTHERS = tuple(name for name in _OBSERVED if name not in BREADTH_CORE)
+
+# Variants whose out-of-sample skill was looked at while building, listed in docs/choices.md: each
+# figure is one of so many.
+TRIALS = 50
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,12 @@ CANDIDATES: dict[str, Candidate] = {
             "pool",
             "mean of logistic and simulation over 90 days, of logistic and climatology beyond",
             Pool(_LOGISTIC),
+            simulated=True,
+        ),
+        Candidate(
+            "stack",
+            "climatology, logistic and simulation weighted by what they showed in training",
+            Stack(_LOGISTIC),
             simulated=True,
         ),
         Candidate(
@@ -104,7 +115,7 @@ def fit_candidates(
     Parameters
     ----------
     unfitted : mapping of str to LeadClassifier
-        By candidate name.
+        By name; others than the candidates' are fitted as they are.
     X, targets, weight
         As for `LeadClassifier.fit`.
 
@@ -115,7 +126,7 @@ def fit_candidates(
     """
     fitted: dict[str, LeadClassifier] = {}
     for name, model in unfitted.items():
-        members = CANDIDATES[name].members
+        members = CANDIDATES[name].members if name in CANDIDATES else ()
         if members and all(member in fitted for member in members):
             fitted[name] = Blend.of_fitted([fitted[member] for member in members])
         else:

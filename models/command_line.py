@@ -52,6 +52,7 @@ class CandidateName(StrEnum):
     logistic = "logistic"
     simulation = "simulation"
     pool = "pool"
+    stack = "stack"
     logistic_simulated = "logistic_simulated"
     logistic_all = "logistic_all"
     lightgbm = "lightgbm"

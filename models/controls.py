@@ -21,7 +21,6 @@ from features.builder import build_features
 from features.panel import MarketPanel, end_of_day
 from features.season import season_index
 from features.sources.reference import load_reference
-from models.ablation import fit_each
 from models.baselines import Climatology
 from models.blend import to_state
 from models.candidates import BREADTH_CORE, fit_candidates
@@ -210,7 +209,9 @@ def mean_skill(
     models = {REFERENCE: Climatology(), "hazard": LogisticHazard(features)}
     scores = []
     for X in variants:
-        table = hindcast(replace(rows, X=X), _SCHEDULE, partial(fit_each, models), [HORIZON_DAYS])
+        table = hindcast(
+            replace(rows, X=X), _SCHEDULE, partial(fit_candidates, models), [HORIZON_DAYS]
+        )
         broad = table[(table["kind"] == "broad") & table["outcome"].notna()]
         own = broad[broad["model"] == "hazard"].sort_values("as_of")
         outcome = own["outcome"].to_numpy()

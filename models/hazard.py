@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Lead 1, 2, 3, and 4 or later. The season index looks back 90 days, so what has already happened
 # bears on three leads; from the fourth on every day that decides the index is still to come.
-_BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
+BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
                           np.arange(N_LEADS) >= 3]).astype(float)  # fmt: skip
 _MAX_DEVIATIONS = 3.0
 
@@ -103,12 +103,12 @@ class LogisticHazard(LeadClassifier):
         return expit((self._design(X) * self.coef_).sum(axis=-1) + self.intercept_)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        coef = self.coef_.reshape(-1, _BASIS.shape[1])
-        slopes = coef[1 : len(self.columns_) + 1] @ _BASIS[:INFORMED_LEADS].mean(axis=0)
+        coef = self.coef_.reshape(-1, BASIS.shape[1])
+        slopes = coef[1 : len(self.columns_) + 1] @ BASIS[:INFORMED_LEADS].mean(axis=0)
         shares = self._standardise(X)[:, :-1] * slopes
         table = pd.DataFrame(shares, columns=self.columns_, index=X.index)
         if self.simulated_ is not None:
-            by_lead = self._simulated(X, *self.simulated_) * (_BASIS @ coef[-1])
+            by_lead = self._simulated(X, *self.simulated_) * (BASIS @ coef[-1])
             name = series_name(int(X[THRESHOLD].iloc[0]), LEAD_DAYS * INFORMED_LEADS)
             table[name] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
         return table
@@ -124,12 +124,12 @@ class LogisticHazard(LeadClassifier):
     def _design(self, X: pd.DataFrame) -> FloatArray:
         """Return the design of every row and lead, shape (n, 13, (columns + 2) * 4)."""
         standardised = np.column_stack([np.ones(len(X)), self._standardise(X)])
-        crossed = standardised[:, None, :, None] * _BASIS[None, :, None, :]
+        crossed = standardised[:, None, :, None] * BASIS[None, :, None, :]
         design = crossed.reshape(len(X), N_LEADS, -1)
         if self.simulated_ is None:
             return design
         return np.concatenate(
-            [design, self._simulated(X, *self.simulated_)[:, :, None] * _BASIS], axis=2
+            [design, self._simulated(X, *self.simulated_)[:, :, None] * BASIS], axis=2
         )
 
     @staticmethod

@@ -8,7 +8,7 @@ import pytest
 
 from features.builder import CATALOGUE
 from features.season import season_index
-from models.ablation import COLUMNS, CORE, ablation, compare_groups, feature_groups, fit_each
+from models.ablation import COLUMNS, CORE, ablation, compare_groups, feature_groups
 from models.candidates import BREADTH_CORE, fit_candidates
 from models.onset import OnsetDefinition
 from models.training import OUT_OF_SAMPLE, REFIT_DAYS, Settings, landmarks
@@ -205,7 +205,7 @@ def test_fitting_leaves_the_given_classifiers_unfitted(reference):
     rows = landmarks(reference, season_index(reference), OnsetDefinition())
     unfitted = Settings(candidates=("logistic",)).unfitted()
     targets = rows.targets(pd.Timestamp("2018-01-01"))
-    fitted = fit_each(unfitted, rows.X, targets, rows.weight)
+    fitted = fit_candidates(unfitted, rows.X, targets, rows.weight)
     assert list(fitted) == list(unfitted)
     assert hasattr(fitted["logistic"], "coef_")
     assert not hasattr(unfitted["logistic"], "coef_")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -28,8 +30,9 @@ from models.forecaster import Evidence, Forecaster
 from models.hazard import BoostedHazard, LogisticHazard
 from models.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, expand, incidence, lead_targets
 from models.onset import OnsetDefinition
-from models.selection import choose
+from models.selection import choose, split_at
 from models.simulation import simulated_hazards
+from models.stack import PRIOR_MONTHS, SHARES, mixture_weights
 from models.training import landmarks
 from models.verification.hindcast import training_rows
 from models.verification.walk_forward import WalkForward
@@ -913,6 +916,82 @@ def test_without_a_simulation_the_pool_forecasts_90_days_like_the_hazard(fitted,
     rows = asked.assign(**dict.fromkeys(SIMULATED, np.nan), threshold=75.0)
     made = fitted["pool"].hazards(rows)[:, :3]
     np.testing.assert_allclose(made, fitted["logistic"].hazards(rows)[:, :3], rtol=0, atol=1e-12)
+
+
+def test_mixture_weights_are_the_mode_that_a_general_optimiser_finds():
+    random = np.random.default_rng(3)
+    likelihood, months = random.uniform(0.02, 0.98, size=(60, 3)), random.uniform(0.1, 1.0, 60)
+
+    def loss(free):
+        weights = np.exp(free) / np.exp(free).sum()
+        fit = months @ np.log(likelihood @ weights)
+        return -fit - PRIOR_MONTHS / 3 * np.log(weights).sum()
+
+    best = minimize(loss, np.zeros(3), method="BFGS", options={"gtol": 1e-8}).x
+    expected = np.exp(best) / np.exp(best).sum()
+    assert np.ptp(expected) > 0.05
+    np.testing.assert_allclose(mixture_weights(likelihood, months), expected, rtol=0, atol=1e-5)
+
+
+def test_without_evidence_the_mixture_is_equal_and_with_much_it_names_the_truth():
+    nothing = mixture_weights(np.empty((0, 3)), np.empty(0))
+    np.testing.assert_allclose(nothing, 1 / 3)
+    random = np.random.default_rng(0)
+    truth, rival = random.uniform(0.05, 0.6, size=(2, 4000))
+    began = random.random(4000) < truth
+    likelihood = np.column_stack([np.where(began, h, 1 - h) for h in (truth, rival)])
+    assert mixture_weights(likelihood, np.ones(4000))[0] > 0.95
+
+
+def test_the_stack_is_the_mean_of_its_members_by_its_weights(fitted, asked):
+    stack, rows = fitted["stack"], asked.assign(threshold=75.0).dropna(subset=SIMULATED)
+    members = [fitted[name].hazards(rows) for name in ("climatology", "logistic", "simulation")]
+    for lead in range(N_LEADS):
+        expected = sum(
+            weight * member[:, lead]
+            for weight, member in zip(stack.weights_[min(lead, 3)], members, strict=True)
+        )
+        np.testing.assert_allclose(stack.hazards(rows)[:, lead], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(np.sum(stack.weights_, axis=1), 1, rtol=0, atol=1e-12)
+    assert np.ptp(stack.weights_) > 0.01
+
+
+def test_weights_learn_nothing_from_outcomes_unknown_when_they_are_judged(training):
+    X, targets, weight = training
+    days = X.index.unique().sort_values()
+    for share, end in ((1 / 2, 2 / 3), (5 / 6, 1.0)):
+        earlier, train, valid = split_at(X, targets, weight, share, end)
+        split = days[int(share * len(days))]
+        assert X.index[valid].min() == split
+        assert not (train & valid).any()
+        resolved = X.index[train] + pd.to_timedelta(LEAD_DAYS * earlier[train, 1], unit="D")
+        assert (resolved <= split).all()
+        assert (earlier[train, 1] <= targets[train, 1]).all()
+
+
+def test_the_parts_judged_follow_each_other_without_overlap(training):
+    X, targets, weight = training
+    parts = [split_at(X, targets, weight, a, b)[2] for a, b in pairwise((*SHARES, 1.0))]
+    assert (np.sum(parts, axis=0) <= 1).all()
+    days = X.index.unique().sort_values()
+    judged = X.index[np.any(parts, axis=0)].unique()
+    assert len(judged) == len(days) - len(days) // 2
+
+
+def test_a_window_too_short_to_judge_gives_equal_weights(training):
+    X, _, weight = training
+    first = X.index < X.index[0] + pd.Timedelta(days=200)
+    onset = np.where(np.arange(first.sum()) == first.sum() - 1, 1, 0)
+    late = np.column_stack([onset, np.ones_like(onset)])
+    stack = clone(CANDIDATES["stack"].model).fit(X[first], late, weight[first])
+    np.testing.assert_allclose(stack.weights_, 1 / 3)
+
+
+def test_settled_stacks_keep_their_weights(training, fitted):
+    X, targets, weight = training
+    again = fitted["stack"].settled().fit(X, targets, np.where(np.arange(len(X)) % 2, weight, 0.0))
+    assert again.weights_ == fitted["stack"].weights_
+    assert len(fitted["stack"].chosen()) == 12
 
 
 def test_where_nothing_was_simulated_the_simulated_hazard_is_no_column(training, asked):

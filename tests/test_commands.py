@@ -240,7 +240,9 @@ def test_climatology_alone_is_champion_for_want_of_others(store):
 
 
 def test_another_threshold_leaves_the_simulation_out(store):
-    assert set(CANDIDATES) - set(available([], 80)) == {"simulation", "pool", "logistic_simulated"}
+    assert set(CANDIDATES) - set(available([], 80)) == {
+        "simulation", "pool", "stack", "logistic_simulated",
+    }  # fmt: skip
     assert available([], 75) == tuple(CANDIDATES)
     arguments = ("--threshold", "80", "--model", "logistic", "--until", "2018-06-30")
     result = run(train.app, *arguments, "--tracking-uri", store, "--jobs", "1")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
 from features.season import season_index
 from models import training as training_module
-from models.candidates import CANDIDATES, fit_candidates
+from models.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.classifier import THRESHOLD
 from models.forecast import ModelId, forecast
 from models.leads import LEAD_DAYS, expand, lead_targets
@@ -525,3 +526,11 @@ def test_the_champion_of_the_embedded_history_clears_the_first_bar(real_run):
         assert scores.loc[horizon, "brier_skill"] >= bar
     for horizon in (30, 60):
         assert scores.loc[horizon, "brier_skill_low"] > 0
+
+
+def test_every_variant_looked_at_is_listed_and_counted():
+    page = (Path(__file__).parents[1] / "docs" / "choices.md").read_text()
+    table = page[page.index("| looked at | count |") :].split("\n\n")[0].splitlines()[2:]
+    assert sum(int(row.split("|")[2]) for row in table) == TRIALS
+    for name in ("logistic", "simulation", "pool", "stack", "logistic_simulated"):
+        assert any(row.startswith(f"| `{name}`") for row in table)
