@@ -161,8 +161,17 @@ def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
 
 
 def seeded(names: Iterable[str], seed: int) -> dict[str, LeadClassifier]:
-    """Return unfitted copies of the named candidates with a seed, simplest first."""
-    chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in set(names)}
+    """Return unfitted copies of the named candidates with a seed, simplest first.
+
+    Raises
+    ------
+    ValueError
+        If a name is no candidate's.
+    """
+    asked = set(names)
+    if unknown := sorted(asked - set(CANDIDATES)):
+        raise ValueError(f"candidate must be one of {', '.join(CANDIDATES)}, got {unknown[0]!r}.")
+    chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in asked}
     for model in chosen.values():
         _seed(model, seed)
     return chosen

@@ -20,10 +20,11 @@ from models.classifier import THRESHOLD, LeadClassifier, TooFewRows
 from models.forecaster import Evidence, Forecaster
 from models.leads import FloatArray, IntArray
 from models.onset import OnsetDefinition, label, onsets
+from models.verification.comparison import compare, integrated_differences
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import log_scores
-from models.verification.summary import compare, integrated, integrated_differences, verify
+from models.verification.summary import integrated, verify
 from models.verification.walk_forward import WalkForward
 
 FIRST_DAY = pd.Timestamp("2014-07-01")
@@ -191,10 +192,9 @@ def train(
         integrated_differences(table, "broad", step_days=STEP_DAYS, seed=settings.seed),
     )
     rivals = [name for name in table["model"].unique() if name != choice.champion]
-    comparisons = [
-        compare(table, choice.champion, rival, onset_days, step_days=STEP_DAYS, seed=settings.seed)
-        for rival in rivals
-    ]
+    comparison = compare(
+        table, choice.champion, rivals, onset_days, step_days=STEP_DAYS, seed=settings.seed
+    )
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days["broad"], settings, jobs=jobs,
@@ -234,7 +234,7 @@ def train(
         onsets=onset_days,
         hindcast=table,
         verification=verification,
-        comparison=pd.concat(comparisons, ignore_index=True) if comparisons else pd.DataFrame(),
+        comparison=comparison,
         integrated=integrated(table, onset_days, step_days=STEP_DAYS, seed=settings.seed),
         choice=choice,
         forecasters=forecasters,

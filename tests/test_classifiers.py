@@ -918,6 +918,11 @@ def test_without_a_simulation_the_pool_forecasts_90_days_like_the_hazard(fitted,
     np.testing.assert_allclose(made, fitted["logistic"].hazards(rows)[:, :3], rtol=0, atol=1e-12)
 
 
+def test_a_name_that_is_no_candidates_is_an_error():
+    with pytest.raises(ValueError, match=r"must be one of climatology, .*, got 'logistik'"):
+        seeded(["climatology", "logistik"], 0)
+
+
 def test_mixture_weights_are_the_mode_that_a_general_optimiser_finds():
     random = np.random.default_rng(3)
     likelihood, months = random.uniform(0.02, 0.98, size=(60, 3)), random.uniform(0.1, 1.0, 60)

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.verification.comparison import integrated_differences
 from models.verification.gate import Choice, choose_champion
 from models.verification.significance import Interval
-from models.verification.summary import integrated_differences, verify
+from models.verification.summary import verify
 
 SIMPLEST_FIRST = ("climatology", "persistence", "logistic", "lightgbm", "blend")
 NAN = float("nan")

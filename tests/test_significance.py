@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
+from models.verification.comparison import COLUMNS as COMPARE_COLUMNS
+from models.verification.comparison import compare, integrated_differences
 from models.verification.scores import brier_scores, log_scores, skill
 from models.verification.significance import (
     MIN_UNITS,
@@ -19,14 +21,7 @@ from models.verification.significance import (
     skill_interval,
     verdict,
 )
-from models.verification.summary import (
-    COMPARE_COLUMNS,
-    INTEGRATED_COLUMNS,
-    compare,
-    integrated,
-    integrated_differences,
-    verify,
-)
+from models.verification.summary import INTEGRATED_COLUMNS, integrated, verify
 
 fast = settings(derandomize=True, deadline=None, max_examples=50)
 
@@ -391,7 +386,7 @@ def on(table, *, kind="broad", onsets=BEGUN, function=verify, **options):
 
 def paired(table, first, second, onsets=BEGUN, **options):
     kinds = dict.fromkeys(table["kind"].unique(), onsets)
-    return compare(table, first, second, kinds, step_days=7, resamples=200, **options)
+    return compare(table, first, [second], kinds, step_days=7, resamples=200, **options)
 
 
 def test_the_truth_is_better_and_a_coin_is_not():
@@ -628,3 +623,14 @@ def test_a_model_that_is_not_in_the_hindcast_is_an_error():
         ValueError, match="must be in the hindcast, got magic; it holds climatology"
     ):
         paired(market(), "truth", "magic")
+
+
+def test_many_compared_at_once_are_what_each_is_alone():
+    table = market(kinds=("broad", "partial"))
+    kinds = dict.fromkeys(table["kind"].unique(), BEGUN)
+    seconds = ["coin", "climatology"]
+    together = compare(table, "truth", seconds, kinds, step_days=7, resamples=200)
+    assert together["second"].unique().tolist() == seconds
+    for second in seconds:
+        own = together[together["second"] == second].reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, paired(table, "truth", second))

@@ -1,0 +1,155 @@
+"""Paired comparisons of candidates on the same days, at each horizon and over all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from models.verification.sample import (
+    SCORES,
+    UNKNOWN,
+    Counts,
+    Sample,
+    block_counts,
+    by_horizon,
+    counts_of,
+    evidence,
+    over_horizons,
+)
+from models.verification.scores import log_scores
+from models.verification.significance import (
+    RESAMPLES,
+    Interval,
+    diebold_mariano,
+    difference_interval,
+    verdict,
+)
+
+_DIFFERENCE = (
+    "difference", "difference_low", "difference_high", "difference_episode_low",
+    "difference_episode_high", "p_value", "verdict",
+)  # fmt: skip
+COLUMNS = (
+    "kind", "horizon_days", "first", "second", "days", "episodes",
+    *(f"brier_{name}" for name in _DIFFERENCE), *(f"log_{name}" for name in _DIFFERENCE),
+)  # fmt: skip
+
+
+def compare(
+    hindcast: pd.DataFrame,
+    first: str,
+    seconds: Sequence[str],
+    onsets: Mapping[str, pd.DatetimeIndex],
+    *,
+    step_days: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare a model with others on the same days, at each horizon and over all.
+
+    Parameters
+    ----------
+    hindcast : pandas.DataFrame
+        From `hindcast`.
+    first : str
+        Name of one of its models.
+    seconds : sequence of str
+        Names of those it is compared with.
+    onsets, step_days, resamples, seed
+        As for `verify`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `kind`, `horizon_days` (missing where the scores are means over
+        all horizons, as from `integrated`), `first`, `second`, `days`,
+        `episodes`, `brier_difference` (first - second: negative where the first
+        is better) with its 90 % interval from blocks, `_low` and `_high`, and
+        from episodes, `_episode_low` and `_episode_high`, `brier_p_value` of
+        the Diebold-Mariano test, `brier_verdict` on the first by blocks
+        (better, worse, cannot tell); the same for the log score in `log_`.
+
+    Raises
+    ------
+    ValueError
+        If the hindcast holds no forecasts of one of the models, or one lacks
+        forecasts that another has.
+    """
+    for name in (first, *seconds):
+        if name not in set(hindcast["model"]):
+            known = ", ".join(hindcast["model"].unique())
+            raise ValueError(f"model must be in the hindcast, got {name}; it holds {known}.")
+    asked = hindcast[hindcast["model"].isin([first, *seconds])]
+    rows: list[dict[str, object]] = []
+    with threadpool_limits(limits=1):
+        each_horizon = [(sample, sample.longest) for sample in by_horizon(asked)]
+        over_all = [(sample, pd.NA) for sample in over_horizons(asked)]
+        for sample, horizon_days in [*each_horizon, *over_all]:
+            counts = counts_of(sample, onsets, step_days, resamples, seed)
+            common = {**evidence(sample, onsets), "horizon_days": horizon_days, "first": first}
+            for second in seconds:
+                found = _difference(sample, first, second, counts, step_days)
+                rows.append({**common, "second": second, **found})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"horizon_days": "Int64"})
+
+
+def integrated_differences(
+    hindcast: pd.DataFrame,
+    kind: str,
+    *,
+    step_days: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[tuple[str, str], Interval]:
+    """Return the paired differences of the log score over all horizons, of every two models.
+
+    Parameters
+    ----------
+    hindcast, step_days, resamples, seed
+        As for `verify`; blocks are as long as the longest horizon.
+    kind : str
+        Kind of season.
+
+    Returns
+    -------
+    dict of (str, str) to Interval
+        By first and second model: first - second, negative where the first is
+        better, as `compare` has it. Empty while the days resolved at every
+        horizon span less than 5 blocks.
+    """
+    differences: dict[tuple[str, str], Interval] = {}
+    with threadpool_limits(limits=1):
+        for sample in over_horizons(hindcast[hindcast["kind"] == kind]):
+            counts = block_counts(sample, step_days, resamples, seed)
+            if np.isnan(counts).any():
+                continue
+            scores = {model: sample.scores(log_scores, model) for model in sample.probability}
+            for first, second in permutations(scores, 2):
+                differences[first, second] = difference_interval(
+                    scores[first], scores[second], counts
+                )
+    return differences
+
+
+def _difference(
+    sample: Sample, first: str, second: str, counts: Counts, step_days: int
+) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for name, score in SCORES:
+        scores = sample.scores(score, first), sample.scores(score, second)
+        blocks = episodes = UNKNOWN
+        p_value = float("nan")
+        if sample.varied:
+            blocks = difference_interval(*scores, counts.blocks)
+            episodes = difference_interval(*scores, counts.episodes)
+            p_value = diebold_mariano(
+                *scores, sample.as_of, horizon_days=sample.longest, step_days=step_days
+            ).p_value
+        found = verdict(blocks, lower_is_better=True)
+        values = (*blocks, *episodes[1:], p_value, found)
+        row |= {f"{name}_{column}": v for column, v in zip(_DIFFERENCE, values, strict=True)}
+    return row
