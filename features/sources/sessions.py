@@ -8,6 +8,8 @@ import pandas as pd
 from features.panel import DAY
 
 NEW_YORK = "America/New_York"
+# The exchange in Chicago publishes some indices; its day is New York's.
+AMERICAN = (NEW_YORK, "America/Chicago")
 
 # Trading ends at 16:00; the closes of the indices are final some minutes later, and the
 # source delays quotes by up to 15 minutes.
@@ -42,7 +44,7 @@ def is_required(ticker: str) -> bool:
 
 
 def time_zone(ticker: str) -> str:
-    """Return the time zone that a ticker's observation days belong to."""
+    """Return the time zone in which a ticker's observation days end."""
     return "UTC" if is_crypto(ticker) else NEW_YORK
 
 

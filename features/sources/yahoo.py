@@ -16,6 +16,7 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +51,7 @@ QUOTE_DAYS = 3
 
 _SCREEN = "all_cryptocurrencies_us"
 _WAY_OUT = "wait some minutes and try again, or use --offline"
+_LATER = "try again later, or use --offline"
 # Yahoo tells coins of one symbol apart by a number behind it: SUI20947-USD is Sui.
 _NUMBER = re.compile(r"(?<=.)\d{4,5}$")
 
@@ -136,7 +138,7 @@ def fetch_each(
             fetched = Fetched(ticker, closes, tuple(lacks), bars.first_trade)
         except Rejected as error:
             if is_required(ticker):
-                raise DataError(f"Yahoo: {ticker} {error}; {_WAY_OUT}.") from error
+                raise DataError(f"Yahoo: {ticker} {error}; {_LATER}.") from error
             fetched = Fetched(ticker, None, rejected=error)
         yield fetched
 
@@ -177,7 +179,7 @@ def fetch_ranking(count: int, *, now: pd.Timestamp) -> pd.DataFrame:
     except (Rejected, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"Yahoo: the crypto ranking came in an unknown layout ({type(error).__name__}: {error})"
-            f"; {_WAY_OUT}, or upgrade yfinance."
+            f"; {_LATER}, or upgrade yfinance."
         ) from error
     columns = ["ticker", "symbol", "name", "market_cap_usd", "close_usd", "quoted_at"]
     ranking = pd.DataFrame(quotes, columns=columns)
@@ -187,7 +189,7 @@ def fetch_ranking(count: int, *, now: pd.Timestamp) -> pd.DataFrame:
     if "BTC-USD" not in set(ranking["ticker"]):
         raise DataError(
             f"Yahoo: the crypto ranking holds {len(ranking)} current coins and no Bitcoin; "
-            f"{_WAY_OUT}."
+            f"{_LATER}."
         )
     return ranking.sort_values("market_cap_usd", ascending=False, ignore_index=True)
 
@@ -226,7 +228,7 @@ def fetch_shares(ticker: str, *, now: pd.Timestamp) -> tuple[pd.Timestamp, float
     except (Rejected, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"Yahoo: {ticker}: shares outstanding cannot be read "
-            f"({type(error).__name__}: {error}); {_WAY_OUT}."
+            f"({type(error).__name__}: {error}); {_LATER}."
         ) from error
     session = quoted.tz_convert(NEW_YORK).tz_localize(None).normalize().as_unit("s")
     return min(session, last_complete_day(ticker, now)), shares, value
@@ -282,7 +284,9 @@ def _retried(call: Callable[[], _Result]) -> _Result:
         # yfinance keeps answers by address; one that came broken must not come again.
         _yfinance().data.YfData.cache_get.cache_clear()
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            # What the client warns of or prints is not for our users.
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
                 return call()
         except Exception as error:
             cause = _cause(error)
@@ -314,7 +318,7 @@ def _cause(error: Exception) -> Exception:
         return Missing("came back empty, without any reason given")
     return Rejected(
         f"came in a layout that yfinance {_yfinance().__version__} does not understand "
-        f"({type(error).__name__}: {error})"
+        f"({type(error).__name__}: {error}): upgrade it"
     )
 
 
