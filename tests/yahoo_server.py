@@ -8,10 +8,12 @@ yfinance nor the program under test is changed. The shapes are Yahoo's, the valu
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,12 +29,13 @@ from cryptography.x509.oid import NameOID
 NEW_YORK = "America/New_York"
 HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com")
 OTHER = "*"
+HANGING_SECONDS = 1.0
 
 # What can be wrong with the answer about a ticker (or OTHER for all that are not named).
 FAULTS = (
     "rate_limit", "rate_limit_json", "rate_limit_text", "down", "closing", "not_json", "dropped",
-    "unauthorized", "unknown", "empty", "null", "time_zone", "shifted", "currency", "layout",
-    "column", "truncated", "hole", "stale", "jump", "silent",
+    "hanging", "unauthorized", "unknown", "empty", "null", "time_zone", "shifted", "currency",
+    "layout", "column", "truncated", "hole", "stale", "jump", "silent",
 )  # fmt: skip
 
 
@@ -52,6 +55,8 @@ class Market:
         Shares outstanding and net asset value by fund.
     faults : dict of str to str
         What is wrong, by ticker, by "ranking" or by OTHER.
+    hiccups : int
+        How many questions are answered with HTTP status 503 before all is well.
     """
 
     now: pd.Timestamp
@@ -61,6 +66,7 @@ class Market:
     )
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    hiccups: int = 0
 
     def fault(self, name: str) -> str:
         return self.faults.get(name, self.faults.get(OTHER, ""))
@@ -205,10 +211,14 @@ def _handler(owner: YahooServer, context: ssl.SSLContext) -> type[BaseHTTPReques
             self.do_GET()
 
         def handle(self):
-            try:
+            # The client may go away at any time.
+            with contextlib.suppress(ConnectionError, ssl.SSLError, ValueError):
                 super().handle()
-            except (ConnectionError, ssl.SSLError, ValueError):
-                pass  # the client went away
+
+        def finish(self):
+            with contextlib.suppress(ConnectionError, ssl.SSLError, ValueError):
+                super().finish()
+            self.connection.close()
 
     return Handler
 
@@ -227,11 +237,16 @@ def _answer(market, host, path):
         inputs = "".join(f'<input name="{name}" value="synthetic">' for name in names)
         return 200, f"<form>{inputs}</form>", {}
     name = unquote(parts.path.rsplit("/", 1)[1])
+    if market.hiccups:
+        market.hiccups -= 1
+        return _broken("down")
     if "/screener/" in parts.path:
         return _broken(market.fault("ranking")) or (200, _screen(market, asked), {})
     if "/chart/" in parts.path:
         if market.fault(name) == "dropped":
             return None
+        if market.fault(name) == "hanging":
+            time.sleep(HANGING_SECONDS)
         return _broken(market.fault(name)) or _chart(market, name, asked)
     ticker = asked.get("symbols", name)
     if "/timeseries/" in parts.path:
@@ -268,7 +283,8 @@ def _chart(market, ticker, asked):
     if fault == "null":
         return 200, {"chart": {"result": None, "error": None}}, {}
     crypto = ticker.endswith("-USD")
-    zone = "Europe/London" if fault == "time_zone" else "UTC" if crypto else NEW_YORK
+    american = "America/Chicago" if ticker == "^VIX" else NEW_YORK
+    zone = "Europe/London" if fault == "time_zone" else "UTC" if crypto else american
     closes = _faulty(market.closes[ticker], fault)
     opening = pd.Timedelta(0) if crypto else pd.Timedelta(hours=9.5)
     if fault == "shifted":
@@ -289,7 +305,7 @@ def _chart(market, ticker, asked):
         "priceHint": 2, "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "max"],
     }  # fmt: skip
     close = "c" if fault == "layout" else "close"
-    quote = {name: shown for name in ("open", "high", "low", close)}
+    quote = dict.fromkeys(("open", "high", "low", close), shown)
     quote["volume"] = [1000 for _ in shown]
     result = {
         "meta": meta, "timestamp": seconds[wanted].tolist(),
@@ -299,7 +315,7 @@ def _chart(market, ticker, asked):
         del result["timestamp"]
         result["indicators"]["quote"] = [{}]
     if fault == "column":
-        quote["close"] = [str(figure) for figure in shown]
+        quote["close"] = [{"raw": figure, "fmt": str(figure)} for figure in shown]
     return 200, {"chart": {"result": [result], "error": None}}, {}
 
 

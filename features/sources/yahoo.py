@@ -130,6 +130,11 @@ def fetch_each(
     for place, (ticker, first) in enumerate(first_days.items()):
         time.sleep(PAUSE_SECONDS if place else 0)
         expected = min(last, last_complete_day(ticker, now))
+        if expected < first:
+            raise DataError(
+                f"{ticker}: no day from {first:%Y-%m-%d} to {last:%Y-%m-%d} is over; "
+                "begin the span earlier."
+            )
         try:
             bars = _retried(partial(_bars, ticker, first, expected))
             closes, lacks = accept(ticker, bars, first, expected)
