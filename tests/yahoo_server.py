@@ -35,7 +35,7 @@ HANGING_SECONDS = 1.0
 FAULTS = (
     "rate_limit", "rate_limit_json", "rate_limit_text", "down", "closing", "not_json", "dropped",
     "hanging", "unauthorized", "unknown", "empty", "null", "time_zone", "shifted", "currency",
-    "layout", "column", "truncated", "hole", "stale", "jump", "silent",
+    "layout", "column", "truncated", "hole", "sparse", "stale", "jump", "silent",
 )  # fmt: skip
 
 
@@ -325,6 +325,8 @@ def _faulty(closes, fault):
         return closes.iloc[middle:]
     if fault == "hole":
         return closes.drop(closes.index[middle : middle + 30])
+    if fault == "sparse":
+        return closes.iloc[::-3][::-1]
     if fault == "stale":
         return closes.iloc[:-12]
     if fault == "silent":

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DataError
-from features.sources.sessions import AMERICAN, is_crypto, is_late
+from features.sources.sessions import AMERICAN, is_crypto, is_late, trading_days
 
 JUMP = 50.0
 ENOUGH_COINS = 0.8
 MAX_GAP_DAYS = 10
+# Of the days on which there should be a close. Holidays are 4 % of the weekdays.
+MIN_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,8 @@ def lacks_of(
     if steps.size and steps.max() > MAX_GAP_DAYS:
         at = int(steps.argmax())
         lacks.append(f"has no close between {days[at]:%Y-%m-%d} and {days[at + 1]:%Y-%m-%d}")
+    elif len(days) < MIN_SHARE * (due := trading_days(ticker, days[0], days[-1])):
+        lacks.append(f"has only {len(days)} closes on {due} days from {days[0]:%Y-%m-%d} on")
     if is_late(ticker, days[-1], expected):
         lacks.append(f"is stale: its last close is of {days[-1]:%Y-%m-%d}, not {expected:%Y-%m-%d}")
     return lacks

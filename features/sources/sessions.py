@@ -86,9 +86,21 @@ def last_complete_day(ticker: str, now: pd.Timestamp) -> pd.Timestamp:
     return today
 
 
+def trading_days(ticker: str, first: pd.Timestamp, last: pd.Timestamp) -> int:
+    """Return how many days from first to last, both included, should have a close."""
+    if is_crypto(ticker):
+        return (last - first).days + 1
+    return _weekdays(first, last + DAY)
+
+
+def _weekdays(first: pd.Timestamp, last: pd.Timestamp) -> int:
+    """Weekdays from a day on until before another."""
+    days = np.array([first, last], dtype="datetime64[D]")
+    return int(np.busday_count(days[0], days[1]))
+
+
 def is_late(ticker: str, last: pd.Timestamp, expected: pd.Timestamp) -> bool:
     """Tell whether a last close is further behind the expected day than happens in good order."""
     if is_crypto(ticker):
         return (expected - last).days > _LATE_CRYPTO_DAYS
-    days = np.array([last, expected], dtype="datetime64[D]")
-    return bool(np.busday_count(days[0], days[1]) > _LATE_BUSINESS_DAYS)
+    return _weekdays(last, expected) > _LATE_BUSINESS_DAYS
