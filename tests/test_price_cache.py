@@ -30,8 +30,8 @@ TICKERS = ["^RUT", "BTC-USD", "ETH-USD", "SOL-USD"]
 
 @pytest.fixture
 def market(yahoo_server):
-    """A market of which ten days lie behind NOW: the server's clock decides what is shown."""
-    yahoo_server.market = random_market(TICKERS, "2024-06-01", NOW + 10 * DAY)
+    """A market that goes on behind NOW: the server's clock decides what is shown."""
+    yahoo_server.market = random_market(TICKERS, "2024-06-01", NOW + 45 * DAY)
     advance(yahoo_server.market, NOW)
     return yahoo_server.market
 
@@ -87,21 +87,30 @@ def test_the_second_time_nothing_is_asked(market, cache, yahoo_server):
     assert seen == []
 
 
-def test_later_only_the_tail_is_asked_and_nothing_is_lost(market, cache, yahoo_server, tmp_path):
+@pytest.mark.parametrize("days", [1, 6, 40])
+def test_later_only_the_tail_is_asked_and_nothing_is_lost(
+    market, cache, yahoo_server, tmp_path, days
+):
     closes(cache)
-    yahoo_server.asked.clear()
-    later = NOW + 6 * DAY
+    later = NOW + days * DAY
     advance(market, later)
-    answer = closes(cache, now=later)
-    whole = closes(PriceCache(tmp_path / "other"), now=later)
-    pd.testing.assert_frame_equal(answer.closes, whole.closes)
-    assert answer.closes.index[-1] == pd.Timestamp("2025-12-15")
-    assert answer.fetched_at == later
-    asked = starts(yahoo_server)
-    assert set(asked) == set(TICKERS)
     yahoo_server.asked.clear()
-    closes(PriceCache(tmp_path / "third"), now=later)
-    assert set(starts(yahoo_server).values()) == {FIRST}
+    answer = closes(cache, last=later, now=later)
+    assert set(starts(yahoo_server)) == set(TICKERS)
+    assert min(starts(yahoo_server).values()) > NOW - 20 * DAY
+    whole = closes(PriceCache(tmp_path / "other"), last=later, now=later)
+    pd.testing.assert_frame_equal(answer.closes, whole.closes)
+    assert answer.closes.index[-1] == (later - DAY).normalize()
+    assert answer.fetched_at == later
+
+
+def test_a_shorter_span_cuts_nothing_out_of_the_store(market, cache, yahoo_server):
+    closes(cache)
+    summer = pd.Timestamp("2025-06-30")
+    assert closes(cache, last=summer, mode="refresh").closes.index[-1] == summer
+    yahoo_server.asked.clear()
+    assert closes(cache).closes.index[-1] == pd.Timestamp("2025-12-09")
+    assert yahoo_server.asked == []
 
 
 def test_a_tail_begins_two_weeks_before_the_last_stored_day(market, cache, yahoo_server):
@@ -206,7 +215,9 @@ def test_refresh_asks_for_everything(market, cache, yahoo_server):
 
 def test_a_refusal_keeps_what_came_and_tells_the_age(market, cache, yahoo_server):
     market.faults = {"ETH-USD": "rate_limit"}
-    with pytest.raises(SourceUnavailable, match=r"or use --offline. Stored: 0 hours old."):
+    with pytest.raises(
+        SourceUnavailable, match=r"or use --offline. Prices 0 hours old are stored."
+    ):
         closes(cache)
     assert len(files(cache)) == 2
     market.faults = {}
@@ -214,14 +225,14 @@ def test_a_refusal_keeps_what_came_and_tells_the_age(market, cache, yahoo_server
     closes(cache)
     assert yahoo_server.charts() == ["ETH-USD", "SOL-USD"]
     market.faults = {OTHER: "down"}
-    with pytest.raises(SourceUnavailable, match=r"or use --offline. Stored: 3 days old."):
+    with pytest.raises(SourceUnavailable, match=r"or use --offline. Prices 3 days old are stored."):
         closes(cache, now=NOW + 3 * DAY)
     assert len(closes(cache, now=NOW + 3 * DAY, mode="offline").closes) == 343
 
 
 def test_a_refusal_without_a_store(market, cache):
     market.faults = {OTHER: "down"}
-    with pytest.raises(SourceUnavailable, match=r"Nothing is stored yet."):
+    with pytest.raises(SourceUnavailable, match=r"No prices are stored."):
         closes(cache)
 
 
@@ -417,7 +428,7 @@ def test_offline_the_newest_ranking_is_read(market, cache, yahoo_server):
 def test_a_refused_ranking_tells_the_age_of_what_is_stored(market, cache):
     closes(cache)
     market.faults = {"ranking": "rate_limit"}
-    with pytest.raises(SourceUnavailable, match=r"rate limit.*Stored: 1 hour old."):
+    with pytest.raises(SourceUnavailable, match=r"rate limit.*Prices 1 hour old are stored."):
         cache.ranking(3, now=NOW + pd.Timedelta(hours=1))
 
 

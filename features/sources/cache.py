@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote
@@ -133,10 +133,8 @@ class PriceCache:
         with self._age_told(now):
             table = yahoo.fetch_ranking(count, now=now)
         note = {"schema": SCHEMA, "source": _SOURCE, "fetched_at": now.isoformat(), "count": count}
-        try:
+        with suppress(OSError):  # it is said of the closes, which go to the same place
             write_table(today, table, note)
-        except OSError:
-            table.attrs["problem"] = f"the ranking cannot be kept in {self.directory}."
         table.attrs["fetched_at"] = now
         return table
 
@@ -225,8 +223,8 @@ class PriceCache:
             yield
         except SourceUnavailable as error:
             age = self.age(now)
-            held = "Nothing is stored yet." if age is None else f"Stored: {spoken(age)} old."
-            raise SourceUnavailable(f"{error} {held}") from error
+            held = "No prices are" if age is None else f"Prices {spoken(age)} old are"
+            raise SourceUnavailable(f"{error} {held} stored.") from error
 
     def _renew(
         self,
@@ -239,7 +237,9 @@ class PriceCache:
         """Fetch what is wanted and keep each as it comes; `held` becomes what is kept."""
         anew: dict[str, pd.Timestamp] = {}
         for part in (wanted, anew):
-            for done, fetched in enumerate(yahoo.fetch_each(part, span.last, now=span.now), 1):
+            # Whatever is shown of it, a history is fetched to its end: one piece without gaps.
+            today = span.now.normalize()
+            for done, fetched in enumerate(yahoo.fetch_each(part, today, now=span.now), 1):
                 old = held.pop(fetched.ticker, None)
                 kept, problem = _judge(fetched, part[fetched.ticker], span, old)
                 if kept is not None:

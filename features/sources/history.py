@@ -78,7 +78,7 @@ class History:
             closes=fetched.closes if old is None else fetched.closes.combine_first(old.closes),
             fetched_at=span.now,
             asked_from=start if old is None else old.asked_from,
-            complete_to=span.until(fetched.ticker),
+            complete_to=last_complete_day(fetched.ticker, span.now),
             first_trade=fetched.first_trade,
         )
 
