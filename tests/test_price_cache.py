@@ -342,7 +342,7 @@ def test_a_damaged_file_is_not_trusted_offline(market, cache, damage):
         closes(cache, mode="offline")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), mask=st.integers(1, 255))
 def test_no_flipped_byte_is_believed(tmp_path, place, mask):
     """Either the file reads as it was written, or it is damaged."""

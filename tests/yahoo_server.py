@@ -34,8 +34,8 @@ HANGING_SECONDS = 1.0
 # What can be wrong with the answer about a ticker (or OTHER for all that are not named).
 FAULTS = (
     "rate_limit", "rate_limit_json", "rate_limit_text", "down", "closing", "not_json", "dropped",
-    "hanging", "unauthorized", "unknown", "empty", "null", "time_zone", "shifted", "currency",
-    "layout", "column", "truncated", "hole", "sparse", "stale", "jump", "silent",
+    "hanging", "unauthorized", "gone", "unknown", "empty", "null", "time_zone", "shifted",
+    "currency", "layout", "column", "truncated", "hole", "sparse", "stale", "jump", "silent",
 )  # fmt: skip
 
 
@@ -269,6 +269,9 @@ def _broken(fault):
         return 200, "<html><body>Will be right back...</body></html>", {}
     if fault == "not_json":
         return 200, "<!doctype html><html><body>Oops</body></html>", {}
+    if fault == "gone":
+        error = {"code": "Bad Request", "description": "No such thing"}
+        return 400, {"chart": {"result": None, "error": error}}, {}
     if fault == "unauthorized":
         error = {"code": "Unauthorized", "description": "Invalid Crumb"}
         return 401, {"chart": {"result": None, "error": error}}, {}
@@ -295,6 +298,7 @@ def _chart(market, ticker, asked):
         seconds < int(asked.get("period2", 2**40))
     )
     shown = [None if np.isnan(close) else close for close in closes.to_numpy()[wanted]]
+    adjusted = [None if close is None else 0.9 * close for close in shown]  # for dividends
     meta = {
         "currency": "EUR" if fault == "currency" else "USD", "symbol": ticker,
         "exchangeName": "CCC" if crypto else "SNP", "fullExchangeName": "CCC" if crypto else "SNP",
@@ -309,7 +313,7 @@ def _chart(market, ticker, asked):
     quote["volume"] = [1000 for _ in shown]
     result = {
         "meta": meta, "timestamp": seconds[wanted].tolist(),
-        "indicators": {"quote": [quote], "adjclose": [{"adjclose": shown}]},
+        "indicators": {"quote": [quote], "adjclose": [{"adjclose": adjusted}]},
     }  # fmt: skip
     if fault == "empty" or not shown:
         del result["timestamp"]

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_ranking", "fetch_shares"]
 
 TIMEOUT_SECONDS = 10.0
+COOKIE_SECONDS = 3.0
 PAUSE_SECONDS = 0.05
 BACKOFF_SECONDS = (1.0, 4.0)
 RANKING_LIMIT = 250
@@ -181,7 +182,9 @@ def fetch_ranking(count: int, *, now: pd.Timestamp) -> pd.DataFrame:
 
     try:
         quotes = [_coin(quote) for quote in _retried(screen)["quotes"]]
-    except (Rejected, KeyError, TypeError, ValueError) as error:
+    except Rejected as error:
+        raise DataError(f"Yahoo: the crypto ranking {error}; {_LATER}.") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"Yahoo: the crypto ranking came in an unknown layout ({type(error).__name__}: {error})"
             f"; {_LATER}, or upgrade yfinance."
@@ -230,7 +233,9 @@ def fetch_shares(ticker: str, *, now: pd.Timestamp) -> tuple[pd.Timestamp, float
         shares = _positive(quote["sharesOutstanding"])
         value = _positive(quote.get("navPrice") or quote["regularMarketPrice"])
         quoted = pd.Timestamp(int(quote["regularMarketTime"]), unit="s", tz="UTC")
-    except (Rejected, KeyError, TypeError, ValueError) as error:
+    except Rejected as error:
+        raise DataError(f"Yahoo: {ticker} {error}; {_LATER}.") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"Yahoo: {ticker}: shares outstanding cannot be read "
             f"({type(error).__name__}: {error}); {_LATER}."
@@ -314,6 +319,8 @@ def _cause(error: Exception) -> Exception:
         return Missing("is unknown to Yahoo")
     if "Unauthorized" in said or "Crumb" in said or status in (401, 403):
         return SourceUnavailable(f"Yahoo refuses service ({said or status}); {_WAY_OUT}.")
+    if status is not None and 400 <= status < 500:
+        return Rejected(f"is not served any more (HTTP status {status})")
     if isinstance(error, OSError | faults.YFDataException):
         reason = str(error).split(". See https://", 1)[0].rstrip(". ")
         return SourceUnavailable(f"Yahoo cannot be reached ({reason}); {_WAY_OUT}.")
@@ -357,10 +364,11 @@ def _session() -> Session[Any]:
     class Checked(requests.Session[Any]):
         # The signature is the client's.
         def request(self, method: Any, url: str, *others: Any, **options: Any) -> Response:  # noqa: ANN401
-            options["timeout"] = min(options.get("timeout") or TIMEOUT_SECONDS, TIMEOUT_SECONDS)
-            answer: Response = super().request(method, url, *others, **options)
             # Without cookie and crumb yfinance goes on: charts come all the same.
-            if "/finance/" in url:
+            data = "/finance/" in url
+            options["timeout"] = TIMEOUT_SECONDS if data else COOKIE_SECONDS
+            answer: Response = super().request(method, url, *others, **options)
+            if data:
                 if answer.status_code == 429 or "Too Many Requests" in answer.text[:1000]:
                     raise faults.YFRateLimitError
                 if answer.status_code >= 500:
