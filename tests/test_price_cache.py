@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -518,6 +519,7 @@ def test_killed_at_any_moment(yahoo_server, tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ASK, str(tmp_path), ",".join(tickers)])
     while len(yahoo_server.charts()) < 20:
         assert process.poll() is None
+        time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     cache = PriceCache(tmp_path)

@@ -322,7 +322,7 @@ def test_two_closes_of_one_day_are_refused():
 
 
 def test_ranking_is_by_market_cap(market):
-    market.ranking = market.ranking.iloc[::-1]
+    market.ranking = market.ranking.iloc[[0, 2, 1, 3]]  # prices moved since it was sorted
     ranking = yahoo.fetch_ranking(4, now=NOW)
     assert ranking["ticker"].tolist() == ["BTC-USD", "ETH-USD", "SOL-USD", "SUI20947-USD"]
     assert ranking["symbol"].tolist() == ["BTC", "ETH", "SOL", "SUI"]
@@ -344,8 +344,8 @@ def test_numbers_behind_symbols_are_taken_off(ticker, symbol):
 @pytest.mark.parametrize(
     ("fault", "match"),
     [
-        ("empty", "holds 0 current coins and no Bitcoin"),
-        ("stale", "holds 0 current coins and no Bitcoin"),
+        ("empty", "of 0 current coins does not begin with Bitcoin"),
+        ("stale", "of 0 current coins does not begin with Bitcoin"),
         ("gone", r"ranking is not served any more .HTTP status 400."),
         ("layout", "unknown layout .KeyError: 'quotes'"),
         ("column", "unknown layout .KeyError: 'symbol'"),
@@ -356,6 +356,12 @@ def test_a_ranking_that_cannot_be_used(market, fault, match, capfd):
     with pytest.raises(DataError, match=match):
         yahoo.fetch_ranking(4, now=NOW)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_ranking_by_something_else(market):
+    market.ranking = market.ranking.iloc[::-1]
+    with pytest.raises(DataError, match="of 4 current coins does not begin with Bitcoin"):
+        yahoo.fetch_ranking(4, now=NOW)
 
 
 @pytest.mark.parametrize("fault", ["rate_limit", "rate_limit_json", "down", "not_json"])
