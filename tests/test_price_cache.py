@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -361,6 +363,21 @@ def test_no_flipped_byte_is_believed(tmp_path, place, mask):
         return
     pd.testing.assert_frame_equal(got, table, check_freq=False)
     assert note["fetched_at"] == "2025-12-10"
+
+
+def test_the_digest_by_hand(tmp_path):
+    """It is made of plain bytes: no change of pandas makes a store look damaged."""
+    days = pd.DatetimeIndex(["1970-01-02", "1970-01-03"], name="date")
+    table = pd.DataFrame({"close_usd": [1.5, 2.0], "name": ["a", "b"]}, days)
+    write_table(tmp_path / "t.parquet", table, {"source": "hand"})
+    content = (
+        b'[{"rows": 2, "source": "hand"}, ["close_usd", "name"]]'
+        + struct.pack("<2q", 86400, 2 * 86400)
+        + struct.pack("<2d", 1.5, 2.0)
+        + b'["a", "b"]'
+    )
+    note = read_table(tmp_path / "t.parquet")[1]
+    assert note["digest"] == hashlib.sha256(content).hexdigest()
 
 
 def test_contents_for_the_health_report(market, cache):
