@@ -512,8 +512,9 @@ def test_killed_in_the_middle_of_a_write(market, cache, tmp_path):
     before = closes(cache)
     advance(market, NOW + 2 * DAY)
     process = subprocess.Popen(
-        [sys.executable, "-c", HALF_WRITTEN, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", HALF_WRITTEN, str(tmp_path)],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "in the middle\n"
     os.kill(process.pid, signal.SIGKILL)
@@ -533,7 +534,10 @@ def test_killed_at_any_moment(yahoo_server, tmp_path):
     """Whatever a killed process leaves is whole: the next one only fetches the rest."""
     tickers = ["BTC-USD", *(f"C{place}-USD" for place in range(50))]
     yahoo_server.market = random_market(tickers, "2024-06-01", NOW)
-    process = subprocess.Popen([sys.executable, "-c", ASK, str(tmp_path), ",".join(tickers)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK, str(tmp_path), ",".join(tickers)],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     while len(yahoo_server.charts()) < 20:
         assert process.poll() is None
         time.sleep(0.01)
