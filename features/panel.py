@@ -19,6 +19,10 @@ class DataError(ValueError):
     """Market data are missing, malformed, stale or contradictory."""
 
 
+class SourceUnavailable(Exception):
+    """A source of market data cannot be reached or refuses service."""
+
+
 @dataclass(frozen=True)
 class SeriesSpec:
     """What one series of the panel is and the rules its values must obey.
