@@ -14,7 +14,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
@@ -136,20 +136,20 @@ def _workbook(content: bytes) -> list[Table]:
             for sheet in sheets:
                 sheet.reset_dimensions()  # what a file says of its own size may be wrong
             return [
-                Table(
-                    sheet.title,
-                    [
-                        [_text(value) for value in row[:MAX_COLUMNS]]
-                        for row in sheet.iter_rows(values_only=True)
-                    ],
-                )
-                for sheet in sheets
+                Table(sheet.title, _padded(sheet.iter_rows(values_only=True))) for sheet in sheets
             ]
     except DataError:
         raise
     # A damaged workbook ends in nearly any exception of zipfile, the XML parser or openpyxl.
     except Exception as error:
         raise DataError(f"is damaged or no .xlsx workbook: {error}") from error
+
+
+def _padded(rows: Iterable[Sequence[object]]) -> list[list[str]]:
+    """Return a sheet's rows as text of one width: it leaves out empty cells at a row's end."""
+    texts = [[_text(value) for value in row[:MAX_COLUMNS]] for row in rows]
+    width = max(map(len, texts), default=0)
+    return [row + [""] * (width - len(row)) for row in texts]
 
 
 def _text(value: object) -> str:
