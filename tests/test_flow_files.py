@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from datetime import date
 
 import openpyxl
 import pandas as pd
@@ -399,12 +400,12 @@ def test_what_cannot_be_opened_is_named(tmp_path):
 # ---- cells ----
 
 
-@given(st.dates(), st.sampled_from(["%Y-%m-%d", "%b %d, %Y", "%d %b %Y", "%B %d, %Y", "%d-%b-%Y"]))
+@given(
+    st.dates(min_value=date(1000, 1, 1)),
+    st.sampled_from(["%Y-%m-%d", "%b %d, %Y", "%d %b %Y", "%B %d, %Y", "%d-%b-%Y"]),
+)
 def test_every_day_is_read_in_every_form(day, form):
-    text = day.strftime(form)
-    if "%Y" in form:
-        text = text.replace(day.strftime("%Y"), f"{day.year:04}")
-    assert parse_day(text) == pd.Timestamp(day)
+    assert parse_day(day.strftime(form)) == pd.Timestamp(day)
 
 
 @given(st.floats(-1e12, 1e12).map(lambda value: round(value, 1)), st.booleans())

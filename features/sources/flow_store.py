@@ -163,7 +163,8 @@ def check(rows: pd.DataFrame) -> None:
 
 
 def gaps(days: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
-    """Return the neighbouring days that lie more than five days apart."""
+    """Return the neighbouring days that lie more than five days apart, from 2008 on."""
+    days = days[days >= FUND_START - pd.Timedelta(days=MAX_DISTANCE_DAYS)]
     far = np.flatnonzero(np.diff(days.to_numpy()) > np.timedelta64(MAX_DISTANCE_DAYS, "D"))
     return [(days[int(at)], days[int(at) + 1]) for at in far]
 
