@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +23,7 @@ from features.sources.etf_flows import app as flows_app
 from features.sources.files import load_files
 from features.sources.flow_layouts import read_file
 from features.sources.simulated import CACHE_VARIABLE
+from models.command_line import today
 
 ROOT = Path(__file__).parents[1]
 FIRST = pd.Timestamp("2024-01-01")
@@ -33,8 +37,8 @@ VALUES = {
     "universe": ["rank", "market_cap_usd"],
 }
 NAMES = {"series": "series", "coins": "coin", "universe": "coin"}
-DIRECTORIES = 240
-FLOW_FILES = 240
+DIRECTORIES = 160
+FLOW_FILES = 160
 
 
 def market():
@@ -166,7 +170,9 @@ def odd_days(table, random, name):
     if kind == 4:
         return table.assign(**{DATE[name]: days.dt.strftime("%d.%m.%Y")})
     if kind == 5:
-        return table.assign(**{DATE[name]: days + pd.Timedelta(days=int(random.choice([900, -9000])))})
+        return table.assign(
+            **{DATE[name]: days + pd.Timedelta(days=int(random.choice([900, -9000])))}
+        )
     if kind == 6:
         return table.assign(**{DATE[name]: pd.NaT})
     return table.assign(**{DATE[name]: days.astype("category")})
@@ -175,7 +181,9 @@ def odd_days(table, random, name):
 def odd_name(table, random, name):
     names = table[NAMES[name]].astype(object).to_numpy(copy=True)
     rows = random.integers(len(table), size=random.choice([1, 50]))
-    names[rows] = random.choice(["", "nan", "bitcoin", "ethereum", "\u00e4\u2603", "a" * 5000, "0", " "])
+    names[rows] = random.choice(
+        ["", "nan", "bitcoin", "ethereum", "\u00e4\u2603", "a" * 5000, "0", " "]
+    )
     return table.assign(**{NAMES[name]: names})
 
 
@@ -219,7 +227,18 @@ def flip(path, random):
 def insert(path, random):
     whole = path.read_bytes()
     at = int(random.uniform() * len(whole))
-    junk = [b"\0", b'"', b"\n\n", b",", b"\xff\xfe", b"<!DOCTYPE x>", b"&a;", b"\r", b"1e999", b"]]>"]
+    junk = [
+        b"\0",
+        b'"',
+        b"\n\n",
+        b",",
+        b"\xff\xfe",
+        b"<!DOCTYPE x>",
+        b"&a;",
+        b"\r",
+        b"1e999",
+        b"]]>",
+    ]
     path.write_bytes(whole[:at] + junk[random.integers(len(junk))] + whole[at:])
 
 
@@ -264,39 +283,311 @@ FILE_CHANGES = [
 ]  # fmt: skip
 
 
-def spoilt_directory(directory, seed):
-    """Write the market with one to three changes; return what they were called."""
-    random = np.random.default_rng(seed)
-    ending = random.choice(["csv", "parquet"])
-    tables = dict(MARKET)
-    done = [str(ending)]
-    in_tables = random.integers(0, 3)
-    for _ in range(in_tables):
-        name = random.choice(list(tables))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The unspoilt tables as files, copied where a table is left as it is."""
+    directory = tmp_path_factory.mktemp("whole")
+    for name, table in MARKET.items():
+        table.to_csv(directory / f"{name}.csv", index=False)
+        table.to_parquet(directory / f"{name}.parquet", index=False)
+    return directory
+
+
+def changed_tables(random):
+    """Return the changed tables, in any number, and what was done to them."""
+    tables, done = {}, []
+    for _ in range(random.integers(3)):
+        name = str(random.choice(list(MARKET)))
         change = TABLE_CHANGES[random.integers(len(TABLE_CHANGES))]
         try:
-            tables[name] = change(tables[name], random, name)
+            tables[name] = change(tables.get(name, MARKET[name]), random, name)
         except (KeyError, ValueError, AttributeError, TypeError, IndexError):
             continue  # an earlier change has left nothing to change
         done.append(f"{name}: {change.__name__}")
+    return tables, done
+
+
+def write(table, path):
+    keep_index = table.index.name is not None
+    try:
+        if path.suffix == ".parquet":
+            table.to_parquet(path, index=keep_index)
+            return
+    except (ValueError, TypeError, OSError):
+        pass  # Parquet cannot hold it: text in its place
+    table.to_csv(path, index=keep_index)
+
+
+def spoilt_directory(whole, directory, seed):
+    """Write the market with one to four changes; return what was done."""
+    random = np.random.default_rng(seed)
+    ending, other = random.permutation(["csv", "parquet"])
+    tables, done = changed_tables(random)
     directory.mkdir()
-    for name, table in tables.items():
+    for name in MARKET:
         path = directory / f"{name}.{ending}"
-        keep_index = table.index.name is not None
-        try:
-            if ending == "csv":
-                table.to_csv(path, index=keep_index)
-            else:
-                table.to_parquet(path, index=keep_index)
-        except (ValueError, TypeError, OSError):
-            table.to_csv(path, index=keep_index)  # Parquet cannot hold it: text in its place
-    if in_tables == 0 or random.uniform() < 0.4:
-        path = directory / f"{random.choice(list(tables))}.{ending}"
+        if name in tables:
+            write(tables[name], path)
+        else:
+            shutil.copyfile(whole / path.name, path)
+    if not done or random.uniform() < 0.4:
+        path = directory / f"{random.choice(list(MARKET))}.{ending}"
         change = FILE_CHANGES[random.integers(len(FILE_CHANGES))]
         change(path, random)
         done.append(f"{path.name}: {change.__name__}")
     if random.uniform() < 0.1:
-        other = directory / f"coins.{'csv' if ending == 'parquet' else 'parquet'}"
-        other.write_bytes(random.bytes(50))
-        done.append(f"also {other.name}")
+        shutil.copyfile(whole / f"coins.{other}", directory / f"coins.{other}")
+        done.append(f"also coins.{other}")
+    return f"{ending}; " + ", ".join(done)
+
+
+def kept(directory):
+    """Return everything below a directory with its content."""
+    return {
+        path.name: None if path.is_symlink() or path.is_dir() else path.read_bytes()
+        for path in directory.iterdir()
+    }
+
+
+def require_clear(error, told):
+    message = str(error)
+    assert message, told
+    assert "\n" not in message, told
+    assert len(message) < 600, told
+
+
+# ---- the data directories ----
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_spoilt_directory_ends_in_a_panel_or_one_clear_refusal(whole, tmp_path):
+    ends = {"panel": 0, "refused": 0}
+    for seed in range(DIRECTORIES):
+        directory = tmp_path / str(seed)
+        told = f"seed {seed}: {spoilt_directory(whole, directory, seed)}"
+        before = kept(directory)
+        try:
+            panel = load_files(directory, until=TODAY)
+        except DataError as error:
+            require_clear(error, told)
+            ends["refused"] += 1
+        except Exception as error:
+            raise AssertionError(told) from error
+        else:
+            assert isinstance(panel, MarketPanel)
+            ends["panel"] += 1
+        assert kept(directory) == before, told
+    assert min(ends.values()) > 30
+
+
+def test_the_command_says_what_the_source_says_and_ends_with_the_code_of_bad_data(
+    whole, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    refused = 0
+    for seed in range(2000, 2030):
+        directory = tmp_path / str(seed)
+        told = f"seed {seed}: {spoilt_directory(whole, directory, seed)}"
+        try:
+            load_files(directory, until=today())
+        except DataError as error:
+            message = f"error: {error}\n"
+        else:
+            continue  # a panel: whether it is enough to train on is asked elsewhere
+        store = tmp_path / "mlflow.db"
+        arguments = ["--source", "files", "--data-dir", str(directory), "--quiet",
+                     "--tracking-uri", f"sqlite:///{store}"]  # fmt: skip
+        done = CliRunner().invoke(train.app, arguments)
+        assert (done.exit_code, done.stdout, done.stderr) == (3, "", message), told
+        assert not store.exists(), told
+        refused += 1
+    assert refused > 15
+
+
+# ---- the flow files ----
+
+FLOW_DAYS = [f"{day:%d %b %Y}" for day in pd.bdate_range("2025-10-01", "2025-12-10")]
+
+
+def flow_table():
+    random = np.random.default_rng(2)
+    rows = [["", "IBIT", "FBTC", "GBTC", "Total"], ["Fee", "0.25%", "0.25%", "1.50%", ""]]
+    for day in FLOW_DAYS:
+        flows = np.round(100 * random.normal(size=3), 1)
+        cells = [
+            f"({-flow:,.1f})" if flow < 0 else f"{flow:,.1f}" for flow in (*flows, flows.sum())
+        ]
+        rows.append([day, *cells])
+    return [*rows, ["Total", "1.0", "1.0", "1.0", "3.0"]]
+
+
+def fund_table():
+    random = np.random.default_rng(3)
+    shares = 2.8e8 * np.exp(np.cumsum(0.005 * random.normal(size=len(FLOW_DAYS))))
+    rows = [
+        [f"{pd.Timestamp(day):%b %d, %Y}", f"{nav:.2f}", "--", f"{held:,.2f}"]
+        for day, nav, held in zip(
+            FLOW_DAYS, random.uniform(240, 250, len(shares)), shares, strict=True
+        )
+    ]
+    return [["As Of", "NAV per Share", "Ex-Dividends", "Shares Outstanding"], *rows[::-1]]
+
+
+def as_csv(rows):
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_page(rows):
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<!DOCTYPE html><html><table>{body}</table></html>".encode()
+
+
+def as_spreadsheet(rows):
+    body = "".join(
+        "<Row>"
+        + "".join(f'<Cell><Data ss:Type="String">{cell}</Data></Cell>' for cell in row)
+        + "</Row>\n"
+        for row in rows
+    )
+    return (
+        "\ufeff<?xml version='1.0'?>"
+        "<Workbook xmlns:ss='urn:schemas-microsoft-com:office:spreadsheet'>"
+        f"<Worksheet ss:Name='Historical'><Table>{body}</Table></Worksheet></Workbook>"
+    ).encode()
+
+
+def as_workbook(rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def plain_csv(rows):
+    lines = [f"{pd.Timestamp(row[0]):%Y-%m-%d},{at * 1e6:.1f}" for at, row in enumerate(rows[2:-1])]
+    return "\n".join(["date,net_flow_usd", *lines, ""]).encode()
+
+
+CELLS = [
+    "", "-", "--", "nan", "inf", "1e999", "(1", "1,2", "1.234,5", "0", "99999999999999", "x" * 300,
+    "(0.0)", "01/02/2024", "31 Nov 2025", "2999-01-01", "Total", "IBIT", "ETHA", "5%", "\ufffd",
+]  # fmt: skip
+
+
+def spoil_rows(rows, random):
+    """Change a table's cells, rows or columns."""
+    rows = [list(row) for row in rows]
+    at = int(random.integers(len(rows)))
+    kind = random.integers(6)
+    if kind == 0:
+        rows[at][random.integers(len(rows[at]))] = str(random.choice(CELLS))
+    elif kind == 1:
+        column = int(random.integers(len(rows[0])))
+        rows = [row[:column] + row[column + 1 :] for row in rows]
+    elif kind == 2:
+        rows[at] = rows[at][:-1]
+    elif kind == 3:
+        rows.insert(at, list(rows[random.integers(len(rows))]))
+    elif kind == 4:
+        rows = [rows[0], *(rows[int(i)] for i in 1 + random.permutation(len(rows) - 1))]
+    else:
+        rows = rows[:at]
+    return rows
+
+
+def spoilt_flow_file(path, seed):
+    """Write a fund file with one to three changes; return what was done."""
+    random = np.random.default_rng(seed)
+    kind = FLOW_KINDS[seed % len(FLOW_KINDS)]
+    rows, form = kind
+    rows = [list(row) for row in rows]
+    done = [form.__name__]
+    for _ in range(random.integers(3)):
+        if len(rows) > 3:
+            rows = spoil_rows(rows, random)
+            done.append("rows")
+    try:
+        path.write_bytes(form(rows))
+    except (ValueError, IndexError, TypeError):
+        path.write_bytes(as_csv([["date"], ["x"]]))
+    if len(done) == 1 or random.uniform() < 0.5:
+        change = FILE_CHANGES[random.integers(len(FILE_CHANGES))]
+        change(path, random)
+        done.append(change.__name__)
     return ", ".join(done)
+
+
+FLOW_KINDS = [
+    (flow_table(), as_csv), (flow_table(), as_page), (fund_table(), as_csv),
+    (fund_table(), as_spreadsheet), (fund_table(), as_page), (flow_table(), plain_csv),
+    (fund_table(), as_workbook),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_spoilt_flow_file_is_merged_whole_or_refused_and_the_store_kept(tmp_path):
+    ends = {"read": 0, "refused": 0}
+    store = tmp_path / "store"
+    for seed in range(FLOW_FILES):
+        path = tmp_path / f"flows-{seed}"
+        told = f"seed {seed}: {spoilt_flow_file(path, seed)}"
+        plain = FLOW_KINDS[seed % len(FLOW_KINDS)][1] is plain_csv
+        before = kept(store) if store.exists() else {}
+        try:
+            reading = read_file(path, asset="eth" if plain else None, until=TODAY)
+            rows = pd.concat(
+                [
+                    flow_store.rows_of(name, values, path.name)
+                    for name, values in reading.series.items()
+                ],
+                ignore_index=True,
+            )
+            flow_store.add(store, rows)
+        except DataError as error:
+            require_clear(error, told)
+            assert (kept(store) if store.exists() else {}) == before, told
+            ends["refused"] += 1
+        except Exception as error:
+            raise AssertionError(told) from error
+        else:
+            ends["read"] += 1
+        assert not store.exists() or set(kept(store)) <= {
+            flow_store.FILE,
+            f".{flow_store.FILE}.lock",
+        }
+    assert min(ends.values()) > 30
+    flow_store.read(store)  # still whole: no warning
+
+
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_importing_a_spoilt_file_ends_in_a_documented_code(tmp_path, seed):
+    told = spoilt_flow_file(tmp_path / "flows", seed)
+    store = tmp_path / "store"
+    done = CliRunner().invoke(
+        flows_app, ["import", str(tmp_path / "flows"), "--store", str(store), "--asset", "btc"]
+    )
+    assert done.exit_code in (0, 2, 3), told
+    assert done.exception is None or isinstance(done.exception, SystemExit), told
+    if done.exit_code:
+        assert done.stdout == "", told
+        assert not (store / flow_store.FILE).exists(), told
+    if done.exit_code == 3:
+        assert done.stderr.startswith("error: "), told
+        assert done.stderr.count("\n") == 1, told
+
+
+def test_the_real_command_refuses_a_spoilt_file_without_a_traceback(tmp_path):
+    (tmp_path / "flows").write_bytes(as_workbook(fund_table())[:3000])
+    done = subprocess.run(
+        [sys.executable, "-m", "features.sources.etf_flows", "import", str(tmp_path / "flows"),
+         "--store", str(tmp_path / "store")],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: flows: is damaged or no .xlsx workbook")
+    assert not (tmp_path / "store").exists()
