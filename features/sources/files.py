@@ -101,6 +101,8 @@ def load_files(
 def _read(directory: Path, name: str) -> pd.DataFrame:
     columns = _TABLES[name]
     path = _path(directory, name)
+    if path.is_dir():
+        raise DataError(f"{path}: cannot be read: it is a directory.")
     try:
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
