@@ -18,6 +18,7 @@ import pytest
 from features.panel import DataError, MarketPanel
 from features.sources import flow_store
 from features.sources.etf_flows import DATA_VARIABLE, flow_directory, fund_flows, record_shares
+from features.sources.flow_rules import LIMITS, gaps
 from features.sources.flow_store import FILE, StoreError, add, read, rows_of
 from features.supply import ETHER_SUPPLY, bitcoin_supply
 
@@ -304,6 +305,13 @@ def test_without_a_store_there_are_no_flows(tmp_path):
     assert fund_flows(tmp_path, CLOSES, CLOSES) == {}
 
 
+def test_without_closes_there_are_no_crypto_flows(tmp_path):
+    add(tmp_path, some(BTC, [1e9, 2e9]))
+    none = CLOSES.iloc[:0]
+    assert fund_flows(tmp_path, none, none) == {}
+    assert fund_flows(tmp_path, pd.Series(dtype=float), pd.Series(dtype=float)) == {}
+
+
 def test_half_of_the_funds_figures_are_no_flow(tmp_path):
     add(tmp_path, some(SHARES, [1000, 1100]))
     add(tmp_path, some(BTC, [1e9], pd.DatetimeIndex(["2025-09-01"])))  # before the first close
@@ -326,7 +334,7 @@ def test_only_what_lies_behind_the_last_gap_is_used_and_told(tmp_path):
 
 def test_five_days_without_a_session_are_no_gap(tmp_path):
     days = pd.DatetimeIndex(["2025-11-05", "2025-11-10", "2025-11-16"])
-    assert flow_store.gaps(days) == [(days[1], days[2])]
+    assert gaps(days) == [(days[1], days[2])]
 
 
 def test_bitcoins_supply_by_hand():
@@ -368,7 +376,7 @@ def test_the_supplies_are_those_that_market_caps_imply(real_data):
 @pytest.mark.real_data
 def test_the_flows_are_those_of_the_embedded_history(real_data, reference, tmp_path):
     series = pd.read_parquet(real_data / "series.parquet")
-    for name in flow_store.LIMITS:
+    for name in LIMITS:
         values = series[series["series"] == name].set_index("date")["value"]
         add(tmp_path, rows_of(name, values, "real"))
     coins = pd.read_parquet(real_data / "coins.parquet")

@@ -107,7 +107,7 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
     directory : pathlib.Path
         Where the store is; made if absent.
     day : pandas.Timestamp
-        Session to which the figures belong.
+        Session to which the figures belong, without time zone.
     shares, nav : float
         Shares outstanding; net asset value per share, US dollars.
 
@@ -146,7 +146,7 @@ def _unbroken(name: str, figures: pd.Series) -> pd.Series:
     """Return what lies behind a series' last gap."""
     import pandas as pd
 
-    from features.sources.flow_store import gaps
+    from features.sources.flow_rules import gaps
 
     found = gaps(pd.DatetimeIndex(figures.index))
     if not found:
@@ -241,6 +241,7 @@ def show(
     with _clear_errors():
         from features.sources import flow_store
         from features.sources.flow_display import describe, store_table
+        from features.sources.flow_rules import LIMITS
 
         path = (store or flow_directory()) / flow_store.FILE
         held = describe(path.parent)
@@ -251,7 +252,7 @@ def show(
     if held["series"]:
         typer.echo(store_table(held["series"]))
         typer.echo(f"Digest: {held['digest']}")
-    missing = [name for name in flow_store.LIMITS if name not in held["series"]]
+    missing = [name for name in LIMITS if name not in held["series"]]
     if missing:
         typer.echo(f"Not held: {', '.join(missing)}. The features of these flows are missing.")
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from features.sources import flow_store
 from features.sources.flow_layouts import Reading
+from features.sources.flow_rules import LIMITS, gaps
 from features.sources.flow_store import Merge
 
 
@@ -30,7 +31,7 @@ def describe(directory: Path) -> dict[str, Any]:
     """
     table = flow_store.read(directory)
     series = {}
-    for name in flow_store.LIMITS:
+    for name in LIMITS:
         rows = table[table["series"] == name]
         if len(rows):
             days = pd.DatetimeIndex(rows["date"])
@@ -40,8 +41,7 @@ def describe(directory: Path) -> dict[str, Any]:
                 "rows": len(rows),
                 "last_value": float(rows["value"].iloc[-1]),
                 "gaps": [
-                    [f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"]
-                    for before, after in flow_store.gaps(days)
+                    [f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"] for before, after in gaps(days)
                 ],
                 "origins": {
                     str(origin): int(count)
