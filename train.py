@@ -105,6 +105,10 @@ def train(
         progress.say(f"reading {source.value} data")
         panel = load_panel(source, data_dir, today(), progress, jobs)
         progress.say("loading libraries")
+        import pandas as pd
+
+        from features.builder import build_features
+        from features.flows import missing_flows, missing_flows_text
         from models.candidates import available
         from models.display import study_text, training_table
         from models.leads import LIMIT_DAYS
@@ -142,6 +146,8 @@ def train(
                 training_figures(training),
                 found.tables() if found else {},
             )
+    if flows := missing_flows(build_features(panel, pd.DatetimeIndex([training.until]))):
+        typer.echo(f"warning: {missing_flows_text(flows)}", err=True)
     answer(training_table(training))
     if found:
         answer(study_text(found))
