@@ -87,7 +87,7 @@ def predict(
         from models.display import forecast_csv, forecast_text, history_csv, history_json
         from models.forecast import STALE_DAYS, WindowError, forecast
         from models.forecast import history as past
-        from models.tracking import load_forecaster
+        from models.tracking.reading import load_forecaster
 
         stored = load_forecaster(tracking_uri, model)
         if history:

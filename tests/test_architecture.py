@@ -89,7 +89,16 @@ def test_the_clock_is_read_in_one_place(module):
 
 
 def test_only_tracking_knows_mlflow():
-    assert importers("mlflow") == {"models.tracking"}
+    knowing = importers("mlflow")
+    assert knowing
+    assert all(module.startswith("models.tracking.") for module in knowing)
+
+
+def test_reading_a_forecaster_reaches_no_training_and_no_drawing():
+    near = reached("models.tracking.reading")
+    assert not near & {"models.training", "models.study", "models.tracking.runs"}
+    assert not {module for module in near if module.startswith("models.report")}
+    assert "models.tracking.runs" not in reached("predict")
 
 
 def test_only_report_draws():
