@@ -67,6 +67,11 @@ DataDirOption = Annotated[
     Path | None,
     typer.Option(help="Directory of market history, for --source files.", show_default=False),
 ]
+LEDGER = Path("forecasts.jsonl")
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(help=f"Ledger of forecasts. Default: {LEDGER}.", show_default=False),
+]
 TrackingOption = Annotated[
     str, typer.Option(help="MLflow store.", envvar="MLFLOW_TRACKING_URI", metavar="URI")
 ]
@@ -105,11 +110,16 @@ def other_command(context: typer.Context) -> bool:
     return True
 
 
+def now() -> datetime:
+    """Read the clock: the present instant in UTC."""
+    return datetime.now(UTC)
+
+
 def today() -> pd.Timestamp:
     """Read the clock: the current day in UTC."""
     import pandas as pd
 
-    return pd.Timestamp(datetime.now(UTC).date()).as_unit("s")
+    return pd.Timestamp(now().date()).as_unit("s")
 
 
 def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
@@ -147,11 +157,11 @@ def load_panel(
 def clear_errors() -> Iterator[None]:
     """Turn the errors a user can cause into one message and the documented exit code."""
     from features.panel import DataError
-    from models.errors import TrackingError
+    from models.errors import LedgerError, TrackingError
 
     try:
         yield
-    except DataError as error:
+    except (DataError, LedgerError) as error:
         fail(str(error), ExitCode.DATA)
     except TrackingError as error:
         fail(str(error), ExitCode.FAILURE)

@@ -17,16 +17,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
+from models.errors import LedgerError
+
 SCHEMA = "altseason.ledger/1"
 PROMPT_DAYS = 7
 
 _START = json.dumps({"schema": SCHEMA}).encode()[:-1]
 _SEAL = re.compile(rb'"sha256": "[0-9a-f]{64}"\}$')
 _DAY = timedelta(days=1)
-
-
-class LedgerError(ValueError):
-    """The ledger is absent, or a line of it is not one that was recorded."""
 
 
 @dataclass(frozen=True)

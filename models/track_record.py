@@ -245,4 +245,3 @@ def _separate(done: pd.DataFrame) -> int:
         if as_of >= end:
             count, end = count + 1, window_end
     return count
-

@@ -26,10 +26,11 @@ from models.tracking.store import (
 
 @dataclass(frozen=True)
 class Stored:
-    """A forecaster read from the store."""
+    """A forecaster read from the store, where it is stored, and the digest of its file."""
 
     forecaster: Forecaster
     model_id: ModelId
+    sha256: str
 
 
 def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
@@ -76,12 +77,13 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
             f"the store {tracking_uri} holds no model {model!r} ({first_line(error)}); "
             f"run train.py with the same --tracking-uri first."
         ) from error
-    if hashlib.sha256(content).hexdigest() != run.data.tags.get(DIGEST_TAG):
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != run.data.tags.get(DIGEST_TAG):
         raise TrackingError(
             f"run {run_id}: {FORECASTER_FILE} is not what was logged (its digest differs "
             f"from the tag {DIGEST_TAG}); it is not used. Train again."
         )
     try:
-        return Stored(Forecaster.from_bytes(content), ModelId(version, run_id))
+        return Stored(Forecaster.from_bytes(content), ModelId(version, run_id), digest)
     except ValueError as error:
         raise TrackingError(f"run {run_id}: {FORECASTER_FILE}: {error}") from error
