@@ -24,6 +24,7 @@ from models.command_line import (
     answer,
     as_timestamp,
     clear_errors,
+    collect_seldom,
     commit,
     fail,
     load_panel,
@@ -203,5 +204,11 @@ def _warn_of_torn_lines(path: Path, torn: tuple[int, ...]) -> None:
         typer.echo(f"warning: {path}, line {line} was cut off and does not count.", err=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command as a process of its own."""
+    collect_seldom()
     app()
+
+
+if __name__ == "__main__":
+    main()
