@@ -273,21 +273,31 @@ def read_ledger(path: Path) -> Ledger:
 def _parse(text: bytes, path: Path) -> Ledger:
     entries, torn = [], []
     for number, line in enumerate(text.split(b"\n"), start=1):
-        # A machine that loses power may leave zeros where the end of a line was to be.
-        kept = line.rstrip(b"\r\0")
-        if not line.rstrip(b"\r"):
+        if not line.strip():
             continue
-        if not _SEAL.search(kept) and (kept.startswith(_START) or _START.startswith(kept)):
+        if _is_torn(line):
             torn.append(number)
             continue
         try:
-            entries.append(Entry.from_content(_unsealed(kept), number))
+            entries.append(Entry.from_content(_unsealed(line), number))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise LedgerError(
                 f"{path}, line {number}: not as it was recorded ({error or type(error).__name__}). "
                 "Restore the line from a copy, or take it out."
             ) from error
     return Ledger(tuple(entries), tuple(torn))
+
+
+def _is_torn(line: bytes) -> bool:
+    """Tell whether a line begins as lines do but was cut off before its end."""
+    # A machine that loses power may leave zeros where the end of the line was to be.
+    kept = line.rstrip(b"\0")
+    try:
+        json.loads(kept)
+    except ValueError:
+        begins = kept.startswith(_START) or _START.startswith(kept)
+        return begins and not _SEAL.search(kept.rstrip())
+    return False
 
 
 def _unsealed(line: bytes) -> dict[str, Any]:
