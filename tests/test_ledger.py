@@ -137,10 +137,13 @@ def test_nothing_that_was_written_is_ever_changed(path):
 
 def test_writers_at_the_same_time_take_turns(path):
     code = (
-        "days = t.days(24)[::int(sys.argv[4])]\n"
-        "print(sum(t.record(path, t.content(day)).added for day in days))\n"
+        "print('ready', flush=True)\n"
+        "while not path.with_name('go').exists(): pass\n"
+        "print(sum(t.record(path, t.content(day)).added for day in t.days(24)))\n"
     )
-    writers = [in_another_process(code, path, step) for step in (1, -1, 1, -1)]
+    writers = [in_another_process(code, path) for _ in range(3)]
+    assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 3
+    path.with_name("go").touch()
     added = [int(writer.communicate()[0]) for writer in writers]
     ledger = read_ledger(path)
     assert sum(added) == 24
