@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -77,9 +78,10 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
 
 def _judged(ledger: Ledger, panel: MarketPanel) -> pd.DataFrame:
     """Return every window of a ledger with its status, in the order of recording."""
-    index = season_index(panel)
+    days = [pd.Timestamp(entry.as_of) for entry in ledger.entries]
+    history = _History(panel, pd.DatetimeIndex(sorted(set(days))).as_unit("s"))
     windows = pd.DataFrame(
-        [row for entry in ledger.entries for row in _windows(entry, index, panel.source)],
+        [row for entry in ledger.entries for row in _windows(entry, history)],
         dtype=object,  # outcomes stay whole numbers beside None
     )
     if len(windows):
@@ -89,17 +91,30 @@ def _judged(ledger: Ledger, panel: MarketPanel) -> pd.DataFrame:
     return windows
 
 
-def _windows(entry: Entry, index: pd.Series, source: str) -> Iterator[dict[str, Any]]:
+class _History:
+    """What came after the recorded days: labels by definition, and the days without an index."""
+
+    def __init__(self, panel: MarketPanel, days: pd.DatetimeIndex) -> None:
+        index = season_index(panel)
+        self.source, self.first = panel.source, index.index[0]
+        self.ahead = cache(lambda definition: label(index, days, definition).to_dict("index"))
+        self.unknown = np.append(0, np.cumsum(index.isna()))
+
+    def days_without_index(self, as_of: pd.Timestamp, horizon: int) -> int:
+        """Count the days of a window, as far as the data reach, that have no index."""
+        begin = (as_of - self.first).days + 1
+        begin, end = np.minimum([begin, begin + horizon], len(self.unknown) - 1)
+        return int(self.unknown[end] - self.unknown[begin])
+
+
+def _windows(entry: Entry, history: _History) -> Iterator[dict[str, Any]]:
     as_of = pd.Timestamp(entry.as_of).as_unit("s")
-    if as_of < index.index[0]:
+    if as_of < history.first:
         raise DataError(
-            f"{source} begins on {index.index[0]:%Y-%m-%d}, after {entry.as_of}, the day of line "
-            f"{entry.line} of the ledger; name a source that holds it."
+            f"{history.source} begins on {history.first:%Y-%m-%d}, after {entry.as_of}, the day "
+            f"of line {entry.line} of the ledger; name a source that holds it."
         )
-    ahead = {
-        kind: label(index, pd.DatetimeIndex([as_of]), definition).iloc[0]
-        for kind, definition in _definitions(entry).items()
-    }
+    ahead = {kind: history.ahead(each)[as_of] for kind, each in _definitions(entry).items()}
     for window in entry.windows:
         yield {
             "line": entry.line,
@@ -118,7 +133,8 @@ def _windows(entry: Entry, index: pd.Series, source: str) -> Iterator[dict[str, 
             "low": window.low,
             "high": window.high,
             "climatology": window.climatology,
-            **_outcome(as_of, window, ahead[window.kind], index),
+            **_outcome(as_of, window, ahead[window.kind]),
+            "days_without_index": history.days_without_index(as_of, window.horizon_days),
         }
 
 
@@ -140,10 +156,8 @@ def _in_training(entry: Entry) -> bool:
     return (entry.trained_until - entry.as_of).days >= LEAD_DAYS
 
 
-def _outcome(
-    as_of: pd.Timestamp, window: Window, ahead: pd.Series, index: pd.Series
-) -> dict[str, Any]:
-    """Return status, outcome, onset and days without an index of one window."""
+def _outcome(as_of: pd.Timestamp, window: Window, ahead: Mapping[str, Any]) -> dict[str, Any]:
+    """Return status, outcome and onset of one window."""
     # Not before its last day, even if the onset came early: the quiet windows of the same day
     # are unknown until then, and onsets alone would fill the record.
     resolved = bool(ahead["days_known"] >= window.horizon_days)
@@ -155,12 +169,10 @@ def _outcome(
         status = "open"
     else:
         status = "resolved" if ahead["at_risk"] else "revised"
-    inside = index.loc[as_of + DAY : pd.Timestamp(window.end)]
     return {
         "status": status,
         "outcome": int(hit) if status == "resolved" else None,
         "onset": f"{as_of + ahead['days_to_onset'] * DAY:%Y-%m-%d}" if hit else None,
-        "days_without_index": int(inside.isna().sum()),
     }
 
 
