@@ -165,8 +165,8 @@ def score(
 
 
 def _require_ledger_place(path: Path) -> Path:
-    if path.is_dir():
-        raise typer.BadParameter(f"--ledger: {path} is a directory.")
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"--ledger: {path} is no file.")
     if not path.parent.is_dir():
         raise typer.BadParameter(f"--ledger: there is no directory {path.parent}.")
     return path

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from errno import ENOENT
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -263,6 +264,8 @@ def read_ledger(path: Path) -> Ledger:
         If there is no such file, or a line of it is not one that was recorded.
     """
     try:
+        if not path.is_file():
+            raise FileNotFoundError(ENOENT, "no such file")
         return _parse(path.read_bytes(), path)
     except OSError as error:
         raise LedgerError(
