@@ -21,13 +21,15 @@ import train
 from features.sources.reference import load_reference
 from models.candidates import CANDIDATES
 from models.command_line import ExitCode
+from models.forecast import ModelId, forecast
 from models.training import Settings
 from models.training import train as train_all
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operate.md").read_text()
-LAST = "2017-10-03"
-QUICK = ("--model", "logistic", "--jobs", "1", "--quiet", "--horizons", "30,90")
+LAST = "2017-03-14"
+QUICK = ("--model", "logistic", "--jobs", "1", "--horizons", "30,90", "--until", LAST,
+         "--hindcast-out", "hindcast.parquet")  # fmt: skip
 
 
 def run(app, *arguments: object):
@@ -51,12 +53,13 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     if not python.exists():
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         python.chmod(0o755)
-    quick = command.replace("train.py", f"train.py {' '.join(QUICK[:4])} --until {LAST}")
+    quick = command.replace("train.py", f"train.py {' '.join(QUICK)}")
     return subprocess.run(
         ["bash", "-e", "-c", quick], cwd=folder, capture_output=True, text=True, check=False,
         env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "NO_COLOR": "1",
              "SOURCE": "--source reference", "HOME": str(folder.parent),
-             "GIT_CONFIG_GLOBAL": "/dev/null", "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
+             "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db", "PYTHONPROFILEIMPORTTIME": "1",
+             "GIT_CONFIG_GLOBAL": "/dev/null"},
     )  # fmt: skip
 
 
@@ -178,7 +181,7 @@ def test_past_days_are_scored_as_replays_with_their_outcomes(store):
     text = run(predict.app, "score").stdout
     assert "Forecasts made ahead of time\n  none\n" in text
     assert "no season could begin, so that nothing was forecast" in text
-    assert "on 2026-01-09: broad, as of 2025-12-10 (replay), logistic" in text
+    assert "on 2026-01-09: broad, as of 2025-12-10 (replay), climatology" in text
 
 
 def test_a_torn_line_is_a_warning_and_an_edited_one_exit_3(store, tmp_path):
@@ -233,15 +236,6 @@ def forecasts_of(day: str, uri: str, model: str = "champion") -> dict[tuple[str,
     return {(row["kind"], row["horizon_days"]): row for row in rows}
 
 
-def train_until(day: str, folder: Path, place: Path, *arguments: str) -> str:
-    """Train on what was known on a day, into a copy of a store; return its address."""
-    database = shutil.copy(folder / "mlflow.db", place / "then.db")
-    uri = f"sqlite:///{database}"
-    done = run(train.app, *arguments, "--until", day, "--tracking-uri", uri)
-    assert done.exit_code == 0, done.output
-    return uri
-
-
 def runs_of(uri: str, until: str) -> dict[str, str]:
     """Return the run of each candidate that was trained until a day."""
     client = MlflowClient(uri, uri)
@@ -249,62 +243,74 @@ def runs_of(uri: str, until: str) -> dict[str, str]:
     return {r.info.run_name: r.info.run_id for r in runs if r.data.params["until"] == until}
 
 
-def assert_replayed(rows: pd.DataFrame, uri: str, day: str) -> None:
-    """Assert that each candidate's forecast of a day is the hindcast's, to the last bit."""
-    assert set(rows["kind"]) == {"broad", "partial"}
+@pytest.mark.parametrize("day", [LAST, "2017-02-28"])  # between two refits, and a refit day
+def test_predict_as_of_a_day_is_the_hindcast_s_row_of_it(day, operated, tmp_path, reference):
+    folder, _ = operated
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    if day != LAST:  # else that is the workflow's own training
+        uri = f"sqlite:///{shutil.copy(folder / 'mlflow.db', tmp_path / 'then.db')}"
+        done = run(train.app, *QUICK[:6], "--until", day, "--tracking-uri", uri)
+        assert done.exit_code == 0, done.output
+    later = train_all(
+        reference, Settings(candidates=("logistic",), horizons=(30, 90), replicates=1),
+        until=pd.Timestamp("2017-04-04"),
+    )  # fmt: skip
+    rows = later.hindcast[later.hindcast["as_of"] == day]
+    assert set(rows["model"]) == {"climatology", "logistic"}
     runs = runs_of(uri, day)
     for name, own in rows.groupby("model"):
         said = forecasts_of(day, uri, runs[name])
         for row in own.itertuples():
-            forecast = said[row.kind, row.horizon_days]
-            assert forecast["probability"] == row.probability, name
-            assert forecast["climatology"] == row.climatology
+            assert said[row.kind, row.horizon_days]["probability"] == row.probability
+            assert said[row.kind, row.horizon_days]["climatology"] == row.climatology
+    written = pd.read_parquet(folder / "hindcast.parquet")
+    columns = ["as_of", "model", "kind", "horizon_days", "probability"]
+    both = written.merge(later.hindcast, on=columns[:-1])
+    assert len(both) == len(written)
+    assert (both["probability_x"] == both["probability_y"]).all()
 
 
-@pytest.mark.parametrize("day", ["2017-09-12", "2017-09-26"])  # a refit day, and two weeks later
-def test_predict_as_of_a_day_is_the_hindcast_s_row_of_it(day, operated, tmp_path):
-    folder, _ = operated  # trained until three weeks after the refit day
-    (later,) = folder.glob("mlartifacts/*/artifacts/hindcast.parquet")
-    table = pd.read_parquet(later)
-    uri = train_until(day, folder, tmp_path, *QUICK)
-    assert_replayed(table[table["as_of"] == day], uri, day)
-
-
-def test_all_candidates_replay_alike(operated, tmp_path):
-    day = "2017-02-14"
-    uri = train_until(day, operated[0], tmp_path, *QUICK[2:])
-    later = train_all(
-        load_reference(), Settings(horizons=(30, 90), replicates=1),
-        until=pd.Timestamp("2017-02-21"),
-    )  # fmt: skip
-    rows = later.hindcast[later.hindcast["as_of"] == day]
-    assert set(rows["model"]) == set(CANDIDATES)
-    assert_replayed(rows, uri, day)
+def test_all_candidates_replay_alike(reference):
+    day, later = pd.Timestamp("2017-02-14"), pd.Timestamp("2017-02-21")
+    settings = Settings(horizons=(30, 90), replicates=1)
+    table = train_all(reference, settings, until=later).hindcast
+    rows = table[table["as_of"] == day].set_index(["model", "kind", "horizon_days"])
+    forecasters = train_all(reference, settings, until=day).forecasters
+    assert set(forecasters) == set(CANDIDATES)
+    for name, forecaster in forecasters.items():
+        result = forecast(
+            reference, forecaster, ModelId(None, name), as_of=day, by=None, today=later,
+            horizons=settings.horizons,
+        )  # fmt: skip
+        said = {(row["kind"], row["horizon_days"]): row for row in result["forecasts"]}
+        for (kind, horizon), row in rows.loc[name].iterrows():
+            assert said[kind, horizon]["probability"] == row["probability"], name
+            assert said[kind, horizon]["climatology"] == row["climatology"]
 
 
 # --- what a forecast loads -----------------------------------------------------------------------
 
 
-def loaded(*arguments: object, folder: Path) -> set[str]:
-    """Return the modules that a command imports, from the interpreter's own table."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", ROOT / "predict.py", *map(str, arguments)],
-        cwd=folder, capture_output=True, text=True, check=True, env={**os.environ, "NO_COLOR": "1"},
-    )  # fmt: skip
-    rows = [line.split("|") for line in done.stderr.splitlines() if line.startswith("import time:")]
+def loaded(stderr: str) -> set[str]:
+    """Return the modules in the interpreter's own table of imports."""
+    rows = [line.split("|") for line in stderr.splitlines() if line.startswith("import time:")]
     return {row[2].strip() for row in rows}
 
 
-def test_a_forecast_loads_no_more_than_it_needs(store, tmp_path):
-    modules = loaded("--tracking-uri", store, folder=tmp_path)
+def test_a_forecast_loads_no_more_than_it_needs(operated):
+    modules = loaded(operated[1]["Forecast"].stderr)
     assert {"mlflow", "pandas", "sklearn.linear_model", "models.forecast"} <= modules
     tops = {module.split(".")[0] for module in modules}
     assert not tops & {"matplotlib", "lightgbm", "pytest", "IPython", "yfinance"}
     assert not modules & {"models.onset", "models.training", "models.tracking.runs",
-                          "models.ledger", "models.track_record"}  # fmt: skip
+                          "models.track_record"}  # fmt: skip
 
 
 def test_help_loads_nothing_heavy(tmp_path):
-    for arguments in (("--help",), ("score", "--help")):
-        tops = {module.split(".")[0] for module in loaded(*arguments, folder=tmp_path)}
+    for words in (["--help"], ["score", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", ROOT / "predict.py", *words],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        tops = {module.split(".")[0] for module in loaded(done.stderr)}
         assert not tops & {"numpy", "pandas", "mlflow", "sklearn", "scipy", "matplotlib"}
