@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def panel(bench: Bench) -> Iterator[Row]:
         larger = multiplied(tables, times)
         directory = written(larger, bench.folder / f"market-{times}")
         rows, coins = len(larger["coins"]), larger["coins"]["coin"].nunique()
-        yield f"{coins} coins, {rows} rows", lambda directory=directory: load_files(directory)
+        yield f"{coins} coins, {rows} rows", partial(load_files, directory)
 
 
 def simulation(bench: Bench) -> Iterator[Row]:
@@ -83,7 +84,7 @@ def simulation(bench: Bench) -> Iterator[Row]:
         days = pd.date_range(end=last, periods=count, freq="7D", unit="s")
         yield (
             f"{count} as_of day{'s' if count > 1 else ''}, {bench.sizes.paths} paths",
-            lambda days=days: simulate(coins, universe, days, paths=bench.sizes.paths),
+            partial(simulate, coins, universe, days, paths=bench.sizes.paths),
         )
 
 
@@ -98,7 +99,7 @@ def bootstrap(bench: Bench) -> Iterator[Row]:
 
     for times in TIMES:
         count = times * bench.sizes.forecasts
-        yield f"{count} forecasts, {RESAMPLES} resamples", lambda count=count: interval(count)
+        yield f"{count} forecasts, {RESAMPLES} resamples", partial(interval, count)
 
 
 def predict(bench: Bench) -> Iterator[Row]:
@@ -107,9 +108,9 @@ def predict(bench: Bench) -> Iterator[Row]:
     until = ["--until", bench.sizes.until] if bench.sizes.until else []
     asked = ["--as-of", bench.sizes.until] if bench.sizes.until else []
     _run(bench, "train.py", "--model", "logistic", "--quiet", "--tracking-uri", store, *until)
-    yield "imports alone", lambda: _run(bench, "-c", BASELINE)
-    yield "predict.py", lambda: _run(bench, "predict.py", "--tracking-uri", store, *asked)
-    yield "predict.py --help", lambda: _run(bench, "predict.py", "--help")
+    yield "imports alone", partial(_run, bench, "-c", BASELINE)
+    yield "predict.py", partial(_run, bench, "predict.py", "--tracking-uri", store, *asked)
+    yield "predict.py --help", partial(_run, bench, "predict.py", "--help")
 
 
 def training(bench: Bench) -> Iterator[Row]:
@@ -119,7 +120,7 @@ def training(bench: Bench) -> Iterator[Row]:
 
     reference = load_reference()
     until = None if bench.sizes.until is None else pd.Timestamp(bench.sizes.until)
-    yield "default, 2 processes", lambda: train(reference, until=until, jobs=2)
+    yield "default, 2 processes", partial(train, reference, until=until, jobs=2)
 
 
 TASKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {

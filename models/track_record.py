@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -156,7 +156,7 @@ def _in_training(entry: Entry) -> bool:
     return (entry.trained_until - entry.as_of).days >= LEAD_DAYS
 
 
-def _outcome(as_of: pd.Timestamp, window: Window, ahead: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(as_of: pd.Timestamp, window: Window, ahead: Mapping[Hashable, Any]) -> dict[str, Any]:
     """Return status, outcome and onset of one window."""
     # Not before its last day, even if the onset came early: the quiet windows of the same day
     # are unknown until then, and onsets alone would fill the record.

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from benchmarks.__main__ import main, table
+from benchmarks.__main__ import TaskName, main, table
 from benchmarks.market import drawn_market, multiplied, read_market, written
 from benchmarks.tasks import TASKS
 from features.sources.files import load_files
@@ -59,5 +59,6 @@ def test_more_coins_behind_the_top_leave_the_panel_as_it_was(tmp_path):
 def test_the_documentation_names_every_task():
     import benchmarks as package
 
+    assert list(TaskName) == list(TASKS)
     assert all(f"**{name}**" in str(package.__doc__) for name in TASKS)
     assert "-m benchmarks" in (ROOT / "docs" / "operate.md").read_text()
