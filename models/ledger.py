@@ -25,6 +25,8 @@ PROMPT_DAYS = 7
 
 _START = json.dumps({"schema": SCHEMA}).encode()[:-1]
 _SEAL = re.compile(rb'"sha256": "[0-9a-f]{64}"\}$')
+_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
+_DEFINITION = ("threshold", "quiet_days", "window_days", "top")
 _DAY = timedelta(days=1)
 
 
@@ -99,17 +101,18 @@ class Entry:
     def from_content(cls, content: Mapping[str, Any], line: int) -> Self:
         """Return the entry of a line's content; LookupError, TypeError, ValueError if malformed."""
         as_of = date.fromisoformat(content["as_of"])
+        thresholds = {key: float(value) for key, value in content["thresholds"].items()}
         return cls(
             line=line,
             id=str(content["id"]),
             as_of=as_of,
-            recorded_at=datetime.fromisoformat(content["recorded_at"]).astimezone(UTC),
+            recorded_at=datetime.strptime(content["recorded_at"], _INSTANT).replace(tzinfo=UTC),
             replay=bool(content["replay"]),
-            definition={key: float(value) for key, value in content["definition"].items()},
-            thresholds={key: float(value) for key, value in content["thresholds"].items()},
+            definition={key: float(content["definition"][key]) for key in _DEFINITION},
+            thresholds=thresholds,
             model=str(content["model"]["name"]),
             trained_until=date.fromisoformat(content["model"]["trained_until"]),
-            windows=tuple(_window(window, as_of) for window in content["windows"]),
+            windows=tuple(_window(window, as_of, thresholds) for window in content["windows"]),
         )
 
     def ahead(self, window: Window) -> bool:
@@ -190,7 +193,7 @@ def content_of(
         "schema": SCHEMA,
         "id": hashlib.sha256(identity.encode()).hexdigest()[:32],
         "as_of": forecast["as_of"],
-        "recorded_at": f"{recorded_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "recorded_at": recorded_at.astimezone(UTC).strftime(_INSTANT),
         # A week is the age up to which data count as current; at its very end they still do.
         "replay": recorded_at > _end_of(as_of) + PROMPT_DAYS * _DAY,
         "definition": dict(forecast["definition"]),
@@ -355,13 +358,17 @@ def _by_date(row: Mapping[str, Any], as_of: date) -> dict[str, Any]:
     return {"kind": row["kind"], **length, **values, "by_date": True}
 
 
-def _window(window: Mapping[str, Any], as_of: date) -> Window:
+def _window(window: Mapping[str, Any], as_of: date, thresholds: Mapping[str, float]) -> Window:
     values = {
         name: None if window[name] is None else float(window[name])
         for name in ("probability", "low", "high", "climatology")
     }
     outside = [name for name, value in values.items() if value is not None and not 0 <= value <= 1]
     end, days = date.fromisoformat(window["window_end"]), int(window["horizon_days"])
+    if len({value is None for value in values.values()}) > 1:
+        raise ValueError(f"of {', '.join(values)} all must be given, or none")
+    if window["kind"] not in thresholds:
+        raise ValueError(f"kind must be one of {', '.join(thresholds)}, got {window['kind']!r}")
     if outside:
         raise ValueError(f"{outside[0]} must lie in [0, 1], got {values[outside[0]]:g}")
     if days < 1 or as_of + days * _DAY != end:

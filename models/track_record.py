@@ -147,8 +147,11 @@ def _definitions(entry: Entry) -> dict[str, OnsetDefinition]:
             f"{said['window_days']:g} days; this program's index is of the top {own.top} over "
             f"{own.window_days}."
         )
-    quiet = replace(own, quiet_days=int(said["quiet_days"]))
-    return {kind: replace(quiet, threshold=value) for kind, value in entry.thresholds.items()}
+    try:
+        quiet = replace(own, quiet_days=int(said["quiet_days"]))
+        return {kind: replace(quiet, threshold=value) for kind, value in entry.thresholds.items()}
+    except ValueError as error:
+        raise DataError(f"line {entry.line} of the ledger: {error}") from error
 
 
 def _in_training(entry: Entry) -> bool:

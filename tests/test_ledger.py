@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import LedgerError
@@ -185,6 +185,7 @@ def test_blank_lines_and_foreign_line_ends_do_no_harm(path):
     assert [entry.line for entry in read_ledger(path).entries] == [1, 2]
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_changed_line_never_passes(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("changed") / "forecasts.jsonl"
@@ -232,6 +233,23 @@ def test_a_line_of_another_kind_is_refused(path, line, rule):
     with pytest.raises(LedgerError, match=rule) as caught:
         read_ledger(path)
     assert f"{path}, line 2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"probability": 1.5}, r"probability must lie in \[0, 1\], got 1.5"),
+        ({"climatology": None}, "all must be given, or none"),
+        ({"kind": "third"}, "kind must be one of broad, got 'third'"),
+        ({"horizon_days": 31}, "a window of 31 days from 2026-01-10 cannot end on 2026-02-09"),
+        ({"window_end": "soon"}, "Invalid isoformat string: 'soon'"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_refused_though_sealed(path, change, rule):
+    (window,) = forecast_of()["forecasts"]
+    record(path, content(forecasts=[window | change]))
+    with pytest.raises(LedgerError, match=rule):
+        read_ledger(path)
 
 
 def test_no_ledger_is_said_with_the_way_to_begin_one(path):

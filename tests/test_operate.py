@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -182,6 +184,25 @@ def test_past_days_are_scored_as_replays_with_their_outcomes(store):
     assert "Forecasts made ahead of time\n  none\n" in text
     assert "no season could begin, so that nothing was forecast" in text
     assert "on 2026-01-09: broad, as of 2025-12-10 (replay), climatology" in text
+
+
+def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
+    for day in ("2018-05-01", "2018-05-08", "2025-12-10"):
+        next_morning = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=30)
+        monkeypatch.setattr(predict, "now", lambda instant=next_morning: instant)
+        result = run(predict.app, "--as-of", day, "--record", "--tracking-uri", store)
+        assert "replay" not in result.stderr
+    record = json.loads(run(predict.app, "score", "--json").stdout)
+    month = record["scores"][0]
+    assert (month["made"], month["kind"], month["horizon_days"]) == ("ahead", "broad", 30)
+    assert (month["resolved"], month["open"], month["next_resolved_on"]) == (2, 1, "2026-01-09")
+    assert month["brier"] == pytest.approx(
+        np.mean([(w["probability"] - w["outcome"]) ** 2 for w in record["windows"]
+                 if (w["kind"], w["horizon_days"], w["status"]) == ("broad", 30, "resolved")])
+    )  # fmt: skip
+    text = run(predict.app, "score").stdout
+    assert "Replays: recorded too late to be forecasts, evidence of nothing\n  none\n" in text
+    assert "  broad, 30 days          climatology          2" in text
 
 
 def test_a_torn_line_is_a_warning_and_an_edited_one_exit_3(store, tmp_path):

@@ -120,7 +120,7 @@ def test_a_forecast_newer_than_the_data_is_open():
     assert (row["status"], row["outcome"], row["onset"]) == ("open", None, None)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     levels=st.lists(st.sampled_from([20.0, 60.0, 80.0]), min_size=8, max_size=8),
     as_of=st.integers(31, 240),
@@ -259,6 +259,9 @@ def test_days_before_the_data_and_other_indices_are_errors():
         one(panel, day(-1), 30)
     other = entry(day(40), window(day(40), 30), definition={**DEFINITION, "top": 100.0})
     with pytest.raises(DataError, match="counts the top 100 over 90 days"):
+        judge(panel, other)
+    other = entry(day(40), window(day(40), 30), thresholds={"broad": 101.0})
+    with pytest.raises(DataError, match=r"line 1 of the ledger: threshold must lie in \(0, 100\]"):
         judge(panel, other)
 
 
