@@ -116,10 +116,10 @@ class Entry:
         )
 
     def ahead(self, window: Window) -> bool:
-        """Tell whether a window was forecast ahead of time.
+        """Tell whether a window was forecast ahead of time, and is no replay.
 
-        It was if the line was recorded within 7 days of as_of and before the
-        window's last day had ended; else it is a replay.
+        It was if the line was recorded within `PROMPT_DAYS` after as_of and
+        before the window's last day had ended.
         """
         # The last day ends at 24:00 UTC; at that instant its outcome is known, hence strict.
         return not self.replay and self.recorded_at < _end_of(window.end)

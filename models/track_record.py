@@ -14,21 +14,21 @@ import pandas as pd
 from features.panel import DAY, DataError, MarketPanel
 from features.season import season_index
 from models.leads import LEAD_DAYS, FloatArray
-from models.ledger import Entry, Ledger, Window
+from models.ledger import PROMPT_DAYS, Entry, Ledger, Window
 from models.onset import OnsetDefinition, label
 from models.verification.scores import brier_scores, log_scores, skill
 
 SCHEMA = "altseason.ledger_score/1"
 CLASSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RULE = (
-    "A forecast counts as made ahead of time if it was recorded within 7 days of as_of and before "
-    "its window ended; any other is a replay. A window is resolved when the data reach its last "
+    "A forecast counts as made ahead of time if it was recorded within "
+    f"{PROMPT_DAYS} days of as_of and before its window ended; any other is a replay. A window is resolved when the data reach its last "
     "day, whether an onset came early or not. Of one model's forecasts for the same day and window "
     "the first recorded counts."
 )
 
 # Windows of one length are one group; windows by a date are another, whatever their length.
-_GROUP = ["made", "kind", "by_date", "length", "last_day", "model"]
+_GROUP = ["made", "kind", "threshold", "by_date", "length", "last_day", "model"]
 
 
 def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
     dict
         The record under the schema `altseason.ledger_score/1`, ready for JSON:
         `windows` holds every window with its status and outcome, `scores` a
-        row for each way of making, kind, window and model, over resolved
-        windows only.
+        row for each way of making, kind, threshold, window and model, over
+        resolved windows only.
 
     Raises
     ------
@@ -124,6 +124,7 @@ def _windows(entry: Entry, history: _History) -> Iterator[dict[str, Any]]:
             "in_training": _in_training(entry),
             "model": entry.model,
             "kind": window.kind,
+            "threshold": entry.thresholds[window.kind],
             "horizon_days": window.horizon_days,
             "window_end": f"{window.end}",
             "by_date": window.by_date,
@@ -172,10 +173,12 @@ def _outcome(as_of: pd.Timestamp, window: Window, ahead: Mapping[Hashable, Any])
         status = "open"
     else:
         status = "resolved" if ahead["at_risk"] else "revised"
+    # For a day that is not at risk the next day in season is no onset.
+    seen = hit and status != "no_forecast" and ahead["at_risk"]
     return {
         "status": status,
         "outcome": int(hit) if status == "resolved" else None,
-        "onset": f"{as_of + ahead['days_to_onset'] * DAY:%Y-%m-%d}" if hit else None,
+        "onset": f"{as_of + ahead['days_to_onset'] * DAY:%Y-%m-%d}" if seen else None,
     }
 
 
@@ -187,6 +190,7 @@ def _score(group: pd.DataFrame) -> dict[str, Any]:
     return {
         "made": first["made"],
         "kind": first["kind"],
+        "threshold": first["threshold"],
         "horizon_days": None if first["by_date"] else int(first["horizon_days"]),
         "date": first["window_end"] if first["by_date"] else None,
         "model": first["model"],

@@ -42,6 +42,8 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return ["  none"]
     done = [row for row in rows if row["resolved"]]
     lines = _table(done) if done else ["  none resolved yet"]
+    if done:
+        lines.append("  Reliability: what came of the forecasts in each quarter of probability")
     for row in done:
         lines += _classes(row)
     return [*lines, *_notes(rows)]
@@ -50,16 +52,16 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the scores, what they rest on before what they say."""
     lines = [
-        f"  {'':36}{'':>10}{'separate':>9}{'onsets in windows':>28}{'Brier':>15}{'log score':>18}",
-        f"  {'window':<24}{'model':<12}{'resolved':>10}{'windows':>9}"
-        f"{'seen expected climatology':>28}{'own  clim.':>15}{'own  clim.':>18}",
+        f"  {'':46}{'':>9}{'separate':>10}{'onsets in windows':>27}{'Brier':>14}{'log score':>14}",
+        f"  {'window':<27}{'model':<19}{'resolved':>9}{'windows':>10}"
+        f"{'seen expected climatology':>27}{'own  clim.':>14}{'own  clim.':>14}",
     ]
     for row in rows:
         onsets = f"{row['onsets']}{row['expected']:>9.1f}{row['expected_by_climatology']:>12.1f}"
         lines.append(
-            f"  {_window(row):<24}{row['model']:<12}{row['resolved']:>10}"
-            f"{row['separate_windows']:>9}{onsets:>28}"
-            f"{_pair(row, 'brier'):>15}{_pair(row, 'log_score'):>18}"
+            f"  {_window(row):<27}{row['model']:<19}{row['resolved']:>9}"
+            f"{row['separate_windows']:>10}{onsets:>27}"
+            f"{_pair(row, 'brier'):>14}{_pair(row, 'log_score'):>14}"
         )
     return lines
 
@@ -73,15 +75,15 @@ def _classes(row: Mapping[str, Any]) -> list[str]:
     """Return what came of each quarter of probability, and how many seasons stand behind it."""
     skill = "n/a" if row["brier_skill"] is None else f"{row['brier_skill']:+.2f}"
     counts = "; ".join(
-        f"said {each['from']:.0%} to {each['to']:.0%}: {each['onsets']} of {each['forecasts']} "
-        f"(mean {each['mean_probability']:.0%}, climatology {each['mean_climatology']:.0%})"
+        f"{each['from']:.0%} to {each['to']:.0%}: {each['onsets']} of {each['forecasts']} came true "
+        f"(said {each['mean_probability']:.0%}, climatology {each['mean_climatology']:.0%})"
         for each in row["classes"]
     )
     text = (
         f"{_window(row)}, {row['model']}: Brier skill {skill} on "
         f"{_count(row['episodes'], 'episode')}; {counts}."
     )
-    return [f"  {line}" for line in wrap(text, WIDTH - 2, subsequent_indent="    ")]
+    return [f"    {line}" for line in wrap(text, WIDTH - 4, subsequent_indent="    ")]
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -107,7 +109,8 @@ def _open(windows: Sequence[Mapping[str, Any]]) -> list[str]:
         seen = f"; onset on {row['onset']}" if row["onset"] else ""
         late = " (replay)" if row["made"] == "replay" else ""
         lines.append(
-            f"  on {row['window_end']}: {row['kind']}, as of {row['as_of']}{late}, "
+            f"  on {row['window_end']}: {row['kind']} {row['threshold']:g}, as of {row['as_of']}"
+            f"{late}, "
             f"{row['model']}: {row['probability']:.0%} (climatology {row['climatology']:.0%}){seen}"
         )
     more = len(due) - OPEN_SHOWN
@@ -116,7 +119,7 @@ def _open(windows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _window(row: Mapping[str, Any]) -> str:
     length = f"by {row['date']}" if row["date"] else f"{row['horizon_days']} days"
-    return f"{row['kind']}, {length}"
+    return f"{row['kind']} {row['threshold']:g}, {length}"
 
 
 def _count(number: int, what: str) -> str:

@@ -215,6 +215,19 @@ def test_nothing_forecast_and_days_no_longer_at_risk_are_left_out():
     assert [row["status"] for row in record["windows"]] == ["no_forecast", "revised", "resolved"]
     (row,) = record["scores"]
     assert (row["resolved"], row["no_forecast"], row["revised"]) == (1, 1, 1)
+    assert [row["onset"] for row in record["windows"]] == [None] * 3
+
+
+def test_seasons_of_another_threshold_are_scored_apart():
+    panel = panel_of(*[20.0] * 60, *[80.0] * 41)
+    made = [
+        entry(day(40), window(day(40), 30), line=line, thresholds={"broad": threshold})
+        for line, threshold in ((1, 75.0), (2, 85.0))
+    ]
+    rows = judge(panel, *made)["scores"]
+    assert [(row["threshold"], row["onsets"], row["repeated"]) for row in rows] == [
+        (75.0, 1, 0), (85.0, 0, 0),
+    ]  # fmt: skip
 
 
 def test_windows_by_a_date_are_a_group_of_their_own():
