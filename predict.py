@@ -174,7 +174,8 @@ def _require_ledger_place(path: Path) -> Path:
 
 def _record(path: Path, forecast: dict[str, Any], stored: Stored) -> None:
     """Append the forecast to the ledger and say on stderr what became of it."""
-    from models.ledger import content_of, record
+    from models.ledger import record
+    from models.ledger_entry import content_of
 
     content = content_of(
         forecast,

@@ -14,17 +14,18 @@ import pandas as pd
 from features.panel import DAY, DataError, MarketPanel
 from features.season import season_index
 from models.leads import LEAD_DAYS, FloatArray
-from models.ledger import PROMPT_DAYS, Entry, Ledger, Window
+from models.ledger import Ledger
+from models.ledger_entry import PROMPT_DAYS, Entry, Window
 from models.onset import OnsetDefinition, label
 from models.verification.scores import brier_scores, log_scores, skill
 
 SCHEMA = "altseason.ledger_score/1"
 CLASSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RULE = (
-    "A forecast counts as made ahead of time if it was recorded within "
-    f"{PROMPT_DAYS} days of as_of and before its window ended; any other is a replay. A window is resolved when the data reach its last "
-    "day, whether an onset came early or not. Of one model's forecasts for the same day and window "
-    "the first recorded counts."
+    f"A forecast counts as made ahead of time if it was recorded within {PROMPT_DAYS} days of "
+    "as_of and before its window ended; any other is a replay. A window is resolved when the data "
+    "reach its last day, whether an onset came early or not. Of one model's forecasts for the same "
+    "day and window the first recorded counts."
 )
 
 # Windows of one length are one group; windows by a date are another, whatever their length.

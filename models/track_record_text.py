@@ -75,8 +75,8 @@ def _classes(row: Mapping[str, Any]) -> list[str]:
     """Return what came of each quarter of probability, and how many seasons stand behind it."""
     skill = "n/a" if row["brier_skill"] is None else f"{row['brier_skill']:+.2f}"
     counts = "; ".join(
-        f"{each['from']:.0%} to {each['to']:.0%}: {each['onsets']} of {each['forecasts']} came true "
-        f"(said {each['mean_probability']:.0%}, climatology {each['mean_climatology']:.0%})"
+        f"{each['from']:.0%} to {each['to']:.0%}: {each['onsets']} of {each['forecasts']} came "
+        f"true (said {each['mean_probability']:.0%}, climatology {each['mean_climatology']:.0%})"
         for each in row["classes"]
     )
     text = (
