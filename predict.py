@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json as jsonlib
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from models.command_line import (
     DATE_FORMATS,
     EPILOG,
+    LEDGER,
     DataDirOption,
     ExitCode,
+    LedgerOption,
     Progress,
     Source,
     SourceOption,
@@ -21,11 +24,18 @@ from models.command_line import (
     answer,
     as_timestamp,
     clear_errors,
+    collect_seldom,
+    commit,
     fail,
     load_panel,
+    now,
     other_command,
     today,
+    versions,
 )
+
+if TYPE_CHECKING:
+    from models.tracking.reading import Stored
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
@@ -68,6 +78,10 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Also append the forecast to the ledger.")
+    ] = False,
+    ledger: LedgerOption = None,
     version: VersionOption = False,
 ) -> None:
     """Print how likely the onset of an altcoin season is, beside climatology.
@@ -81,13 +95,18 @@ def predict(
         raise typer.BadParameter("--json and --csv exclude each other.")
     if history and as_of:
         raise typer.BadParameter("--history and --as-of exclude each other.")
+    if history and record:
+        raise typer.BadParameter("--history and --record exclude each other.")
+    if ledger is not None and not record:
+        raise typer.BadParameter("--ledger goes with --record.")
+    ledger = _require_ledger_place(ledger or LEDGER) if record else None
     with clear_errors():
         clock = today()
         panel = load_panel(source, data_dir, clock, Progress(quiet=False))
         from models.display import forecast_csv, forecast_text, history_csv, history_json
         from models.forecast import STALE_DAYS, WindowError, forecast
         from models.forecast import history as past
-        from models.tracking import load_forecaster
+        from models.tracking.reading import load_forecaster
 
         stored = load_forecaster(tracking_uri, model)
         if history:
@@ -112,11 +131,85 @@ def predict(
             f"at most {STALE_DAYS} are allowed. Renew them, or name the day with --as-of.",
             ExitCode.DATA,
         )
+    if ledger is not None:
+        _record(ledger, result, stored)
     if json:
         answer(jsonlib.dumps(result, indent=2, allow_nan=False))
     else:
         answer(forecast_csv(result) if csv else forecast_text(result))
 
 
-if __name__ == "__main__":
+@app.command(epilog=EPILOG)
+def score(
+    ledger: LedgerOption = None,
+    source: SourceOption = Source.reference,
+    data_dir: DataDirOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge the recorded forecasts by what came after them, as far as it is known.
+
+    Only windows that have ended are scored, beside climatology; the others are
+    listed as open.
+    """
+    with clear_errors():
+        from models.ledger import read_ledger
+
+        recorded = read_ledger(ledger or LEDGER)
+        panel = load_panel(source, data_dir, today(), Progress(quiet=False))
+        from models.track_record import track_record
+        from models.track_record_text import record_text
+
+        _warn_of_torn_lines(ledger or LEDGER, recorded.torn)
+        judged = track_record(recorded, panel)
+    answer(jsonlib.dumps(judged, indent=2, allow_nan=False) if json else record_text(judged))
+
+
+def _require_ledger_place(path: Path) -> Path:
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"--ledger: {path} is no file.")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"--ledger: there is no directory {path.parent}.")
+    return path
+
+
+def _record(path: Path, forecast: dict[str, Any], stored: Stored) -> None:
+    """Append the forecast to the ledger and say on stderr what became of it."""
+    from models.ledger import record
+    from models.ledger_entry import content_of
+
+    content = content_of(
+        forecast,
+        thresholds=stored.forecaster.thresholds,
+        forecaster_sha256=stored.sha256,
+        recorded_at=now(),
+        commit=commit(),
+        versions=versions(),
+    )
+    with clear_errors():
+        try:
+            done = record(path, content)
+        except OSError as error:
+            fail(f"--ledger {path}: {error.strerror}; nothing was recorded.", ExitCode.FAILURE)
+    _warn_of_torn_lines(path, done.torn)
+    if not done.added:
+        say = f"already in {path}, line {done.line}; nothing was added."
+    elif content["replay"]:
+        say = f"recorded in {path}, line {done.line}, as a replay: it comes more than a week late."
+    else:
+        say = f"recorded in {path}, line {done.line}."
+    typer.echo(say, err=True)
+
+
+def _warn_of_torn_lines(path: Path, torn: tuple[int, ...]) -> None:
+    for line in torn:
+        typer.echo(f"warning: {path}, line {line} was cut off and does not count.", err=True)
+
+
+def main() -> None:
+    """Run the command as a process of its own."""
+    collect_seldom()
     app()
+
+
+if __name__ == "__main__":
+    main()

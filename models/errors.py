@@ -1,5 +1,9 @@
 """Errors that more than one module raises or reports."""
 
 
+class LedgerError(ValueError):
+    """The ledger is absent, or a line of it is not one that was recorded."""
+
+
 class TrackingError(RuntimeError):
     """The store cannot be reached, or does not hold what was asked for."""

@@ -114,7 +114,8 @@ class LogisticHazard(LeadClassifier):
         return table
 
     def _values(self, X: pd.DataFrame) -> FloatArray:
-        return X[[*self.columns_, THRESHOLD]].to_numpy(dtype=float)
+        columns = (*self.columns_, THRESHOLD)
+        return np.column_stack([X[name].to_numpy(dtype=float) for name in columns])
 
     def _standardise(self, X: pd.DataFrame) -> FloatArray:
         deviations = (self._values(X) - self.mean_) / self.deviation_

@@ -40,13 +40,13 @@ def imports(module: str) -> set[str]:
     return found
 
 
-def reached(module: str) -> set[str]:
-    """Modules of this project that a module imports, directly or through others."""
+def reached(module: str, but_for: str = "") -> set[str]:
+    """Modules of this project that a module imports, directly or through others but one."""
     seen: set[str] = set()
     open_modules = [module]
     while open_modules:
         for name in imports(open_modules.pop()) & set(MODULES):
-            if name not in seen:
+            if name not in seen and name != but_for:
                 seen.add(name)
                 open_modules.append(name)
     return seen
@@ -95,7 +95,16 @@ def test_the_clock_is_read_in_the_commands_only(module):
 
 
 def test_only_tracking_knows_mlflow():
-    assert importers("mlflow") == {"models.tracking"}
+    knowing = importers("mlflow")
+    assert knowing
+    assert all(module.startswith("models.tracking.") for module in knowing)
+
+
+def test_reading_a_forecaster_reaches_no_training_and_no_drawing():
+    near = reached("models.tracking.reading")
+    assert not near & {"models.training", "models.study", "models.tracking.runs"}
+    assert not {module for module in near if module.startswith("models.report")}
+    assert "models.tracking.runs" not in reached("predict")
 
 
 @pytest.mark.parametrize("client", ["yfinance", "curl_cffi"])
@@ -115,9 +124,11 @@ def test_only_report_draws():
 
 def test_only_training_reaches_the_labels():
     assert importers("models.onset") == {
-        "models.training", "models.claims", "models.controls", "train",
+        "models.training", "models.claims", "models.controls", "models.track_record", "train",
     }  # fmt: skip
-    assert "models.onset" not in reached("predict")
+    # A forecast reaches no label; `predict.py score` judges old ones and must.
+    assert "models.onset" not in reached("predict", but_for="models.track_record")
+    assert importers("models.track_record") == {"predict"}
 
 
 @pytest.mark.parametrize("module", names_of("models.verification"))

@@ -1,17 +1,10 @@
-"""MLflow: the only module that knows it.
-
-A training run becomes a parent run with one child per candidate. Forecasters
-are stored as plain parameters and read back without executing anything from
-the store. The champion is registered last, after all else is safely logged.
-"""
+"""A training as runs: one parent, one child per candidate."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import math
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,10 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# stdout carries the answer only.
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 import pandas as pd
@@ -32,19 +21,16 @@ from mlflow.tracking import MlflowClient
 
 from features.builder import feature_frame
 from models.errors import TrackingError
-from models.forecast import ModelId
 from models.forecaster import Forecaster
+from models.tracking import serving
+from models.tracking.registry import register
+from models.tracking.serving import LEAD_COLUMNS
+from models.tracking.store import DIGEST_TAG, FORECASTER_FILE, connect, first_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from models.training import Training
-
-MODEL_NAME = "altcoin-season"
-CHAMPION = "champion"
-_SQLITE = b"SQLite format 3\0"
-FORECASTER_FILE = "forecaster.json.gz"
-DIGEST_TAG = "forecaster_sha256"
 
 _EXPERIMENT_NOTE = """\
 Probability that an altcoin season begins. Each parent run is one training; its children are
@@ -100,20 +86,20 @@ def training_run(
     TrackingError
         If the store cannot be opened.
     """
-    _connect(tracking_uri)
+    connect(tracking_uri)
     try:
         _use_experiment(experiment, tracking_uri)
         run = mlflow.start_run(run_name=run_name)
     except Exception as error:
         raise TrackingError(
-            f"the store {tracking_uri} cannot be opened: {_first_line(error)}"
+            f"the store {tracking_uri} cannot be opened: {first_line(error)}"
         ) from error
     with run:
         try:
             yield run
         except (MlflowException, OSError) as error:
             raise TrackingError(
-                f"the store {tracking_uri} failed, the run is marked FAILED: {_first_line(error)}"
+                f"the store {tracking_uri} failed, the run is marked FAILED: {first_line(error)}"
             ) from error
         except (KeyboardInterrupt, SystemExit):
             while mlflow.active_run() is not None:
@@ -165,118 +151,7 @@ def log_training(
             table.to_csv(Path(folder) / f"{name}.csv", index=False)
         feature_frame().to_csv(Path(folder) / "features.csv", index=False)
         mlflow.log_artifacts(folder)
-    return _register(models[champion], training, parent_run_id)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A forecaster read from the store."""
-
-    forecaster: Forecaster
-    model_id: ModelId
-
-
-def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
-    """Read a forecaster without executing anything from the store.
-
-    Parameters
-    ----------
-    tracking_uri : str
-        The store.
-    model : str
-        ``champion``, a version number of the registered model, or a run id (a
-        parent's means its champion's).
-
-    Raises
-    ------
-    TrackingError
-        If there is no such store or model, or its content is not what was
-        logged.
-    """
-    _require_store(tracking_uri)
-    _connect(tracking_uri)
-    try:
-        client = MlflowClient()
-        if model == CHAMPION or model.isdigit():
-            found = (
-                client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
-                if model == CHAMPION
-                else client.get_model_version(MODEL_NAME, model)
-            )
-            version: str | None = str(found.version)
-            run_id = str(found.run_id)
-        else:
-            run_id = client.get_run(model).data.tags.get("champion_run_id", model)
-            versions = client.search_model_versions(f"run_id = '{run_id}'")
-            version = str(versions[0].version) if versions else None
-        run = client.get_run(run_id)
-        with tempfile.TemporaryDirectory() as folder:
-            path = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
-            )
-            content = Path(path).read_bytes()
-    except Exception as error:  # of MLflow, its database or its transport: all mean the same
-        raise TrackingError(
-            f"the store {tracking_uri} holds no model {model!r} ({_first_line(error)}); "
-            f"run train.py with the same --tracking-uri first."
-        ) from error
-    if hashlib.sha256(content).hexdigest() != run.data.tags.get(DIGEST_TAG):
-        raise TrackingError(
-            f"run {run_id}: {FORECASTER_FILE} is not what was logged (its digest differs "
-            f"from the tag {DIGEST_TAG}); it is not used. Train again."
-        )
-    try:
-        return Stored(Forecaster.from_bytes(content), ModelId(version, run_id))
-    except ValueError as error:
-        raise TrackingError(f"run {run_id}: {FORECASTER_FILE}: {error}") from error
-
-
-def ui_command(tracking_uri: str) -> str:
-    """Return the command that opens the MLflow UI on a store."""
-    if tracking_uri.startswith(("http://", "https://")):
-        return f"open {tracking_uri} in a browser"
-    return f"mlflow ui --backend-store-uri {tracking_uri}"
-
-
-class ServedForecaster:
-    """What MLflow serves: feature rows with a threshold in, probability per lead out."""
-
-    def __init__(self, forecaster: Forecaster) -> None:
-        self.forecaster = forecaster
-
-    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the probability that the onset falls in each lead of 30 days, or in none."""
-        probability = self.forecaster.model.predict_proba(X)
-        return pd.DataFrame(probability, columns=list(_LEAD_COLUMNS), index=X.index)
-
-
-def _load_pyfunc(data_path: str) -> ServedForecaster:
-    """Read the logged model; MLflow calls this by its name."""
-    return ServedForecaster(Forecaster.from_bytes(Path(data_path).read_bytes()))
-
-
-_LEAD_COLUMNS = (*(f"lead_{lead}" for lead in range(1, 14)), "none")
-
-
-def _connect(tracking_uri: str) -> None:
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(tracking_uri)
-
-
-def _require_store(tracking_uri: str) -> None:
-    """Say that a store file is missing instead of letting MLflow create an empty one."""
-    if tracking_uri.startswith("sqlite:///"):
-        path = Path(tracking_uri.removeprefix("sqlite:///"))
-        if not path.is_file():
-            raise TrackingError(f"there is no store at {path}; run train.py first.")
-        with path.open("rb") as file:
-            if file.read(len(_SQLITE)) != _SQLITE:
-                raise TrackingError(f"{path} is no store: it is not an SQLite database.")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return register(models[champion], training, parent_run_id)
 
 
 def _use_experiment(name: str, tracking_uri: str) -> None:
@@ -385,7 +260,7 @@ def _log_forecaster(forecaster: Forecaster) -> str:
     columns = [*forecaster.model.feature_names(), "threshold"]
     signature = ModelSignature(
         Schema([ColSpec(DataType.double, column) for column in columns]),
-        Schema([ColSpec(DataType.double, column) for column in _LEAD_COLUMNS]),
+        Schema([ColSpec(DataType.double, column) for column in LEAD_COLUMNS]),
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FORECASTER_FILE
@@ -396,39 +271,9 @@ def _log_forecaster(forecaster: Forecaster) -> str:
             warnings.filterwarnings("ignore", message=".*input example was not provided")
             logged = mlflow.pyfunc.log_model(
                 name=forecaster.name,
-                loader_module=__name__,
+                loader_module=serving.__name__,
                 data_path=str(path),
                 signature=signature,
                 pip_requirements=["altseason"],
             )
     return str(logged.model_uri)
-
-
-def _register(model_uri: str, training: Training, parent_run_id: str) -> str:
-    client = MlflowClient()
-    try:
-        client.create_registered_model(
-            MODEL_NAME,
-            description="Probability that an altcoin season begins, per lead of 30 days.",
-        )
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    model = client.get_logged_model(model_uri.removeprefix("models:/"))
-    version = client.create_model_version(
-        MODEL_NAME,
-        source=model_uri,
-        run_id=model.source_run_id,
-        model_id=model.model_id,
-        tags={
-            "candidate": training.choice.champion,
-            "trained_until": f"{training.trained_until:%Y-%m-%d}",
-            "data_digest": training.data_digest,
-            "parent_run_id": parent_run_id,
-        },
-        description=training.choice.reason,
-    )
-    mlflow.set_tag("champion_run_id", model.source_run_id)
-    mlflow.set_tag("champion", training.choice.champion)
-    client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
-    return str(version.version)

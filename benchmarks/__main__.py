@@ -1,0 +1,111 @@
+"""``python -m benchmarks``: measure and print."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.tasks import TASKS, TINY, Bench, Sizes
+
+SCHEMA = "altseason.benchmarks/1"
+
+
+class TaskName(StrEnum):
+    """The tasks, quickest first."""
+
+    panel = "panel"
+    simulation = "simulation"
+    bootstrap = "bootstrap"
+    predict = "predict"
+    training = "training"
+
+
+def measure(name: str, bench: Bench, repeat: int) -> list[dict[str, Any]]:
+    """Return a task's rows: seconds of each run, their median and its ratio to the first row's.
+
+    The rows take turns, so that a machine that slows down slows all of them; a
+    first round warms up and is not counted.
+    """
+    rows = list(TASKS[name](bench))
+    seconds: dict[str, list[float]] = {row: [] for row, _ in rows}
+    warm_up = 0 if name == "training" else 1
+    for turn in range(warm_up + repeat):
+        for row, run in rows:
+            elapsed = _timed(run)
+            if turn >= warm_up:
+                seconds[row].append(elapsed)
+    first = median(seconds[rows[0][0]])
+    return [
+        {
+            "task": name,
+            "row": row,
+            "median": median(runs),
+            "minimum": min(runs),
+            "ratio": median(runs) / first,
+            "seconds": runs,
+        }
+        for row, runs in seconds.items()
+    ]
+
+
+def main(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Market history to measure with.", show_default=False)
+    ] = None,
+    only: Annotated[
+        list[TaskName] | None,
+        typer.Option(help="Task; repeat for several. Default: all.", show_default=False),
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each row.")] = 5,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Sizes that prove nothing, fast.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure how long the program takes."""
+    results = []
+    for name in only or TaskName:
+        typer.echo(f"measuring {name}", err=True)
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(Path(folder), TINY if tiny else Sizes(), data_dir)
+            results += measure(str(name), bench, repeat)
+    machine = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+    }
+    if json:
+        report = {"schema": SCHEMA, "machine": machine, "results": results}
+        typer.echo(jsonlib.dumps(report, indent=2))
+    else:
+        typer.echo(table(results))
+        typer.echo(", ".join(f"{name} {value}" for name, value in machine.items()))
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Return the rows as text."""
+    lines = [f"{'task':<12}{'':<32}{'runs':>6}{'median s':>10}{'minimum s':>11}{'ratio':>8}"]
+    for row in results:
+        lines.append(
+            f"{row['task']:<12}{row['row']:<32}{len(row['seconds']):>6}{row['median']:>10.3f}"
+            f"{row['minimum']:>11.3f}{row['ratio']:>8.2f}"
+        )
+    return "\n".join(lines)
+
+
+def _timed(run: Callable[[], object]) -> float:
+    begin = perf_counter()
+    run()
+    return perf_counter() - begin
+
+
+if __name__ == "__main__":
+    typer.run(main)

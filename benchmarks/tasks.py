@@ -1,0 +1,136 @@
+"""What is measured: each task yields its rows' names and what to run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.market import Tables, drawn_market, multiplied, read_market, written
+
+ROOT = Path(__file__).parents[1]
+BASELINE = "import mlflow, pandas, sklearn.linear_model"
+TIMES = (1, 2, 4)
+
+Row = tuple[str, Callable[[], object]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured: altcoins and days drawn, weekly forecasts, paths, end of training."""
+
+    coins: int = 150
+    days: int = 1500
+    forecasts: int = 450
+    paths: int = 1000
+    until: str | None = None
+
+
+TINY = Sizes(coins=55, days=220, forecasts=40, paths=10, until="2017-02-14")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where tasks find their data and leave their files.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        An empty directory.
+    sizes : Sizes
+        How much is measured.
+    data_dir : pathlib.Path, optional
+        Market to measure with; by default one is drawn.
+    """
+
+    folder: Path
+    sizes: Sizes
+    data_dir: Path | None = None
+
+    def market(self) -> Tables:
+        """Return the market to measure with."""
+        if self.data_dir is not None:
+            return read_market(self.data_dir)
+        return drawn_market(self.sizes.coins, self.sizes.days)
+
+
+def panel(bench: Bench) -> Iterator[Row]:
+    """Build a panel from files, with several times the coins."""
+    from features.sources.files import load_files
+
+    tables = bench.market()
+    for times in TIMES:
+        larger = multiplied(tables, times)
+        directory = written(larger, bench.folder / f"market-{times}")
+        rows, coins = len(larger["coins"]), larger["coins"]["coin"].nunique()
+        yield f"{coins} coins, {rows} rows", partial(load_files, directory)
+
+
+def simulation(bench: Bench) -> Iterator[Row]:
+    """Simulate one as_of day and nine."""
+    from features.simulation import simulate
+
+    tables = bench.market()
+    coins, universe = tables["coins"], tables["universe"]
+    last = pd.Timestamp(coins["date"].max()).as_unit("s")
+    for count in (1, 9):
+        days = pd.date_range(end=last, periods=count, freq="7D", unit="s")
+        yield (
+            f"{count} as_of day{'s' if count > 1 else ''}, {bench.sizes.paths} paths",
+            partial(simulate, coins, universe, days, paths=bench.sizes.paths),
+        )
+
+
+def bootstrap(bench: Bench) -> Iterator[Row]:
+    """Make a skill interval over several times the weekly forecasts."""
+    from models.verification.significance import RESAMPLES, resample_counts, skill_interval
+
+    def interval(count: int) -> object:
+        weeks = pd.date_range("1990-01-02", periods=count, freq="7D", unit="s")
+        own, reference = np.random.default_rng(0).random((2, count))
+        return skill_interval(own, reference, resample_counts(weeks, block_days=90, step_days=7))
+
+    for times in TIMES:
+        count = times * bench.sizes.forecasts
+        yield f"{count} forecasts, {RESAMPLES} resamples", partial(interval, count)
+
+
+def predict(bench: Bench) -> Iterator[Row]:
+    """Start the whole process of predict.py, and a Python that imports what it needs."""
+    store = f"sqlite:///{bench.folder / 'mlflow.db'}"
+    until = ["--until", bench.sizes.until] if bench.sizes.until else []
+    asked = ["--as-of", bench.sizes.until] if bench.sizes.until else []
+    _run(bench, "train.py", "--model", "logistic", "--quiet", "--tracking-uri", store, *until)
+    yield "imports alone", partial(_run, bench, "-c", BASELINE)
+    yield "predict.py", partial(_run, bench, "predict.py", "--tracking-uri", store, *asked)
+    yield "predict.py --help", partial(_run, bench, "predict.py", "--help")
+
+
+def training(bench: Bench) -> Iterator[Row]:
+    """Train as train.py does without options, but for MLflow and figures."""
+    from features.sources.reference import load_reference
+    from models.training import train
+
+    reference = load_reference()
+    until = None if bench.sizes.until is None else pd.Timestamp(bench.sizes.until)
+    yield "default, 2 processes", partial(train, reference, until=until, jobs=2)
+
+
+TASKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
+    task.__name__: task for task in (panel, simulation, bootstrap, predict, training)
+}
+
+
+def _run(bench: Bench, *words: str) -> None:
+    script = [str(ROOT / words[0]), *words[1:]] if words[0].endswith(".py") else list(words)
+    subprocess.run(
+        [sys.executable, *script], cwd=bench.folder, check=True, stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip

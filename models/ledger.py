@@ -1,0 +1,200 @@
+"""The ledger: an append-only file of forecasts, one JSON line each, to be judged later.
+
+A line holds all that judging it needs and ends in a digest of itself. Lines are
+added, never changed: what was said stays said.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from errno import ENOENT
+from pathlib import Path
+from typing import Any, NoReturn
+
+from models.errors import LedgerError
+from models.ledger_entry import SCHEMA, Entry
+
+_START = json.dumps({"schema": SCHEMA}).encode()[:-1]
+_SEAL = re.compile(rb'"sha256": "[0-9a-f]{64}"\}$')
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a ledger file holds.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        In the order in which they were recorded.
+    torn : tuple of int
+        Numbers of the lines that a crash cut off; nothing was lost but them.
+    """
+
+    entries: tuple[Entry, ...]
+    torn: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of a forecast that was to be recorded.
+
+    Parameters
+    ----------
+    line : int
+        Number of its line.
+    added : bool
+        False if the same forecast was there already.
+    torn : tuple of int
+        As in `Ledger`.
+    """
+
+    line: int
+    added: bool
+    torn: tuple[int, ...]
+
+
+def record(path: Path, content: Mapping[str, Any]) -> Recorded:
+    """Append a forecast to a ledger unless it is there already.
+
+    Of the same day, model and data there is one line. The file is locked
+    meanwhile, so that writers take turns, and the line is on the disk when this
+    returns. A line that a crash cut off is left as it is; the new one begins
+    below it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The ledger; made if it does not exist.
+    content : mapping
+        From `models.ledger_entry.content_of`.
+
+    Raises
+    ------
+    LedgerError
+        If a line of the file is not one that was recorded.
+    OSError
+        If the file cannot be written; it is then as it was before.
+    """
+    made = not path.exists()
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+        file.seek(0)
+        old = file.read()
+        ledger = _parse(old, path)
+        for entry in ledger.entries:
+            if entry.id == content["id"]:
+                return Recorded(entry.line, False, ledger.torn)
+        below = b"" if not old or old.endswith(b"\n") else b"\n"
+        _append(file.fileno(), below + _line(content), len(old))
+    if made:
+        _sync(path.parent)
+    return Recorded((old + below).count(b"\n") + 1, True, ledger.torn)
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Read a ledger.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    Ledger
+        Its entries, and the numbers of lines that a crash cut off.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such file, or a line of it is not one that was recorded.
+    """
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(ENOENT, "no such file")
+        return _parse(path.read_bytes(), path)
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger {path} cannot be read ({error.strerror}); predict.py --record begins one."
+        ) from error
+
+
+def _parse(text: bytes, path: Path) -> Ledger:
+    entries, torn = [], []
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        if _is_torn(line):
+            torn.append(number)
+            continue
+        try:
+            entries.append(Entry.from_content(_unsealed(line), number))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise LedgerError(
+                f"{path}, line {number}: not as it was recorded ({error or type(error).__name__}). "
+                "Restore the line from a copy, or take it out."
+            ) from error
+    return Ledger(tuple(entries), tuple(torn))
+
+
+def _is_torn(line: bytes) -> bool:
+    """Tell whether a line begins as lines do but was cut off before its end."""
+    # A machine that loses power may leave zeros where the end of the line was to be.
+    kept = line.rstrip(b"\0")
+    try:
+        json.loads(kept)
+    except ValueError:
+        begins = kept.startswith(_START) or _START.startswith(kept)
+        return begins and not _SEAL.search(kept.rstrip())
+    return False
+
+
+def _unsealed(line: bytes) -> dict[str, Any]:
+    """Return a line's content; ValueError unless its digest is that of the content."""
+    content = json.loads(line, parse_constant=_no_constant)
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise ValueError(f"schema must be {SCHEMA}")
+    seal = content.pop("sha256", None)
+    if seal != _seal(content):
+        raise ValueError("its sha256 is not that of its content")
+    return content
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    sealed = {**content, "sha256": _seal(content)}
+    return json.dumps(sealed, allow_nan=False).encode() + b"\n"
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _append(file: int, line: bytes, size: int) -> None:
+    """Write a line behind the end and wait for the disk; on an error leave nothing of it."""
+    try:
+        written = 0
+        while written < len(line):
+            written += os.write(file, line[written:])
+        os.fsync(file)
+    except BaseException:
+        os.ftruncate(file, size)
+        raise
+
+
+def _sync(directory: Path) -> None:
+    """Wait until a new file's name is on the disk."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

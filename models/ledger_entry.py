@@ -1,0 +1,196 @@
+"""An entry of the ledger: what a line says, and what must hold of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Self
+
+SCHEMA = "altseason.ledger/1"
+PROMPT_DAYS = 7
+
+_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
+_DEFINITION = ("threshold", "quiet_days", "window_days", "top")
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One probability of a line: an onset in (as_of, as_of + horizon_days].
+
+    Parameters
+    ----------
+    kind : str
+        Kind of season.
+    horizon_days : int
+        Length in days.
+    end : datetime.date
+        Last day.
+    by_date : bool
+        Whether the last day was asked for, not the length.
+    probability, low, high, climatology : float or None
+        In [0, 1]; None where none was forecast because no onset could come next.
+    """
+
+    kind: str
+    horizon_days: int
+    end: date
+    by_date: bool
+    probability: float | None
+    low: float | None
+    high: float | None
+    climatology: float | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger.
+
+    Parameters
+    ----------
+    line : int
+        Its number in the file, from 1.
+    id : str
+        Digest of as_of, model and data.
+    as_of : datetime.date
+        Day whose end closed the information.
+    recorded_at : datetime.datetime
+        When it was recorded, UTC.
+    replay : bool
+        Whether that was more than 7 days after as_of.
+    definition : dict of str to float
+        The onset definition of broad seasons.
+    thresholds : dict of str to float
+        Season index at which each kind of season begins.
+    model : str
+        Candidate.
+    trained_until : datetime.date
+        Day whose end closed its training data.
+    windows : tuple of Window
+        What was forecast.
+    """
+
+    line: int
+    id: str
+    as_of: date
+    recorded_at: datetime
+    replay: bool
+    definition: dict[str, float]
+    thresholds: dict[str, float]
+    model: str
+    trained_until: date
+    windows: tuple[Window, ...]
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any], line: int) -> Self:
+        """Return the entry of a line's content; LookupError, TypeError, ValueError if malformed."""
+        as_of = date.fromisoformat(content["as_of"])
+        thresholds = {key: float(value) for key, value in content["thresholds"].items()}
+        return cls(
+            line=line,
+            id=str(content["id"]),
+            as_of=as_of,
+            recorded_at=datetime.strptime(content["recorded_at"], _INSTANT).replace(tzinfo=UTC),
+            replay=bool(content["replay"]),
+            definition={key: float(content["definition"][key]) for key in _DEFINITION},
+            thresholds=thresholds,
+            model=str(content["model"]["name"]),
+            trained_until=date.fromisoformat(content["model"]["trained_until"]),
+            windows=tuple(_window(window, as_of, thresholds) for window in content["windows"]),
+        )
+
+    def ahead(self, window: Window) -> bool:
+        """Tell whether a window was forecast ahead of time, and is no replay.
+
+        It was if the line was recorded within `PROMPT_DAYS` after as_of and
+        before the window's last day had ended.
+        """
+        # The last day ends at 24:00 UTC; at that instant its outcome is known, hence strict.
+        return not self.replay and self.recorded_at < _end_of(window.end)
+
+
+def content_of(
+    forecast: Mapping[str, Any],
+    *,
+    thresholds: Mapping[str, float],
+    forecaster_sha256: str,
+    recorded_at: datetime,
+    commit: str,
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the content of the line that records a forecast.
+
+    Parameters
+    ----------
+    forecast : mapping
+        From `models.forecast.forecast`.
+    thresholds : mapping of str to float
+        Season index at which each kind of season begins.
+    forecaster_sha256 : str
+        Digest of the stored forecaster.
+    recorded_at : datetime.datetime
+        The present instant, UTC.
+    commit : str
+        Git commit of the program.
+    versions : mapping of str to str
+        Versions of Python and packages.
+    """
+    as_of = date.fromisoformat(forecast["as_of"])
+    model, data = forecast["model"], forecast["data"]
+    identity = "\n".join([forecast["as_of"], model["run_id"], forecaster_sha256, data["digest"]])
+    return {
+        "schema": SCHEMA,
+        "id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+        "as_of": forecast["as_of"],
+        "recorded_at": recorded_at.astimezone(UTC).strftime(_INSTANT),
+        # A week is the age up to which data count as current; at its very end they still do.
+        "replay": recorded_at > _end_of(as_of) + PROMPT_DAYS * _DAY,
+        "definition": dict(forecast["definition"]),
+        "thresholds": dict(thresholds),
+        "season": {name: forecast["season"][name] for name in ("index", "at_risk")},
+        "windows": [
+            *({**row, "by_date": False} for row in forecast["forecasts"]),
+            *(_by_date(row, as_of) for row in forecast["by_date"]),
+        ],
+        "model": {**model, "forecaster_sha256": forecaster_sha256},
+        "data": {name: data[name] for name in ("source", "digest", "last_day")},
+        "commit": commit,
+        "versions": dict(versions),
+    }
+
+
+def _by_date(row: Mapping[str, Any], as_of: date) -> dict[str, Any]:
+    end = date.fromisoformat(row["date"])
+    values = {name: value for name, value in row.items() if name not in ("kind", "date")}
+    length = {"horizon_days": (end - as_of).days, "window_end": row["date"]}
+    return {"kind": row["kind"], **length, **values, "by_date": True}
+
+
+def _window(window: Mapping[str, Any], as_of: date, thresholds: Mapping[str, float]) -> Window:
+    values = {
+        name: None if window[name] is None else float(window[name])
+        for name in ("probability", "low", "high", "climatology")
+    }
+    outside = [name for name, value in values.items() if value is not None and not 0 <= value <= 1]
+    end, days = date.fromisoformat(window["window_end"]), int(window["horizon_days"])
+    if len({value is None for value in values.values()}) > 1:
+        raise ValueError(f"of {', '.join(values)} all must be given, or none")
+    if window["kind"] not in thresholds:
+        raise ValueError(f"kind must be one of {', '.join(thresholds)}, got {window['kind']!r}")
+    if outside:
+        raise ValueError(f"{outside[0]} must lie in [0, 1], got {values[outside[0]]:g}")
+    if days < 1 or as_of + days * _DAY != end:
+        raise ValueError(f"a window of {days} days from {as_of} cannot end on {end}")
+    return Window(
+        kind=str(window["kind"]),
+        horizon_days=days,
+        end=end,
+        by_date=bool(window["by_date"]),
+        **values,
+    )
+
+
+def _end_of(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY

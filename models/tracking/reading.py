@@ -1,0 +1,89 @@
+"""Reading a forecaster without executing anything from the store."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow.tracking import MlflowClient
+
+from models.errors import TrackingError
+from models.forecast import ModelId
+from models.forecaster import Forecaster
+from models.tracking.store import (
+    CHAMPION,
+    DIGEST_TAG,
+    FORECASTER_FILE,
+    MODEL_NAME,
+    connect,
+    first_line,
+    require_store,
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A forecaster read from the store, where it is stored, and the digest of its file."""
+
+    forecaster: Forecaster
+    model_id: ModelId
+    sha256: str
+
+
+def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
+    """Read a forecaster without executing anything from the store.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        The store.
+    model : str
+        ``champion``, a version number of the registered model, or a run id (a
+        parent's means its champion's).
+
+    Raises
+    ------
+    TrackingError
+        If there is no such store or model, or its content is not what was
+        logged.
+    """
+    require_store(tracking_uri)
+    connect(tracking_uri)
+    try:
+        client = MlflowClient()
+        if model == CHAMPION or model.isdigit():
+            found = (
+                client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
+                if model == CHAMPION
+                else client.get_model_version(MODEL_NAME, model)
+            )
+            version: str | None = str(found.version)
+            run_id = str(found.run_id)
+        else:
+            run_id = client.get_run(model).data.tags.get("champion_run_id", model)
+            versions = client.search_model_versions(f"run_id = '{run_id}'")
+            version = str(versions[0].version) if versions else None
+        run = client.get_run(run_id)
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
+            )
+            content = Path(path).read_bytes()
+    except Exception as error:  # of MLflow, its database or its transport: all mean the same
+        raise TrackingError(
+            f"the store {tracking_uri} holds no model {model!r} ({first_line(error)}); "
+            f"run train.py with the same --tracking-uri first."
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != run.data.tags.get(DIGEST_TAG):
+        raise TrackingError(
+            f"run {run_id}: {FORECASTER_FILE} is not what was logged (its digest differs "
+            f"from the tag {DIGEST_TAG}); it is not used. Train again."
+        )
+    try:
+        return Stored(Forecaster.from_bytes(content), ModelId(version, run_id), digest)
+    except ValueError as error:
+        raise TrackingError(f"run {run_id}: {FORECASTER_FILE}: {error}") from error

@@ -1,0 +1,64 @@
+"""The benchmarks run, at sizes that prove nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from benchmarks.__main__ import TaskName, main, table
+from benchmarks.market import drawn_market, multiplied, read_market, written
+from benchmarks.tasks import TASKS
+from features.sources.files import load_files
+
+ROOT = Path(__file__).parents[1]
+
+
+def benchmarks(*arguments: object):
+    app = typer.Typer()
+    app.command()(main)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("from_directory", [False, True])
+def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
+    # predict and training cost a training each: their parts are tested where they belong.
+    names = ("panel", "simulation", "bootstrap")
+    source = ()
+    if from_directory:
+        source = ("--data-dir", written(drawn_market(55, 220), tmp_path / "market"))
+    picked = [word for name in names for word in ("--only", name)]
+    result = benchmarks("--tiny", "--repeat", 2, "--json", *picked, *source)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["schema"] == "altseason.benchmarks/1"
+    rows = report["results"]
+    assert [row["task"] for row in rows] == ["panel"] * 3 + ["simulation"] * 2 + ["bootstrap"] * 3
+    for row in rows:
+        assert len(row["seconds"]) == 2
+        assert 0 < row["minimum"] <= row["median"]
+        first = next(other for other in rows if other["task"] == row["task"])
+        assert row["ratio"] == pytest.approx(row["median"] / first["median"])
+    assert rows[0]["row"] == "56 coins, 12320 rows"
+    assert rows[2]["row"] == "218 coins, 47960 rows"  # Bitcoin and Ether stay single
+    assert len(table(rows).splitlines()) == 9
+
+
+def test_more_coins_behind_the_top_leave_the_panel_as_it_was(tmp_path):
+    market = drawn_market(55, 220)
+    once = load_files(written(market, tmp_path / "once"))
+    more = load_files(written(multiplied(market, 4), tmp_path / "more"))
+    assert more.series("season_index").equals(once.series("season_index"))
+    assert len(once.series("season_index")) > 100
+    assert set(read_market(tmp_path / "more")) == set(market)
+
+
+def test_the_documentation_names_every_task():
+    import benchmarks as package
+
+    assert list(TaskName) == list(TASKS)
+    assert all(f"**{name}**" in str(package.__doc__) for name in TASKS)
+    assert "-m benchmarks" in (ROOT / "docs" / "operate.md").read_text()

@@ -1,0 +1,295 @@
+"""The ledger: lines are added, sealed, never changed; a crash costs one line at most."""
+
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import LedgerError
+from models.ledger import read_ledger, record
+from models.ledger_entry import content_of
+
+ROOT = Path(__file__).parents[1]
+DEFINITION = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50}
+
+
+def forecast_of(as_of: str = "2026-01-10", **changes) -> dict:
+    """Return a forecast with one window by length and one by date."""
+    day = date.fromisoformat(as_of)
+    values = {"probability": 0.2, "low": 0.1, "high": 0.3, "climatology": 0.15, "reason": None}
+    return {
+        "as_of": as_of,
+        "definition": DEFINITION,
+        "season": {"index": 20.0, "state": "bitcoin", "at_risk": {"broad": True}},
+        "forecasts": [
+            {"kind": "broad", "horizon_days": 30, "window_end": f"{day + timedelta(days=30)}",
+             **values},
+        ],
+        "by_date": [{"kind": "broad", "date": f"{day + timedelta(days=3)}", **values}],
+        "model": {"name": "logistic", "version": "1", "run_id": "run",
+                  "trained_until": "2025-12-30"},
+        "data": {"source": "files", "digest": "data", "last_day": as_of, "age_days": 1},
+        **changes,
+    }  # fmt: skip
+
+
+def content(as_of: str = "2026-01-10", *, late: timedelta = timedelta(hours=30), **changes) -> dict:
+    """Return a line's content, recorded some time after as_of began."""
+    day = date.fromisoformat(as_of)
+    return content_of(
+        forecast_of(as_of, **changes),
+        thresholds={"broad": 75.0},
+        forecaster_sha256="forecaster",
+        recorded_at=datetime(day.year, day.month, day.day, tzinfo=UTC) + late,
+        commit="abc",
+        versions={"python": "3.11"},
+    )
+
+
+def days(count: int) -> list[str]:
+    return [f"{date(2026, 1, 1) + timedelta(days=n)}" for n in range(count)]
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "forecasts.jsonl"
+
+
+def in_another_process(code: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
+    """Start code that finds this module as `t` and the ledger as `path`."""
+    head = (
+        "import sys; sys.path[:0] = sys.argv[1:3]\n"
+        "from pathlib import Path; import test_ledger as t; path = Path(sys.argv[3])\n"
+    )
+    words = map(str, [ROOT, ROOT / "tests", path, *arguments])
+    return subprocess.Popen(
+        [sys.executable, "-c", head + code, *words], stdout=subprocess.PIPE, text=True
+    )
+
+
+# --- adding --------------------------------------------------------------------------------------
+
+
+def test_a_line_is_read_as_it_was_recorded(path):
+    assert record(path, content()).added
+    ledger = read_ledger(path)
+    (entry,) = ledger.entries
+    assert ledger.torn == ()
+    assert (entry.line, entry.as_of, entry.replay) == (1, date(2026, 1, 10), False)
+    assert entry.recorded_at == datetime(2026, 1, 11, 6, tzinfo=UTC)
+    assert [(w.horizon_days, w.end, w.by_date) for w in entry.windows] == [
+        (30, date(2026, 2, 9), False), (3, date(2026, 1, 13), True),
+    ]  # fmt: skip
+    assert {(w.probability, w.low, w.high, w.climatology) for w in entry.windows} == {
+        (0.2, 0.1, 0.3, 0.15)
+    }
+
+
+def test_the_line_is_one_line_of_json_with_its_schema_first(path):
+    record(path, content())
+    (line,) = path.read_text().splitlines()
+    stored = json.loads(line)
+    assert next(iter(stored)) == "schema"
+    assert stored["schema"] == "altseason.ledger/1"
+    assert stored["commit"] == "abc"
+    assert stored["model"]["forecaster_sha256"] == "forecaster"
+
+
+def test_the_same_day_model_and_data_make_one_line(path):
+    record(path, content())
+    before = path.read_bytes()
+    again = record(path, content(late=timedelta(days=3)))
+    assert (again.added, again.line) == (False, 1)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"as_of": "2026-01-11"},
+        {"model": {**forecast_of()["model"], "run_id": "other"}},
+        {"data": {**forecast_of()["data"], "digest": "other"}},
+    ],
+)
+def test_another_day_model_or_data_make_another_line(path, changes):
+    record(path, content())
+    assert record(path, content(**changes)).line == 2
+
+
+def test_nothing_that_was_written_is_ever_changed(path):
+    written = b""
+    for day in days(20):
+        record(path, content(day))
+        now = path.read_bytes()
+        assert now.startswith(written)
+        assert len(now) > len(written)
+        written = now
+    assert [entry.line for entry in read_ledger(path).entries] == list(range(1, 21))
+
+
+def test_writers_at_the_same_time_take_turns(path):
+    code = (
+        "print('ready', flush=True)\n"
+        "while not path.with_name('go').exists(): pass\n"
+        "print(sum(t.record(path, t.content(day)).added for day in t.days(24)))\n"
+    )
+    writers = [in_another_process(code, path) for _ in range(3)]
+    assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 3
+    path.with_name("go").touch()
+    added = [int(writer.communicate()[0]) for writer in writers]
+    ledger = read_ledger(path)
+    assert sum(added) == 24
+    assert sorted(f"{entry.as_of}" for entry in ledger.entries) == days(24)
+    assert ledger.torn == ()
+
+
+# --- crashes and changes -------------------------------------------------------------------------
+
+
+def test_a_line_cut_off_anywhere_is_reported_and_never_glued_onto(path):
+    record(path, content("2026-01-01"))
+    kept = path.read_bytes()
+    record(path, content("2026-01-02"))
+    whole = path.read_bytes()
+    for end in range(len(kept) + 1, len(whole)):
+        path.write_bytes(whole[:end])
+        complete = end == len(whole) - 1  # all but the newline
+        assert read_ledger(path).torn == (() if complete else (2,))
+        done = record(path, content("2026-01-03"))
+        assert (done.line, done.torn) == (3, () if complete else (2,))
+        assert path.read_bytes().startswith(whole[:end] + b"\n{")
+        ledger = read_ledger(path)
+        assert [entry.line for entry in ledger.entries] == ([1, 2, 3] if complete else [1, 3])
+
+
+def test_zeros_after_a_loss_of_power_are_a_torn_line(path):
+    record(path, content("2026-01-01"))
+    with path.open("ab") as file:
+        file.write(b'{"schema": "alt' + b"\0" * 64)
+    assert record(path, content("2026-01-02")).torn == (2,)
+    assert [entry.line for entry in read_ledger(path).entries] == [1, 3]
+
+
+def test_blank_lines_and_foreign_line_ends_do_no_harm(path):
+    for day in days(2):
+        record(path, content(day))
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\n")
+    assert [entry.line for entry in read_ledger(path).entries] == [1, 2]
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_changed_line_never_passes(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("changed") / "forecasts.jsonl"
+    for day in days(3):
+        record(path, content(day))
+    whole = path.read_bytes()
+    honest = [replace(entry, line=0) for entry in read_ledger(path).entries]
+    at = data.draw(st.integers(0, len(whole) - 1))
+    new = data.draw(st.integers(32, 126)).to_bytes()
+    path.write_bytes(whole[:at] + new + whole[at + 1 :])
+    try:
+        entries = read_ledger(path).entries
+    except LedgerError as error:
+        number = whole[:at].count(b"\n") + 1
+        assert f"line {number}:" in str(error)  # noqa: PT017
+    else:
+        assert all(replace(entry, line=0) in honest for entry in entries)
+
+
+def test_an_edited_probability_is_refused_with_its_line_and_nothing_is_added(path):
+    for day in days(3):
+        record(path, content(day))
+    edited = path.read_text().replace('"probability": 0.2', '"probability": 0.9', 1)
+    path.write_text(edited)
+    for attempt in (lambda: read_ledger(path), lambda: record(path, content("2026-02-01"))):
+        with pytest.raises(LedgerError, match=r"line 1: .*\(its sha256 is not that of its content"):
+            attempt()
+    assert path.read_text() == edited
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("hello", "not as it was recorded"),
+        ("[1]", "schema must be altseason.ledger/1"),
+        ("{}", "schema must be altseason.ledger/1"),
+        ('{"schema": "altseason.ledger/2"}', "schema must be altseason.ledger/1"),
+        ('{"schema": "altseason.ledger/1", "as_of": NaN}', "NaN is no number"),
+    ],
+)
+def test_a_line_of_another_kind_is_refused(path, line, rule):
+    record(path, content())
+    with path.open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(LedgerError, match=rule) as caught:
+        read_ledger(path)
+    assert f"{path}, line 2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"probability": 1.5}, r"probability must lie in \[0, 1\], got 1.5"),
+        ({"climatology": None}, "all must be given, or none"),
+        ({"kind": "third"}, "kind must be one of broad, got 'third'"),
+        ({"horizon_days": 31}, "a window of 31 days from 2026-01-10 cannot end on 2026-02-09"),
+        ({"window_end": "soon"}, "Invalid isoformat string: 'soon'"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_refused_though_sealed(path, change, rule):
+    (window,) = forecast_of()["forecasts"]
+    record(path, content(forecasts=[window | change]))
+    with pytest.raises(LedgerError, match=rule):
+        read_ledger(path)
+
+
+def test_no_ledger_is_said_with_the_way_to_begin_one(path):
+    with pytest.raises(LedgerError, match=r"predict\.py --record begins one"):
+        read_ledger(path)
+    with pytest.raises(LedgerError, match="no such file"):
+        read_ledger(path.parent)
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(path):
+    record(path, content("2026-01-01"))
+    before = path.read_bytes()
+    # The system itself refuses the second half of the line.
+    code = (
+        "import resource, signal; size = path.stat().st_size + 300\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
+        "try: t.record(path, t.content('2026-01-02'))\n"
+        "except OSError as error: print(error.errno)\n"
+    )
+    assert int(in_another_process(code, path).communicate()[0]) == errno.EFBIG
+    assert path.read_bytes() == before
+
+
+# --- ahead of time -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("late", "month", "by_date"),
+    [
+        (timedelta(days=1), True, True),  # the instant at which as_of ends
+        (timedelta(days=4, seconds=-1), True, True),  # the last second of the window by date
+        (timedelta(days=4), True, False),
+        (timedelta(days=8), True, False),  # the last instant of the week after as_of
+        (timedelta(days=8, seconds=1), False, False),
+    ],
+)
+def test_only_what_was_recorded_in_time_counts_as_a_forecast(path, late, month, by_date):
+    record(path, content(late=late))
+    (entry,) = read_ledger(path).entries
+    assert [entry.ahead(window) for window in entry.windows] == [month, by_date]
+    assert entry.replay is not month
