@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
+import sys
 from datetime import datetime
 from typing import Annotated
 
@@ -64,7 +66,8 @@ def predict(
         typer.Option(
             formats=DATE_FORMATS,
             metavar="FROM TO",
-            help="Print every day of a span instead, as CSV (or JSON with --json).",
+            help="Print instead what today's model says of every day of a span, as CSV or JSON. "
+            "Days before its training's end are in sample: marked, not out-of-sample evidence.",
             show_default=False,
         ),
     ] = None,
@@ -84,16 +87,21 @@ def predict(
     with clear_errors():
         clock = today()
         panel = load_panel(source, data_dir, clock, Progress(quiet=False))
-        from models.display import forecast_csv, forecast_text, history_csv, history_json
+        from models.display import forecast_csv, history_csv, history_json
         from models.forecast import STALE_DAYS, WindowError, forecast
-        from models.forecast import history as past
+        from models.forecast_text import forecast_text
+        from models.history import history as past
+        from models.history import sample_note
+        from models.terminal import Terminal
         from models.tracking import load_forecaster
 
         stored = load_forecaster(tracking_uri, model)
         if history:
             first, last = (as_timestamp(day) for day in history)
             table = past(panel, stored.forecaster, first=first, last=last)
-            answer(history_json(table) if json else history_csv(table))
+            typer.echo(sample_note(table, stored.forecaster), err=True)
+            about = stored.model_id.describe(stored.forecaster)
+            answer(history_json(table, about) if json else history_csv(table))
             return
         try:
             result = forecast(
@@ -115,7 +123,8 @@ def predict(
     if json:
         answer(jsonlib.dumps(result, indent=2, allow_nan=False))
     else:
-        answer(forecast_csv(result) if csv else forecast_text(result))
+        terminal = Terminal.of(sys.stdout, os.environ)
+        answer(forecast_csv(result) if csv else forecast_text(result, terminal))
 
 
 if __name__ == "__main__":
