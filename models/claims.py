@@ -32,7 +32,7 @@ from models.verification.association import (
     in_words,
     rank,
 )
-from models.words import percent
+from models.words import percent, signed
 
 HORIZONS = (90, 180, 365)
 COLUMNS = (
@@ -78,8 +78,8 @@ def _bitcoin_to_ether(X: pd.DataFrame, window: int) -> pd.Series:
 
 _RUSSELL = ("russell_breakout", "russell_retest", "russell_sessions_since_record")
 _RANKED = "eth_btc_momentum_90"
-_A, _B, _C = "russell record", "russell record with outflows", "eth/btc strength"
-_D, _E, _F = "bitcoin etf outflow, ether etf inflow", "index of 33 or lower", "partial alone"
+_A, _B, _C = "Russell record", "Russell record with outflows", "ETH/BTC strength"
+_D, _E, _F = "Bitcoin-ETF outflow, Ether-ETF inflow", "index of 33 or lower", "partial alone"
 
 CONDITIONS: tuple[Condition, ...] = (
     Condition(_A, "Russell 2000 at a record, after a breakout or in a retest", _RUSSELL, _record),
@@ -274,7 +274,7 @@ def _end(begin: str, found: Association, words: dict[str, str]) -> str:
     if found.scarce:
         return f"{begin}; with {found.scarce} the history cannot tell."
     difference, low, high = (
-        f"{100 * end:+.0f}" for end in (found.difference, found.low, found.high)
+        signed(100 * end, 0) for end in (found.difference, found.low, found.high)
     )
     return (
         f"{begin}, a difference of {difference} points [{low}, {high}], which "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 
 from features.season import PARTIAL_THRESHOLD
 from models.terminal import Terminal
-from models.words import listed, long_day, percent, signed
+from models.words import listed, long_day, percent, signed, unbroken
 
 WIDTH = 80
 BAR_WIDTH = 8
@@ -28,7 +27,6 @@ VERDICTS = {
     "cannot tell": "cannot tell",
 }
 _PLAIN = Terminal()
-_DAY = re.compile(r"(?<=\d) (?=[A-Z][a-z]{2} \d{4})|(?<=[a-z]) (?=\d{4}\b)")  # kept on one line
 
 
 def forecast_text(forecast: Mapping[str, Any], terminal: Terminal = _PLAIN) -> str:
@@ -54,7 +52,7 @@ def forecast_text(forecast: Mapping[str, Any], terminal: Terminal = _PLAIN) -> s
 def wrap(text: str, indent: str = "  ") -> str:
     """Return text in lines of 80 columns, all but the first indented."""
     lines = textwrap.wrap(
-        _DAY.sub("\u00a0", text),
+        unbroken(text),
         WIDTH,
         subsequent_indent=indent,
         break_long_words=False,
@@ -113,8 +111,8 @@ def trend_note(forecast: Mapping[str, Any]) -> str:
             if row["reason"] is not None:
                 where = f"{row['kind']} on {long_day(each['as_of'])}"
                 reasons.setdefault(row["reason"], []).append(where)
-    for reason, where in reasons.items():
-        note += f" n/a for {listed(list(dict.fromkeys(where)))}: {reason}."
+    for reason, places in reasons.items():
+        note += f" n/a for {listed(list(dict.fromkeys(places)))}: {reason}."
     # A season or want of data is said above; left is a window too far from the earlier day.
     too_far = {row["reason"] for each in then for row in each["by_date"]} - {None, *reasons}
     return note + "".join(f" n/a for a window that ends {reason}." for reason in too_far)
@@ -211,12 +209,12 @@ def _skill(skills: Mapping[str, Mapping[str, Any]], terminal: Terminal) -> list[
     if not known:
         return ["Brier skill out of sample: none yet."]
     lines = ["Brier skill out of sample, broad seasons (0 is climatology, 1 perfect)"]
-    lines.append(terminal.faint(f"{'':10}{'skill':>8}  {'90 % interval':<18}{'episodes':>8}  verdict"))
+    lines.append(
+        terminal.faint(f"{'':10}{'skill':>8}  {'90 % interval':<18}{'episodes':>8}  verdict")
+    )
     for horizon, skill in known.items():
         interval = (
-            "n/a"
-            if skill["low"] is None
-            else f"[{signed(skill['low'])}, {signed(skill['high'])}]"
+            "n/a" if skill["low"] is None else f"[{signed(skill['low'])}, {signed(skill['high'])}]"
         )
         lines.append(
             f"  {horizon:>3} days{signed(skill['value']):>8}  {interval:<18}"

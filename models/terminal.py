@@ -55,7 +55,8 @@ class Terminal:
         Parameters
         ----------
         share : float
-            In [0, 1]. A share above 0 shows at least the smallest step.
+            In [0, 1]. Above 0 it shows at least the smallest step, and below 1
+            it is never full.
         width : int
             Characters of a whole bar.
 
@@ -65,7 +66,8 @@ class Terminal:
         ('####....', '██▍     ')
         """
         steps = 8 if self.blocks else 1
-        filled = max(round(share * width * steps), 1 if share > 0 else 0)
+        least, most = (1 if share > 0 else 0), width * steps - (1 if share < 1 else 0)
+        filled = min(max(round(share * width * steps), least), most)
         if not self.blocks:
             return "#" * filled + "." * (width - filled)
         whole, part = divmod(filled, steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 
@@ -56,6 +57,17 @@ def long_day(day: pd.Timestamp | str) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "broad season"), counted(12, "broad season")
+    ('1 broad season', '12 broad seasons')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def listed(words: list[str]) -> str:
     """Return words joined by commas and a last "and".
 
@@ -67,5 +79,17 @@ def listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def unbroken(text: str) -> str:
+    """Return text in which days and percents are kept on one line by no-break spaces.
+
+    Examples
+    --------
+    >>> len(unbroken("38 % by 9 Jan 2026").split(" "))
+    3
+    """
+    return _KEPT.sub("\u00a0", text)
+
+
+_KEPT = re.compile(r"(?<=\d) (?=%|[A-Z][a-z]{2} \d{4})|(?<=[a-z]) (?=\d{4}\b)")
 # Not strftime's, whose names follow the machine's language.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

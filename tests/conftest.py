@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+import train
 from features.panel import SERIES, MarketPanel
 from features.sources.reference import load_reference
 
@@ -65,3 +67,17 @@ def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31
 def random_panel() -> MarketPanel:
     """A panel in which nothing forecasts anything."""
     return make_panel()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A store with one training on the whole embedded history, and what the command printed."""
+    folder = tmp_path_factory.mktemp("store")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    arguments = (
+        "--model", "logistic", "--model", "persistence", "--tracking-uri", uri,
+        "--run-name", "whole", "--hindcast-out", str(folder / "hindcast.parquet"),
+    )  # fmt: skip
+    result = CliRunner().invoke(train.app, arguments)
+    assert result.exit_code == 0, result.output
+    return uri, folder, result

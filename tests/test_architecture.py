@@ -89,13 +89,17 @@ def test_the_clock_is_read_in_one_place(module):
 
 
 def test_only_tracking_knows_mlflow():
-    assert importers("mlflow") == {"models.tracking"}
+    assert importers("mlflow") == {"models.tracking", "models.training_tables"}
 
 
 def test_only_report_draws():
     drawing = importers("matplotlib")
     assert drawing
     assert all(module.startswith("models.report.") for module in drawing)
+
+
+def test_only_the_page_fills_templates():
+    assert importers("jinja2") | importers("markupsafe") == {"models.report.page"}
 
 
 def test_only_training_reaches_the_labels():
