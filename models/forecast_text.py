@@ -140,8 +140,8 @@ def _kind(forecast: Mapping[str, Any], kind: str, terminal: Terminal) -> str:
         return f"{title}\n" + wrap(f"  No forecast: {rows[0]['reason']}.")
     label = f"{'':{20 + 1 + BAR_WIDTH}}"
     heads = [
-        f"{label}{'':36}{'a week':>7}{'a month':>8}",
-        f"{label} {'chance':>6} {'climatology':>11}  {'90 % interval':<14}  {'ago':>7}{'ago':>8}",
+        f"{label}{'':35} {'a week':>6}{'a month':>8}",
+        f"{label} {'chance':>6} {'climatology':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
     ]
     return "\n".join([title, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)])
 
@@ -153,7 +153,7 @@ def _line(row: Mapping[str, Any], terminal: Terminal) -> str:
     return (
         f"by {long_day(row['window_end']):>11} {row['days']:>3} d "
         f"{terminal.bar(row['probability'], BAR_WIDTH)} {chance} "
-        f"{percent(row['climatology']):>11}  {interval}  {week:>7}{month:>8}"
+        f"{percent(row['climatology']):>11}  {interval} {week:>7}{month:>8}"
     )
 
 

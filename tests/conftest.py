@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 import train
 from features.panel import SERIES, MarketPanel
 from features.sources.reference import load_reference
+from models.training import Settings, Training
+from models.training import train as run_training
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -81,3 +83,10 @@ def trained(tmp_path_factory):
     result = CliRunner().invoke(train.app, arguments)
     assert result.exit_code == 0, result.output
     return uri, folder, result
+
+
+@pytest.fixture(scope="session")
+def quick(reference) -> Training:
+    """A small training that ended long before the data do."""
+    settings = Settings(candidates=("logistic", "persistence"), replicates=8)
+    return run_training(reference, settings, until=pd.Timestamp("2019-06-30"))
