@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from models.history import history
 from models.record import record
 from models.report.picture import describe, draw, title
 from models.report.style import inline_svg, png, svg
+from models.tracking import load_forecaster
 from models.training_tables import load_tables
+from models.words import unbroken
 
 ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -157,18 +160,27 @@ def run(*arguments: object):
     return CliRunner().invoke(predict.app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.svg"])
-def test_the_same_picture_has_the_same_bytes(trained, tmp_path, name):
+def test_the_command_writes_what_the_library_draws(trained, reference, tmp_path):
     uri, _, _ = trained
-    contents = []
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        path = tmp_path / folder / name
-        result = run("--tracking-uri", uri, "--plot", path, "--json")
-        assert result.exit_code == 0, result.output
-        assert [each.name for each in path.parent.iterdir()] == [name]
-        contents.append(path.read_bytes())
-    assert contents[0] == contents[1]
+    picture, page = tmp_path / "a.svg", tmp_path / "a.html"
+    result = run("--tracking-uri", uri, "--plot", picture, "--report", page)
+    assert result.exit_code == 0, result.output
+    assert "Chance that a broad altcoin season begins" in result.stdout
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a.svg"]
+    stored = load_forecaster(uri)
+    tables = load_tables(uri, stored.model_id.run_id)
+    own = record(reference, stored.forecaster, tables.hindcast, as_of=reference.last_day)
+    assert picture.read_bytes() == svg(draw(own), title=title(own), description=describe(own))
+    text = page.read_text()
+    assert describe(own).split(";")[0].replace(" %", "\u00a0%") in unbroken(text)
+    assert tables.claims is not None
+    assert escape(unbroken(tables.claims["sentence"].iloc[0])) in text
+
+
+def test_equal_pictures_have_equal_bytes(said):
+    assert png(draw(said)) == png(draw(said))
+    words = {"title": title(said), "description": describe(said)}
+    assert svg(draw(said), **words) == svg(draw(said), **words)
 
 
 @pytest.mark.parametrize(
@@ -243,8 +255,6 @@ def test_without_a_file_to_write_nothing_that_draws_is_loaded(trained):
 
 def test_a_candidate_and_its_training_have_the_same_tables(trained):
     uri, folder, _ = trained
-    from models.tracking import load_forecaster
-
     child = load_forecaster(uri).model_id.run_id
     tables = load_tables(uri, child)
     written = pd.read_parquet(folder / "hindcast.parquet")

@@ -198,7 +198,9 @@ def test_the_group_of_the_drivers_is_the_sum_of_its_features(say):
 
 def test_a_verdict_is_worded_as_stored(say):
     result = say("2025-12-10")
-    verified = {h: s for h, s in result["evidence"]["brier_skill"].items() if s["value"] is not None}
+    verified = {
+        h: s for h, s in result["evidence"]["brier_skill"].items() if s["value"] is not None
+    }
     assert verified
     for horizon, skill in verified.items():
         (line,) = [
@@ -267,7 +269,9 @@ def test_the_trend_sees_nothing_later_than_its_days(reference, forecaster):
     whole = trend(reference, forecaster, **arguments)
     for position, days in enumerate(DAYS_AGO):
         until = end_of_day(pd.DatetimeIndex([day - pd.Timedelta(days=days)]))[0]
-        assert trend(reference.known_at(until), forecaster, **arguments)[position] == whole[position]
+        assert (
+            trend(reference.known_at(until), forecaster, **arguments)[position] == whole[position]
+        )
 
 
 @pytest.mark.parametrize(
