@@ -49,7 +49,7 @@ def completed(scripts: Path, *words: str) -> list[str]:
     listed = " ".join(f"'{word}'" for word in words)
     return bash(
         scripts,
-        f'source <({script} --show-completion)\n'
+        f"source <({script} --show-completion)\n"
         f'set -- $(complete -p {script}); while [ "$1" != -F ]; do shift; done; f=$2\n'
         f"COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; $f {script}\n"
         'printf "%s\\n" "${COMPREPLY[@]}"',
@@ -67,7 +67,9 @@ def test_the_values_of_an_option_are_offered(scripts):
         name for name in CANDIDATES if name.startswith("logistic_")
     ]
     assert completed(scripts, "altseason-predict", "--model", "ch") == ["champion"]
-    assert completed(scripts, "altseason-predict", "--source", "") == [each.value for each in Source]
+    assert completed(scripts, "altseason-predict", "--source", "") == [
+        each.value for each in Source
+    ]
 
 
 def test_completing_loads_nothing_heavy(scripts):
