@@ -97,11 +97,16 @@ def trend_note(forecast: Mapping[str, Any]) -> str:
     """Return what the trend is and is not, in words."""
     then = forecast["trend"]
     days = listed([long_day(each["as_of"]) for each in then])
-    note = f"A week and a month ago: the same model on what was known on {days}."
+    note = (
+        f"A week and a month ago: what the same model says of as many days ahead, on what was "
+        f"known on {days}."
+    )
+    if forecast["by_date"]:
+        note += f" The window until {long_day(forecast['by_date'][0]['date'])} keeps its end."
     sampled = [long_day(each["as_of"]) for each in then if each["in_sample"]]
     if sampled:
         note += (
-            f" It has since learnt from outcomes until "
+            f" The model has since learnt from outcomes until "
             f"{long_day(forecast['model']['trained_until'])}, so that what it says of "
             f"{listed(sampled)} is no forecast out of sample."
         )

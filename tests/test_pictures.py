@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from html import escape
 from pathlib import Path
 
+import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +24,7 @@ from models.report.picture import describe, draw, title
 from models.report.style import inline_svg, png, svg
 from models.tracking import load_forecaster
 from models.training_tables import load_tables
-from models.words import unbroken
+from models.words import long_day, unbroken
 
 ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -116,6 +117,13 @@ def test_the_description_counts_the_onsets_shown(said):
     shown = said.onsets[said.onsets >= said.hindcast.index[0]]
     assert f"{len(shown)} broad seasons began" in describe(said)
     assert "0 broad seasons began" in describe(said, since=pd.Timestamp("2019-12-01"))
+
+
+def test_a_picture_begins_no_earlier_than_the_data(said):
+    first = said.index.index[0]
+    assert f"from {long_day(first)} to" in describe(said, since=pd.Timestamp("2001-01-01"))
+    below = draw(said, since=pd.Timestamp("2001-01-01")).axes[1]
+    assert below.get_xlim()[0] == pytest.approx(mdates.date2num(first))
 
 
 # --- the bytes -----------------------------------------------------------------------------------

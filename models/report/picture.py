@@ -28,7 +28,7 @@ def draw(record: Record, *, since: pd.Timestamp | None = None, narrow: bool = Fa
     narrow : bool
         Whether it must be readable at the width of a phone.
     """
-    first = record.begins() if since is None else since
+    first = _first(record, since)
     with inked():
         figure = Figure(
             figsize=NARROW if narrow else SIZE, dpi=110, layout="constrained", facecolor="white"
@@ -57,7 +57,7 @@ def title(record: Record) -> str:
 
 def describe(record: Record, *, since: pd.Timestamp | None = None) -> str:
     """Return what the picture shows for those who do not see it."""
-    first = record.begins() if since is None else since
+    first = _first(record, since)
     now = record.now.iloc[0]
     onsets = record.onsets[record.onsets >= first]
     last = long_day(record.now.index[0])
@@ -73,6 +73,10 @@ def describe(record: Record, *, since: pd.Timestamp | None = None) -> str:
         f"{record.threshold:g} or more). Below, the out-of-sample probability that one "
         f"begins within {record.horizon_days} days, beside climatology; on {last}: {said}."
     )
+
+
+def _first(record: Record, since: pd.Timestamp | None) -> pd.Timestamp:
+    return record.begins() if since is None else max(since, record.index.index[0])
 
 
 def _index(axes: Axes, record: Record, first: pd.Timestamp) -> None:
