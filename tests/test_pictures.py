@@ -180,7 +180,7 @@ def test_the_command_writes_what_the_library_draws(trained, reference, tmp_path)
     own = record(reference, stored.forecaster, tables.hindcast, as_of=reference.last_day)
     assert picture.read_bytes() == svg(draw(own), title=title(own), description=describe(own))
     text = page.read_text()
-    assert describe(own).split(";")[0].replace(" %", "\u00a0%") in unbroken(text)
+    assert escape(unbroken(describe(own))) in text
     assert tables.claims is not None
     assert escape(unbroken(tables.claims["sentence"].iloc[0])) in text
 
