@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,12 +32,16 @@ from models.command_line import (
     load_panel,
     now,
     other_command,
+    require_writable,
     today,
     versions,
+    write_files,
 )
 
 if TYPE_CHECKING:
     from models.tracking.reading import Stored
+
+FILE_ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
@@ -65,7 +71,11 @@ def predict(
     data_dir: DataDirOption = None,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     model: Annotated[
-        str, typer.Option(help="champion, a version number, or a run id of the MLflow store.")
+        str,
+        typer.Option(
+            help="champion, a version number, or a run id of the MLflow store.",
+            autocompletion=lambda: ["champion"],
+        ),
     ] = "champion",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per window.")] = False,
@@ -74,7 +84,33 @@ def predict(
         typer.Option(
             formats=DATE_FORMATS,
             metavar="FROM TO",
-            help="Print every day of a span instead, as CSV (or JSON with --json).",
+            help="Print instead what today's model says of every day of a span, as CSV or JSON. "
+            "Days before its training's end are in sample: marked, not out-of-sample evidence.",
+            show_default=False,
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also draw the season index and the out-of-sample forecasts: .png or .svg.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write forecast, evidence and claims as one page without network: .html.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=DATE_FORMATS,
+            metavar="YYYY-MM-DD",
+            help="First day of the picture. Default: the first forecast out of sample.",
             show_default=False,
         ),
     ] = None,
@@ -100,43 +136,77 @@ def predict(
     if ledger is not None and not record:
         raise typer.BadParameter("--ledger goes with --record.")
     ledger = _require_ledger_place(ledger or LEDGER) if record else None
+    files = {"--plot": plot, "--report": report}
+    if history and (plot or report):
+        raise typer.BadParameter("--history and --plot or --report exclude each other.")
+    if since and not (plot or report):
+        raise typer.BadParameter("--since goes with --plot or --report.")
+    for option, path in files.items():
+        if path is not None:
+            require_writable(option, path, FILE_ENDINGS[option])
     with clear_errors():
         clock = today()
         panel = load_panel(source, data_dir, clock, Progress(quiet=False))
-        from models.display import forecast_csv, forecast_text, history_csv, history_json
+        from models.display import forecast_csv, history_csv, history_json
         from models.forecast import STALE_DAYS, WindowError, forecast
-        from models.forecast import history as past
+        from models.forecast_text import forecast_text
+        from models.history import history as past
+        from models.history import sample_note
+        from models.terminal import Terminal
         from models.tracking.reading import load_forecaster
 
         stored = load_forecaster(tracking_uri, model)
         if history:
             first, last = (as_timestamp(day) for day in history)
             table = past(panel, stored.forecaster, first=first, last=last)
-            answer(history_json(table) if json else history_csv(table))
+            typer.echo(sample_note(table, stored.forecaster), err=True)
+            about = stored.model_id.describe(stored.forecaster)
+            answer(history_json(table, about) if json else history_csv(table))
             return
+        day, first_day = as_timestamp(as_of) or panel.last_day, as_timestamp(since)
+        if first_day is not None and first_day >= day:
+            raise typer.BadParameter(
+                f"--since must be before the day of the forecast, {day:%Y-%m-%d}."
+            )
         try:
             result = forecast(
                 panel,
                 stored.forecaster,
                 stored.model_id,
-                as_of=as_timestamp(as_of) or panel.last_day,
+                as_of=day,
                 by=as_timestamp(by),
                 today=clock,
             )
         except WindowError as error:
             raise typer.BadParameter(str(error), param_hint="--by") from error
-    if source is not Source.reference and as_of is None and result["data"]["age_days"] > STALE_DAYS:
-        fail(
-            f"the data end on {result['data']['last_day']}, {result['data']['age_days']} days ago; "
-            f"at most {STALE_DAYS} are allowed. Renew them, or name the day with --as-of.",
-            ExitCode.DATA,
-        )
+        age_days, last_day = result["data"]["age_days"], result["data"]["last_day"]
+        if source is not Source.reference and as_of is None and age_days > STALE_DAYS:
+            fail(
+                f"the data end on {last_day}, {age_days} days ago; at most {STALE_DAYS} are "
+                f"allowed. Renew them, or name the day with --as-of.",
+                ExitCode.DATA,
+            )
+        if plot or report:
+            from models.record import record
+            from models.report.outputs import output
+            from models.tracking.tables import load_tables
+
+            tables = load_tables(tracking_uri, stored.model_id.run_id)
+            said = record(panel, stored.forecaster, tables.hindcast, as_of=day)
+            write_files(
+                {
+                    path: (option, output(path.suffix, result, tables, said, first_day))
+                    for option, path in files.items()
+                    if path is not None
+                }
+            )
     if ledger is not None:
         _record(ledger, result, stored)
     if json:
         answer(jsonlib.dumps(result, indent=2, allow_nan=False))
     else:
-        answer(forecast_csv(result) if csv else forecast_text(result))
+        terminal = Terminal.of(sys.stdout, os.environ)
+        answer(forecast_csv(result) if csv else forecast_text(result, terminal))
 
 
 @app.command(epilog=EPILOG)

@@ -28,6 +28,7 @@ from models.command_line import (
     load_panel,
     other_command,
     parse_horizons,
+    require_writable,
     today,
     versions,
     write_table,
@@ -79,7 +80,8 @@ def train(
     report: Annotated[
         bool,
         typer.Option(
-            "--report", help="Also test the article's claims, events and feature groups (a minute)."
+            "--report",
+            help="Also test events and feature groups, and print the article's claims (a minute).",
         ),
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
@@ -98,7 +100,7 @@ def train(
             f"--threshold must be above 50 (a partial season's) and at most 100, got {threshold:g}."
         )
     if hindcast_out is not None:
-        _require_writable(hindcast_out)
+        require_writable("--hindcast-out", hindcast_out, (".parquet", ".csv"))
     signal.signal(signal.SIGTERM, _interrupt)
     progress = Progress(quiet=quiet)
     with clear_errors():
@@ -110,6 +112,7 @@ def train(
         from features.builder import build_features
         from features.flows import missing_flows, missing_flows_text
         from models.candidates import available
+        from models.claims import claims
         from models.display import study_text, training_table
         from models.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
@@ -138,13 +141,15 @@ def train(
                     write_table(training.hindcast, hindcast_out)
                 except OSError as error:
                     fail(f"--hindcast-out {hindcast_out}: {error}", ExitCode.FAILURE)
-            found = study(panel, training, jobs=jobs, progress=progress) if report else None
+            progress.say("testing the article's claims")
+            tested = claims(panel, training.settings.definition, training.until)
+            found = study(panel, training, tested, jobs, progress) if report else None
             progress.say("logging to MLflow")
             number = log_training(
                 training,
                 Provenance(panel.source, commit(), versions()),
                 training_figures(training),
-                found.tables() if found else {},
+                found.tables() if found else {"claims": tested},
             )
     if flows := missing_flows(build_features(panel, pd.DatetimeIndex([training.until]))):
         typer.echo(f"warning: {missing_flows_text(flows)}", err=True)
@@ -153,15 +158,6 @@ def train(
         answer(study_text(found))
     answer(f"Registered as version {number}, alias champion. Compare runs with:")
     answer(f"  {ui_command(tracking_uri)}")
-
-
-def _require_writable(path: Path) -> None:
-    if path.suffix not in (".parquet", ".csv"):
-        raise typer.BadParameter(f"--hindcast-out must end in .parquet or .csv, got {path}.")
-    if path.is_dir():
-        raise typer.BadParameter(f"--hindcast-out: {path} is a directory.")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"--hindcast-out: there is no directory {path.parent}.")
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -32,6 +32,7 @@ from models.verification.association import (
     in_words,
     rank,
 )
+from models.words import percent, signed
 
 HORIZONS = (90, 180, 365)
 COLUMNS = (
@@ -77,8 +78,8 @@ def _bitcoin_to_ether(X: pd.DataFrame, window: int) -> pd.Series:
 
 _RUSSELL = ("russell_breakout", "russell_retest", "russell_sessions_since_record")
 _RANKED = "eth_btc_momentum_90"
-_A, _B, _C = "russell record", "russell record with outflows", "eth/btc strength"
-_D, _E, _F = "bitcoin etf outflow, ether etf inflow", "index of 33 or lower", "partial alone"
+_A, _B, _C = "Russell record", "Russell record with outflows", "ETH/BTC strength"
+_D, _E, _F = "Bitcoin-ETF outflow, Ether-ETF inflow", "index of 33 or lower", "partial alone"
 
 CONDITIONS: tuple[Condition, ...] = (
     Condition(_A, "Russell 2000 at a record, after a breakout or in a retest", _RUSSELL, _record),
@@ -236,8 +237,8 @@ def _alone(alone: int, seasons: int, onset_count: int) -> dict[str, Any]:
         "verdict": verdict,
         "sentence": (
             f"Of {seasons} partial seasons {alone} stayed without a broad one while "
-            f"they lasted and for {HORIZONS[0]} days after their onset: {_percent(rate)} "
-            f"[{_percent(low)}, {_percent(high)}]; {words.get(verdict, verdict)}."
+            f"they lasted and for {HORIZONS[0]} days after their onset: {percent(rate)} "
+            f"[{percent(low)}, {percent(high)}]; {words.get(verdict, verdict)}."
         ),
     }
 
@@ -246,7 +247,7 @@ def _comparison(condition: str, horizon: int, found: Association) -> str:
     if not found.days:
         return f"{condition}: no such day has been resolved {horizon} days ahead, so it is open."
     rate, low, high, otherwise = map(
-        _percent, (found.rate, found.rate_low, found.rate_high, found.rate_otherwise)
+        percent, (found.rate, found.rate_low, found.rate_high, found.rate_otherwise)
     )
     events = ", ".join(
         in_words(getattr(found, f"{one}s"), one) for one in ("day", "spell", "onset")
@@ -273,14 +274,10 @@ def _end(begin: str, found: Association, words: dict[str, str]) -> str:
     if found.scarce:
         return f"{begin}; with {found.scarce} the history cannot tell."
     difference, low, high = (
-        f"{100 * end:+.0f}" for end in (found.difference, found.low, found.high)
+        signed(100 * end, 0) for end in (found.difference, found.low, found.high)
     )
     return (
         f"{begin}, a difference of {difference} points [{low}, {high}], which "
-        f"{_percent(found.placebo)} of the placebos reach: "
+        f"{percent(found.placebo)} of the placebos reach: "
         f"{words.get(found.verdict, 'the history cannot tell whether it matters')}."
     )
-
-
-def _percent(share: float) -> str:
-    return "n/a" if np.isnan(share) else f"{100 * share:.0f} %"

@@ -11,7 +11,7 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from functools import partial
@@ -236,17 +236,58 @@ class Progress:
             print(message, file=sys.stderr, flush=True)
 
 
+def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:
+    """Refuse a file that could not be written in the end.
+
+    Raises
+    ------
+    typer.BadParameter
+        If its ending is another, it is a directory, or there is none to hold it.
+    """
+    if path.suffix not in endings:
+        raise typer.BadParameter(f"{option} must end in {' or '.join(endings)}, got {path}.")
+    if path.is_dir():
+        raise typer.BadParameter(f"{option}: {path} is a directory.")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"{option}: there is no directory {path.parent}.")
+    if not os.access(path.parent, os.W_OK):
+        raise typer.BadParameter(f"{option}: the directory {path.parent} is not writable.")
+
+
+@contextlib.contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """Give a file beside the one to write, which it replaces once it is whole."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_files(contents: Mapping[Path, tuple[str, bytes]]) -> None:
+    """Write files, each whole or not at all.
+
+    Parameters
+    ----------
+    contents : mapping of pathlib.Path to (str, bytes)
+        By file the option that names it and its content.
+    """
+    for path, (option, content) in contents.items():
+        try:
+            with staged(path) as beside:
+                beside.write_bytes(content)
+        except OSError as error:
+            fail(f"{option} {path}: {error}", ExitCode.FAILURE)
+
+
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table as Parquet or CSV by its ending, whole or not at all."""
-    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with staged(path) as beside:
         if path.suffix == ".parquet":
-            table.to_parquet(staged, index=False)
+            table.to_parquet(beside, index=False)
         else:
-            table.to_csv(staged, index=False)
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+            table.to_csv(beside, index=False)
 
 
 def parse_horizons(text: str, limit: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Forecasts and training results as text for a terminal."""
+"""Training results as text for a terminal; forecasts as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ import pandas as pd
 if TYPE_CHECKING:
     from models.study import Study
     from models.training import Training
-
-DRIVERS_SHOWN = 5
-BAR_WIDTH = 20
 
 
 def training_table(training: Training) -> str:
@@ -74,7 +71,7 @@ def study_text(study: Study) -> str:
         f"{without.max():+.2f}, with all {study.without_episode['brier_skill'].iloc[0]:+.2f}.",
         "",
         "The article's claims on this history",
-        *(f"  - {sentence}" for sentence in _headline(study.claims)),
+        *(f"  - {row['sentence']}" for row in headlines(study.claims)),
         "",
         "What each group of features adds to the logistic hazard (paired, 90 % interval of the "
         "difference of Brier scores, broad seasons; below 0 helps)",
@@ -95,32 +92,21 @@ def _median_lead(lead_days: pd.Series) -> str:
     return f", {known.median():.0f} days ahead in the median" if len(known) else ""
 
 
-def _headline(claims: pd.DataFrame) -> list[str]:
-    """Return the first condition of each claim: at 180 days, or as far as the claim looks."""
+def headlines(claims: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the first condition of each claim: at 180 days, or as far as the claim looks.
+
+    Parameters
+    ----------
+    claims : pandas.DataFrame
+        From `models.claims.claims`.
+    """
     chosen = []
     for claim, rows in claims.groupby("claim", sort=False):
         first = rows[rows["condition"] == rows["condition"].iloc[0]]
         looks_ahead = 365 if claim == "index of 33 or lower" else 180
         distance = (first["horizon_days"] - looks_ahead).abs()
-        chosen.append(str(first.loc[distance.idxmin(), "sentence"]))
+        chosen.append({str(name): value for name, value in first.loc[distance.idxmin()].items()})
     return chosen
-
-
-def forecast_text(forecast: Mapping[str, Any]) -> str:
-    """Return a forecast for a person to read.
-
-    Parameters
-    ----------
-    forecast : mapping
-        From `models.forecast.forecast`.
-    """
-    blocks = [_season(forecast)]
-    blocks += [_kind(forecast, kind) for kind in forecast["season"]["at_risk"]]
-    blocks += [_drivers(forecast["drivers"]), _evidence(forecast)]
-    if forecast["warnings"]:
-        blocks.append("\n".join(f"Warning: {warning}" for warning in forecast["warnings"]))
-    blocks.append("Research software, not investment advice.")
-    return "\n\n".join(blocks)
 
 
 def forecast_csv(forecast: Mapping[str, Any]) -> str:
@@ -145,14 +131,23 @@ def history_csv(history: pd.DataFrame) -> str:
     return history.to_csv(index=False)
 
 
-def history_json(history: pd.DataFrame) -> str:
-    """Return past forecasts as JSON under the schema `altseason.history/1`."""
+def history_json(history: pd.DataFrame, model: Mapping[str, Any]) -> str:
+    """Return past forecasts as JSON under the schema `altseason.history/1`.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        From `models.history.history`.
+    model : mapping
+        The one model that made them, as in the forecast.
+    """
     table = history.assign(
         as_of=history["as_of"].dt.strftime("%Y-%m-%d"),
         window_end=history["window_end"].dt.strftime("%Y-%m-%d"),
     ).astype(object)
     rows = table.where(history.notna(), None).to_dict("records")
-    return json.dumps({"schema": "altseason.history/1", "rows": rows}, indent=2, allow_nan=False)
+    content = {"schema": "altseason.history/1", "model": dict(model), "rows": rows}
+    return json.dumps(content, indent=2, allow_nan=False)
 
 
 def _verdicts(broad: pd.DataFrame, name: str) -> str:
@@ -182,68 +177,3 @@ def _interval(row: pd.Series) -> str:
     if pd.isna(low):
         return f"{value:.2f}"
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _season(forecast: Mapping[str, Any]) -> str:
-    season = forecast["season"]
-    last = ", ".join(f"{kind} {day or 'none'}" for kind, day in season["last_onset"].items())
-    return (
-        f"As of {forecast['as_of']}: season index {season['index']:.1f} "
-        f"({season['state']}). Last onset: {last}."
-    )
-
-
-def _kind(forecast: Mapping[str, Any], kind: str) -> str:
-    title = f"Chance that a {kind} altcoin season begins"
-    rows = [row for row in forecast["forecasts"] if row["kind"] == kind]
-    if rows[0]["probability"] is None:
-        return f"{title}: no forecast, {rows[0]['reason']}."
-    lines = [title, f"  {'':28}{'probability':>11}   {'90 % interval':<15}{'climatology':>11}"]
-    for row in rows:
-        lines.append(_line(f"within {row['horizon_days']} days, {row['window_end']}", row))
-    for row in forecast["by_date"]:
-        if row["kind"] == kind:
-            lines.append(_line(f"by {row['date']}", row))
-    return "\n".join(lines)
-
-
-def _line(label: str, row: Mapping[str, Any]) -> str:
-    filled = round(row["probability"] * BAR_WIDTH)
-    interval = f"{row['low']:.0%} to {row['high']:.0%}"
-    return (
-        f"  {label:<28}{row['probability']:>11.0%}   {interval:<15}{row['climatology']:>11.0%}"
-        f"   {'#' * filled}{'.' * (BAR_WIDTH - filled)}"
-    )
-
-
-def _drivers(drivers: Sequence[Mapping[str, Any]]) -> str:
-    if not drivers:
-        return "Drivers: none."
-    groups: dict[str, float] = {}
-    for driver in drivers:
-        groups[driver["group"]] = groups.get(driver["group"], 0.0) + driver["log_odds"]
-    lines = ["Drivers of the next 90 days (log-odds against an average day)"]
-    for group, total in sorted(groups.items(), key=lambda item: -abs(item[1])):
-        lines.append(f"  {group:<32}{total:>+7.2f}")
-    lines.append("  strongest features")
-    for driver in drivers[:DRIVERS_SHOWN]:
-        value = "missing" if driver["value"] is None else f"{driver['value']:.4g}"
-        lines.append(f"    {driver['feature']:<30}{driver['log_odds']:>+7.2f}   at {value}")
-    return "\n".join(lines)
-
-
-def _evidence(forecast: Mapping[str, Any]) -> str:
-    evidence, model, data = forecast["evidence"], forecast["model"], forecast["data"]
-    skills = ", ".join(
-        f"{horizon} d {skill['value']:+.2f}"
-        + (f" [{skill['low']:+.2f}, {skill['high']:+.2f}]" if skill["low"] is not None else "")
-        for horizon, skill in evidence["brier_skill"].items()
-        if skill["value"] is not None
-    )
-    version = f"version {model['version']}" if model["version"] else f"run {model['run_id']}"
-    return (
-        f"Evidence: {evidence['onsets']} onsets in training; Brier skill out of sample "
-        f"(90 % interval): {skills or 'none yet'}.\n"
-        f"Model: {model['name']}, {version}, trained until {model['trained_until']}. "
-        f"Data: {data['source']} to {data['last_day']} ({data['age_days']} days old)."
-    )

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+import pandas as pd
+
 from models.blend import from_state, to_state
 from models.classifier import LeadClassifier
+from models.leads import LEAD_DAYS
 
 SCHEMA = "altseason.forecaster/1"
 
@@ -45,6 +48,17 @@ class Evidence:
     onsets: Mapping[str, Sequence[str]]
     skill: Sequence[Mapping[Any, Any]]
     reason: str
+
+    def in_training(self, as_of: pd.Timestamp) -> bool:
+        """Tell whether the row of a day is one of those fitted."""
+        # A row enters training once its first lead is resolved, on that day and not after.
+        resolved_on = as_of + pd.Timedelta(days=LEAD_DAYS)
+        return bool(resolved_on <= pd.Timestamp(self.trained_until))
+
+    def in_sample(self, as_of: pd.Timestamp) -> bool:
+        """Tell whether outcomes later than a day were learnt from."""
+        # Strict: on the last day of training the model is in force and knows nothing later.
+        return bool(as_of < pd.Timestamp(self.trained_until))
 
 
 @dataclass(frozen=True)

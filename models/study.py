@@ -9,7 +9,6 @@ import pandas as pd
 
 from features.panel import DataError, MarketPanel
 from models.ablation import ablation
-from models.claims import claims
 from models.training import STEP_DAYS, Progress, Training, silent
 from models.verification.events import (
     before_onsets,
@@ -76,7 +75,11 @@ def has_events(training: Training) -> bool:
 
 
 def study(
-    panel: MarketPanel, training: Training, *, jobs: int = 1, progress: Progress = silent
+    panel: MarketPanel,
+    training: Training,
+    claims: pd.DataFrame,
+    jobs: int = 1,
+    progress: Progress = silent,
 ) -> Study:
     """Make the tables of a training run.
 
@@ -86,6 +89,8 @@ def study(
         The market that it was trained on.
     training : Training
         The run.
+    claims : pandas.DataFrame
+        From `models.claims.claims`, on the same history.
     jobs, progress
         As for `models.training.train`.
 
@@ -107,7 +112,7 @@ def study(
         before_onsets=before_onsets(forecasts, onsets, level=WARNING_LEVEL, step_days=STEP_DAYS),
         contingency=contingency(forecasts, onsets, step_days=STEP_DAYS),
         without_episode=leave_one_episode_out(forecasts, onsets),
-        claims=claims(panel, training.settings.definition, training.until),
+        claims=claims,
         ablation=ablation(
             panel,
             training.settings,

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+import train
 from features.panel import SERIES, MarketPanel
 from features.sources import yahoo
 from features.sources.reference import load_reference
+from models.training import Settings, Training
+from models.training import train as run_training
 from tests.yahoo_server import Market, YahooServer
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -83,3 +87,24 @@ def yahoo_server(tmp_path_factory, monkeypatch) -> Iterator[YahooServer]:
         yield server
         yahoo._session().close()
         yahoo._session.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A store with one training on the whole embedded history, and what the command printed."""
+    folder = tmp_path_factory.mktemp("store")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    arguments = (
+        "--model", "logistic", "--model", "persistence", "--tracking-uri", uri,
+        "--run-name", "whole", "--hindcast-out", str(folder / "hindcast.parquet"),
+    )  # fmt: skip
+    result = CliRunner().invoke(train.app, arguments)
+    assert result.exit_code == 0, result.output
+    return uri, folder, result
+
+
+@pytest.fixture(scope="session")
+def quick(reference) -> Training:
+    """A small training that ended long before the data do."""
+    settings = Settings(candidates=("logistic", "persistence"), replicates=8)
+    return run_training(reference, settings, until=pd.Timestamp("2019-06-30"))

@@ -122,6 +122,10 @@ def test_only_report_draws():
     assert all(module.startswith("models.report.") for module in drawing)
 
 
+def test_only_the_page_fills_templates():
+    assert importers("jinja2") | importers("markupsafe") == {"models.report.page"}
+
+
 def test_only_training_reaches_the_labels():
     assert importers("models.onset") == {
         "models.training", "models.claims", "models.controls", "models.track_record", "train",

@@ -346,7 +346,7 @@ def test_the_rates_of_the_embedded_history_are_those_counted_day_by_day(
 
 
 def test_crypto_funds_are_too_young_to_tell(real_claims):
-    own = real_claims[real_claims["claim"].str.startswith("bitcoin etf")]
+    own = real_claims[real_claims["claim"].str.startswith("Bitcoin-ETF")]
     assert len(own) == 2 * len(HORIZONS)
     assert (own["verdict"] == CANNOT_TELL).all()
     assert own["onsets"].max() < MIN_EVENTS
@@ -407,7 +407,7 @@ def test_partial_seasons_before_2014_07_01_do_not_count():
 def test_features_that_are_unknown_leave_nothing_to_say():
     panel = market_of(QUIET, (80, 20), (20, 300))
     table = claims(panel, OnsetDefinition(), panel.last_day)
-    russell = table[table["claim"] == "russell record"]
+    russell = table[table["claim"] == "Russell record"]
     assert (russell["days"] == 0).all()
     assert russell["rate"].isna().all()
     assert russell["sentence"].str.contains("no such day has been resolved").all()

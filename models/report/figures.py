@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from models.report.reliability import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
 from models.study import WARNING_LEVEL, champion_forecasts, has_events
 from models.training import STEP_DAYS
-from models.verification.reliability import consistency_band, reliability_table
 from models.verification.scores import precision_recall
 
 if TYPE_CHECKING:
@@ -111,48 +111,6 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
     below.xaxis.set_major_locator(mdates.YearLocator())
     below.xaxis.set_major_formatter(mdates.DateFormatter("%Y"))
     below.legend(loc="upper left", ncols=3, frameon=False)
-    return figure
-
-
-def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = (30, 60, 90)) -> Figure:
-    """Draw observed frequency against forecast probability, recalibrated by CORP.
-
-    Parameters
-    ----------
-    own : pandas.DataFrame
-        The hindcast of one candidate.
-    name : str
-        Candidate.
-    horizons : sequence of int
-        Days ahead to show; those that were verified are.
-    """
-    figure = blank(height=4.2)
-    resolved = own[(own["kind"] == "broad") & own["outcome"].notna()]
-    shown = [h for h in horizons if (resolved["horizon_days"] == h).any()]
-    shown = shown or sorted(resolved["horizon_days"].unique())[:3]
-    for axes, horizon in zip(
-        figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown, strict=False
-    ):
-        rows = resolved[resolved["horizon_days"] == horizon]
-        probability, outcome = rows["probability"].to_numpy(), rows["outcome"].to_numpy()
-        band = consistency_band(
-            probability, pd.DatetimeIndex(rows["as_of"]), horizon_days=int(horizon)
-        )
-        axes.fill_between(band["forecast"], band["low"], band["high"], color=GREY, alpha=0.2)
-        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-        table = reliability_table(outcome, probability)
-        axes.plot(table["forecast"], table["recalibrated"], color=BLUE, linewidth=1.6)
-        axes.hist(
-            probability, bins=np.linspace(0, 1, 21), weights=np.full(len(rows), 0.5 / len(rows)),
-            color=BLUE, alpha=0.25,
-        )  # fmt: skip
-        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="forecast probability")
-        axes.set_title(f"{horizon} days (n = {len(rows)})", fontsize=10)
-    figure.axes[0].set_ylabel("observed frequency")
-    figure.suptitle(
-        f"Reliability of {name}, broad seasons: CORP curve, 90 % band if calibrated, "
-        f"forecasts as bars"
-    )
     return figure
 
 

@@ -1,0 +1,95 @@
+"""How numbers and days are written for a person."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pandas as pd
+
+
+def percent(share: float | None) -> str:
+    """Return a share as whole percents; never 0 % or 100 % unless it is exactly that.
+
+    Parameters
+    ----------
+    share : float or None
+        In [0, 1]; None and NaN where there is none.
+
+    Examples
+    --------
+    >>> [percent(share) for share in (0.0, 0.004, 0.376, 0.997, 1.0, None)]
+    ['0 %', '<1 %', '38 %', '>99 %', '100 %', 'n/a']
+    """
+    if share is None or math.isnan(share):
+        return "n/a"
+    whole = round(100 * share)
+    if whole == 0 and share > 0:
+        return "<1 %"
+    if whole == 100 and share < 1:
+        return ">99 %"
+    return f"{whole} %"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """Return a number with its sign, 0 without one.
+
+    Examples
+    --------
+    >>> signed(0.354), signed(-0.001), signed(None)
+    ('+0.35', '0.00', 'n/a')
+    """
+    if value is None or math.isnan(value):
+        return "n/a"
+    rounded = round(value, digits)
+    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
+def long_day(day: pd.Timestamp | str) -> str:
+    """Return a day in words.
+
+    Examples
+    --------
+    >>> long_day("2026-01-09")
+    '9 Jan 2026'
+    """
+    day = pd.Timestamp(day)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "broad season"), counted(12, "broad season")
+    ('1 broad season', '12 broad seasons')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """Return words joined by commas and a last "and".
+
+    Examples
+    --------
+    >>> listed(["30", "60", "90"]), listed(["180"])
+    ('30, 60 and 90', '180')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def unbroken(text: str) -> str:
+    """Return text in which days and percents are kept on one line by no-break spaces.
+
+    Examples
+    --------
+    >>> len(unbroken("38 % by 9 Jan 2026").split(" "))
+    3
+    """
+    return _KEPT.sub("\u00a0", text)
+
+
+_KEPT = re.compile(r"(?<=\d) (?=%|[A-Z][a-z]{2} \d{4})|(?<=[a-z]) (?=\d{4}\b)")
+# Not strftime's, whose names follow the machine's language.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

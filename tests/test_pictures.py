@@ -1,0 +1,299 @@
+"""The picture of a forecast: what it is drawn from, its bytes, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from html import escape
+from pathlib import Path
+
+import matplotlib.dates as mdates
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import predict
+from features.panel import end_of_day
+from models.command_line import staged
+from models.errors import TrackingError
+from models.history import history
+from models.record import record
+from models.report.picture import describe, draw, title
+from models.report.style import inline_svg, png, svg
+from models.tracking import load_forecaster
+from models.tracking.tables import load_tables
+from models.words import long_day, unbroken
+
+ROOT = Path(__file__).parents[1]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def said(reference, quick):
+    """The record of the small model, half a year after its training."""
+    return record(
+        reference, quick.forecasters["logistic"], quick.hindcast, as_of=pd.Timestamp("2020-01-14")
+    )
+
+
+# --- what is drawn -------------------------------------------------------------------------------
+
+
+def test_past_days_are_those_of_the_hindcast_and_not_of_the_stored_model(reference, quick, said):
+    own = quick.hindcast[
+        (quick.hindcast["model"] == "logistic") & (quick.hindcast["kind"] == "broad")
+        & (quick.hindcast["horizon_days"] == 90)
+    ].set_index("as_of")  # fmt: skip
+    drawn = said.hindcast.dropna()
+    pd.testing.assert_series_equal(drawn["probability"], own["probability"], check_freq=False)
+    table = history(
+        reference, quick.forecasters["logistic"], first=own.index[0], last=own.index[-1],
+        horizons=[90],
+    )  # fmt: skip
+    hindsight = table[table["kind"] == "broad"].set_index("as_of")["probability"]
+    assert not np.allclose(drawn["probability"], hindsight.loc[drawn.index])
+
+
+def test_after_the_training_the_stored_model_speaks_with_its_interval(reference, quick, said):
+    forecaster = quick.forecasters["logistic"]
+    assert said.since.index[0] > said.hindcast.index[-1]
+    assert said.since.index[0] >= quick.trained_until
+    assert (said.since.index.diff()[1:] == pd.Timedelta(days=7)).all()
+    table = history(
+        reference, forecaster, first=said.since.index[0], last=pd.Timestamp("2020-01-14"),
+        horizons=[90],
+    )  # fmt: skip
+    own = table[table["kind"] == "broad"].set_index("as_of")
+    both = pd.concat([said.since, said.now])
+    for name in ("probability", "low", "high", "climatology"):
+        np.testing.assert_array_equal(both[name], own.loc[both.index, name])
+    assert not table["in_sample"].any()
+
+
+def test_a_day_inside_the_training_shows_the_hindcast_to_it_and_is_called_in_sample(
+    reference, quick
+):
+    day = pd.Timestamp("2018-11-01")
+    found = record(reference, quick.forecasters["logistic"], quick.hindcast, as_of=day)
+    assert found.in_sample
+    assert found.hindcast.index[-1] <= day
+    assert found.since.empty
+    assert found.index.index[-1] == day
+    assert found.onsets.max() <= day
+
+
+def test_nothing_later_than_the_day_is_drawn(reference, quick):
+    day = pd.Timestamp("2020-01-14")
+    cut = reference.known_at(end_of_day(pd.DatetimeIndex([day]))[0])
+    forecaster = quick.forecasters["logistic"]
+    one, two = (record(p, forecaster, quick.hindcast, as_of=day) for p in (reference, cut))
+    for name in ("hindcast", "since", "now"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name))
+    pd.testing.assert_series_equal(one.index, two.index)
+
+
+def test_another_horizon_is_the_nearest_verified(reference, quick):
+    found = record(
+        reference, quick.forecasters["logistic"], quick.hindcast,
+        as_of=pd.Timestamp("2019-06-30"), horizon_days=40,
+    )  # fmt: skip
+    assert found.horizon_days == 30
+
+
+@pytest.mark.parametrize("day", ["2015-06-01", "2016-03-01", "2021-04-01", "2025-12-10"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_every_day_can_be_drawn(reference, quick, day, narrow):
+    found = record(
+        reference, quick.forecasters["logistic"], quick.hindcast, as_of=pd.Timestamp(day)
+    )
+    assert png(draw(found, narrow=narrow)).startswith(b"\x89PNG")
+    words = describe(found)
+    assert (found.reason in words) if found.reason else ("90 % interval" in words)
+
+
+def test_the_description_counts_the_onsets_shown(said):
+    shown = said.onsets[said.onsets >= said.hindcast.index[0]]
+    assert f"{len(shown)} broad seasons began" in describe(said)
+    assert "0 broad seasons began" in describe(said, since=pd.Timestamp("2019-12-01"))
+
+
+def test_a_picture_begins_no_earlier_than_the_data(said):
+    first = said.index.index[0]
+    assert f"from {long_day(first)} to" in describe(said, since=pd.Timestamp("2001-01-01"))
+    below = draw(said, since=pd.Timestamp("2001-01-01")).axes[1]
+    assert below.get_xlim()[0] == pytest.approx(mdates.date2num(first))
+
+
+# --- the bytes -----------------------------------------------------------------------------------
+
+
+def test_the_svg_names_itself_and_needs_nothing_from_elsewhere(said):
+    content = svg(draw(said), title="A < B", description="as & of")
+    root = ElementTree.fromstring(content)
+    assert root.get("role") == "img"
+    named = {root.get("aria-labelledby"), root.get("aria-describedby")}
+    assert {e.text for e in root.iter() if e.get("id") in named} == {"A < B", "as & of"}
+    links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    assert not [e for e in root.iter() if e.tag in (SVG + "text", SVG + "image", SVG + "script")]
+    ids = {e.get("id") for e in root.iter() if e.get("id")}
+    assert {link[1:] for link in links} <= ids
+    assert b"date" not in content.lower()
+
+
+def test_two_pictures_on_a_page_share_no_id(said):
+    words = {"title": title(said), "description": describe(said)}
+    one, two = (
+        {e.get("id") for e in ElementTree.fromstring(drawn).iter()} - {None}
+        for drawn in (inline_svg(draw(said), name=name, **words) for name in ("one", "two"))
+    )
+    assert one
+    assert not one & two
+
+
+def test_a_picture_on_a_page_has_only_the_colours_of_the_page(said):
+    drawn = inline_svg(draw(said), name="a", title="a", description="a")
+    assert "var(--ink)" in drawn
+    assert "var(--blue)" in drawn
+    assert "#" not in drawn.replace("url(#", "").replace('href="#', "").replace("&#", "")
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(predict.app, [str(argument) for argument in arguments])
+
+
+def test_the_command_writes_what_the_library_draws(trained, reference, tmp_path):
+    uri, _, _ = trained
+    picture, page = tmp_path / "a.svg", tmp_path / "a.html"
+    result = run("--tracking-uri", uri, "--plot", picture, "--report", page)
+    assert result.exit_code == 0, result.output
+    assert "Chance that a broad altcoin season begins" in result.stdout
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a.svg"]
+    stored = load_forecaster(uri)
+    tables = load_tables(uri, stored.model_id.run_id)
+    own = record(reference, stored.forecaster, tables.hindcast, as_of=reference.last_day)
+    assert picture.read_bytes() == svg(draw(own), title=title(own), description=describe(own))
+    text = page.read_text()
+    assert escape(unbroken(describe(own))) in text
+    assert tables.claims is not None
+    assert escape(unbroken(tables.claims["sentence"].iloc[0])) in text
+
+
+def test_equal_pictures_have_equal_bytes(said):
+    assert png(draw(said)) == png(draw(said))
+    words = {"title": title(said), "description": describe(said)}
+    assert svg(draw(said), **words) == svg(draw(said), **words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--plot", "a.pdf"], "--plot must end in .png or .svg, got a.pdf"),
+        (["--plot", "a"], "--plot must end in .png or .svg, got a"),
+        (["--report", "a.htm"], "--report must end in .html, got a.htm"),
+        (["--plot", "nowhere/a.png"], "there is no directory nowhere"),
+        (["--report", "folder.html"], "folder.html is a directory"),
+        (["--since", "2020-01-01"], "--since goes with --plot or --report"),
+        (["--plot", "a.png", "--history", "2025-01-01", "2025-02-01"], "exclude each other"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_read(
+    arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.html").mkdir()
+    result = run(*arguments, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert [each.name for each in tmp_path.iterdir()] == ["folder.html"]
+
+
+def test_a_picture_must_begin_before_its_forecast(trained, tmp_path):
+    uri, _, _ = trained
+    path = tmp_path / "a.png"
+    result = run("--tracking-uri", uri, "--plot", path, "--since", "2025-12-10")
+    assert result.exit_code == 2
+    assert "2025-12-10" in result.stderr
+    assert not path.exists()
+
+
+def test_a_file_is_replaced_whole_or_kept(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_text("before")
+
+    def fail_half_way() -> None:
+        with staged(path) as beside:
+            beside.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+    with staged(path) as beside:
+        beside.write_text("whole")
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_a_file_to_write_nothing_that_draws_is_loaded(trained):
+    uri, _, _ = trained
+    code = (
+        "import sys, predict\n"
+        "try:\n    predict.app(['--json', '--tracking-uri', sys.argv[1]])\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "print(sorted({'matplotlib', 'jinja2', 'models.report'} & set(sys.modules)), "
+        "file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, uri], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "matplotlib" not in done.stderr
+    assert "models.report" not in done.stderr
+
+
+# --- the tables of a training --------------------------------------------------------------------
+
+
+def test_a_candidate_and_its_training_have_the_same_tables(trained):
+    uri, folder, _ = trained
+    child = load_forecaster(uri).model_id.run_id
+    tables = load_tables(uri, child)
+    written = pd.read_parquet(folder / "hindcast.parquet")
+    pd.testing.assert_frame_equal(tables.hindcast, written)
+    assert tables.claims is not None
+    assert set(tables.verification["model"]) == {"climatology", "persistence", "logistic"}
+
+
+@pytest.fixture
+def empty_run(trained):
+    """A run in the store without any table; deleted afterwards."""
+    from mlflow import MlflowClient
+
+    uri, _, _ = trained
+    client = MlflowClient(tracking_uri=uri)
+    run_id = client.create_run(client.search_experiments()[0].experiment_id).info.run_id
+    yield client, uri, run_id
+    client.delete_run(run_id)
+
+
+def test_missing_and_broken_tables_are_one_message(empty_run, tmp_path):
+    client, uri, run_id = empty_run
+    with pytest.raises(TrackingError, match=r"hindcast\.parquet, which its training logged"):
+        load_tables(uri, run_id)
+    (tmp_path / "hindcast.parquet").write_bytes(b"PAR1 no table")
+    client.log_artifact(run_id, str(tmp_path / "hindcast.parquet"))
+    with pytest.raises(TrackingError, match="cannot be read; train again"):
+        load_tables(uri, run_id)
+    pd.DataFrame({"as_of": [1]}).to_parquet(tmp_path / "hindcast.parquet")
+    client.log_artifact(run_id, str(tmp_path / "hindcast.parquet"))
+    with pytest.raises(TrackingError, match=r"lacks climatology, horizon_days"):
+        load_tables(uri, run_id)
+    with pytest.raises(TrackingError, match="cannot be read from"):
+        load_tables(uri, "0123456789abcdef0123456789abcdef")

@@ -1,0 +1,312 @@
+"""A forecast as a person reads it: words, columns, colours, the trend, and the history."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import predict
+from features.panel import end_of_day
+from models.forecast import ModelId, forecast
+from models.forecast_text import WIDTH, forecast_text, windows
+from models.history import history, sample_note
+from models.standing import standing
+from models.terminal import Terminal
+from models.trend import DAYS_AGO, trend
+from models.words import listed, long_day, percent, signed, unbroken
+
+ESCAPES = re.compile(r"\x1b\[\d*m")
+SHARES = st.floats(0, 1)
+
+
+@pytest.fixture(scope="module")
+def forecaster(quick):
+    return quick.forecasters["logistic"]
+
+
+@pytest.fixture(scope="module")
+def say(reference, forecaster):
+    """Forecast a day with the small model."""
+
+    @functools.cache
+    def on(day: str, by: str | None = None):
+        return forecast(
+            reference, forecaster, ModelId("3", "abc"), as_of=pd.Timestamp(day),
+            by=None if by is None else pd.Timestamp(by), today=pd.Timestamp(day),
+        )  # fmt: skip
+
+    return on
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+@given(SHARES)
+def test_a_percent_is_never_0_or_100_unless_it_is(share):
+    said = percent(share)
+    assert (said == "0 %") == (share == 0)
+    assert (said == "100 %") == (share == 1)
+    # "<1 %" and ">99 %" bound the share, all others round it.
+    allowed = 1.0 if said[0] in "<>" else 0.5
+    assert abs(float(said.strip("<> %")) - 100 * share) <= allowed + 1e-9
+
+
+@given(st.floats(-5, 5))
+def test_a_signed_number_is_near_and_has_no_negative_zero(value):
+    said = signed(value)
+    assert abs(float(said) - value) <= 0.005 + 1e-9
+    assert said != "-0.00"
+    assert (said[0] in "+-") == (float(said) != 0)
+
+
+@given(st.dates())
+def test_a_day_in_words_is_that_day(day):
+    if day.year >= 1700:  # pandas' first year is 1677
+        assert pd.Timestamp(long_day(day.isoformat())).date() == day
+
+
+def test_lists_are_read_aloud():
+    assert listed(["30"]) == "30"
+    assert listed(["30", "60"]) == "30 and 60"
+    assert listed(["30", "60", "90"]) == "30, 60 and 90"
+    assert unbroken("in 30 days") == "in 30 days"
+
+
+# --- the terminal --------------------------------------------------------------------------------
+
+
+@given(SHARES, st.integers(1, 30), st.booleans())
+def test_a_bar_keeps_its_width_and_is_empty_or_full_only_at_the_ends(share, width, blocks):
+    bar = Terminal(blocks=blocks).bar(share, width)
+    assert len(bar) == width
+    empty, full = (" " * width, "█" * width) if blocks else ("." * width, "#" * width)
+    if width > 1 or blocks:
+        assert (bar == empty) == (share == 0)
+        assert (bar == full) == (share == 1)
+    assert blocks or bar.isascii()
+
+
+@given(SHARES, SHARES)
+def test_a_longer_bar_is_a_larger_share(one, other):
+    low, high = sorted((one, other))
+
+    def eighths(share: float) -> int:
+        return sum(" ▏▎▍▌▋▊▉█".index(each) for each in Terminal(blocks=True).bar(share, 8))
+
+    assert eighths(low) <= eighths(high)
+
+
+class Screen(io.StringIO):
+    def __init__(self, encoding: str, tty: bool) -> None:
+        super().__init__()
+        self._encoding, self._tty = encoding, tty
+
+    @property
+    def encoding(self) -> str:
+        return self._encoding
+
+    def isatty(self) -> bool:
+        return self._tty
+
+
+@pytest.mark.parametrize(
+    ("encoding", "tty", "environ", "colour", "blocks"),
+    [
+        ("utf-8", True, {}, True, True),
+        ("utf-8", True, {"NO_COLOR": "1"}, False, True),
+        ("utf-8", True, {"NO_COLOR": ""}, True, True),
+        ("utf-8", True, {"TERM": "dumb"}, False, True),
+        ("utf-8", False, {}, False, True),
+        ("ascii", True, {}, True, False),
+        ("latin-1", False, {}, False, False),
+        ("no such encoding", False, {}, False, False),
+    ],
+)
+def test_a_terminal_is_given_what_it_can_show(encoding, tty, environ, colour, blocks):
+    found = Terminal.of(Screen(encoding, tty), environ)
+    assert (found.colour, found.blocks) == (colour, blocks)
+
+
+# --- the text ------------------------------------------------------------------------------------
+
+DAYS = ["2019-06-30", "2019-07-15", "2021-04-01", "2022-08-10", "2025-12-10"]
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_the_text_fits_80_columns_and_colours_change_no_character(say, day):
+    result = say(day)
+    plain = forecast_text(result)
+    assert plain.isascii()
+    assert max(len(line) for line in plain.splitlines()) <= WIDTH
+    coloured = forecast_text(result, Terminal(colour=True))
+    assert coloured != plain
+    assert ESCAPES.sub("", coloured) == plain
+    blocks = forecast_text(result, Terminal(blocks=True))
+    assert [len(line) for line in blocks.splitlines()] == [len(line) for line in plain.splitlines()]
+
+
+def test_every_window_is_a_row_with_the_numbers_of_the_forecast(say):
+    result = say("2025-12-10", by="2026-10-01")
+    lines = forecast_text(result).splitlines()
+    for kind in ("broad", "partial"):
+        start = next(i for i, line in enumerate(lines) if f"a {kind} altcoin season begins" in line)
+        rows = lines[start + 3 : start + 9]
+        for line, row in zip(rows, windows(result, kind), strict=True):
+            values = (row["probability"], row["climatology"], row["low"], row["high"], *row["ago"])
+            assert re.findall(r"[<>]?\d+ %", line) == [percent(value) for value in values]
+            assert long_day(row["window_end"]) in line
+            assert f" {row['days']} d " in line
+    assert rows[-1].startswith("by  1 Oct 2026 295 d")
+
+
+def test_columns_stand_under_each_other(say):
+    lines = forecast_text(say("2025-12-10", by="2026-10-01")).splitlines()
+    rows = [line for line in lines if re.match(r"by .{11} .{3} d ", line)]
+    assert len(rows) == 12
+    # Every percent sign of a column has the same place.
+    assert len({tuple(m.start() for m in re.finditer("%", row)) for row in rows}) == 1
+
+
+def test_in_season_the_text_gives_the_reason_and_no_table(say):
+    text = forecast_text(say("2021-04-01"))
+    assert "Season index 88 of 100: a broad altcoin season." in text
+    assert text.count("No forecast: in season since") == 2
+    assert "climatology  90 %" not in text
+    assert "A week and a month ago" not in text
+
+
+def test_the_question_is_that_of_the_thresholds(say):
+    text = forecast_text(say("2025-12-10"))
+    assert "Chance that a broad altcoin season begins (season index 75 or more)" in text
+    assert "Chance that a partial altcoin season begins (season index 50 or more)" in text
+
+
+def test_the_group_of_the_drivers_is_the_sum_of_its_features(say):
+    result = say("2025-12-10")
+    total = sum(driver["log_odds"] for driver in result["drivers"])
+    (line,) = [row for row in forecast_text(result).splitlines() if row.startswith("  breadth ")]
+    assert line.split()[1] == signed(total)
+
+
+def test_a_verdict_is_worded_as_stored(say):
+    result = say("2025-12-10")
+    verified = {
+        h: s for h, s in result["evidence"]["brier_skill"].items() if s["value"] is not None
+    }
+    assert verified
+    for horizon, skill in verified.items():
+        (line,) = [
+            row for row in forecast_text(result).splitlines()
+            if row.startswith(f"  {horizon:>3} days")
+        ]  # fmt: skip
+        assert line.endswith(skill["verdict"] if skill["verdict"] == "cannot tell"
+                             else f"{skill['verdict']} than climatology")  # fmt: skip
+
+
+# --- the trend -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("day", ["2020-05-05", "2025-12-10"])
+def test_the_trend_is_what_the_same_model_forecasts_on_the_earlier_day(say, day):
+    result = say(day)
+    for then in result["trend"]:
+        earlier = say(then["as_of"])
+        assert (pd.Timestamp(day) - pd.Timestamp(then["as_of"])).days == then["days_ago"]
+        assert then["index"] == earlier["season"]["index"]
+        for mine, own in zip(then["forecasts"], earlier["forecasts"], strict=True):
+            assert {key: own[key] for key in mine} == mine
+
+
+def test_the_window_by_date_ends_on_the_same_day(say):
+    result = say("2025-12-10", by="2026-10-01")
+    for then in result["trend"]:
+        earlier = say(then["as_of"], by="2026-10-01")
+        assert [row["probability"] for row in then["by_date"]] == [
+            row["probability"] for row in earlier["by_date"]
+        ]
+        assert all(row["date"] == "2026-10-01" for row in then["by_date"])
+
+
+def test_a_window_too_long_from_the_earlier_day_has_none(say):
+    result = say("2025-12-10", by="2027-01-02")  # 388 days: 395 and 418 from the earlier days
+    for then in result["trend"]:
+        assert {row["probability"] for row in then["by_date"]} == {None}
+        assert all("390 days" in row["reason"] for row in then["by_date"])
+        assert all(row["probability"] is not None for row in then["forecasts"])
+    assert "n/a for a window that ends more than 390 days ahead" in " ".join(
+        forecast_text(result).split()
+    )
+
+
+def test_the_trend_is_null_in_season_with_the_reason(say):
+    result = say("2025-11-15")
+    month = result["trend"][1]
+    broad = [row for row in month["forecasts"] if row["kind"] == "broad"]
+    assert {row["probability"] for row in broad} == {None}
+    assert all("quiet days" in row["reason"] for row in broad)
+
+
+def test_the_trend_before_the_data_is_null(reference, forecaster):
+    first = standing(reference, forecaster, pd.Timestamp("2014-01-01")).index.index[0]
+    day = first + pd.Timedelta(days=10)
+    week, month = trend(reference, forecaster, as_of=day, horizons=[30], by=None)
+    assert week["index"] is not None
+    assert month["index"] is None
+    assert {row["reason"] for row in month["forecasts"]} == {"the data begin later"}
+
+
+def test_the_trend_sees_nothing_later_than_its_days(reference, forecaster):
+    day = pd.Timestamp("2025-06-10")
+    arguments = {"as_of": day, "horizons": [30, 90], "by": pd.Timestamp("2025-12-31")}
+    whole = trend(reference, forecaster, **arguments)
+    for position, days in enumerate(DAYS_AGO):
+        until = end_of_day(pd.DatetimeIndex([day - pd.Timedelta(days=days)]))[0]
+        assert (
+            trend(reference.known_at(until), forecaster, **arguments)[position] == whole[position]
+        )
+
+
+@pytest.mark.parametrize(
+    ("day", "sampled"), [("2019-06-18", False), ("2019-06-17", True), ("2025-01-01", False)]
+)
+def test_in_sample_ends_with_the_training(say, quick, day, sampled):
+    assert f"{quick.trained_until:%Y-%m-%d}" == "2019-06-18"
+    warned = [text for text in say(day)["warnings"] if "no forecast out of sample" in text]
+    assert bool(warned) == sampled
+
+
+# --- the history ---------------------------------------------------------------------------------
+
+
+def test_history_marks_the_days_whose_future_the_model_knows(reference, forecaster):
+    table = history(
+        reference, forecaster, first=pd.Timestamp("2019-06-10"), last=pd.Timestamp("2019-06-30"),
+        horizons=[30],
+    )  # fmt: skip
+    sampled = table.drop_duplicates("as_of").set_index("as_of")["in_sample"]
+    assert sampled.loc[:"2019-06-17"].all()
+    assert not sampled.loc["2019-06-18":].any()
+    assert "8 of 21 days are in sample" in sample_note(table, forecaster)
+    later = table[~table["in_sample"]]
+    assert "warning" not in sample_note(later, forecaster)
+
+
+def test_history_says_whose_it_is_and_warns_on_stderr(trained):
+    uri, _, _ = trained
+    arguments = ["--history", "2025-11-20", "2025-11-30", "--tracking-uri", uri]
+    result = CliRunner().invoke(predict.app, [*arguments, "--json"])
+    answer = json.loads(result.stdout)
+    assert answer["schema"] == "altseason.history/1"
+    assert answer["model"]["name"] == "logistic"
+    assert answer["model"]["trained_until"] == "2025-11-25"
+    assert "one model (logistic, trained until 2025-11-25)" in result.stderr
+    assert "5 of 11 days are in sample" in result.stderr
+    assert [row["in_sample"] for row in answer["rows"][::5]][:11] == [True] * 5 + [False] * 6
