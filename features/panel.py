@@ -10,13 +10,20 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from features.provenance import DataProvenance
+
 Kind = Literal["level", "percent", "flow", "number"]
 
 DAY = pd.Timedelta(days=1)
+NOTHING_SAID = DataProvenance()
 
 
 class DataError(ValueError):
     """Market data are missing, malformed, stale or contradictory."""
+
+
+class SourceUnavailable(Exception):
+    """A source of market data cannot be reached or refuses service."""
 
 
 @dataclass(frozen=True)
@@ -167,10 +174,16 @@ class MarketPanel:
 
     _series: Mapping[str, pd.DataFrame]
     source: str
+    provenance: DataProvenance = NOTHING_SAID
 
     @classmethod
     def from_observations(
-        cls, observations: pd.DataFrame, source: str, *, until: pd.Timestamp | None = None
+        cls,
+        observations: pd.DataFrame,
+        source: str,
+        *,
+        until: pd.Timestamp | None = None,
+        provenance: DataProvenance = NOTHING_SAID,
     ) -> MarketPanel:
         """Build a panel from one long frame.
 
@@ -185,6 +198,8 @@ class MarketPanel:
             Where the values came from.
         until : pandas.Timestamp, optional
             Last day an observation may carry; a later one is an error.
+        provenance : DataProvenance, optional
+            How the panel was made; views keep it, the digest leaves it out.
 
         Raises
         ------
@@ -206,11 +221,16 @@ class MarketPanel:
                 rows = groups[spec.name].set_index("date")[["value", "available_at"]]
                 _check_rows(rows, spec, source, until)
                 series[spec.name] = rows
-        return cls(series, source)
+        return cls(series, source, provenance)
 
     @classmethod
     def from_series(
-        cls, series: Mapping[str, pd.Series], source: str, *, until: pd.Timestamp | None = None
+        cls,
+        series: Mapping[str, pd.Series],
+        source: str,
+        *,
+        until: pd.Timestamp | None = None,
+        provenance: DataProvenance = NOTHING_SAID,
     ) -> MarketPanel:
         """Build a panel from plain series, each published as its specification says.
 
@@ -218,8 +238,8 @@ class MarketPanel:
         ----------
         series : mapping of str to pandas.Series
             Values by name, indexed by observation day.
-        source, until
-            As for the class.
+        source, until, provenance
+            As for `from_observations`.
         """
         frames = []
         for name, values in series.items():
@@ -239,7 +259,8 @@ class MarketPanel:
             )
         if not frames:
             raise DataError(f"{source}: holds no series at all.")
-        return cls.from_observations(pd.concat(frames, ignore_index=True), source, until=until)
+        observations = pd.concat(frames, ignore_index=True)
+        return cls.from_observations(observations, source, until=until, provenance=provenance)
 
     @property
     def digest(self) -> str:
@@ -294,7 +315,7 @@ class MarketPanel:
         if instant.tz is not None:
             instant = instant.tz_convert("UTC").tz_localize(None)
         view = {name: rows[rows["available_at"] <= instant] for name, rows in self._series.items()}
-        return MarketPanel(view, self.source)
+        return MarketPanel(view, self.source, self.provenance)
 
     def observations(self) -> pd.DataFrame:
         """Return all values as one long frame: series, date, value, available_at."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -13,15 +12,15 @@ import pandas as pd
 
 from features.panel import DataError
 from features.season import TOP, breadth
+from features.sources.coin_closes import HISTORY_YEARS
 from features.sources.files import load_tables
 from features.sources.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
+from features.universe import CHECK_DAYS, RANKS
 
-RANKS = 100
 # Weekly where the live data must agree with the embedded history, monthly before.
 WEEKLY_DAYS = 180
 # The path simulation of live days looks back over these; their coins need tickers and checks.
-CHECKED_YEARS = 3
-CHECK_DAYS = (30, 90)
+CHECKED_YEARS = HISTORY_YEARS
 
 
 def snapshots(universe: pd.DataFrame) -> pd.DataFrame:
@@ -96,15 +95,15 @@ def checks(coins: pd.DataFrame, wanted: pd.Index) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Index `coin`; `check_day` (the last day with a price, and one on each
-        of the days before it that the returns need) and `check_30`,
-        `check_90`; missing if there is no such day.
+        Index `coin`; `check_day` (the last day with a price and one 30 days
+        before), `check_30` and `check_90`; missing where a price is.
     """
     log_close = np.log(
         coins[coins["coin"].isin(wanted)].set_index(["date", "coin"])["close_btc"].unstack()
     ).asfreq("D")
     returns = {days: log_close - log_close.shift(days) for days in CHECK_DAYS}
-    complete = returns[CHECK_DAYS[0]].notna() & returns[CHECK_DAYS[1]].notna()
+    # A coin listed for less than 90 days has the 30-day return alone.
+    complete = returns[CHECK_DAYS[0]].notna()
     day = complete.iloc[::-1].idxmax().where(complete.any()).reindex(wanted)
     table = pd.DataFrame({"check_day": day})
     for days, values in returns.items():
@@ -131,11 +130,16 @@ def coin_table(universe: pd.DataFrame, coins: pd.DataFrame, symbols: pd.Series) 
 
 def coverage(universe: pd.DataFrame, coins: pd.DataFrame) -> list[dict[str, object]]:
     """Return by year how many of the top 50 could be compared over 90 days: dead ones included."""
-    compared = breadth(coins, universe)["coins_compared"] / TOP
-    by_year = compared.groupby(pd.DatetimeIndex(compared.index).year)
+    shares = breadth(coins, universe)
+    shares = shares.loc[shares["season_index"].first_valid_index() :]
     return [
-        {"year": int(str(year)), "days": len(days), "coverage": round(float(days.mean()), 3)}
-        for year, days in by_year
+        {
+            "year": int(str(year)),
+            "days": len(days),
+            "coverage": round(float(days["coins_compared"].mean() / TOP), 3),
+            "unused_days": int(days["season_index"].isna().sum()),
+        }
+        for year, days in shares.groupby(pd.DatetimeIndex(shares.index).year)
     ]
 
 

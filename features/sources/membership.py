@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.panel import DataError
+from features.provenance import YearCoverage
 
 SNAPSHOTS_FILE = "membership.parquet"
 COINS_FILE = "coins.csv"
@@ -37,8 +38,8 @@ class Membership:
         Yahoo's tickers to try, in this order) and `verified` (bool).
     exclusions : tuple of (str, str, str)
         Field (`symbol` or `name`), pattern, reason.
-    coverage : mapping of int to float
-        Share of the top 50 that could be compared over 90 days, by year.
+    coverage : tuple of YearCoverage
+        Of the embedded history, by year.
     last_day : pandas.Timestamp
         Day of the last snapshot.
     """
@@ -46,7 +47,7 @@ class Membership:
     snapshots: pd.DataFrame
     coins: pd.DataFrame
     exclusions: tuple[tuple[str, str, str], ...]
-    coverage: dict[int, float]
+    coverage: tuple[YearCoverage, ...]
     last_day: pd.Timestamp
 
     def excluded(self, symbol: str, name: str) -> str | None:
@@ -84,11 +85,11 @@ def load_membership(directory: Path = DIRECTORY) -> Membership:
         coins = _read_csv(directory / COINS_FILE, text=["coin", "symbol", "from", "to"])
         tickers = _read_csv(directory / TICKERS_FILE, text=["coin", "tickers", "verified"])
         exclusions = _read_csv(directory / EXCLUSIONS_FILE, text=["field", "pattern", "reason"])
-        coverage = {int(row["year"]): float(row["coverage"]) for row in card["coverage_by_year"]}
+        coverage = tuple(YearCoverage(source="embedded", **row) for row in card["coverage_by_year"])
         last_day = pd.Timestamp(card["last_day"]).as_unit("s")
         promised = card["digest"]
         coins["check_day"] = pd.to_datetime(coins["check_day"]).dt.as_unit("s")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{directory}: the embedded membership cannot be read: {error}") from error
     if digest != promised:
         raise DataError(
