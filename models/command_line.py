@@ -146,14 +146,14 @@ def load_panel(
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
     """Turn the errors a user can cause into one message and the documented exit code."""
-    from features.panel import DataError
+    from features.panel import DataError, SourceUnavailable
     from models.errors import TrackingError
 
     try:
         yield
     except DataError as error:
         fail(str(error), ExitCode.DATA)
-    except TrackingError as error:
+    except (SourceUnavailable, TrackingError) as error:
         fail(str(error), ExitCode.FAILURE)
 
 

@@ -1,0 +1,101 @@
+"""One table in one Parquet file with a note and a digest: replaced whole, never read damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_NOTE = b"altseason"
+# A staged file this old was left by a process that was killed while writing it.
+_ORPHAN_SECONDS = 3600.0
+
+
+class DamagedFile(ValueError):
+    """A file does not hold what was written into it."""
+
+
+def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
+    """Write a table and a note beside its place, then move the file there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its directory is made if absent.
+    table : pandas.DataFrame
+        What is kept.
+    note : dict
+        What JSON can hold; the number of rows and the digest are added.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there before is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = pa.Table.from_pandas(table)
+    facts = json.dumps({**note, "rows": len(table), "digest": digest(table)})
+    content = content.replace_schema_metadata({**(content.schema.metadata or {}), _NOTE: facts})
+    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        pq.write_table(content, staged)
+        staged.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            staged.unlink(missing_ok=True)
+    _sweep(path)
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read a table and its note.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    DamagedFile
+        If it cannot be read or its content is not what was written.
+    """
+    try:
+        content = pq.read_table(path)
+        note = json.loads((content.schema.metadata or {})[_NOTE])
+        table = content.to_pandas()
+        if note["digest"] != digest(table):
+            raise DamagedFile("its digest is another one")
+    except FileNotFoundError:
+        raise
+    except DamagedFile:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise DamagedFile(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+    return table, note
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that it is neither read again nor lost."""
+    aside = path.with_name(f"{path.name}.damaged")
+    with contextlib.suppress(OSError):  # another process was quicker
+        path.replace(aside)
+    return aside
+
+
+def digest(table: pd.DataFrame) -> str:
+    """Return the SHA-256 of a table's index, column names and values."""
+    content = hashlib.sha256(json.dumps([str(column) for column in table]).encode())
+    content.update(pd.util.hash_pandas_object(table, index=True).to_numpy().tobytes())
+    return content.hexdigest()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left beside a file."""
+    for orphan in path.parent.glob(f".{path.name}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime - orphan.stat().st_mtime > _ORPHAN_SECONDS:
+                orphan.unlink()
