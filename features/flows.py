@@ -12,6 +12,65 @@ from features.feature import Feature, log_change
 DIVERGENCE_SESSIONS = 21
 ZSCORE_SESSIONS = 252
 
+# Shares outstanding of IWM are noisy before 2008 (days with 590-fold changes).
+FUND_START = pd.Timestamp("2008-01-01")
+STAND_IN_DAYS = 7
+
+
+def fund_flow(shares: pd.Series, nav: pd.Series) -> pd.Series:
+    """Return a fund's creations less redemptions in percent of its assets.
+
+    Parameters
+    ----------
+    shares : pandas.Series
+        Shares outstanding by session.
+    nav : pandas.Series
+        Net asset value per share by session, US dollars.
+
+    Returns
+    -------
+    pandas.Series
+        Change of shares outstanding x NAV over the assets of the session
+        before, percent, from 2008 on.
+
+    Examples
+    --------
+    >>> days = pd.bdate_range("2025-12-01", periods=3)
+    >>> shares, nav = pd.Series([1000.0, 1100.0, 1045.0], days), pd.Series([10.0, 20.0, 40.0], days)
+    >>> fund_flow(shares, nav).tolist()
+    [20.0, -10.0]
+    """
+    fund = pd.concat({"shares": shares, "nav": nav}, axis=1, join="inner")
+    assets = fund["shares"] * fund["nav"]
+    flow = 100 * fund["shares"].diff() * fund["nav"] / assets.shift()
+    return flow.loc[FUND_START:].dropna()
+
+
+def share_of_market_cap(flow: pd.Series, market_cap: pd.Series) -> pd.Series:
+    """Return flows in percent of the market cap of the day, or of the last one within a week.
+
+    Parameters
+    ----------
+    flow, market_cap : pandas.Series
+        US dollars by day.
+
+    Returns
+    -------
+    pandas.Series
+        Percent, on the days of the flow that have a market cap.
+
+    Examples
+    --------
+    >>> day = pd.DatetimeIndex(["2025-12-01"])
+    >>> share_of_market_cap(pd.Series([1e9], day), pd.Series([2e12], day)).tolist()
+    [0.05]
+    """
+    if flow.empty or market_cap.empty:
+        return flow.iloc[:0]
+    days = pd.date_range(market_cap.index.min(), max(market_cap.index.max(), flow.index.max()))
+    cap = market_cap.sort_index().reindex(days).ffill(limit=STAND_IN_DAYS).reindex(flow.index)
+    return (100 * flow / cap).dropna()
+
 
 def net_flow(flow: pd.Series, window: int) -> pd.Series:
     """Return the sum of the daily flows over `window` sessions."""

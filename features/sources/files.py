@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.flows import fund_flow, share_of_market_cap
 from features.panel import DataError, MarketPanel
 from features.season import CARRIED_DAYS, TOP, WINDOW_DAYS, breadth
 
@@ -27,9 +28,6 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "market_cap_usd": "number",
     },
 }
-
-# Shares outstanding of IWM are noisy before 2008 (days with 590-fold changes).
-_FUND_START = pd.Timestamp("2008-01-01")
 
 
 def load_files(
@@ -213,13 +211,7 @@ def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
     if "iwm_shares_outstanding" in observed and "iwm_nav" in observed:
         for raw in ("iwm_shares_outstanding", "iwm_nav"):
             _check_positive(observed[raw], raw)
-        fund = pd.concat(
-            {"shares": observed["iwm_shares_outstanding"], "nav": observed["iwm_nav"]},
-            axis=1, join="inner",
-        )  # fmt: skip
-        assets = fund["shares"] * fund["nav"]
-        flow = 100 * fund["shares"].diff() * fund["nav"] / assets.shift()
-        panel["iwm_flow"] = flow.loc[_FUND_START:].dropna()
+        panel["iwm_flow"] = fund_flow(observed["iwm_shares_outstanding"], observed["iwm_nav"])
     return panel
 
 
@@ -239,10 +231,10 @@ def _crypto(
             100 * cap / (cap + observed["crypto_market_cap_ex_btc_usd"])
         ).dropna()
     if cap is not None and "btc_etf_net_flow_usd" in observed:
-        panel["btc_etf_flow"] = _share_of(observed["btc_etf_net_flow_usd"], cap)
+        panel["btc_etf_flow"] = share_of_market_cap(observed["btc_etf_net_flow_usd"], cap)
     if "eth_etf_net_flow_usd" in observed and not ether.empty:
         snapshots = universe[universe["coin"] == "ethereum"].set_index("snapshot_date")
-        panel["eth_etf_flow"] = _share_of(
+        panel["eth_etf_flow"] = share_of_market_cap(
             observed["eth_etf_net_flow_usd"], _ether_market_cap(ether, snapshots["market_cap_usd"])
         )
     return panel
@@ -253,10 +245,3 @@ def _ether_market_cap(ether: pd.DataFrame, snapshots: pd.Series) -> pd.Series:
     cap = ether["market_cap_usd"].combine_first(snapshots.reindex(ether.index))
     supply = (cap / ether["close_usd"]).ffill()
     return supply * ether["close_usd"]
-
-
-def _share_of(flow: pd.Series, market_cap: pd.Series) -> pd.Series:
-    """Flow in percent of the market cap of the day, or of the last day before it within a week."""
-    days = pd.date_range(market_cap.index.min(), max(market_cap.index.max(), flow.index.max()))
-    cap = market_cap.sort_index().reindex(days).ffill(limit=7).reindex(flow.index)
-    return (100 * flow / cap).dropna()
