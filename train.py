@@ -13,11 +13,8 @@ from models.command_line import (
     DATE_FORMATS,
     EPILOG,
     CandidateName,
-    DataDirOption,
     ExitCode,
     Progress,
-    Source,
-    SourceOption,
     TrackingOption,
     VersionOption,
     answer,
@@ -25,12 +22,22 @@ from models.command_line import (
     clear_errors,
     commit,
     fail,
-    load_panel,
+    now,
     other_command,
     parse_horizons,
-    today,
     versions,
     write_table,
+)
+from models.market_options import (
+    CacheDirOption,
+    DataDirOption,
+    MarketOptions,
+    OfflineOption,
+    RefreshOption,
+    Source,
+    SourceOption,
+    UniverseOption,
+    load_panel,
 )
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
@@ -41,6 +48,10 @@ def train(
     context: typer.Context,
     source: SourceOption = Source.reference,
     data_dir: DataDirOption = None,
+    offline: OfflineOption = False,
+    refresh: RefreshOption = False,
+    cache_dir: CacheDirOption = None,
+    universe: UniverseOption = None,
     until: Annotated[
         datetime | None,
         typer.Option(
@@ -99,11 +110,12 @@ def train(
         )
     if hindcast_out is not None:
         _require_writable(hindcast_out)
+    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     signal.signal(signal.SIGTERM, _interrupt)
     progress = Progress(quiet=quiet)
     with clear_errors():
         progress.say(f"reading {source.value} data")
-        panel = load_panel(source, data_dir, today(), progress, jobs)
+        panel = load_panel(options, now(), progress, jobs)
         progress.say("loading libraries")
         from models.candidates import available
         from models.display import study_text, training_table

@@ -267,11 +267,12 @@ class MarketPanel:
         """SHA-256 of the content: series, days, values and publication instants."""
         content = hashlib.sha256()
         for name, rows in sorted(self._series.items()):
-            content.update(f"{name}:{len(rows)}\n".encode())
-            content.update(rows.index.to_numpy().astype("<M8[s]").tobytes())
-            content.update(rows["value"].to_numpy().astype("<f8").tobytes())
-            content.update(rows["available_at"].to_numpy().astype("<M8[s]").tobytes())
+            content.update(_content(name, rows))
         return content.hexdigest()
+
+    def digest_of(self, name: str) -> str:
+        """SHA-256 of one series: its name, days, values and publication instants."""
+        return hashlib.sha256(_content(name, self._rows(name))).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -333,6 +334,15 @@ class MarketPanel:
             return self._series[name]
         nothing = pd.DatetimeIndex([], dtype="datetime64[s]", name="date")
         return pd.DataFrame({"value": np.empty(0), "available_at": nothing}, index=nothing)
+
+
+def _content(name: str, rows: pd.DataFrame) -> bytes:
+    columns = (
+        rows.index.to_numpy().astype("<M8[s]"),
+        rows["value"].to_numpy().astype("<f8"),
+        rows["available_at"].to_numpy().astype("<M8[s]"),
+    )
+    return b"".join((f"{name}:{len(rows)}\n".encode(), *(column.tobytes() for column in columns)))
 
 
 def _require_known(name: str, source: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 
 @dataclass(frozen=True)
 class YearCoverage:
@@ -47,9 +49,16 @@ class DataProvenance:
         Where each series came from, by name.
     coverage : tuple of YearCoverage
         By year, oldest first.
+    since : pandas.Timestamp, optional
+        First day that the problems concern; without one they concern all days.
     """
 
     steps: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     coverage: tuple[YearCoverage, ...] = ()
+    since: pd.Timestamp | None = None
+
+    def problems_on(self, day: pd.Timestamp) -> tuple[str, ...]:
+        """Return the problems that concern a day."""
+        return () if self.since is not None and day < self.since else self.problems

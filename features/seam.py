@@ -43,7 +43,7 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
         If both share fewer than 20 days, or if the returns of more than three
         days differ by more than the tolerance of the series.
     """
-    end = embedded.index[-1]
+    end = _last(embedded)
     both = pd.concat({"embedded": embedded, "live": live}, axis=1, join="inner")
     both = both.loc[end - (OVERLAP_DAYS - 1) * DAY :]
     if len(both) < MIN_COMMON:
@@ -53,18 +53,17 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
         )
     ratio = both["embedded"] / both["live"]
     base = float(ratio.median())
-    gap = pd.Series(np.log(ratio.to_numpy()), ratio.index).diff().abs().iloc[1:]
+    gap = np.abs(np.diff(np.log(ratio.to_numpy())))
     tolerance = RETURN_TOLERANCE[name]
-    wrong = gap[gap > tolerance]
-    if len(wrong) > MAX_DISAGREEING:
-        day = wrong.idxmax()
-        before = both.index[both.index.get_loc(day) - 1]
-        returns = both.loc[day] / both.loc[before] - 1
+    wrong = int((gap > tolerance).sum())
+    if wrong > MAX_DISAGREEING:
+        returns = both.pct_change().iloc[[int(gap.argmax()) + 1]]
         raise DataError(
-            f"{name}: live and embedded values disagree on {len(wrong)} of {len(gap)} days to "
-            f"{end:%Y-%m-%d}; most on {day:%Y-%m-%d}, return {returns['live']:+.2%} live, "
-            f"{returns['embedded']:+.2%} embedded (at most {tolerance:.1%} apart on all but "
-            f"{MAX_DISAGREEING} days). Run again with --refresh; if it stays, use --source files."
+            f"{name}: live and embedded values disagree on {wrong} of {len(gap)} days to "
+            f"{end:%Y-%m-%d}; most on {returns.index[0]:%Y-%m-%d}, return "
+            f"{returns['live'].iloc[0]:+.2%} live, {returns['embedded'].iloc[0]:+.2%} embedded "
+            f"(at most {tolerance:.1%} apart on all but {MAX_DISAGREEING} days). Run again with "
+            "--refresh; if it stays, use --source files."
         )
     sentence = (
         f"{name}: rebased over {len(both)} days to {end:%Y-%m-%d}; daily returns differ by at most "
@@ -95,7 +94,7 @@ def joined_index(embedded: pd.DataFrame, live: pd.DataFrame) -> tuple[pd.DataFra
         If fewer than 20 days can be compared, or the mean absolute difference
         is above 5 points.
     """
-    end = embedded["season_index"].last_valid_index()
+    end = _last(embedded["season_index"])
     both = pd.concat(
         {"embedded": embedded["season_index"], "live": live["season_index"]}, axis=1, join="inner"
     ).dropna()
@@ -108,12 +107,12 @@ def joined_index(embedded: pd.DataFrame, live: pd.DataFrame) -> tuple[pd.DataFra
         )
     gap = (both["live"] - both["embedded"]).abs()
     if gap.mean() > INDEX_TOLERANCE:
-        day = gap.idxmax()
+        worst = both.iloc[[int(gap.to_numpy().argmax())]]
         raise DataError(
             f"season_index: live and embedded values differ by {gap.mean():.1f} points on average "
-            f"over {len(gap)} days to {end:%Y-%m-%d}, at most {INDEX_TOLERANCE:g} are allowed; most "
-            f"on {day:%Y-%m-%d}, {both.loc[day, 'live']:.1f} live, "
-            f"{both.loc[day, 'embedded']:.1f} embedded. Run again with --refresh; if it stays, use "
+            f"over {len(gap)} days to {end:%Y-%m-%d}, at most {INDEX_TOLERANCE:g} are allowed; "
+            f"most on {worst.index[0]:%Y-%m-%d}, {worst['live'].iloc[0]:.1f} live, "
+            f"{worst['embedded'].iloc[0]:.1f} embedded. Run again with --refresh; if it stays, use "
             "--source files."
         )
     sentence = (
@@ -121,6 +120,11 @@ def joined_index(embedded: pd.DataFrame, live: pd.DataFrame) -> tuple[pd.DataFra
         f"{len(gap)} days to {end:%Y-%m-%d}, by {gap.max():.1f} at most."
     )
     return pd.concat([embedded, live.loc[end + DAY :]]), sentence
+
+
+def _last(values: pd.Series) -> pd.Timestamp:
+    """Return the last day with a value."""
+    return pd.DatetimeIndex(values.dropna().index)[-1]
 
 
 def until_gap(values: pd.Series, name: str) -> tuple[pd.Series, str | None]:

@@ -44,7 +44,8 @@ def carried_rankings(
         `market_cap_usd` (in the unit of the ranking in force), for each day of
         `closes` after the first ranking's and that day itself.
     """
-    smooth = np.log(closes).rolling(SMOOTHING_DAYS, min_periods=1).median()
+    week = closes.rolling(SMOOTHING_DAYS, min_periods=1).median()
+    smooth = pd.DataFrame(np.log(week.to_numpy()), week.index, week.columns)
     starts = sorted(rankings)
     snapshots = []
     for start, end in zip(starts, [*starts[1:], None], strict=True):
@@ -63,8 +64,10 @@ def carried_rankings(
 
 def _ranked(log_cap: pd.DataFrame) -> pd.DataFrame:
     """Return the largest coins of each day, one row each."""
-    # stack keeps the order of the columns: equal caps keep the order of the ranking.
-    rows = log_cap.stack().rename("market_cap_usd").rename_axis(["snapshot_date", "coin"])
+    rows = log_cap.rename_axis("snapshot_date").melt(
+        var_name="coin", value_name="market_cap_usd", ignore_index=False
+    )
+    # A stable sort: equal caps keep the order of the ranking.
     table = rows.reset_index().sort_values(
         ["snapshot_date", "market_cap_usd"], ascending=[True, False], kind="stable"
     )
@@ -99,13 +102,13 @@ def recognised(coins: pd.DataFrame, close: pd.Series, bitcoin: pd.Series, coin: 
     """
     if coin not in coins.index:
         return None
-    facts = coins.loc[coin]
-    relative = np.log(close / bitcoin)
+    facts = coins.loc[[coin]].to_dict("records")[0]
+    relative = pd.Series(np.log(close / bitcoin), close.index)
     compared = 0
     for days in CHECK_DAYS:
-        promised = facts[f"check_{days}"]
+        promised = float(facts[f"check_{days}"])
         ends = [facts["check_day"], facts["check_day"] - pd.Timedelta(days=days)]
-        if pd.isna(promised) or relative.reindex(ends).isna().any():
+        if np.isnan(promised) or relative.reindex(ends).isna().any():
             continue
         found = relative.loc[ends[0]] - relative.loc[ends[1]]
         if abs(found - promised) > CHECK_TOLERANCE:

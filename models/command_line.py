@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -21,8 +20,6 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from features.panel import MarketPanel
 
 DISTRIBUTION = "altseason"
 PACKAGES = ("altseason", "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "mlflow")
@@ -35,13 +32,6 @@ class ExitCode(IntEnum):
     FAILURE = 1
     USAGE = 2
     DATA = 3
-
-
-class Source(StrEnum):
-    """Where the market data come from."""
-
-    reference = "reference"
-    files = "files"
 
 
 class CandidateName(StrEnum):
@@ -62,11 +52,6 @@ class CandidateName(StrEnum):
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data stale, insufficient or malformed."
 DATE_FORMATS = ["%Y-%m-%d"]
 
-SourceOption = Annotated[Source, typer.Option(help="Embedded history, or a directory of files.")]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(help="Directory of market history, for --source files.", show_default=False),
-]
 TrackingOption = Annotated[
     str, typer.Option(help="MLflow store.", envvar="MLFLOW_TRACKING_URI", metavar="URI")
 ]
@@ -105,11 +90,16 @@ def other_command(context: typer.Context) -> bool:
     return True
 
 
-def today() -> pd.Timestamp:
-    """Read the clock: the current day in UTC."""
+def now() -> pd.Timestamp:
+    """Read the clock: the current instant in UTC, without time zone."""
     import pandas as pd
 
-    return pd.Timestamp(datetime.now(UTC).date()).as_unit("s")
+    return pd.Timestamp(datetime.now(UTC).replace(tzinfo=None)).as_unit("s")
+
+
+def today() -> pd.Timestamp:
+    """Return the current UTC day."""
+    return now().normalize()
 
 
 def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
@@ -117,30 +107,6 @@ def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
     import pandas as pd
 
     return None if day is None else pd.Timestamp(day).as_unit("s")
-
-
-def load_panel(
-    source: Source, data_dir: Path | None, day: pd.Timestamp, progress: Progress, jobs: int = 2
-) -> MarketPanel:
-    """Load the market from the source asked for; rows later than `day` are an error."""
-    if source is Source.files:
-        if data_dir is None:
-            raise typer.BadParameter("--source files needs --data-dir DIR.")
-        from features.sources.files import load_files
-        from features.sources.simulated import cache_directory, simulated_series
-
-        simulation = partial(
-            simulated_series,
-            cache=cache_directory(),
-            jobs=jobs,
-            progress=partial(progress, "simulation"),
-        )
-        return load_files(data_dir, until=day, simulation=simulation)
-    if data_dir is not None:
-        raise typer.BadParameter("--data-dir goes with --source files.")
-    from features.sources.reference import load_reference
-
-    return load_reference()
 
 
 @contextlib.contextmanager
@@ -209,7 +175,11 @@ class Progress:
     def say(self, message: str) -> None:
         """Say what happens next."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
+            self.tell(message)
+
+    def tell(self, message: str) -> None:
+        """Tell what a person must know, quiet or not."""
+        print(message, file=sys.stderr, flush=True)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.builder import CATALOGUE, build_features
+from features.health import STALE_DAYS, index_at
 from features.panel import DataError, MarketPanel, end_of_day
 from features.season import at_risk, onset_days, season_index, season_state
 from models.classifier import THRESHOLD, LeadClassifier
@@ -20,7 +21,6 @@ SCHEMA = "altseason.forecast/1"
 HORIZONS = (30, 60, 90, 180, 365)
 BY = pd.Timestamp("2026-12-31")
 INTERVAL = (0.05, 0.95)
-STALE_DAYS = 7
 
 _GROUPS: dict[Hashable, str] = {feature.name: feature.group for feature in CATALOGUE}
 
@@ -81,12 +81,7 @@ def forecast(
     """
     by_days = _days_until(by, as_of)
     view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
-    index = season_index(view)
-    if as_of not in index.index or np.isnan(index.loc[as_of]):
-        raise DataError(
-            f"as_of must lie between {index.index[0]:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, "
-            f"the days of {panel.source}; got {as_of:%Y-%m-%d}."
-        )
+    index = index_at(panel, as_of)
     row = build_features(view, pd.DatetimeIndex([as_of]))
     definition = forecaster.evidence.definition
     quiet_days = int(definition["quiet_days"])
@@ -164,9 +159,11 @@ def forecast(
             "digest": view.digest,
             "last_day": _day(view.last_day),
             "age_days": age_days,
+            "provenance": list(view.provenance.steps),
         },
         "warnings": [
             *_warnings(forecaster, row, as_of, age_days, out_of_range),
+            *(f"Data: {problem}" for problem in view.provenance.problems_on(as_of)),
             *(
                 []
                 if by_days

@@ -74,7 +74,7 @@ def shares(universe: pd.DataFrame, coins: pd.DataFrame) -> pd.Series:
     end = universe["snapshot_date"].max()
     known = universe[universe["market_cap_usd"].notna() & (universe["rank"] <= RANKS)]
     known = known[known["snapshot_date"] == known["snapshot_date"].max()].set_index("coin")
-    close = coins.set_index(["date", "coin"])["close_usd"].unstack()
+    close = coins.pivot_table(index="date", columns="coin", values="close_usd")
     then, now = close.loc[known["snapshot_date"].iloc[0]], close.loc[end]
     cap = np.log(known["market_cap_usd"] / then.reindex(known.index) * now.reindex(known.index))
     ranked = universe[universe["snapshot_date"] == end].set_index("coin")["rank"].sort_values()
@@ -98,17 +98,18 @@ def checks(coins: pd.DataFrame, wanted: pd.Index) -> pd.DataFrame:
         Index `coin`; `check_day` (the last day with a price and one 30 days
         before), `check_30` and `check_90`; missing where a price is.
     """
-    log_close = np.log(
-        coins[coins["coin"].isin(wanted)].set_index(["date", "coin"])["close_btc"].unstack()
-    ).asfreq("D")
-    returns = {days: log_close - log_close.shift(days) for days in CHECK_DAYS}
+    close = coins[coins["coin"].isin(wanted)].pivot_table(
+        index="date", columns="coin", values="close_btc"
+    )
+    returns = {days: (close / close.shift(days, freq="D")).reindex(close.index)
+               for days in CHECK_DAYS}  # fmt: skip
     # A coin listed for less than 90 days has the 30-day return alone.
     complete = returns[CHECK_DAYS[0]].notna()
     day = complete.iloc[::-1].idxmax().where(complete.any()).reindex(wanted)
     table = pd.DataFrame({"check_day": day})
-    for days, values in returns.items():
-        at = [np.nan if pd.isna(d) else values.at[d, coin] for coin, d in day.items()]
-        table[f"check_{days}"] = np.round(at, 3)
+    for days, ratio in returns.items():
+        known = {coin: ratio[coin].get(at, np.nan) for coin, at in day.dropna().items()}
+        table[f"check_{days}"] = np.log(pd.Series(known, dtype=float)).round(3)
     return table.rename_axis("coin")
 
 
@@ -116,7 +117,9 @@ def coin_table(universe: pd.DataFrame, coins: pd.DataFrame, symbols: pd.Series) 
     """Return one row per coin that was ever in the top 100: symbol, months, share, checks."""
     ranked = universe[universe["rank"] <= RANKS]
     top = ranked[ranked["rank"] <= TOP].groupby("coin")["snapshot_date"]
-    table = pd.DataFrame({"symbol": symbols.reindex(pd.Index(ranked["coin"].unique()).sort_values())})
+    table = pd.DataFrame(
+        {"symbol": symbols.reindex(pd.Index(ranked["coin"].unique()).sort_values())}
+    )
     table.index.name = "coin"
     table["from"] = top.min().dt.strftime("%Y-%m").reindex(table.index)
     table["to"] = top.max().dt.strftime("%Y-%m").reindex(table.index)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from features.builder import MAX_AGE_DAYS
-
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
 from features.provenance import DataProvenance, YearCoverage
 from features.seam import joined_index, joined_level, until_gap
@@ -25,6 +24,8 @@ from features.universe import carried_rankings
 
 # With 35 of 50 coins the index has a standard error of 4.6 points at most.
 MIN_LIVE_COVERAGE = 0.7
+# The embedded history covers this much in its recent years; less is said as a problem.
+GOOD_COVERAGE = 0.88
 
 SEASON = (
     "season_index",
@@ -104,7 +105,7 @@ def _tickers(
         known.get(ticker, ticker.lower()): ticker
         for day in sorted(rankings)
         for ticker in rankings[day]["ticker"]
-        }
+    }
 
 
 def _universe(
@@ -164,7 +165,8 @@ def _season(
             f"{unused[-1]:%Y-%m-%d}: their index is not used."
         )
     if len(later):
-        notes.problems.append(
+        said = notes.problems if later.iloc[-1] < GOOD_COVERAGE else notes.steps
+        said.append(
             f"{later.iloc[-1] * TOP:.0f} of the top {TOP} altcoins could be compared on "
             f"{later.index[-1]:%Y-%m-%d}."
         )
@@ -221,9 +223,7 @@ def _simulations(
     return {name: pd.concat([reference.series(name), simulated[name]]) for name in names}
 
 
-def _say_what_ended(
-    series: Mapping[str, pd.Series], last: pd.Timestamp, notes: Notes
-) -> None:
+def _say_what_ended(series: Mapping[str, pd.Series], last: pd.Timestamp, notes: Notes) -> None:
     """Name the series whose features are missing on the last day."""
     ended = [
         f"{name} ({values.index[-1]:%Y-%m-%d})"
@@ -249,10 +249,13 @@ def _panel(
     for name, values in series.items():
         later = values.loc[end + DAY :]
         origin = "imported figures" if SPECS[name].kind == "flow" else "Yahoo"
-        sources[name] = f"embedded, {origin} from {later.index[0]:%Y-%m-%d}" if len(later) else "embedded"
+        since = f", {origin} from {later.index[0]:%Y-%m-%d}" if len(later) else ""
+        sources[name] = f"embedded{since}"
     return MarketPanel.from_series(
         series,
         f"yahoo, embedded to {end:%Y-%m-%d}",
         until=today,
-        provenance=DataProvenance(tuple(notes.steps), tuple(notes.problems), sources, coverage),
+        provenance=DataProvenance(
+            tuple(notes.steps), tuple(notes.problems), sources, coverage, end + DAY
+        ),
     )

@@ -126,7 +126,9 @@ def read_universe(path: Path, membership: Membership, today: pd.Timestamp) -> pd
 
 def _check_days(days: pd.Series, path: Path, today: pd.Timestamp) -> None:
     if getattr(days.dtype, "tz", None) is not None or (days != days.dt.normalize()).any():
-        raise DataError(f"{path}: snapshot_date must be whole days without time zone, none missing.")
+        raise DataError(
+            f"{path}: snapshot_date must be whole days without time zone, none missing."
+        )
     if days.max() > today:
         raise DataError(
             f"{path}: snapshot_date must not be later than {today:%Y-%m-%d}, "
