@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 from features.panel import SERIES, MarketPanel
+from features.sources import yahoo
 from features.sources.reference import load_reference
+from tests.yahoo_server import Market, YahooServer
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -65,3 +68,18 @@ def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31
 def random_panel() -> MarketPanel:
     """A panel in which nothing forecasts anything."""
     return make_panel()
+
+
+@pytest.fixture
+def yahoo_server(tmp_path_factory, monkeypatch) -> Iterator[YahooServer]:
+    """Run a local Yahoo that this process and its children are led to; give it a market."""
+    market = Market(pd.Timestamp("2025-12-10 18:00"))
+    with YahooServer(market, tmp_path_factory.mktemp("yahoo")) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(yahoo, "BACKOFF_SECONDS", (0.0, 0.0))
+        monkeypatch.setattr(yahoo, "PAUSE_SECONDS", 0.0)
+        yahoo._session.cache_clear()
+        yield server
+        yahoo._session().close()
+        yahoo._session.cache_clear()

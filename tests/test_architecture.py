@@ -13,7 +13,9 @@ MODULES = {
     for path in [*ROOT.glob("features/**/*.py"), *ROOT.glob("models/**/*.py"), ROOT / "train.py",
                  ROOT / "predict.py"]
 }  # fmt: skip
-ONLY_IN_SOURCES = {"requests", "yfinance", "urllib", "pyarrow", "pathlib", "json", "http", "io"}
+ONLY_IN_SOURCES = {
+    "requests", "yfinance", "curl_cffi", "urllib", "pyarrow", "pathlib", "json", "http", "io",
+}  # fmt: skip
 DISK_ROOMS = ("features.sources", "features.reference")
 
 
@@ -90,6 +92,15 @@ def test_the_clock_is_read_in_one_place(module):
 
 def test_only_tracking_knows_mlflow():
     assert importers("mlflow") == {"models.tracking"}
+
+
+@pytest.mark.parametrize("client", ["yfinance", "curl_cffi"])
+def test_only_one_module_asks_yahoo_and_imports_its_client_late(client):
+    assert importers(client) == {"features.sources.yahoo"}
+    tree = ast.parse(MODULES["features.sources.yahoo"].read_text())
+    at_once = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert at_once
+    assert not [node for node in at_once if client in ast.unparse(node)]
 
 
 def test_only_report_draws():

@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, unquote
 
-import numpy as np
 import pandas as pd
 
-from features.panel import DAY, DataError, SourceUnavailable
+from features.panel import DataError, SourceUnavailable
 from features.sources import yahoo
 from features.sources.closes import Answer, Fetched, Missing, gather, lacks_of
-from features.sources.sessions import is_required, last_complete_day, naive_utc
+from features.sources.history import History, Span
+from features.sources.sessions import is_required, naive_utc
 from features.sources.table_file import DamagedFile, read_table, set_aside, write_table
 
 Mode = Literal["online", "offline", "refresh"]
 
 SCHEMA = 1
-OVERLAP_DAYS = 14
-# Stored and new closes of a day are equal but for rounding, or one of them was revised.
-AGREEMENT = 1e-6
-# A history this much shorter than the stored one is a broken answer.
-SHRUNK = 0.9
-# A close that should be there by now is asked for again after this time.
-PATIENCE = pd.Timedelta(hours=1)
-
 _SOURCE = "Yahoo Finance"
 _GO = "run once without --offline"
-
-
-@dataclass(frozen=True)
-class _History:
-    """A ticker's closes: asked for from a day on and complete to another."""
-
-    closes: pd.Series
-    fetched_at: pd.Timestamp
-    asked_from: pd.Timestamp
-    complete_to: pd.Timestamp
-    first_trade: pd.Timestamp | None
-
-    def covers(self, first: pd.Timestamp, expected: pd.Timestamp, now: pd.Timestamp) -> bool:
-        whole = self.asked_from <= first and self.complete_to >= expected
-        return whole and (self.closes.index[-1] >= expected or now - self.fetched_at < PATIENCE)
-
-
-@dataclass(frozen=True)
-class _Span:
-    """The days asked for and the instant at which they are."""
-
-    first: pd.Timestamp
-    last: pd.Timestamp
-    now: pd.Timestamp
-
-    def until(self, ticker: str) -> pd.Timestamp:
-        return min(self.last, last_complete_day(ticker, self.now))
 
 
 class PriceCache:
@@ -110,7 +74,7 @@ class PriceCache:
             index, a fund, Bitcoin or Ether.
         """
         asked = tuple(dict.fromkeys(tickers))
-        span = _Span(first, last, naive_utc(now))
+        span = Span(first, last, naive_utc(now))
         problems: list[str] = []
         held = self._held(asked, problems)
         if mode == "offline":
@@ -169,10 +133,8 @@ class PriceCache:
         with self._age_told(now):
             table = yahoo.fetch_ranking(count, now=now)
         note = {"schema": SCHEMA, "source": _SOURCE, "fetched_at": now.isoformat(), "count": count}
-        try:
+        with suppress(OSError):  # it is said of the closes, which go to the same place
             write_table(today, table, note)
-        except OSError:
-            table.attrs["problem"] = f"the ranking cannot be kept in {self.directory}."
         table.attrs["fetched_at"] = now
         return table
 
@@ -208,7 +170,7 @@ class PriceCache:
         for path in sorted(self.directory.glob("closes-*.parquet")):
             try:
                 table, note = read_table(path)
-                history = _parsed(table, note)
+                history = History.parsed(table, note)
             except (DamagedFile, FileNotFoundError):
                 continue
             ticker = unquote(path.stem.removeprefix("closes-"))
@@ -224,12 +186,12 @@ class PriceCache:
     def _ranking_path(self, now: pd.Timestamp) -> Path:
         return self.directory / f"ranking-{now:%Y-%m-%d}.parquet"
 
-    def _held(self, asked: Sequence[str], problems: list[str]) -> dict[str, _History]:
+    def _held(self, asked: Sequence[str], problems: list[str]) -> dict[str, History]:
         held = {}
         for ticker in asked:
             path = self._path(ticker)
             try:
-                held[ticker] = _parsed(*read_table(path))
+                held[ticker] = History.parsed(*read_table(path))
             except FileNotFoundError:
                 continue
             except DamagedFile as error:
@@ -240,7 +202,7 @@ class PriceCache:
         return held
 
     def _absent(
-        self, asked: Sequence[str], held: Mapping[str, _History], problems: Sequence[str]
+        self, asked: Sequence[str], held: Mapping[str, History], problems: Sequence[str]
     ) -> list[str]:
         absent = [ticker for ticker in asked if ticker not in held]
         for ticker in absent:
@@ -273,45 +235,38 @@ class PriceCache:
             yield
         except SourceUnavailable as error:
             age = self.age(now)
-            held = "Nothing is stored yet." if age is None else f"Stored: {spoken(age)} old."
-            raise SourceUnavailable(f"{error} {held}") from error
+            held = "No prices are" if age is None else f"Prices {spoken(age)} old are"
+            raise SourceUnavailable(f"{error} {held} stored.") from error
 
     def _renew(
         self,
         wanted: Mapping[str, pd.Timestamp],
-        held: dict[str, _History],
-        span: _Span,
+        held: dict[str, History],
+        span: Span,
         problems: list[str],
         progress: Callable[[int, int], None],
     ) -> None:
         """Fetch what is wanted and keep each as it comes; `held` becomes what is kept."""
-        contradicted: dict[str, pd.Timestamp] = {}
-        for part in (wanted, contradicted):
-            for done, fetched in enumerate(yahoo.fetch_each(part, span.last, now=span.now), 1):
-                start, old = part[fetched.ticker], held.get(fetched.ticker)
+        anew: dict[str, pd.Timestamp] = {}
+        for part in (wanted, anew):
+            # Whatever is shown of it, a history is fetched to its end: one piece without gaps.
+            today = span.now.normalize()
+            for done, fetched in enumerate(yahoo.fetch_each(part, today, now=span.now), 1):
+                old = held.pop(fetched.ticker, None)
+                kept, problem = _judge(fetched, part[fetched.ticker], span, old)
+                if kept is not None:
+                    held[fetched.ticker] = kept
+                if kept is not None and kept is not old:
+                    self._keep(fetched.ticker, kept, problems)
+                if kept is None and fetched.closes is not None and old is not None:
+                    anew[fetched.ticker] = min(span.first, old.asked_from)
+                problems += [problem] if problem else []
                 progress(done, len(part))
-                if fetched.closes is None:
-                    problems.append(_refused(fetched, held))
-                    continue
-                tail = old is not None and start > old.asked_from
-                if old is not None and tail and (why := _contradiction(old.closes, fetched.closes)):
-                    problems.append(f"{fetched.ticker}: {why}; its whole history is fetched anew.")
-                    contradicted[fetched.ticker] = min(span.first, old.asked_from)
-                    del held[fetched.ticker]
-                    continue
-                if old is not None and not tail and (why := _shrunk(old.closes, fetched.closes)):
-                    problems.append(f"{fetched.ticker}: {why}; the stored history is used.")
-                    continue
-                new = _joined(fetched, start, span, old if tail else None)
-                held[fetched.ticker] = new
-                self._keep(fetched.ticker, new, problems)
 
-    def _keep(self, ticker: str, history: _History, problems: list[str]) -> None:
-        note = {key: value for key, value in asdict(history).items() if key != "closes"}
-        note = {key: None if day is None else day.isoformat() for key, day in note.items()}
-        facts = {"schema": SCHEMA, "source": _SOURCE, "ticker": ticker, **note}
+    def _keep(self, ticker: str, history: History, problems: list[str]) -> None:
+        note = {"schema": SCHEMA, "source": _SOURCE, "ticker": ticker, **history.note()}
         try:
-            write_table(self._path(ticker), history.closes.to_frame("close_usd"), facts)
+            write_table(self._path(ticker), history.closes.to_frame("close_usd"), note)
         except OSError as error:
             problem = f"prices cannot be kept in {self.directory}: {error.strerror or error}."
             if problem not in problems:
@@ -331,77 +286,31 @@ def spoken(age: pd.Timedelta) -> str:
 
 
 def _wanted(
-    asked: Sequence[str], held: Mapping[str, _History], span: _Span, *, everything: bool
+    asked: Sequence[str], held: Mapping[str, History], span: Span, *, everything: bool
 ) -> dict[str, pd.Timestamp]:
-    """First day to fetch by ticker: the whole history, or the tail with an overlap."""
+    """First day to fetch by ticker, for those of which something is to be fetched."""
     wanted = {}
     for ticker in asked:
         history = held.get(ticker)
-        if history is None:
-            wanted[ticker] = span.first
-        elif everything or history.asked_from > span.first:
-            wanted[ticker] = min(span.first, history.asked_from)
-        elif not history.covers(span.first, span.until(ticker), span.now):
-            overlap = history.closes.index[-1] - OVERLAP_DAYS * DAY
-            wanted[ticker] = max(history.asked_from, overlap)
+        start = history.wanted_from(ticker, span, everything=everything) if history else span.first
+        if start is not None:
+            wanted[ticker] = start
     return wanted
 
 
-def _refused(fetched: Fetched, held: dict[str, _History]) -> str:
-    """Say what becomes of a ticker without usable closes; an implausible one is not held on to."""
-    reason = f"Yahoo: {fetched.ticker} {fetched.rejected}"
-    if isinstance(fetched.rejected, Missing) and fetched.ticker in held:
-        last = held[fetched.ticker].closes.index[-1]
-        return f"{reason}; the stored closes until {last:%Y-%m-%d} are used."
-    held.pop(fetched.ticker, None)
-    return f"{reason}; left out."
-
-
-def _contradiction(old: pd.Series, new: pd.Series) -> str | None:
-    """Say where the new closes differ from the stored ones; None if they agree."""
-    common = old.index.intersection(new.index)
-    if common.empty:
-        return "no day of the new closes is stored, so that they cannot be compared"
-    off = np.abs(new[common] / old[common] - 1) > AGREEMENT
-    if not off.any():
-        return None
-    day = common[off.to_numpy()][0]
-    return f"the stored close of {day:%Y-%m-%d} is {old[day]:g}, now it is {new[day]:g}"
-
-
-def _shrunk(old: pd.Series, new: pd.Series) -> str | None:
-    """Say that a whole history came back much shorter than it is stored; None if it did not."""
-    if len(new) >= SHRUNK * len(old):
-        return None
-    return f"came with {len(new)} closes, {len(old)} are stored"
-
-
-def _joined(fetched: Fetched, start: pd.Timestamp, span: _Span, old: _History | None) -> _History:
-    closes = fetched.closes
-    assert closes is not None
-    if old is not None:
-        closes = closes.combine_first(old.closes)
-    return _History(
-        closes=closes,
-        fetched_at=span.now,
-        asked_from=start if old is None else old.asked_from,
-        complete_to=span.until(fetched.ticker),
-        first_trade=fetched.first_trade,
-    )
-
-
-def _parsed(table: pd.DataFrame, note: Mapping[str, Any]) -> _History:
-    """Return a stored history; one of another layout counts as damaged."""
-    try:
-        closes = table["close_usd"]
-        days = pd.DatetimeIndex(closes.index).as_unit("s").rename("date")
-        first_trade = note["first_trade"]
-        return _History(
-            closes=pd.Series(closes.to_numpy(dtype=np.float64), days),
-            fetched_at=pd.Timestamp(note["fetched_at"]),
-            asked_from=pd.Timestamp(note["asked_from"]),
-            complete_to=pd.Timestamp(note["complete_to"]),
-            first_trade=None if first_trade is None else pd.Timestamp(first_trade),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFile(f"its layout is another one ({type(error).__name__})") from error
+def _judge(
+    fetched: Fetched, start: pd.Timestamp, span: Span, old: History | None
+) -> tuple[History | None, str | None]:
+    """Return the history to use, if any, and what is to be said about it."""
+    if fetched.closes is None:
+        reason = f"Yahoo: {fetched.ticker} {fetched.rejected}"
+        if old is None or not isinstance(fetched.rejected, Missing):
+            return None, f"{reason}; left out."
+        last = old.closes.index[-1]
+        return old, f"{reason}; the stored closes until {last:%Y-%m-%d} are used."
+    tail = old is not None and start > old.asked_from
+    if old is not None and tail and (why := old.contradiction(fetched.closes)):
+        return None, f"{fetched.ticker}: {why}; its whole history is fetched anew."
+    if old is not None and not tail and (why := old.shrunk(fetched.closes)):
+        return old, f"{fetched.ticker} {why}; the stored ones are used."
+    return History.new(fetched, start, span, old if tail else None), None

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DataError
-from features.sources.sessions import is_crypto, is_late, time_zone
+from features.sources.sessions import AMERICAN, is_crypto, is_late, trading_days
 
 JUMP = 50.0
 ENOUGH_COINS = 0.8
 MAX_GAP_DAYS = 10
+# Of the days on which there should be a close. Holidays are 4 % of the weekdays.
+MIN_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ def accept(
         If the layout, time zone or currency is another one, if nothing is
         left, or if a close jumps.
     """
-    closes = _positive_closes(bars, time_zone(ticker))
+    closes = _positive_closes(bars, ("UTC",) if is_crypto(ticker) else AMERICAN)
     if bars.currency not in (None, "USD"):
-        raise Rejected(f"prices are in {bars.currency}, not in US dollars")
+        raise Rejected(f"has prices in {bars.currency}, not in US dollars")
     days = pd.DatetimeIndex(closes.index)
     if not is_crypto(ticker) and (days.day_of_week >= 5).any():
         day = days[days.day_of_week >= 5][0]
@@ -147,7 +149,7 @@ def check_jumps(closes: pd.Series) -> None:
         )
 
 
-def _positive_closes(bars: Bars, zone: str) -> pd.Series:
+def _positive_closes(bars: Bars, zones: tuple[str, ...]) -> pd.Series:
     """Close by observation day, without what is no positive number."""
     table = bars.table
     if table.empty:
@@ -157,8 +159,8 @@ def _positive_closes(bars: Bars, zone: str) -> pd.Series:
     if not pd.api.types.is_float_dtype(table["Close"]):
         raise Rejected(f"came in an unknown layout, Close is {table['Close'].dtype}, not float64")
     days = table.index
-    if not isinstance(days, pd.DatetimeIndex) or str(days.tz) != zone:
-        raise Rejected(f"is in time zone {getattr(days, 'tz', None)}, not {zone}")
+    if not isinstance(days, pd.DatetimeIndex) or str(days.tz) not in zones:
+        raise Rejected(f"is in time zone {getattr(days, 'tz', None)}, not {zones[0]}")
     index = pd.DatetimeIndex(days.tz_localize(None)).normalize().as_unit("s").rename("date")
     closes = pd.Series(table["Close"].to_numpy(dtype=np.float64), index).sort_index()
     if closes.index.has_duplicates:
@@ -204,6 +206,8 @@ def lacks_of(
     if steps.size and steps.max() > MAX_GAP_DAYS:
         at = int(steps.argmax())
         lacks.append(f"has no close between {days[at]:%Y-%m-%d} and {days[at + 1]:%Y-%m-%d}")
+    elif len(days) < MIN_SHARE * (due := trading_days(ticker, days[0], days[-1])):
+        lacks.append(f"has only {len(days)} closes on {due} days from {days[0]:%Y-%m-%d} on")
     if is_late(ticker, days[-1], expected):
         lacks.append(f"is stale: its last close is of {days[-1]:%Y-%m-%d}, not {expected:%Y-%m-%d}")
     return lacks
@@ -236,5 +240,5 @@ def gather(
 
 
 def _align(closes: dict[str, pd.Series]) -> pd.DataFrame:
-    table = pd.concat(closes, axis=1).sort_index()
+    table = pd.concat(closes, axis=1, sort=True)
     return table.set_index(pd.DatetimeIndex(table.index).as_unit("s").rename("date"))

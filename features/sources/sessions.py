@@ -8,6 +8,8 @@ import pandas as pd
 from features.panel import DAY
 
 NEW_YORK = "America/New_York"
+# The exchange in Chicago publishes some indices; its day is New York's.
+AMERICAN = (NEW_YORK, "America/Chicago")
 
 # Trading ends at 16:00; the closes of the indices are final some minutes later, and the
 # source delays quotes by up to 15 minutes.
@@ -42,7 +44,7 @@ def is_required(ticker: str) -> bool:
 
 
 def time_zone(ticker: str) -> str:
-    """Return the time zone that a ticker's observation days belong to."""
+    """Return the time zone in which a ticker's observation days end."""
     return "UTC" if is_crypto(ticker) else NEW_YORK
 
 
@@ -84,9 +86,21 @@ def last_complete_day(ticker: str, now: pd.Timestamp) -> pd.Timestamp:
     return today
 
 
+def trading_days(ticker: str, first: pd.Timestamp, last: pd.Timestamp) -> int:
+    """Return how many days from first to last, both included, should have a close."""
+    if is_crypto(ticker):
+        return (last - first).days + 1
+    return _weekdays(first, last + DAY)
+
+
+def _weekdays(first: pd.Timestamp, last: pd.Timestamp) -> int:
+    """Weekdays from a day on until before another."""
+    days = np.array([first, last], dtype="datetime64[D]")
+    return int(np.busday_count(days[0], days[1]))
+
+
 def is_late(ticker: str, last: pd.Timestamp, expected: pd.Timestamp) -> bool:
     """Tell whether a last close is further behind the expected day than happens in good order."""
     if is_crypto(ticker):
         return (expected - last).days > _LATE_CRYPTO_DAYS
-    days = np.array([last, expected], dtype="datetime64[D]")
-    return bool(np.busday_count(days[0], days[1]) > _LATE_BUSINESS_DAYS)
+    return _weekdays(last, expected) > _LATE_BUSINESS_DAYS

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 _NOTE = b"altseason"
 # A staged file this old was left by a process that was killed while writing it.
-_ORPHAN_SECONDS = 3600.0
+ORPHAN_SECONDS = 3600.0
 
 
 class DamagedFile(ValueError):
@@ -41,11 +41,12 @@ def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     content = pa.Table.from_pandas(table)
-    facts = json.dumps({**note, "rows": len(table), "digest": digest(table)})
-    content = content.replace_schema_metadata({**(content.schema.metadata or {}), _NOTE: facts})
+    facts = {**note, "rows": len(table)}
+    text = json.dumps({**facts, "digest": _digest(table, facts)})
+    content = content.replace_schema_metadata({**(content.schema.metadata or {}), _NOTE: text})
     staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        pq.write_table(content, staged)
+        pq.write_table(content, staged, write_page_checksum=True)
         staged.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -54,7 +55,7 @@ def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a table and its note.
+    """Read a table and its note; a datetime index has seconds as its unit.
 
     Raises
     ------
@@ -64,14 +65,17 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         If it cannot be read or its content is not what was written.
     """
     try:
-        content = pq.read_table(path)
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        content = pq.read_table(path, page_checksum_verification=True)
         note = json.loads((content.schema.metadata or {})[_NOTE])
         table = content.to_pandas()
-        if note["digest"] != digest(table):
+        if isinstance(table.index, pd.DatetimeIndex):
+            table.index = table.index.as_unit("s")  # Parquet knows no seconds
+        promised = note["digest"]
+        if promised != _digest(table, {key: note[key] for key in note if key != "digest"}):
             raise DamagedFile("its digest is another one")
-    except FileNotFoundError:
-        raise
-    except DamagedFile:
+    except (FileNotFoundError, DamagedFile):
         raise
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise DamagedFile(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
@@ -86,9 +90,10 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def digest(table: pd.DataFrame) -> str:
-    """Return the SHA-256 of a table's index, column names and values."""
-    content = hashlib.sha256(json.dumps([str(column) for column in table]).encode())
+def _digest(table: pd.DataFrame, facts: dict[str, Any]) -> str:
+    """Return the SHA-256 of a table's index, columns and values and of what is noted with it."""
+    columns = [(str(column), str(table[column].dtype)) for column in table]
+    content = hashlib.sha256(json.dumps([facts, columns], sort_keys=True).encode())
     content.update(pd.util.hash_pandas_object(table, index=True).to_numpy().tobytes())
     return content.hexdigest()
 
@@ -97,5 +102,5 @@ def _sweep(path: Path) -> None:
     """Remove what killed processes left beside a file."""
     for orphan in path.parent.glob(f".{path.name}.*.tmp"):
         with contextlib.suppress(OSError):
-            if path.stat().st_mtime - orphan.stat().st_mtime > _ORPHAN_SECONDS:
+            if path.stat().st_mtime - orphan.stat().st_mtime > ORPHAN_SECONDS:
                 orphan.unlink()

@@ -16,6 +16,7 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_ranking", "fetch_shares"]
 
 TIMEOUT_SECONDS = 10.0
+COOKIE_SECONDS = 3.0
 PAUSE_SECONDS = 0.05
 BACKOFF_SECONDS = (1.0, 4.0)
 RANKING_LIMIT = 250
@@ -50,6 +52,7 @@ QUOTE_DAYS = 3
 
 _SCREEN = "all_cryptocurrencies_us"
 _WAY_OUT = "wait some minutes and try again, or use --offline"
+_LATER = "try again later, or use --offline"
 # Yahoo tells coins of one symbol apart by a number behind it: SUI20947-USD is Sui.
 _NUMBER = re.compile(r"(?<=.)\d{4,5}$")
 
@@ -128,6 +131,11 @@ def fetch_each(
     for place, (ticker, first) in enumerate(first_days.items()):
         time.sleep(PAUSE_SECONDS if place else 0)
         expected = min(last, last_complete_day(ticker, now))
+        if expected < first:
+            raise DataError(
+                f"{ticker}: no day from {first:%Y-%m-%d} to {last:%Y-%m-%d} is over; "
+                "begin the span earlier."
+            )
         try:
             bars = _retried(partial(_bars, ticker, first, expected))
             closes, lacks = accept(ticker, bars, first, expected)
@@ -136,7 +144,7 @@ def fetch_each(
             fetched = Fetched(ticker, closes, tuple(lacks), bars.first_trade)
         except Rejected as error:
             if is_required(ticker):
-                raise DataError(f"Yahoo: {ticker} {error}; {_WAY_OUT}.") from error
+                raise DataError(f"Yahoo: {ticker} {error}; {_LATER}.") from error
             fetched = Fetched(ticker, None, rejected=error)
         yield fetched
 
@@ -174,10 +182,12 @@ def fetch_ranking(count: int, *, now: pd.Timestamp) -> pd.DataFrame:
 
     try:
         quotes = [_coin(quote) for quote in _retried(screen)["quotes"]]
-    except (Rejected, KeyError, TypeError, ValueError) as error:
+    except Rejected as error:
+        raise DataError(f"Yahoo: the crypto ranking {error}; {_LATER}.") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"Yahoo: the crypto ranking came in an unknown layout ({type(error).__name__}: {error})"
-            f"; {_WAY_OUT}, or upgrade yfinance."
+            f"; {_LATER}, or upgrade yfinance."
         ) from error
     columns = ["ticker", "symbol", "name", "market_cap_usd", "close_usd", "quoted_at"]
     ranking = pd.DataFrame(quotes, columns=columns)
@@ -187,7 +197,7 @@ def fetch_ranking(count: int, *, now: pd.Timestamp) -> pd.DataFrame:
     if "BTC-USD" not in set(ranking["ticker"]):
         raise DataError(
             f"Yahoo: the crypto ranking holds {len(ranking)} current coins and no Bitcoin; "
-            f"{_WAY_OUT}."
+            f"{_LATER}."
         )
     return ranking.sort_values("market_cap_usd", ascending=False, ignore_index=True)
 
@@ -223,10 +233,12 @@ def fetch_shares(ticker: str, *, now: pd.Timestamp) -> tuple[pd.Timestamp, float
         shares = _positive(quote["sharesOutstanding"])
         value = _positive(quote.get("navPrice") or quote["regularMarketPrice"])
         quoted = pd.Timestamp(int(quote["regularMarketTime"]), unit="s", tz="UTC")
-    except (Rejected, KeyError, TypeError, ValueError) as error:
+    except Rejected as error:
+        raise DataError(f"Yahoo: {ticker} {error}; {_LATER}.") from error
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"Yahoo: {ticker}: shares outstanding cannot be read "
-            f"({type(error).__name__}: {error}); {_WAY_OUT}."
+            f"({type(error).__name__}: {error}); {_LATER}."
         ) from error
     session = quoted.tz_convert(NEW_YORK).tz_localize(None).normalize().as_unit("s")
     return min(session, last_complete_day(ticker, now)), shares, value
@@ -282,7 +294,9 @@ def _retried(call: Callable[[], _Result]) -> _Result:
         # yfinance keeps answers by address; one that came broken must not come again.
         _yfinance().data.YfData.cache_get.cache_clear()
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            # What the client warns of or prints is not for our users.
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
                 return call()
         except Exception as error:
             cause = _cause(error)
@@ -305,6 +319,8 @@ def _cause(error: Exception) -> Exception:
         return Missing("is unknown to Yahoo")
     if "Unauthorized" in said or "Crumb" in said or status in (401, 403):
         return SourceUnavailable(f"Yahoo refuses service ({said or status}); {_WAY_OUT}.")
+    if status is not None and 400 <= status < 500:
+        return Rejected(f"is not served any more (HTTP status {status})")
     if isinstance(error, OSError | faults.YFDataException):
         reason = str(error).split(". See https://", 1)[0].rstrip(". ")
         return SourceUnavailable(f"Yahoo cannot be reached ({reason}); {_WAY_OUT}.")
@@ -314,7 +330,7 @@ def _cause(error: Exception) -> Exception:
         return Missing("came back empty, without any reason given")
     return Rejected(
         f"came in a layout that yfinance {_yfinance().__version__} does not understand "
-        f"({type(error).__name__}: {error})"
+        f"({type(error).__name__}: {error}): upgrade it"
     )
 
 
@@ -348,10 +364,11 @@ def _session() -> Session[Any]:
     class Checked(requests.Session[Any]):
         # The signature is the client's.
         def request(self, method: Any, url: str, *others: Any, **options: Any) -> Response:  # noqa: ANN401
-            options["timeout"] = min(options.get("timeout") or TIMEOUT_SECONDS, TIMEOUT_SECONDS)
-            answer: Response = super().request(method, url, *others, **options)
             # Without cookie and crumb yfinance goes on: charts come all the same.
-            if "/finance/" in url:
+            data = "/finance/" in url
+            options["timeout"] = TIMEOUT_SECONDS if data else COOKIE_SECONDS
+            answer: Response = super().request(method, url, *others, **options)
+            if data:
                 if answer.status_code == 429 or "Too Many Requests" in answer.text[:1000]:
                     raise faults.YFRateLimitError
                 if answer.status_code >= 500:
