@@ -135,7 +135,7 @@ def until_gap(values: pd.Series, name: str) -> tuple[pd.Series, str | None]:
     values : pandas.Series
         As they are, or those before the gap.
     sentence : str or None
-        What was left out.
+        What was left out, to follow the name of the series.
     """
     values = values.dropna()
     longest = SPECS[name].max_gap_days
@@ -144,7 +144,7 @@ def until_gap(values: pd.Series, name: str) -> tuple[pd.Series, str | None]:
         return values, None
     at = int(np.argmax(steps > longest))
     return values.iloc[: at + 1], (
-        f"{name}: no value between {values.index[at]:%Y-%m-%d} and "
+        f"no value between {values.index[at]:%Y-%m-%d} and "
         f"{values.index[at + 1]:%Y-%m-%d} (at most {longest} days may lie between two); "
         f"it ends on {values.index[at]:%Y-%m-%d}."
     )

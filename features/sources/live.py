@@ -75,10 +75,7 @@ def load_yahoo(request: Request) -> MarketPanel:
     series |= _levels(reference, closes, notes) | season
     series |= joined_flows(request, reference, closes, notes)
     series |= _simulations(reference, table, snapshots, last, request, notes)
-    for name in series:
-        series[name], cut = until_gap(series[name], name)
-        notes.problems += [cut] if cut else []
-    _say_what_ended(series, last, notes)
+    _cut_at_gaps(series, last, notes)
     return _panel(series, reference, (*membership.coverage, *coverage), request.today, notes)
 
 
@@ -131,7 +128,7 @@ def _universe(
         later = carried[carried["snapshot_date"] > end]
         days = [day for day in sorted(usable) if end < day <= last]
         how = "after that price x last known supply" + (
-            f", renewed by {len(days)} rankings of Yahoo from {days[0]:%Y-%m-%d} "
+            f", with Yahoo's rankings of {len(days)} days from {days[0]:%Y-%m-%d} "
             f"to {days[-1]:%Y-%m-%d}"
             if days
             else ", for no ranking of Yahoo was fetched on a day before the last"
@@ -223,13 +220,20 @@ def _simulations(
     return {name: pd.concat([reference.series(name), simulated[name]]) for name in names}
 
 
-def _say_what_ended(series: Mapping[str, pd.Series], last: pd.Timestamp, notes: Notes) -> None:
-    """Name the series whose features are missing on the last day."""
-    ended = [
-        f"{name} ({values.index[-1]:%Y-%m-%d})"
-        for name, values in series.items()
-        if (last - values.index[-1]).days > MAX_AGE_DAYS
-    ]
+def _cut_at_gaps(series: dict[str, pd.Series], last: pd.Timestamp, notes: Notes) -> None:
+    """End each series at its first gap, and name those whose features are then missing."""
+    told: dict[str, None] = {}
+    ended: dict[str, None] = {}
+    for name, values in series.items():
+        series[name], gap = until_gap(values, name)
+        # The simulated series have their days in common: they are named once.
+        label = "simulated series" if name.startswith("simulated_") else name
+        if gap:
+            told[f"{label}: {gap}"] = None
+        end = series[name].index[-1]
+        if (last - end).days > MAX_AGE_DAYS:
+            ended[f"{label} ({end:%Y-%m-%d})"] = None
+    notes.problems += told
     if ended:
         notes.problems.append(
             f"Ended more than {MAX_AGE_DAYS} days before {last:%Y-%m-%d}, so that the features "

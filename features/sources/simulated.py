@@ -119,7 +119,7 @@ def _keys(coins: pd.DataFrame, universe: pd.DataFrame, days: pd.DatetimeIndex) -
         by_day = rows.groupby(table[columns[0]].to_numpy()).sum().cumsum()
         at = by_day.index.searchsorted(days, side="right") - 1
         sums.append(by_day.to_numpy()[at])
-    code = _code_digest(f"{coins['date'].min()}")
+    code = _code(f"{coins['date'].min()}").hexdigest()[:16]
     return pd.Series(
         [f"{day:%Y-%m-%d}-{code}-{a:016x}{b:016x}" for day, a, b in zip(days, *sums, strict=True)],
         days,
@@ -148,17 +148,18 @@ def _keep(table: pd.DataFrame, path: Path) -> None:
             staged.unlink(missing_ok=True)
 
 
-def _code_digest(more: str) -> str:
-    """Digest how the simulation is computed, from its first day on."""
-    content = hashlib.sha256(more.encode())
-    for module in (simulation, season):
-        content.update(Path(str(module.__file__)).read_bytes())
-    return content.hexdigest()[:16]
-
-
 def _digest(coins: pd.DataFrame, universe: pd.DataFrame) -> str:
     """Digest what the simulation reads and how it is computed."""
-    content = hashlib.sha256(_code_digest(f"{FIRST_DAY} {STEP_DAYS}").encode())
+    content = _code(f"{FIRST_DAY} {STEP_DAYS}")
     for table, columns in _read_by_simulation(coins, universe):
         content.update(pd.util.hash_pandas_object(table[columns], index=False).to_numpy().tobytes())
     return content.hexdigest()[:32]
+
+
+def _code(days: str) -> hashlib._Hash:
+    """Digest how the simulation is computed, and from which days on."""
+    content = hashlib.sha256()
+    for module in (simulation, season):
+        content.update(Path(str(module.__file__)).read_bytes())
+    content.update(days.encode())
+    return content
