@@ -115,10 +115,14 @@ def train(
     progress = Progress(quiet=quiet)
     with clear_errors():
         progress.say(f"reading {source.value} data")
-        panel = load_panel(options, now(), progress, jobs)
+        clock = now()
+        panel = load_panel(options, clock, progress, jobs)
+        for problem in panel.provenance.problems:
+            progress.tell(f"warning: {problem}")
         progress.say("loading libraries")
         from models.candidates import available
         from models.display import study_text, training_table
+        from models.health import provenance_tables
         from models.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
         from models.report.figures import training_figures
@@ -152,7 +156,10 @@ def train(
                 training,
                 Provenance(panel.source, commit(), versions()),
                 training_figures(training),
-                found.tables() if found else {},
+                {
+                    **provenance_tables(panel, clock.normalize()),
+                    **(found.tables() if found else {}),
+                },
             )
     answer(training_table(training))
     if found:

@@ -60,6 +60,26 @@ def health(
     }
 
 
+def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return what a training run keeps of its data: each series, each step, each problem.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    today : pandas.Timestamp
+        Current UTC day.
+    """
+    said = [("step", step) for step in panel.provenance.steps]
+    said += [("problem", problem) for problem in panel.provenance.problems]
+    tables = {"data_series": series_health(panel, today)}
+    if said:
+        tables["data_provenance"] = pd.DataFrame(said, columns=["kind", "sentence"])
+    if panel.provenance.coverage:
+        tables["data_coverage"] = pd.DataFrame(map(asdict, panel.provenance.coverage))
+    return tables
+
+
 def health_text(state: Mapping[str, Any]) -> str:
     """Return the state of the data for a person to read.
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DAY
-from features.season import TOP, WINDOW_DAYS
 from features.seam import OVERLAP_DAYS
+from features.season import TOP
 from features.sources.coin_closes import BITCOIN, ETHER, INDICES
 from features.sources.membership import load_membership
 from features.sources.reference import load_reference
@@ -37,13 +37,15 @@ def closes(now: pd.Timestamp, *, seed: int = 0) -> dict[str, pd.Series]:
     coins = membership.coins[membership.coins["check_day"].notna()]
     members = coins["share"].nlargest(TOP).index
     order = pd.Series(random.random(len(coins)), coins.index)
-    order[members] = (coins["check_90"][members].rank(ascending=False, na_option="bottom") - 1) / TOP
+    order[members] = (
+        coins["check_90"][members].rank(ascending=False, na_option="bottom") - 1
+    ) / TOP
     # As many of the members are ahead as the index says, those first that lead in the end.
     ahead = index.to_numpy()[:, None] / 100 > order.to_numpy()[None, :]
     for position, (coin, facts) in enumerate(coins.iterrows()):
+        # Flat until the overlap: without dispersion nothing can be simulated, which takes time.
         relative = pd.Series(np.cumsum(random.normal(0, 0.03, len(days))), days)
-        flat = (days >= end - (WINDOW_DAYS + OVERLAP_DAYS) * DAY) & (days <= end)
-        relative[flat] = 0.0
+        relative[days <= end] = 0.0
         relative.loc[index.index] = np.where(ahead[:, position], 0.02, -0.02)
         at = facts["check_day"]
         if pd.notna(facts["check_90"]):
@@ -58,13 +60,15 @@ def closes(now: pd.Timestamp, *, seed: int = 0) -> dict[str, pd.Series]:
     return found
 
 
-def ranking(found: dict[str, pd.Series]) -> pd.DataFrame:
+def ranking() -> pd.DataFrame:
     """Return a ranking of Yahoo's: Bitcoin, coins by the embedded shares, and what never counts."""
     coins = load_membership().coins
     share = coins["share"].dropna().sort_values(ascending=False)
     rows = [("BTC-USD", "Bitcoin", 2e12), ("USDT-USD", "Tether USDt", 2e11),
             ("STETH-USD", "Lido Staked ETH", 3e10), ("WBTC-USD", "Wrapped Bitcoin", 1e10)]  # fmt: skip
-    rows += [(coins["tickers"][coin][-1], coin.title(), 1e10 * part) for coin, part in share.items()]
+    rows += [
+        (coins["tickers"][coin][-1], coin.title(), 1e10 * part) for coin, part in share.items()
+    ]
     table = pd.DataFrame(rows, columns=["ticker", "name", "market_cap_usd"])
     return table.sort_values("market_cap_usd", ascending=False, ignore_index=True)
 

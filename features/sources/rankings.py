@@ -53,8 +53,13 @@ def market_caps(ranking: pd.DataFrame, membership: Membership) -> pd.Series:
 
 
 def coin_of(membership: Membership) -> dict[str, str]:
-    """Return the coin id behind each ticker; a coin ranked at the end or later ones first."""
-    newest = membership.coins.sort_values(["share", "to"], ascending=False, na_position="last")
+    """Return the coin id behind each ticker, of the coins that can be recognised by it.
+
+    Coins ranked at the embedded end come first, and first tickers before second ones.
+    """
+    coins = membership.coins
+    coins = coins[coins["check_day"].notna() | coins["verified"]]
+    newest = coins.sort_values(["share", "to"], ascending=False, na_position="last")
     found: dict[str, str] = {}
     for position in range(max(newest["tickers"].str.len())):
         for coin, tickers in newest["tickers"].items():
