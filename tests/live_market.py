@@ -64,8 +64,12 @@ def ranking() -> pd.DataFrame:
     """Return a ranking of Yahoo's: Bitcoin, coins by the embedded shares, and what never counts."""
     coins = load_membership().coins
     share = coins["share"].dropna().sort_values(ascending=False)
-    rows = [("BTC-USD", "Bitcoin", 2e12), ("USDT-USD", "Tether USDt", 2e11),
-            ("STETH-USD", "Lido Staked ETH", 3e10), ("WBTC-USD", "Wrapped Bitcoin", 1e10)]  # fmt: skip
+    rows = [
+        ("BTC-USD", "Bitcoin", 2e12),
+        ("USDT-USD", "Tether USDt", 2e11),
+        ("STETH-USD", "Lido Staked ETH", 3e10),
+        ("WBTC-USD", "Wrapped Bitcoin", 1e10),
+    ]
     rows += [
         (coins["tickers"][coin][-1], coin.title(), 1e10 * part) for coin, part in share.items()
     ]

@@ -189,11 +189,9 @@ def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
 
 
 def without(market, tickers, since=None):
-    gone = {
-        ticker: market[ticker].loc[: since or END - pd.Timedelta(days=900)] for ticker in tickers
-    }
-    kept = {ticker: closes for ticker, closes in {**market, **gone}.items() if len(closes)}
-    return {t: c for t, c in kept.items() if since or t not in tickers}
+    """The market without some tickers, or without their closes after a day."""
+    held = {ticker: closes for ticker, closes in market.items() if ticker not in tickers}
+    return held | ({ticker: market[ticker].loc[:since] for ticker in tickers} if since else {})
 
 
 def test_coins_that_yahoo_lacks_stay_ranked_and_count_as_uncovered(market, tmp_path):
@@ -320,7 +318,7 @@ def test_health_refuses_exactly_when_a_forecast_would(panel, reference):
     assert "2026  yahoo" in text
 
 
-# --- the commands, with the real client against a local Yahoo --------------------------------------
+# --- the commands, with the real client against a local Yahoo ------------------------------------
 
 
 def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

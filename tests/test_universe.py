@@ -87,10 +87,10 @@ def test_nothing_after_a_day_bears_on_its_ranking(seed, day):
     scrambled = closes.copy()
     scrambled.iloc[day:] = random.random((30 - day, 12)) * 100
     later = {at: caps if at < index[day] else caps[::-1] * 7 for at, caps in rankings.items()}
-    before = index[day]
-    ours = carried_rankings(rankings, closes).query("snapshot_date < @before")
-    theirs = carried_rankings(later, scrambled).query("snapshot_date < @before")
-    pd.testing.assert_frame_equal(ours, theirs)
+    ours, theirs = carried_rankings(rankings, closes), carried_rankings(later, scrambled)
+    pd.testing.assert_frame_equal(
+        ours[ours["snapshot_date"] < index[day]], theirs[theirs["snapshot_date"] < index[day]]
+    )
 
 
 def test_at_most_a_hundred_are_ranked():
@@ -357,5 +357,5 @@ def test_a_bad_universe_is_refused_in_one_sentence(content, message, membership,
 
 
 def test_an_absent_universe_is_named(membership, tmp_path):
-    with pytest.raises(DataError, match="nothing.csv: the universe cannot be read"):
+    with pytest.raises(DataError, match=r"nothing\.csv: the universe cannot be read"):
         read_universe(tmp_path / "nothing.csv", membership, pd.Timestamp("2026-02-01"))
