@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import struct
 import subprocess
 import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -25,13 +28,13 @@ from tests.yahoo_server import OTHER, random_market
 DAY = pd.Timedelta(days=1)
 NOW = pd.Timestamp("2025-12-10 18:00")
 FIRST, LAST = pd.Timestamp("2025-01-01"), pd.Timestamp("2025-12-31")
-TICKERS = ["^RUT", "BTC-USD", "ETH-USD", "SOL-USD"]
+TICKERS = ["^RUT", "BTC-USD", "SOL-USD"]
 
 
 @pytest.fixture
 def market(yahoo_server):
     """A market that goes on behind NOW: the server's clock decides what is shown."""
-    yahoo_server.market = random_market(TICKERS, "2024-06-01", NOW + 45 * DAY)
+    yahoo_server.market = random_market([*TICKERS, "ETH-USD"], "2024-06-01", NOW + 45 * DAY)
     advance(yahoo_server.market, NOW)
     return yahoo_server.market
 
@@ -70,7 +73,7 @@ def test_it_answers_what_yahoo_answers(market, cache):
     assert answer.problems == ()
     assert answer.fetched_at == NOW
     assert files(cache) == sorted(
-        f"closes-{name}.parquet" for name in ("%5ERUT", "BTC-USD", "ETH-USD", "SOL-USD")
+        f"closes-{name}.parquet" for name in ("%5ERUT", "BTC-USD", "SOL-USD")
     )
 
 
@@ -87,7 +90,7 @@ def test_the_second_time_nothing_is_asked(market, cache, yahoo_server):
     assert seen == []
 
 
-@pytest.mark.parametrize("days", [1, 6, 40])
+@pytest.mark.parametrize("days", [1, 40])
 def test_later_only_the_tail_is_asked_and_nothing_is_lost(
     market, cache, yahoo_server, tmp_path, days
 ):
@@ -214,16 +217,16 @@ def test_refresh_asks_for_everything(market, cache, yahoo_server):
 
 
 def test_a_refusal_keeps_what_came_and_tells_the_age(market, cache, yahoo_server):
-    market.faults = {"ETH-USD": "rate_limit"}
+    market.faults = {"BTC-USD": "rate_limit"}
     with pytest.raises(
         SourceUnavailable, match=r"or use --offline. Prices 0 hours old are stored."
     ):
         closes(cache)
-    assert len(files(cache)) == 2
+    assert files(cache) == ["closes-%5ERUT.parquet"]
     market.faults = {}
     yahoo_server.asked.clear()
     closes(cache)
-    assert yahoo_server.charts() == ["ETH-USD", "SOL-USD"]
+    assert yahoo_server.charts() == ["BTC-USD", "SOL-USD"]
     market.faults = {OTHER: "down"}
     with pytest.raises(SourceUnavailable, match=r"or use --offline. Prices 3 days old are stored."):
         closes(cache, now=NOW + 3 * DAY)
@@ -319,27 +322,27 @@ DAMAGES = [garbage, cut, flipped, empty, forged, foreign, another_layout]
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_server, damage):
-    before = closes(cache)
+    tickers = ["BTC-USD", "SOL-USD"]
+    before = closes(cache, tickers)
     path = cache.directory / "closes-SOL-USD.parquet"
     damage(path)
+    assert list(cache.contents().index) == ["BTC-USD"]
     yahoo_server.asked.clear()
-    answer = closes(cache)
+    answer = closes(cache, tickers)
     pd.testing.assert_frame_equal(answer.closes, before.closes)
     assert yahoo_server.charts() == ["SOL-USD"]
     (said,) = answer.problems
     assert said.startswith("the stored closes of SOL-USD are damaged (")
     assert said.endswith(f"set aside as {path}.damaged.")
     assert path.with_name(f"{path.name}.damaged").exists()
-    assert closes(cache).problems == ()
+    assert closes(cache, tickers).problems == ()
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_not_trusted_offline(market, cache, damage):
-    closes(cache)
-    damage(cache.directory / "closes-BTC-USD.parquet")
-    assert "BTC-USD" not in cache.contents().index
+def test_a_damaged_file_is_not_trusted_offline(market, cache):
+    closes(cache, ["BTC-USD"])
+    forged(cache.directory / "closes-BTC-USD.parquet")
     with pytest.raises(DataError, match=r"no closes of BTC-USD are stored .* are damaged"):
-        closes(cache, mode="offline")
+        closes(cache, ["BTC-USD"], mode="offline")
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -360,6 +363,21 @@ def test_no_flipped_byte_is_believed(tmp_path, place, mask):
         return
     pd.testing.assert_frame_equal(got, table, check_freq=False)
     assert note["fetched_at"] == "2025-12-10"
+
+
+def test_the_digest_by_hand(tmp_path):
+    """It is made of plain bytes: no change of pandas makes a store look damaged."""
+    days = pd.DatetimeIndex(["1970-01-02", "1970-01-03"], name="date")
+    table = pd.DataFrame({"close_usd": [1.5, 2.0], "name": ["a", "b"]}, days)
+    write_table(tmp_path / "t.parquet", table, {"source": "hand"})
+    content = (
+        b'[{"rows": 2, "source": "hand"}, ["close_usd", "name"]]'
+        + struct.pack("<2q", 86400, 2 * 86400)
+        + struct.pack("<2d", 1.5, 2.0)
+        + b'["a", "b"]'
+    )
+    note = read_table(tmp_path / "t.parquet")[1]
+    assert note["digest"] == hashlib.sha256(content).hexdigest()
 
 
 def test_contents_for_the_health_report(market, cache):
@@ -494,8 +512,9 @@ def test_killed_in_the_middle_of_a_write(market, cache, tmp_path):
     before = closes(cache)
     advance(market, NOW + 2 * DAY)
     process = subprocess.Popen(
-        [sys.executable, "-c", HALF_WRITTEN, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", HALF_WRITTEN, str(tmp_path)],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "in the middle\n"
     os.kill(process.pid, signal.SIGKILL)
@@ -513,11 +532,15 @@ def test_killed_in_the_middle_of_a_write(market, cache, tmp_path):
 
 def test_killed_at_any_moment(yahoo_server, tmp_path):
     """Whatever a killed process leaves is whole: the next one only fetches the rest."""
-    tickers = ["BTC-USD", *(f"C{place}-USD" for place in range(80))]
+    tickers = ["BTC-USD", *(f"C{place}-USD" for place in range(50))]
     yahoo_server.market = random_market(tickers, "2024-06-01", NOW)
-    process = subprocess.Popen([sys.executable, "-c", ASK, str(tmp_path), ",".join(tickers)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK, str(tmp_path), ",".join(tickers)],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     while len(yahoo_server.charts()) < 20:
         assert process.poll() is None
+        time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     cache = PriceCache(tmp_path)

@@ -241,4 +241,6 @@ def gather(
 
 def _align(closes: dict[str, pd.Series]) -> pd.DataFrame:
     table = pd.concat(closes, axis=1, sort=True)
-    return table.set_index(pd.DatetimeIndex(table.index).as_unit("s").rename("date"))
+    # Plain days: whether they happen to have a frequency must not depend on where they came from.
+    days = table.index.to_numpy().astype("datetime64[s]")
+    return table.set_index(pd.DatetimeIndex(days, name="date"))

@@ -78,7 +78,8 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     except (FileNotFoundError, DamagedFile):
         raise
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise DamagedFile(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DamagedFile(reason) from error
     return table, note
 
 
@@ -92,10 +93,21 @@ def set_aside(path: Path) -> Path:
 
 def _digest(table: pd.DataFrame, facts: dict[str, Any]) -> str:
     """Return the SHA-256 of a table's index, columns and values and of what is noted with it."""
-    columns = [(str(column), str(table[column].dtype)) for column in table]
+    columns = [str(column) for column in table]
     content = hashlib.sha256(json.dumps([facts, columns], sort_keys=True).encode())
-    content.update(pd.util.hash_pandas_object(table, index=True).to_numpy().tobytes())
+    content.update(_bytes(table.index))
+    for column in table:
+        content.update(_bytes(table[column]))
     return content.hexdigest()
+
+
+def _bytes(values: pd.Index | pd.Series) -> bytes:
+    """Write values out, the same in every version of pandas and on every machine."""
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        return values.to_numpy().astype("<M8[s]").tobytes()
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.to_numpy().astype("<f8").tobytes()
+    return json.dumps([str(value) for value in values]).encode()
 
 
 def _sweep(path: Path) -> None:

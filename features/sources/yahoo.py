@@ -51,6 +51,7 @@ RANKING_LIMIT = 250
 QUOTE_DAYS = 3
 
 _SCREEN = "all_cryptocurrencies_us"
+_LEADERS = 3
 _WAY_OUT = "wait some minutes and try again, or use --offline"
 _LATER = "try again later, or use --offline"
 # Yahoo tells coins of one symbol apart by a number behind it: SUI20947-USD is Sui.
@@ -170,15 +171,13 @@ def fetch_ranking(count: int, *, now: pd.Timestamp) -> pd.DataFrame:
     SourceUnavailable
         If Yahoo cannot be reached or refuses service.
     DataError
-        If the answer is empty, in another layout or without Bitcoin.
+        If the answer is empty, in another layout, or does not begin with Bitcoin.
     """
     if not 1 <= count <= RANKING_LIMIT:
         raise ValueError(f"count must be from 1 to {RANKING_LIMIT}, got {count}.")
 
     def screen() -> dict[str, Any]:
-        return _yfinance().screen(
-            _SCREEN, count=count, sortField="intradaymarketcap", sortAsc=False, session=_session()
-        )
+        return _yfinance().screen(_SCREEN, count=count, session=_session())
 
     try:
         quotes = [_coin(quote) for quote in _retried(screen)["quotes"]]
@@ -194,10 +193,11 @@ def fetch_ranking(count: int, *, now: pd.Timestamp) -> pd.DataFrame:
     ranking = ranking[ranking["ticker"].map(is_crypto) & (ranking["market_cap_usd"] > 0)]
     ranking = ranking[ranking["quoted_at"] >= (naive_utc(now) - QUOTE_DAYS * DAY).timestamp()]
     ranking = ranking.drop_duplicates("ticker").drop(columns="quoted_at")
-    if "BTC-USD" not in set(ranking["ticker"]):
+    # The screen ranks by market cap by itself; another order would be another set of coins.
+    if "BTC-USD" not in set(ranking["ticker"].head(_LEADERS)):
         raise DataError(
-            f"Yahoo: the crypto ranking holds {len(ranking)} current coins and no Bitcoin; "
-            f"{_LATER}."
+            f"Yahoo: the crypto ranking of {len(ranking)} current coins does not begin with "
+            f"Bitcoin, so that it is not one of market caps; {_LATER}."
         )
     return ranking.sort_values("market_cap_usd", ascending=False, ignore_index=True)
 
