@@ -120,6 +120,10 @@ def train(
         for problem in panel.provenance.problems:
             progress.tell(f"warning: {problem}")
         progress.say("loading libraries")
+        import pandas as pd
+
+        from features.builder import build_features
+        from features.flows import missing_flows, missing_flows_text
         from models.candidates import available
         from models.display import study_text, training_table
         from models.health import provenance_tables
@@ -161,6 +165,8 @@ def train(
                     **(found.tables() if found else {}),
                 },
             )
+    if flows := missing_flows(build_features(panel, pd.DatetimeIndex([training.until]))):
+        typer.echo(f"warning: {missing_flows_text(flows)}", err=True)
     answer(training_table(training))
     if found:
         answer(study_text(found))

@@ -97,6 +97,43 @@ def flow_difference(ether: pd.Series, bitcoin: pd.Series, window: int) -> pd.Ser
     return net_flow(ether, window) - net_flow(bitcoin, window)
 
 
+# From when on a day's flows can be asked for: the first days of the funds and of their windows.
+_ASKED_FROM = {
+    "IWM": pd.Timestamp("2008-02-01"),
+    "US spot Bitcoin ETFs": pd.Timestamp("2024-02-01"),
+    "US spot Ether ETFs": pd.Timestamp("2024-08-15"),
+}
+
+
+def missing_flows(features: pd.DataFrame) -> list[str]:
+    """Return the funds whose flows are missing on the last day, though the funds existed.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        From `features.builder.build_features`.
+
+    Returns
+    -------
+    list of str
+        Names for people.
+    """
+    day = features.index[-1]
+    return [
+        fund
+        for source, fund, _, windows in _FUNDS
+        if day >= _ASKED_FROM[fund] and np.isnan(features[f"{source}_{min(windows)}"].iloc[-1])
+    ]
+
+
+def missing_flows_text(funds: list[str]) -> str:
+    """Say of which funds flows are missing, what that means and what can be done."""
+    return (
+        f"ETF flows are missing: {', '.join(funds)}. Features made of them are missing; "
+        "docs/flows.md says how to import them."
+    )
+
+
 _FUNDS = (("iwm_flow", "IWM", "% of assets", (5, 21, 63)),
           ("btc_etf_flow", "US spot Bitcoin ETFs", "% of market cap", (5, 21)),
           ("eth_etf_flow", "US spot Ether ETFs", "% of market cap", (5, 21)))  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.builder import CATALOGUE, build_features
+from features.flows import missing_flows, missing_flows_text
 from features.health import STALE_DAYS, index_at
 from features.panel import DataError, MarketPanel, end_of_day
 from features.season import at_risk, onset_days, season_index, season_state
@@ -388,6 +389,8 @@ def _warnings(
     missing = [name for name in forecaster.model.feature_names() if np.isnan(row[name].iloc[0])]
     if missing:
         warnings.append(f"Missing, so that the model does without: {', '.join(missing)}.")
+    if flows := missing_flows(row):
+        warnings.append(missing_flows_text(flows))
     if out_of_range:
         warnings.append(f"Outside the training range: {', '.join(out_of_range)}.")
     return warnings

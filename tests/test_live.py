@@ -86,7 +86,10 @@ def problems(panel: MarketPanel) -> str:
 
 def test_the_embedded_history_stays_and_the_days_since_are_added(panel, reference):
     assert panel.last_day == LAST
-    assert panel.known_at(end_of_day(pd.DatetimeIndex([END]))[0]).digest == reference.digest
+    instant = end_of_day(pd.DatetimeIndex([END]))[0]
+    assert panel.known_at(instant).digest == reference.known_at(instant).digest
+    flows = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
+    assert [panel.digest_of(name) for name in flows] == [reference.digest_of(n) for n in flows]
     for name in ("season_index", "bitcoin", "eth_btc", "carried_breadth_30"):
         assert len(panel.series(name).loc[END:]) == 26
     assert panel.series("sp500").index[-1] == pd.Timestamp("2026-01-02")
@@ -152,8 +155,9 @@ def test_nothing_after_as_of_bears_on_it(panel, market, as_of, tmp_path):
     for ticker, closes in market.items():
         noise = pd.Series(np.exp(random.normal(0, 1, len(closes))), closes.index)
         scrambled[ticker] = closes.where(closes.index <= day, closes * noise)
-    caps = live_market.ranking().iloc[::-1].assign(market_cap_usd=np.arange(1e9, 1e12, 1e9)[:103])
-    rankings = {day + pd.Timedelta(days=1): caps.assign(symbol="X")}
+    turned = live_market.ranking().assign(symbol="X")
+    turned["market_cap_usd"] = turned["market_cap_usd"].to_numpy()[::-1]
+    rankings = {day + pd.Timedelta(days=1): turned}
     other = load(scrambled, tmp_path, rankings=rankings)
     instant = end_of_day(pd.DatetimeIndex([day]))[0]
     assert other.digest != panel.digest
@@ -163,7 +167,7 @@ def test_nothing_after_as_of_bears_on_it(panel, market, as_of, tmp_path):
 
 
 def test_a_ranking_of_today_leaves_all_days_as_they_are(panel, market, tmp_path):
-    today = live_market.ranking().assign(symbol="X").iloc[::-1].reset_index(drop=True)
+    today = live_market.ranking().assign(symbol="X")
     today["market_cap_usd"] = today["market_cap_usd"].to_numpy()[::-1]
     assert load(market, tmp_path, rankings={TODAY: today}).digest == panel.digest
 
@@ -172,7 +176,7 @@ def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
     day = pd.Timestamp("2025-12-20")
     new = [f"NEW{i}9999-USD" for i in range(10)]
     ranking = live_market.ranking()
-    rows = pd.DataFrame({"ticker": new, "name": new, "market_cap_usd": 5e11})
+    rows = pd.DataFrame({"ticker": new, "name": "New", "market_cap_usd": 5e11})
     ranking = pd.concat([rows, ranking], ignore_index=True).assign(
         symbol=lambda table: table["ticker"].str.removesuffix("-USD")
     )
@@ -390,7 +394,7 @@ def test_health_as_a_command(live):
 
 def test_without_a_connection_the_way_out_is_named(live, tmp_path):
     folder, _, _, dead = live
-    for cache, held in ((tmp_path, "Nothing is stored yet"), (folder / "cache", "Stored: ")):
+    for cache, held in ((tmp_path, "No prices are stored"), (folder / "cache", "old are stored")):
         done = run("health", "--source", "yahoo", "--refresh", "--cache-dir", cache, **dead)
         assert done.returncode == 1
         assert done.stdout == ""

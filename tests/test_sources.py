@@ -390,6 +390,98 @@ def test_a_coin_may_be_called_like_nothing(tmp_path, name):
     assert digests[0] == digests[1]
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_two_coins_at_one_rank_of_a_day_are_refused(tmp_path, ending):
+    universe = market()["universe"]
+    universe.loc[5, "rank"] = 1
+    message = refusal(tmp_path, ending, universe=universe)
+    assert "universe: on 2024-01-02 rank 1 is held by both ethereum and aaa." in message
+
+
+def test_one_rank_held_on_two_days_is_no_fault(tmp_path):
+    universe = market()["universe"]
+    assert universe["rank"].duplicated().any()
+    assert loaded(tmp_path, universe=universe).last_day == universe["snapshot_date"].max()
+
+
+def test_a_table_that_is_there_twice_is_refused(tmp_path):
+    written(tmp_path, {"series": market()["series"]}, "csv")
+    assert "both series.parquet and series.csv are there; remove one" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["coins.csv", "coins.parquet"])
+def test_a_directory_or_a_loop_in_place_of_a_table_is_named(tmp_path, name):
+    written(tmp_path, market(), name.partition(".")[2])
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=f"{name}: cannot be read: "):
+        load_files(tmp_path)
+    (tmp_path / name).rmdir()
+    (tmp_path / name).symlink_to(name)
+    with pytest.raises(DataError, match=f"{name}: cannot be read: "):
+        load_files(tmp_path)
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path):
+    coins = market()["coins"]
+    twice = pd.concat([coins, coins[["close_usd"]]], axis=1)
+    assert "coins.csv: column 'close_usd' stands twice" in refusal(tmp_path, "csv", coins=twice)
+
+
+def test_text_in_another_encoding_is_named_as_such(tmp_path):
+    written(tmp_path, market(), "csv")
+    path = tmp_path / "coins.csv"
+    path.write_bytes(path.read_text().encode("utf-16"))
+    with pytest.raises(DataError, match=r"coins.csv: cannot be read: it is not UTF-8 text\."):
+        load_files(tmp_path)
+
+
+def test_a_csv_with_byte_order_mark_and_windows_line_ends_is_read(tmp_path):
+    for name in ("plain", "windows"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name, market(), "csv")
+    for path in (tmp_path / "windows").iterdir():
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_files(tmp_path / "windows").digest == load_files(tmp_path / "plain").digest
+
+
+@pytest.mark.parametrize("table", ["coins", "universe"])
+@pytest.mark.parametrize("cap", [0.0, -1.0, np.inf])
+def test_a_market_cap_that_is_none_is_refused_and_may_be_missing(tmp_path, table, cap):
+    message = refusal(tmp_path, **changed(table, "market_cap_usd", cap))
+    assert f"{table}: " in message
+    assert f"on 2024-01-0{4 if table == 'coins' else 1}: market_cap_usd must be finite" in message
+    assert loaded(tmp_path, **changed(table, "market_cap_usd", np.nan)).last_day
+
+
+@pytest.mark.parametrize("name", ["btc_market_cap_usd", "crypto_market_cap_ex_btc_usd"])
+def test_a_raw_market_cap_that_is_none_is_refused(tmp_path, name):
+    dates = pd.date_range(FIRST, periods=3, unit="s")
+    message = refusal(tmp_path, series=with_series(name, [1e12, -1e12, 1e12], dates))
+    assert f"{name} on 2024-01-02: must be finite and positive" in message
+
+
+@pytest.mark.parametrize(("table", "column"), [("coins", "date"), ("universe", "snapshot_date")])
+def test_a_coin_older_than_bitcoin_is_refused(tmp_path, table, column):
+    message = refusal(tmp_path, **changed(table, column, pd.Timestamp("2008-12-31")))
+    assert f"{table}: {column} must not be before 2009-01-03, got 2008-12-31." in message
+
+
+@pytest.mark.parametrize("close", [1e31, 1e-31])
+def test_a_close_beyond_any_price_is_refused(tmp_path, close):
+    message = refusal(tmp_path, **changed("coins", "close_usd", close))
+    assert f"got {close:g}" in message
+
+
+def test_a_message_shows_what_it_refuses_in_one_short_line(tmp_path):
+    series = market()["series"].astype({"date": object})
+    series.loc[3, "date"] = "no\nday " + "x" * 1000
+    message = refusal(tmp_path, "csv", series=series)
+    assert "date: must be dates such as 2025-12-10, got 'no day xxx" in message
+    assert len(message) < 300
+    assert "\n" not in message
+
+
 # ---- files: derivation by hand ----
 
 

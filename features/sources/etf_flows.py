@@ -5,16 +5,35 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DATA_VARIABLE = "ALTSEASON_DATA_DIR"
+SCHEMA = "altseason.flows/1"
+
+FAILURE = 1
+DATA = 3
+EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data malformed or contradictory."
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Keep ETF figures that were downloaded by hand: import files, show what is held.",
+    epilog=EPILOG,
+)
 
 
 def flow_directory() -> Path:
@@ -88,7 +107,7 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
     directory : pathlib.Path
         Where the store is; made if absent.
     day : pandas.Timestamp
-        Session to which the figures belong.
+        Session to which the figures belong, without time zone.
     shares, nav : float
         Shares outstanding; net asset value per share, US dollars.
 
@@ -127,7 +146,7 @@ def _unbroken(name: str, figures: pd.Series) -> pd.Series:
     """Return what lies behind a series' last gap."""
     import pandas as pd
 
-    from features.sources.flow_store import gaps
+    from features.sources.flow_rules import gaps
 
     found = gaps(pd.DatetimeIndex(figures.index))
     if not found:
@@ -139,3 +158,122 @@ def _unbroken(name: str, figures: pd.Series) -> pd.Series:
         stacklevel=3,
     )
     return figures.loc[after:]
+
+
+class Asset(StrEnum):
+    """Whose flows a plain CSV holds."""
+
+    btc = "btc"
+    eth = "eth"
+
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help=f"Directory of the store. Default: ${DATA_VARIABLE} or the user's data directory.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("import", epilog=EPILOG)
+def import_file(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="The issuer's fund data of IWM, a daily table of crypto fund flows, or a CSV "
+            "with date,net_flow_usd; as .xls (XML), .xlsx, .html or .csv.",
+        ),
+    ],
+    asset: Annotated[
+        Asset | None,
+        typer.Option(help="Whose flows a plain CSV holds.", show_default=False),
+    ] = None,
+    store: StoreOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace stored figures that FILE contradicts.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and compare, but write nothing.")
+    ] = False,
+) -> None:
+    """Check a downloaded file, show what it says and merge it into the store.
+
+    Everything in the file is kept or nothing is. Importing a file again
+    changes nothing.
+    """
+    with _clear_errors():
+        import pandas as pd
+
+        from features.sources import flow_store
+        from features.sources.flow_display import import_table
+        from features.sources.flow_layouts import read_file
+
+        today = pd.Timestamp(datetime.now(UTC).date()).as_unit("s")
+        directory = store or flow_directory()
+        reading = read_file(file, asset=None if asset is None else asset.value, until=today)
+        rows = pd.concat(
+            [
+                flow_store.rows_of(name, values, file.name)
+                for name, values in reading.series.items()
+            ],
+            ignore_index=True,
+        )
+        merge = flow_store.add(directory, rows, replace=replace, dry_run=dry_run)
+    typer.echo(f"{file.name}: {reading.layout}.")
+    typer.echo(import_table(reading, merge))
+    for note in reading.notes:
+        typer.echo(note)
+    done = "Nothing written (--dry-run)" if dry_run else "Store"
+    typer.echo(f"{done}: {directory / flow_store.FILE}")
+
+
+@app.command(epilog=EPILOG)
+def show(
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help=f"As JSON, schema {SCHEMA}.")] = False,
+) -> None:
+    """Show what the store holds: days, gaps and origins of every series."""
+    with _clear_errors():
+        from features.sources import flow_store
+        from features.sources.flow_display import describe, store_table
+        from features.sources.flow_rules import LIMITS
+
+        path = (store or flow_directory()) / flow_store.FILE
+        held = describe(path.parent)
+    if as_json:
+        typer.echo(json.dumps({"schema": SCHEMA, "store": str(path), **held}, indent=2))
+        return
+    typer.echo(f"Store: {path}")
+    if held["series"]:
+        typer.echo(store_table(held["series"]))
+        typer.echo(f"Digest: {held['digest']}")
+    missing = [name for name in LIMITS if name not in held["series"]]
+    if missing:
+        typer.echo(f"Not held: {', '.join(missing)}. The features of these flows are missing.")
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn errors and warnings into one message each on stderr, errors into their exit code."""
+    from features.panel import DataError
+    from features.sources.flow_store import StoreError
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        except DataError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(FAILURE if isinstance(error, StoreError) else DATA) from error
+        finally:
+            for warning in caught:
+                typer.echo(f"warning: {warning.message}", err=True)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m features.sources.etf_flows")

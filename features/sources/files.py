@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 from features.flows import fund_flow, share_of_market_cap
 from features.panel import DataError, MarketPanel
 from features.season import CARRIED_DAYS, TOP, WINDOW_DAYS, breadth
+from features.sources.columns import checked, shown
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "series": {"series": "text", "date": "day", "value": "number"},
@@ -28,6 +30,10 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "market_cap_usd": "number",
     },
 }
+
+_SMALLEST_CLOSE = 1e-30
+# Bitcoin's first day: no coin is older, and every day since has its place in memory.
+_FIRST_COIN_DAY = pd.Timestamp("2009-01-03")
 
 
 def load_files(
@@ -113,61 +119,85 @@ def load_tables(
 
 def _read(directory: Path, name: str) -> pd.DataFrame:
     columns = _TABLES[name]
-    path = directory / f"{name}.parquet"
+    path = _path(directory, name)
+    if path.is_dir():
+        raise DataError(f"{path}: cannot be read: it is a directory.")
     try:
-        if path.exists():
+        if path.suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
-            path = directory / f"{name}.csv"
             # A coin may be called nan: only an empty cell is missing, and only in a number.
             text = {column: str for column, kind in columns.items() if kind != "number"}
             table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
-    except FileNotFoundError as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be read: it is not UTF-8 text.") from error
+    # Damaged Parquet ends in nearly any exception.
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read: {shown(error)}") from error
+    for column in columns:
+        if column not in table.columns:
+            raise DataError(f"{path}: column {column!r} is missing; need {', '.join(columns)}.")
+        # Of two columns of one name pandas renames the second of a CSV.
+        if f"{column}.1" in table.columns or list(table.columns).count(column) > 1:
+            raise DataError(f"{path}: column {column!r} stands twice.")
+    if table.empty:
+        raise DataError(f"{path}: holds no row.")
+    return pd.DataFrame({c: checked(table[c], kind, f"{path}: {c}") for c, kind in columns.items()})
+
+
+def _path(directory: Path, name: str) -> Path:
+    """Return the file of a table; one that is there twice may be stale, so neither is taken."""
+    paths = [directory / f"{name}.{ending}" for ending in ("parquet", "csv")]
+    there = [path for path in paths if os.path.lexists(path)]
+    if len(there) > 1:
+        raise DataError(f"{directory}: both {name}.parquet and {name}.csv are there; remove one.")
+    if not there:
         raise DataError(
             f"{directory}: neither {name}.parquet nor {name}.csv is there; "
             f"need series, coins and universe."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    absent = [column for column in columns if column not in table.columns]
-    if absent:
-        raise DataError(f"{path}: column {absent[0]!r} is missing; need {', '.join(columns)}.")
-    if table.empty:
-        raise DataError(f"{path}: holds no row.")
-    return pd.DataFrame({c: _column(table[c], kind, f"{path}: {c}") for c, kind in columns.items()})
-
-
-def _column(values: pd.Series, kind: str, name: str) -> pd.Series:
-    if kind == "text":
-        if values.isna().any():
-            raise DataError(f"{name}: must not be missing.")
-        return values.astype(str)
-    if kind == "number":
-        if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-            raise DataError(f"{name}: must be numeric, got {values.dtype}.")
-        return values.astype(np.float64)
-    if pd.api.types.is_numeric_dtype(values):
-        raise DataError(f"{name}: must be dates, got {values.dtype}.")
-    try:
-        days = pd.to_datetime(values, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name}: must be dates such as 2025-12-10: {error}") from error
-    if getattr(days.dtype, "tz", None) is not None:
-        raise DataError(f"{name}: must carry no time zone, got {days.dtype}.")
-    if days.isna().any() or (days != days.dt.normalize()).any():
-        raise DataError(f"{name}: must be whole days, none missing.")
-    return days.dt.as_unit("s")
+        )
+    return there[0]
 
 
 def _check_coins(coins: pd.DataFrame, directory: Path) -> None:
+    name = directory / "coins"
     for column in ("close_usd", "close_btc"):
         bad = ~(np.isfinite(coins[column]) & (coins[column] > 0))
         if bad.any():
             row = coins[bad].iloc[0]
             raise DataError(
-                f"{directory / 'coins'}: {row['coin']} on {row['date']:%Y-%m-%d}: "
+                f"{name}: {shown(row['coin'])} on {row['date']:%Y-%m-%d}: "
                 f"{column} must be finite and positive, got {row[column]:g}."
             )
+        # A smaller one is no price, and ratios to it are no numbers.
+        if (coins[column] < _SMALLEST_CLOSE).any():
+            raise DataError(
+                f"{name}: {column} must be at least {_SMALLEST_CLOSE:g}, "
+                f"got {coins[column].min():g}."
+            )
+    _check_unique(coins, ["date", "coin"], name)
+    _check_caps(coins, "date", name)
+    _check_first_day(coins["date"], name)
+
+
+def _check_first_day(days: pd.Series, name: Path) -> None:
+    if days.min() < _FIRST_COIN_DAY:
+        raise DataError(
+            f"{name}: {days.name} must not be before {_FIRST_COIN_DAY:%Y-%m-%d}, "
+            f"got {days.min().date()}."
+        )
+
+
+def _check_caps(rows: pd.DataFrame, day: str, name: Path) -> None:
+    """Refuse a market cap that is known and none; it may be missing."""
+    cap = rows["market_cap_usd"]
+    bad = ~(cap.isna() | (np.isfinite(cap) & (cap > 0)))
+    if bad.any():
+        row = rows[bad].iloc[0]
+        raise DataError(
+            f"{name}: {shown(row['coin'])} on {row[day]:%Y-%m-%d}: market_cap_usd must be finite "
+            f"and positive or missing, got {row['market_cap_usd']:g}."
+        )
 
 
 def _observed(series: pd.DataFrame, directory: Path) -> dict[str, pd.Series]:
@@ -180,7 +210,7 @@ def _check_unique(rows: pd.DataFrame, key: list[str], name: Path) -> None:
     repeated = rows.duplicated(key)
     if repeated.any():
         day, label = rows.loc[repeated, key].iloc[0]
-        raise DataError(f"{name}: {label} on {day:%Y-%m-%d}: two rows for one day.")
+        raise DataError(f"{name}: {shown(label)} on {day:%Y-%m-%d}: two rows for one day.")
 
 
 def _check_ranks(universe: pd.DataFrame, directory: Path) -> None:
@@ -189,9 +219,19 @@ def _check_ranks(universe: pd.DataFrame, directory: Path) -> None:
     if bad.any():
         row = universe[bad].iloc[0]
         raise DataError(
-            f"{directory / 'universe'}: {row['coin']} on {row['snapshot_date']:%Y-%m-%d}: "
+            f"{directory / 'universe'}: {shown(row['coin'])} on {row['snapshot_date']:%Y-%m-%d}: "
             f"rank must be a whole number from 1 on, got {row['rank']:g}."
         )
+    shared = universe.duplicated(["snapshot_date", "rank"], keep=False)
+    if shared.any():
+        first = universe[shared].sort_values(["snapshot_date", "rank"], kind="stable").iloc[:2]
+        day, rank = first["snapshot_date"].iloc[0], first["rank"].iloc[0]
+        raise DataError(
+            f"{directory / 'universe'}: on {day:%Y-%m-%d} rank {rank:g} is held by both "
+            f"{shown(first['coin'].iloc[0])} and {shown(first['coin'].iloc[1])}."
+        )
+    _check_caps(universe, "snapshot_date", directory / "universe")
+    _check_first_day(universe["snapshot_date"], directory / "universe")
 
 
 def _check_positive(values: pd.Series, name: str) -> None:
@@ -225,6 +265,9 @@ def _crypto(
         panel["bitcoin"] = bitcoin["close_usd"]
     if not ether.empty:
         panel["eth_btc"] = ether["close_btc"]
+    for raw in ("btc_market_cap_usd", "crypto_market_cap_ex_btc_usd"):
+        if raw in observed:
+            _check_positive(observed[raw].dropna(), raw)
     cap = observed.get("btc_market_cap_usd")
     if cap is not None and "crypto_market_cap_ex_btc_usd" in observed:
         panel["bitcoin_dominance"] = (

@@ -23,29 +23,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from features.flows import FUND_START
 from features.panel import DataError
+from features.sources.flow_rules import check, check_jumps
 
 FILE = "etf_flows.parquet"
 YAHOO = "yahoo"
 COLUMNS = ("series", "date", "value", "origin")
 LOCK_SECONDS = 60.0
 
-# From, to (both excluded): what no figure of these funds can reach, but a mistaken unit does.
-LIMITS = {
-    "iwm_shares_outstanding": (0.0, 1e11),
-    "iwm_nav": (0.0, 1e6),
-    "btc_etf_net_flow_usd": (-1e11, 1e11),
-    "eth_etf_net_flow_usd": (-1e11, 1e11),
-}
-# The greatest changes from one session to the next since 2008 are 18 % (shares) and 14 % (NAV).
-MAX_JUMP = 0.30
-JUMP_DAYS = 10
-# No closure of the exchange since 2008 lasted longer: a greater distance is a gap.
-MAX_DISTANCE_DAYS = 5
-
 _DIGEST = b"altseason.flows.digest"
-_EARLIEST = pd.Timestamp("1990-01-01")
 _SAME = 1e-6
 
 
@@ -82,7 +68,7 @@ def rows_of(series: str, values: pd.Series, origin: str) -> pd.DataFrame:
             "series": series,
             "date": days,
             "value": values.to_numpy(dtype=np.float64),
-            "origin": origin.encode("utf-8", "replace").decode(),
+            "origin": " ".join(origin.encode("utf-8", "replace").decode().split()),
         }
     )
 
@@ -141,31 +127,6 @@ def add(
         if len(merge.added) or len(merge.replaced):
             _write(merge.table, path)
     return merge
-
-
-def check(rows: pd.DataFrame) -> None:
-    """Refuse values outside their limits.
-
-    Raises
-    ------
-    DataError
-        Naming series, day and value of the first.
-    """
-    for name, (low, high) in LIMITS.items():
-        own = rows[rows["series"] == name]
-        bad = own[~((own["value"] > low) & (own["value"] < high)) | (own["date"] < _EARLIEST)]
-        if len(bad):
-            row = bad.iloc[0]
-            raise DataError(
-                f"{row['origin']}: {name} on {row['date']:%Y-%m-%d}: must be between {low:g} and "
-                f"{high:g}, on a day from {_EARLIEST:%Y} on, got {row['value']:g}."
-            )
-
-
-def gaps(days: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
-    """Return the neighbouring days that lie more than five days apart."""
-    far = np.flatnonzero(np.diff(days.to_numpy()) > np.timedelta64(MAX_DISTANCE_DAYS, "D"))
-    return [(days[int(at)], days[int(at) + 1]) for at in far]
 
 
 def digest(table: pd.DataFrame) -> str:
@@ -263,7 +224,7 @@ def _merged(stored: pd.DataFrame, rows: pd.DataFrame, *, replace: bool) -> Merge
     left = old[old["_merge"] == "left_only"][list(COLUMNS)]
     table = pd.concat([left, fresh[list(COLUMNS)]]) if len(left) else fresh[list(COLUMNS)]
     table = table.sort_values(key, ignore_index=True)
-    _check_jumps(table, fresh)
+    check_jumps(table, fresh)
     return Merge(table, both[~known], both[same], both[replaced], both[kept])
 
 
@@ -275,22 +236,3 @@ def _contradiction(rows: pd.DataFrame) -> str:
         f"the store holds {row['stored']:.10g} from {row['stored_origin']}{more}. "
         f"Nothing was written; --replace if {row['origin']} is right."
     )
-
-
-def _check_jumps(table: pd.DataFrame, fresh: pd.DataFrame) -> None:
-    """Refuse fund figures that change like in a split, where new rows are involved."""
-    for name in ("iwm_shares_outstanding", "iwm_nav"):
-        own = table[(table["series"] == name) & (table["date"] >= FUND_START)]
-        near = own["date"].diff() <= pd.Timedelta(days=JUMP_DAYS)
-        change = own["value"].pct_change()
-        new = own["date"].isin(fresh.loc[fresh["series"] == name, "date"])
-        bad = own[near & (change.abs() > MAX_JUMP) & (new | new.shift(fill_value=False))]
-        if len(bad):
-            day = bad["date"].iloc[0]
-            raise DataError(
-                f"{name} on {day:%Y-%m-%d}: changes by {100 * change[bad.index[0]]:+.0f} % within "
-                f"{JUMP_DAYS} days, from {own['value'].shift()[bad.index[0]]:.10g} to "
-                f"{bad['value'].iloc[0]:.10g} ({bad['origin'].iloc[0]}); at most "
-                f"{100 * MAX_JUMP:.0f} % is a flow. After a split, import the fund's whole "
-                f"restated history with --replace."
-            )

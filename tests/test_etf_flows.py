@@ -1,0 +1,468 @@
+"""The store of fund figures: merging, contradictions, damage, two writers, and the command."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.panel import DataError, MarketPanel
+from features.sources import flow_store
+from features.sources.etf_flows import DATA_VARIABLE, flow_directory, fund_flows, record_shares
+from features.sources.flow_rules import LIMITS, gaps
+from features.sources.flow_store import FILE, StoreError, add, read, rows_of
+from features.supply import ETHER_SUPPLY, bitcoin_supply
+
+ROOT = Path(__file__).parents[1]
+BTC, ETH = "btc_etf_net_flow_usd", "eth_etf_net_flow_usd"
+SHARES, NAV = "iwm_shares_outstanding", "iwm_nav"
+DAYS = pd.bdate_range("2025-11-03", periods=20, unit="s")
+CLOSES = pd.Series(100_000.0, pd.date_range("2025-10-01", "2025-12-10", unit="s"))
+
+
+def some(name, values, days=DAYS, origin="first.csv"):
+    return rows_of(name, pd.Series(np.asarray(values, float), days[: len(values)]), origin)
+
+
+def content(directory):
+    return (directory / FILE).read_bytes()
+
+
+# ---- merging ----
+
+
+def test_what_is_added_is_held_by_series_and_day(tmp_path):
+    add(tmp_path, some(BTC, [3.0, 2.0, 1.0], DAYS[[4, 2, 3]]))
+    add(tmp_path, some(ETH, [5.0]))
+    table = read(tmp_path)
+    assert list(table.columns) == list(flow_store.COLUMNS)
+    assert table["value"].tolist() == [2.0, 1.0, 3.0, 5.0]
+    assert table["origin"].unique().tolist() == ["first.csv"]
+
+
+def test_an_absent_store_holds_nothing_and_is_not_made_by_reading(tmp_path):
+    assert read(tmp_path / "absent").empty
+    assert not (tmp_path / "absent").exists()
+
+
+def test_the_same_again_changes_nothing(tmp_path):
+    add(tmp_path, some(BTC, [3.0, 2.0]))
+    before = content(tmp_path)
+    merge = add(tmp_path, some(BTC, [3.0, 2.0 * (1 + 1e-8)], origin="second.csv"))
+    assert (len(merge.same), len(merge.added), len(merge.replaced)) == (2, 0, 0)
+    assert content(tmp_path) == before
+
+
+def test_a_contradiction_is_refused_with_day_values_and_origins(tmp_path):
+    add(tmp_path, some(BTC, [3e6, 2e6, 1e6]))
+    before = content(tmp_path)
+    with pytest.raises(DataError) as error:
+        add(tmp_path, some(BTC, [3e6, 5e6, 7e6, 4e6], origin="second.csv"))
+    assert str(error.value) == (
+        f"{BTC} on 2025-11-04: second.csv says 5000000, the store holds 2000000 from first.csv, "
+        "and 1 more. Nothing was written; --replace if second.csv is right."
+    )
+    assert content(tmp_path) == before
+
+
+def test_replace_is_the_way_out(tmp_path):
+    add(tmp_path, some(BTC, [3.0, 2.0]))
+    merge = add(tmp_path, some(BTC, [3.0, 5.0, 4.0], origin="second.csv"), replace=True)
+    assert merge.replaced[["stored", "value"]].to_numpy().tolist() == [[2.0, 5.0]]
+    table = read(tmp_path)
+    assert table["value"].tolist() == [3.0, 5.0, 4.0]
+    assert table["origin"].tolist() == ["first.csv", "second.csv", "second.csv"]
+
+
+def test_a_dry_run_writes_nothing(tmp_path):
+    merge = add(tmp_path / "store", some(BTC, [3.0]), dry_run=True)
+    assert len(merge.added) == 1
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_order_of_imports_does_not_matter(tmp_path):
+    parts = [some(BTC, [1.0, 2.0, 3.0]), some(BTC, [3.0, 4.0], DAYS[2:]), some(ETH, [9.0])]
+    for name, order in (("a", parts), ("b", parts[::-1])):
+        for part in order:
+            add(tmp_path / name, part)
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(SHARES, 0.0), (SHARES, -1.0), (NAV, np.nan), (NAV, np.inf), (BTC, 1e12), (SHARES, 1e12)],
+)
+def test_a_figure_that_cannot_be_is_refused(tmp_path, name, value):
+    with pytest.raises(DataError, match=f"first.csv: {name} on 2025-11-03: must be between"):
+        add(tmp_path, some(name, [value]))
+    assert not (tmp_path / FILE).exists()
+
+
+def test_a_split_is_refused(tmp_path):
+    add(tmp_path, some(SHARES, [100.0, 129.0]))
+    with pytest.raises(DataError, match=f"{SHARES} on 2025-11-05: changes by .100 %"):
+        add(tmp_path, some(SHARES, [258.0], DAYS[2:]))
+    # And when the days before it are added later.
+    add(tmp_path / "other", some(SHARES, [258.0], DAYS[2:]))
+    with pytest.raises(DataError, match="changes by"):
+        add(tmp_path / "other", some(SHARES, [100.0, 129.0]))
+
+
+def test_figures_before_2008_may_jump_as_they_did(tmp_path):
+    days = pd.bdate_range("2007-06-28", periods=2, unit="s")
+    assert len(add(tmp_path, some(SHARES, [100.0, 59000.0], days)).added) == 2
+
+
+def test_after_a_year_without_figures_shares_may_have_doubled(tmp_path):
+    days = pd.DatetimeIndex(["2024-11-04", "2025-11-04"])
+    assert len(add(tmp_path, some(SHARES, [100.0, 200.0], days)).added) == 2
+
+
+# ---- Yahoo's figures ----
+
+
+def test_yahoos_shares_are_recorded_once_a_day(tmp_path):
+    assert record_shares(tmp_path, DAYS[0], 2.8e8, 250.0) is None
+    before = content(tmp_path)
+    assert record_shares(tmp_path, DAYS[0], 2.8e8, 250.0) is None
+    assert content(tmp_path) == before
+    assert record_shares(tmp_path, DAYS[1] + pd.Timedelta("15h"), 2.81e8, 251.0) is None
+    assert read(tmp_path).groupby("series")["value"].apply(list).to_dict() == {
+        NAV: [250.0, 251.0], SHARES: [2.8e8, 2.81e8],
+    }  # fmt: skip
+    assert set(read(tmp_path)["origin"]) == {"yahoo"}
+
+
+def test_what_yahoo_says_later_that_day_is_kept_out_and_told(tmp_path):
+    record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
+    before = content(tmp_path)
+    assert record_shares(tmp_path, DAYS[0], 2.8e8, 250.5) == (
+        f"2025-11-03: kept {NAV} 250 from yahoo (Yahoo: 250.5)."
+    )
+    assert content(tmp_path) == before
+
+
+def test_a_file_replaces_what_yahoo_said_and_yahoo_nothing_of_a_file(tmp_path):
+    record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
+    assert len(add(tmp_path, some(SHARES, [2.79e8])).replaced) == 1
+    assert "kept iwm_shares_outstanding 279000000 from first.csv" in str(
+        record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
+    )
+    assert read(tmp_path).set_index("series").loc[SHARES, "value"] == 2.79e8
+
+
+@pytest.mark.parametrize(("shares", "nav"), [(0.0, 250.0), (np.nan, 250.0), (2.8e8, -1.0)])
+def test_yahoos_nonsense_is_refused(tmp_path, shares, nav):
+    with pytest.raises(DataError, match="yahoo: iwm_"):
+        record_shares(tmp_path, DAYS[0], shares, nav)
+    assert not (tmp_path / FILE).exists()
+
+
+# ---- damage ----
+
+
+@pytest.fixture
+def filled(tmp_path):
+    for name in (BTC, ETH, SHARES, NAV):
+        add(tmp_path, some(name, np.linspace(100, 110, 20)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.6, 0.9, 0.999])
+def test_a_damaged_store_is_set_aside_never_trusted(filled, share):
+    broken = content(filled)[: int(share * len(content(filled)))]
+    (filled / FILE).write_bytes(broken)
+    with pytest.warns(UserWarning, match=rf"{FILE} was damaged and is set aside as"):
+        assert read(filled).empty
+    assert (filled / f"{FILE}.damaged-1").read_bytes() == broken
+    assert read(filled).empty
+    add(filled, some(BTC, [1.0]))
+    (filled / FILE).write_bytes(b"again")
+    with pytest.warns(UserWarning, match="damaged-2"):
+        add(filled, some(BTC, [2.0]))
+    assert read(filled)["value"].tolist() == [2.0]
+
+
+@pytest.mark.filterwarnings("ignore:.*set aside")
+def test_no_flipped_byte_changes_a_figure(filled):
+    whole, table = content(filled), read(filled)
+    aside = 0
+    for at in range(0, len(whole), 37):
+        (filled / FILE).write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        held = read(filled)
+        if held.empty:
+            aside += 1
+        else:
+            pd.testing.assert_frame_equal(held, table)
+    assert aside > 20
+
+
+def test_a_parquet_file_that_was_not_written_here_is_not_trusted(filled):
+    table = read(filled)
+    table.loc[0, "value"] += 1e-9
+    table.to_parquet(filled / FILE)
+    with pytest.warns(UserWarning, match="set aside"):
+        assert read(filled).empty
+
+
+def test_a_store_that_is_no_file_is_an_error_of_its_own(tmp_path):
+    (tmp_path / FILE).mkdir()
+    for call in (read, lambda directory: add(directory, some(BTC, [1.0]))):
+        with pytest.raises(StoreError, match=f"{FILE}: cannot be"):
+            call(tmp_path)
+
+
+def test_a_directory_that_is_a_file_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    for call in (read, lambda directory: add(directory, some(BTC, [1.0]))):
+        with pytest.raises(StoreError, match="cannot be"):
+            call(tmp_path / "file")
+
+
+# ---- several processes ----
+
+
+def _write_days(directory, first):
+    days = pd.bdate_range("2020-01-01", periods=40, unit="s")
+    for at in range(first, 40, 4):
+        add(Path(directory), some(BTC, [float(at)], days[at:]))
+
+
+def test_processes_that_write_at_once_lose_nothing(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=_write_days, args=(str(tmp_path), first)) for first in range(4)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    assert sorted(read(tmp_path)["value"]) == [float(at) for at in range(40)]
+
+
+def test_a_killed_writer_leaves_the_store_whole_and_free(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "import pandas as pd\n"
+        "from features.sources.flow_store import add, rows_of\n"
+        "days = pd.bdate_range('2000-01-03', periods=5000, unit='s')\n"
+        "for at in range(len(days)):\n"
+        "    values = pd.Series([float(at)], days[at:at + 1])\n"
+        "    add(Path(sys.argv[2]), rows_of('btc_etf_net_flow_usd', values, 'x'))\n"
+    )
+    for _ in range(3):
+        writer = subprocess.Popen([sys.executable, "-c", script, str(ROOT), str(tmp_path)])
+        while not (tmp_path / FILE).exists():
+            time.sleep(0.01)
+        time.sleep(0.05)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        assert len(read(tmp_path)) > 0
+    add(tmp_path, some(ETH, [1.0]))
+    assert set(read(tmp_path)["series"]) == {BTC, ETH}
+    assert sorted(path.name for path in tmp_path.iterdir())[-1] == FILE
+
+
+# ---- the series of a panel ----
+
+
+def test_the_place_of_the_store_can_be_chosen(monkeypatch, tmp_path):
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    assert flow_directory() == tmp_path
+    monkeypatch.delenv(DATA_VARIABLE)
+    assert flow_directory().name == "altseason"
+
+
+def test_flows_by_hand(tmp_path):
+    add(tmp_path, some(SHARES, [1000, 1100, 1045]))
+    add(tmp_path, some(NAV, [10, 12, 13]))
+    add(tmp_path, some(BTC, [1e9, -2e9]))
+    add(tmp_path, some(ETH, [1e9, 3e9]))
+    flows = fund_flows(tmp_path, CLOSES, CLOSES / 25)
+    # 100 shares at 12 over 1000 x 10; -55 shares at 13 over 1100 x 12.
+    assert flows["iwm_flow"].tolist() == pytest.approx([12.0, -100 * 55 * 13 / 13200])
+    assert flows["iwm_flow"].index.tolist() == DAYS[1:3].tolist()
+    # 562 days of 450 coins after the halving of 2024-04-20 with 19,687,500.
+    assert flows["btc_etf_flow"].iloc[0] == pytest.approx(100 * 1e9 / (1e5 * 19_940_400))
+    assert flows["eth_etf_flow"].tolist() == pytest.approx(
+        [1e11 / 4e3 / 120.5e6, 3e11 / 4e3 / 120.5e6]
+    )
+    panel = MarketPanel.from_series(flows, "test")
+    assert panel.names == ("iwm_flow", "btc_etf_flow", "eth_etf_flow")
+
+
+def test_without_a_store_there_are_no_flows(tmp_path):
+    assert fund_flows(tmp_path, CLOSES, CLOSES) == {}
+
+
+def test_without_closes_there_are_no_crypto_flows(tmp_path):
+    add(tmp_path, some(BTC, [1e9, 2e9]))
+    none = CLOSES.iloc[:0]
+    assert fund_flows(tmp_path, none, none) == {}
+    assert fund_flows(tmp_path, pd.Series(dtype=float), pd.Series(dtype=float)) == {}
+
+
+def test_half_of_the_funds_figures_are_no_flow(tmp_path):
+    add(tmp_path, some(SHARES, [1000, 1100]))
+    add(tmp_path, some(BTC, [1e9], pd.DatetimeIndex(["2025-09-01"])))  # before the first close
+    assert fund_flows(tmp_path, CLOSES, CLOSES) == {}
+
+
+def test_only_what_lies_behind_the_last_gap_is_used_and_told(tmp_path):
+    days = DAYS[[0, 1, 2, 6, 7, 8]]
+    add(tmp_path, some(SHARES, [100, 101, 102, 120, 121, 123], days))
+    add(tmp_path, some(NAV, [10.0] * 6, days))
+    add(tmp_path, some(BTC, [1e9] * 6, days))
+    with pytest.warns(UserWarning, match="no figures between") as told:
+        flows = fund_flows(tmp_path, CLOSES, CLOSES)
+    assert [str(each.message).partition(":")[0] for each in told] == ["iwm_flow", "btc_etf_flow"]
+    assert "no figures between 2025-11-05 and 2025-11-11" in str(told[0].message)
+    # The change across the gap is no session's flow; a crypto fund's flow behind it is.
+    assert flows["iwm_flow"].tolist() == pytest.approx([100 / 120, 200 / 121])
+    assert len(flows["btc_etf_flow"]) == 3
+
+
+def test_five_days_without_a_session_are_no_gap(tmp_path):
+    days = pd.DatetimeIndex(["2025-11-05", "2025-11-10", "2025-11-16"])
+    assert gaps(days) == [(days[1], days[2])]
+
+
+def test_bitcoins_supply_by_hand():
+    days = pd.DatetimeIndex(["2009-01-03", "2012-11-28", "2016-07-09", "2020-05-11", "2020-05-12"])
+    assert bitcoin_supply(days).tolist() == [0, 10.5e6, 15.75e6, 18.375e6, 18.375e6 + 900]
+    # 210,000 blocks behind the halving of 2024 the next one comes; the end is 21 million.
+    later = pd.Timestamp("2024-04-20") + pd.to_timedelta([0, 1459, 1460, 60_000], unit="D")
+    supply = bitcoin_supply(later)
+    assert supply.iloc[1] == pytest.approx(20_343_750 + 96 * 1.5625)
+    assert supply.iloc[2] - supply.iloc[1] == pytest.approx(144 * 1.5625)
+    assert 20.99e6 < supply.iloc[3] < 21e6
+
+
+def test_bitcoins_supply_rises_every_day_and_looks_at_no_later_one():
+    days = pd.date_range("2009-01-03", "2040-01-01", unit="s")
+    supply = bitcoin_supply(days)
+    assert (supply.diff().dropna() >= 0).all()
+    assert supply.iloc[:4000].equals(bitcoin_supply(days[:4000]))
+
+
+@pytest.mark.real_data
+def test_the_supplies_are_those_that_market_caps_imply(real_data):
+    coins = pd.read_parquet(real_data / "coins.parquet")
+    series = pd.read_parquet(real_data / "series.parquet")
+    universe = pd.read_parquet(real_data / "universe.parquet")
+    close = {coin: coins[coins["coin"] == coin].set_index("date")["close_usd"].sort_index()
+             for coin in ("bitcoin", "ethereum")}  # fmt: skip
+    cap = series[series["series"] == "btc_market_cap_usd"].set_index("date")["value"]
+    bitcoin = (cap / close["bitcoin"]).dropna().loc["2024-01-11":]
+    error = (bitcoin_supply(bitcoin.index) / bitcoin - 1).abs()
+    assert error.max() < 0.013
+    assert error.mean() < 0.0015
+    cap = universe[universe["coin"] == "ethereum"].set_index("snapshot_date")["market_cap_usd"]
+    ether = (cap / close["ethereum"]).dropna().loc["2024-07-23":]
+    assert len(ether) > 100
+    assert (ETHER_SUPPLY / ether - 1).abs().max() < 0.005
+
+
+@pytest.mark.real_data
+def test_the_flows_are_those_of_the_embedded_history(real_data, reference, tmp_path):
+    series = pd.read_parquet(real_data / "series.parquet")
+    for name in LIMITS:
+        values = series[series["series"] == name].set_index("date")["value"]
+        add(tmp_path, rows_of(name, values, "real"))
+    coins = pd.read_parquet(real_data / "coins.parquet")
+    closes = [coins[coins["coin"] == coin].set_index("date")["close_usd"].sort_index()
+              for coin in ("bitcoin", "ethereum")]  # fmt: skip
+    flows = fund_flows(tmp_path, *closes)
+    for name, tolerance in (("iwm_flow", 1e-5), ("btc_etf_flow", 0.007), ("eth_etf_flow", 0.005)):
+        embedded = reference.series(name)
+        pd.testing.assert_series_equal(
+            flows[name].reindex(embedded.index), embedded, rtol=tolerance, check_names=False
+        )
+
+
+# ---- the command ----
+
+
+@pytest.fixture
+def flows_csv(tmp_path):
+    path = tmp_path / "flows.csv"
+    path.write_text("date,net_flow_usd\n2025-12-08,-60400000\n2025-12-09,151900000\n")
+    return path
+
+
+def command(store, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "features.sources.etf_flows", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, DATA_VARIABLE: str(store), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_file_is_imported_shown_and_replaced(tmp_path, flows_csv):
+    store = tmp_path / "store"
+    asked = ("import", flows_csv, "--asset", "btc")
+    dry = command(store, *asked, "--dry-run")
+    assert dry.returncode == 0
+    assert "Nothing written (--dry-run)" in dry.stdout
+    assert not store.exists()
+    done = command(store, *asked)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "btc_etf_net_flow_usd  2025-12-08  2025-12-09  151,900,000  2     2" in done.stdout
+    shown = json.loads(command(store, "show", "--json").stdout)
+    assert shown["schema"] == "altseason.flows/1"
+    assert shown["series"][BTC]["origins"] == {"flows.csv": 2}
+    assert shown["series"][BTC]["last_day"] == "2025-12-09"
+    assert shown["series"][BTC]["gaps"] == []
+    flows_csv.write_text(flows_csv.read_text().replace("151900000", "151000000"))
+    refused = command(store, *asked)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr.startswith(f"error: {BTC} on 2025-12-09: flows.csv says 151000000")
+    assert json.loads(command(store, "show", "--json").stdout) == shown
+    assert command(store, *asked, "--replace").returncode == 0
+    text = command(store, "show").stdout
+    assert "151,000,000" in text
+    assert f"Not held: {SHARES}, {NAV}, {ETH}. The features of these flows are missing." in text
+
+
+def test_an_empty_store_is_shown_as_such(tmp_path):
+    shown = command(tmp_path, "show")
+    assert shown.returncode == 0
+    assert f"Not held: {SHARES}, {NAV}, {BTC}, {ETH}" in shown.stdout
+
+
+def test_damage_is_told_on_stderr(tmp_path):
+    (tmp_path / FILE).write_bytes(b"damaged")
+    shown = command(tmp_path, "show", "--json")
+    assert shown.returncode == 0
+    assert json.loads(shown.stdout)["series"] == {}
+    assert shown.stderr.startswith("warning: ")
+    assert "set aside" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["import", "absent.csv"], 2), (["import", "."], 2), (["import"], 2), (["show", "x"], 2),
+        (["import", "pyproject.toml"], 3), (["import", "pyproject.toml", "--asset", "doge"], 2),
+        (["show", "--store", "pyproject.toml"], 1),
+    ],
+)  # fmt: skip
+def test_each_mistake_has_its_exit_code_and_no_traceback(tmp_path, arguments, code):
+    done = command(tmp_path, *arguments)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr
+    assert "Traceback" not in done.stderr

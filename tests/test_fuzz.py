@@ -1,0 +1,597 @@
+"""Hundreds of spoilt data directories and flow files: success or a documented error, each time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import train
+from features.panel import DataError, MarketPanel
+from features.sources import flow_store
+from features.sources.etf_flows import app as flows_app
+from features.sources.files import load_files
+from features.sources.flow_layouts import read_file
+from features.sources.simulated import CACHE_VARIABLE, simulated_series
+from models.command_line import today
+
+ROOT = Path(__file__).parents[1]
+FIRST = pd.Timestamp("2024-01-01")
+TODAY = pd.Timestamp("2025-12-12")
+DAYS = pd.date_range(FIRST, periods=110, unit="s")
+COINS = ("bitcoin", "ethereum", "aaa", "bbb", "ccc")
+DATE = {"series": "date", "coins": "date", "universe": "snapshot_date"}
+VALUES = {
+    "series": ["value"],
+    "coins": ["close_usd", "close_btc", "market_cap_usd"],
+    "universe": ["rank", "market_cap_usd"],
+}
+NAMES = {"series": "series", "coins": "coin", "universe": "coin"}
+DIRECTORIES = 160
+FLOW_FILES = 160
+
+
+def market():
+    """Return the three tables of a small market; the numbers are any."""
+    random = np.random.default_rng(1)
+    bitcoin = 4e4 * np.exp(np.cumsum(0.02 * random.normal(size=len(DAYS))))
+    coins, universe = [], []
+    for rank, coin in enumerate(COINS):
+        close = bitcoin if rank == 0 else np.exp(np.cumsum(0.03 * random.normal(size=len(DAYS))))
+        coins.append(
+            pd.DataFrame({
+                "date": DAYS, "coin": coin, "symbol": coin[:3], "close_usd": close,
+                "close_btc": close / bitcoin, "market_cap_usd": close * 1e8,
+            })
+        )  # fmt: skip
+        if rank:
+            universe.append(
+                pd.DataFrame({
+                    "snapshot_date": DAYS, "rank": rank, "coin": coin, "market_cap_usd": 1e9 / rank,
+                })
+            )  # fmt: skip
+    weekdays = DAYS[DAYS.day_of_week < 5]
+    levels = {
+        "russell2000_close": 2e3, "sp500_close": 5e3, "iwm_shares_outstanding": 2.8e8,
+        "iwm_nav": 250, "btc_etf_net_flow_usd": 1e8, "eth_etf_net_flow_usd": 1e7,
+        "btc_market_cap_usd": 8e11, "crypto_market_cap_ex_btc_usd": 7e11,
+    }  # fmt: skip
+    series = [
+        pd.DataFrame({
+            "series": name, "date": weekdays,
+            "value": level * random.uniform(0.9, 1.1, size=len(weekdays)),
+        })
+        for name, level in levels.items()
+    ]  # fmt: skip
+    return {
+        name: pd.concat(tables, ignore_index=True)
+        for name, tables in (("series", series), ("coins", coins), ("universe", universe))
+    }
+
+
+MARKET = market()
+
+
+# ---- what is done to a table ----
+
+
+def drop_column(table, random, name):
+    return table.drop(columns=random.choice(table.columns))
+
+
+def rename_column(table, random, name):
+    column = random.choice(table.columns)
+    return table.rename(columns={column: random.choice([column.upper(), f" {column}", "x", ""])})
+
+
+def twice_column(table, random, name):
+    column = random.choice(table.columns)
+    return pd.concat([table, table[[column]]], axis=1)
+
+
+def no_rows(table, random, name):
+    return table.iloc[: random.choice([0, 1])]
+
+
+def shuffle(table, random, name):
+    return table.iloc[random.permutation(len(table))]
+
+
+def twice_rows(table, random, name):
+    return pd.concat([table, table.iloc[random.integers(len(table), size=2)]])
+
+
+def fewer_rows(table, random, name):
+    return table[random.uniform(size=len(table)) < random.choice([0.02, 0.5, 0.9])]
+
+
+def odd_value(table, random, name):
+    column = random.choice(VALUES[name])
+    value = random.choice(
+        [np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 1e308, -1e308, 5e-324, 1e18, 1.5]
+    )
+    rows = random.integers(len(table), size=random.choice([1, 3, 200]))
+    values = table[column].astype(float).to_numpy(copy=True)
+    values[rows] = value
+    return table.assign(**{column: values})
+
+
+def odd_column(table, random, name):
+    column = random.choice(VALUES[name])
+    values = table[column]
+    kind = random.integers(7)
+    if kind == 0:
+        return table.assign(**{column: values.map("{:g}".format)})
+    if kind == 1:
+        return table.assign(**{column: values > 1})
+    if kind == 2:
+        return table.assign(**{column: values.fillna(0).clip(-9e18, 9e18).astype("int64")})
+    if kind == 3:
+        return table.assign(**{column: values.astype("float32")})
+    if kind == 4:
+        return table.assign(**{column: values.astype(complex).map(str)})
+    if kind == 5:
+        return table.assign(**{column: pd.array(values, dtype="Float64")})
+    return table.assign(**{column: [[value] for value in values]})
+
+
+def odd_day(table, random, name):
+    days = table[DATE[name]].astype(str).astype(object).to_numpy(copy=True)
+    rows = random.integers(len(table), size=random.choice([1, 3]))
+    days[rows] = random.choice([
+        "", "yesterday", "2024-13-01", "2024-02-30", "01/02/2024", "2024-01-05T12:00:00",
+        "2024-01-05T00:00:00Z", "2024-01-05T00:00:00+05:00", "2999-01-01", "1677-01-01",
+        "0001-01-01", "9999-12-31", "99999-01-01", "20240105", "nan", "NaT", "2024-01",
+    ])  # fmt: skip
+    return table.assign(**{DATE[name]: days})
+
+
+def odd_days(table, random, name):
+    days = table[DATE[name]]
+    kind = random.integers(8)
+    if kind == 0:
+        return table.assign(**{DATE[name]: days.dt.tz_localize("UTC")})
+    if kind == 1:
+        return table.assign(**{DATE[name]: days + pd.Timedelta("6h")})
+    if kind == 2:
+        return table.assign(**{DATE[name]: days.astype("int64")})
+    if kind == 3:
+        return table.assign(**{DATE[name]: days.dt.date})
+    if kind == 4:
+        return table.assign(**{DATE[name]: days.dt.strftime("%d.%m.%Y")})
+    if kind == 5:
+        return table.assign(
+            **{DATE[name]: days + pd.Timedelta(days=int(random.choice([900, -9000])))}
+        )
+    if kind == 6:
+        return table.assign(**{DATE[name]: pd.NaT})
+    return table.assign(**{DATE[name]: days.astype("category")})
+
+
+def odd_name(table, random, name):
+    names = table[NAMES[name]].astype(object).to_numpy(copy=True)
+    rows = random.integers(len(table), size=random.choice([1, 50]))
+    names[rows] = random.choice(
+        ["", "nan", "bitcoin", "ethereum", "\u00e4\u2603", "a" * 5000, "0", " "]
+    )
+    return table.assign(**{NAMES[name]: names})
+
+
+def odd_names(table, random, name):
+    kind = random.integers(4)
+    if kind == 0:
+        return table.assign(**{NAMES[name]: "same"})
+    if kind == 1:
+        return table.assign(**{NAMES[name]: 7})
+    if kind == 2:
+        return table.assign(**{NAMES[name]: table[NAMES[name]].astype("category")})
+    return table.assign(**{NAMES[name]: None})
+
+
+def odd_index(table, random, name):
+    column = random.choice(table.columns)
+    return table.set_index(column)
+
+
+TABLE_CHANGES = [
+    drop_column, rename_column, twice_column, no_rows, shuffle, twice_rows, fewer_rows, odd_value,
+    odd_value, odd_column, odd_day, odd_day, odd_days, odd_name, odd_names, odd_index,
+]  # fmt: skip
+
+
+# ---- what is done to a file ----
+
+
+def cut(path, random):
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(random.uniform() * len(whole))])
+
+
+def flip(path, random):
+    whole = bytearray(path.read_bytes())
+    for at in random.integers(len(whole), size=random.choice([1, 3, 30])) if whole else []:
+        whole[at] ^= int(random.integers(1, 256))
+    path.write_bytes(whole)
+
+
+def insert(path, random):
+    whole = path.read_bytes()
+    at = int(random.uniform() * len(whole))
+    junk = [
+        b"\0",
+        b'"',
+        b"\n\n",
+        b",",
+        b"\xff\xfe",
+        b"<!DOCTYPE x>",
+        b"&a;",
+        b"\r",
+        b"1e999",
+        b"]]>",
+    ]
+    path.write_bytes(whole[:at] + junk[random.integers(len(junk))] + whole[at:])
+
+
+def empty(path, random):
+    path.write_bytes(random.choice([b"", b"\n", b"PAR1", b"PK\x03\x04", b"\xef\xbb\xbf"]))
+
+
+def recode(path, random):
+    whole = path.read_bytes()
+    kind = random.integers(4)
+    if kind == 0:
+        path.write_bytes(b"\xef\xbb\xbf" + whole)
+    elif kind == 1:
+        path.write_bytes(whole.replace(b"\n", b"\r\n"))
+    elif kind == 2:
+        path.write_bytes(whole.decode("latin-1").encode("utf-16"))
+    else:
+        path.write_bytes(whole.replace(b"a", b"\xe4", 5))
+
+
+def directory_instead(path, random):
+    path.unlink()
+    path.mkdir()
+
+
+def loop_instead(path, random):
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def gone(path, random):
+    path.unlink()
+
+
+def no_permission(path, random):
+    path.chmod(0)  # root reads it all the same
+
+
+FILE_CHANGES = [
+    cut, cut, flip, flip, insert, empty, recode, recode, directory_instead, loop_instead, gone,
+    no_permission,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The unspoilt tables as files, copied where a table is left as it is."""
+    directory = tmp_path_factory.mktemp("whole")
+    for name, table in MARKET.items():
+        table.to_csv(directory / f"{name}.csv", index=False)
+        table.to_parquet(directory / f"{name}.parquet", index=False)
+    return directory
+
+
+def changed_tables(random):
+    """Return the changed tables, in any number, and what was done to them."""
+    tables, done = {}, []
+    for _ in range(random.integers(3)):
+        name = str(random.choice(list(MARKET)))
+        change = TABLE_CHANGES[random.integers(len(TABLE_CHANGES))]
+        try:
+            tables[name] = change(tables.get(name, MARKET[name]), random, name)
+        except (KeyError, ValueError, AttributeError, TypeError, IndexError):
+            continue  # an earlier change has left nothing to change
+        done.append(f"{name}: {change.__name__}")
+    return tables, done
+
+
+def write(table, path):
+    keep_index = table.index.name is not None
+    try:
+        if path.suffix == ".parquet":
+            table.to_parquet(path, index=keep_index)
+            return
+    except (ValueError, TypeError, OSError):
+        pass  # Parquet cannot hold it: text in its place
+    table.to_csv(path, index=keep_index)
+
+
+def spoilt_directory(whole, directory, seed):
+    """Write the market with one to four changes; return what was done."""
+    random = np.random.default_rng(seed)
+    ending, other = random.permutation(["csv", "parquet"])
+    tables, done = changed_tables(random)
+    directory.mkdir()
+    for name in MARKET:
+        path = directory / f"{name}.{ending}"
+        if name in tables:
+            write(tables[name], path)
+        else:
+            shutil.copyfile(whole / path.name, path)
+    if not done or random.uniform() < 0.4:
+        path = directory / f"{random.choice(list(MARKET))}.{ending}"
+        change = FILE_CHANGES[random.integers(len(FILE_CHANGES))]
+        change(path, random)
+        done.append(f"{path.name}: {change.__name__}")
+    if random.uniform() < 0.1:
+        shutil.copyfile(whole / f"coins.{other}", directory / f"coins.{other}")
+        done.append(f"also coins.{other}")
+    return f"{ending}; " + ", ".join(done)
+
+
+def kept(directory):
+    """Return everything below a directory with its content."""
+    return {
+        path.name: None if path.is_symlink() or path.is_dir() else path.read_bytes()
+        for path in directory.iterdir()
+    }
+
+
+def require_clear(error, told):
+    message = str(error)
+    assert message, told
+    assert "\n" not in message, told
+    assert len(message) < 600, told
+
+
+# ---- the data directories ----
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_spoilt_directory_ends_in_a_panel_or_one_clear_refusal(whole, tmp_path):
+    ends = {"panel": 0, "refused": 0}
+    cache = tmp_path / "cache"
+    simulation = partial(simulated_series, cache=cache)
+    for seed in range(DIRECTORIES):
+        directory = tmp_path / str(seed)
+        told = f"seed {seed}: {spoilt_directory(whole, directory, seed)}"
+        before = kept(directory)
+        try:
+            panel = load_files(directory, until=TODAY, simulation=None if seed % 4 else simulation)
+        except DataError as error:
+            require_clear(error, told)
+            ends["refused"] += 1
+        except Exception as error:
+            raise AssertionError(told) from error
+        else:
+            assert isinstance(panel, MarketPanel)
+            ends["panel"] += 1
+        assert kept(directory) == before, told
+    assert min(ends.values()) > 20
+    assert {path.suffix for path in cache.iterdir()} == {".parquet"}
+
+
+def test_the_command_says_what_the_source_says_and_ends_with_the_code_of_bad_data(
+    whole, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    refused = 0
+    for seed in range(2000, 2030):
+        directory = tmp_path / str(seed)
+        told = f"seed {seed}: {spoilt_directory(whole, directory, seed)}"
+        try:
+            load_files(directory, until=today())
+        except DataError as error:
+            message = f"error: {error}\n"
+        else:
+            continue  # a panel: whether it is enough to train on is asked elsewhere
+        store = tmp_path / "mlflow.db"
+        arguments = ["--source", "files", "--data-dir", str(directory), "--quiet",
+                     "--tracking-uri", f"sqlite:///{store}"]  # fmt: skip
+        done = CliRunner().invoke(train.app, arguments)
+        assert (done.exit_code, done.stdout, done.stderr) == (3, "", message), told
+        assert not store.exists(), told
+        refused += 1
+    assert refused > 15
+
+
+# ---- the flow files ----
+
+FLOW_DAYS = [f"{day:%d %b %Y}" for day in pd.bdate_range("2025-10-01", "2025-12-10")]
+
+
+def flow_table():
+    random = np.random.default_rng(2)
+    rows = [["", "IBIT", "FBTC", "GBTC", "Total"], ["Fee", "0.25%", "0.25%", "1.50%", ""]]
+    for day in FLOW_DAYS:
+        flows = np.round(100 * random.normal(size=3), 1)
+        cells = [
+            f"({-flow:,.1f})" if flow < 0 else f"{flow:,.1f}" for flow in (*flows, flows.sum())
+        ]
+        rows.append([day, *cells])
+    return [*rows, ["Total", "1.0", "1.0", "1.0", "3.0"]]
+
+
+def fund_table():
+    random = np.random.default_rng(3)
+    shares = 2.8e8 * np.exp(np.cumsum(0.005 * random.normal(size=len(FLOW_DAYS))))
+    rows = [
+        [f"{pd.Timestamp(day):%b %d, %Y}", f"{nav:.2f}", "--", f"{held:,.2f}"]
+        for day, nav, held in zip(
+            FLOW_DAYS, random.uniform(240, 250, len(shares)), shares, strict=True
+        )
+    ]
+    return [["As Of", "NAV per Share", "Ex-Dividends", "Shares Outstanding"], *rows[::-1]]
+
+
+def as_csv(rows):
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_page(rows):
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<!DOCTYPE html><html><table>{body}</table></html>".encode()
+
+
+def as_spreadsheet(rows):
+    body = "".join(
+        "<Row>"
+        + "".join(f'<Cell><Data ss:Type="String">{cell}</Data></Cell>' for cell in row)
+        + "</Row>\n"
+        for row in rows
+    )
+    return (
+        "\ufeff<?xml version='1.0'?>"
+        "<Workbook xmlns:ss='urn:schemas-microsoft-com:office:spreadsheet'>"
+        f"<Worksheet ss:Name='Historical'><Table>{body}</Table></Worksheet></Workbook>"
+    ).encode()
+
+
+def as_workbook(rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def plain_csv(rows):
+    lines = [f"{pd.Timestamp(row[0]):%Y-%m-%d},{at * 1e6:.1f}" for at, row in enumerate(rows[2:-1])]
+    return "\n".join(["date,net_flow_usd", *lines, ""]).encode()
+
+
+CELLS = [
+    "", "-", "--", "nan", "inf", "1e999", "(1", "1,2", "1.234,5", "0", "99999999999999", "x" * 300,
+    "(0.0)", "01/02/2024", "31 Nov 2025", "2999-01-01", "Total", "IBIT", "ETHA", "5%", "\ufffd",
+]  # fmt: skip
+
+
+def spoil_rows(rows, random):
+    """Change a table's cells, rows or columns."""
+    rows = [list(row) for row in rows]
+    at = int(random.integers(len(rows)))
+    kind = random.integers(6)
+    if kind == 0:
+        rows[at][random.integers(len(rows[at]))] = str(random.choice(CELLS))
+    elif kind == 1:
+        column = int(random.integers(len(rows[0])))
+        rows = [row[:column] + row[column + 1 :] for row in rows]
+    elif kind == 2:
+        rows[at] = rows[at][:-1]
+    elif kind == 3:
+        rows.insert(at, list(rows[random.integers(len(rows))]))
+    elif kind == 4:
+        rows = [rows[0], *(rows[int(i)] for i in 1 + random.permutation(len(rows) - 1))]
+    else:
+        rows = rows[:at]
+    return rows
+
+
+def spoilt_flow_file(path, seed):
+    """Write a fund file with one to three changes; return what was done."""
+    random = np.random.default_rng(seed)
+    kind = FLOW_KINDS[seed % len(FLOW_KINDS)]
+    rows, form = kind
+    rows = [list(row) for row in rows]
+    done = [form.__name__]
+    for _ in range(random.integers(3)):
+        if len(rows) > 3:
+            rows = spoil_rows(rows, random)
+            done.append("rows")
+    try:
+        path.write_bytes(form(rows))
+    except (ValueError, IndexError, TypeError):
+        path.write_bytes(as_csv([["date"], ["x"]]))
+    if len(done) == 1 or random.uniform() < 0.5:
+        change = FILE_CHANGES[random.integers(len(FILE_CHANGES))]
+        change(path, random)
+        done.append(change.__name__)
+    return ", ".join(done)
+
+
+FLOW_KINDS = [
+    (flow_table(), as_csv), (flow_table(), as_page), (fund_table(), as_csv),
+    (fund_table(), as_spreadsheet), (fund_table(), as_page), (flow_table(), plain_csv),
+    (fund_table(), as_workbook),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_spoilt_flow_file_is_merged_whole_or_refused_and_the_store_kept(tmp_path):
+    ends = {"read": 0, "refused": 0}
+    store = tmp_path / "store"
+    for seed in range(FLOW_FILES):
+        path = tmp_path / f"flows-{seed}"
+        told = f"seed {seed}: {spoilt_flow_file(path, seed)}"
+        plain = FLOW_KINDS[seed % len(FLOW_KINDS)][1] is plain_csv
+        before = kept(store) if store.exists() else {}
+        try:
+            reading = read_file(path, asset="eth" if plain else None, until=TODAY)
+            rows = pd.concat(
+                [
+                    flow_store.rows_of(name, values, path.name)
+                    for name, values in reading.series.items()
+                ],
+                ignore_index=True,
+            )
+            flow_store.add(store, rows)
+        except DataError as error:
+            require_clear(error, told)
+            assert (kept(store) if store.exists() else {}) == before, told
+            ends["refused"] += 1
+        except Exception as error:
+            raise AssertionError(told) from error
+        else:
+            ends["read"] += 1
+        assert not store.exists() or set(kept(store)) <= {
+            flow_store.FILE,
+            f".{flow_store.FILE}.lock",
+        }
+    assert min(ends.values()) > 30
+    flow_store.read(store)  # still whole: no warning
+
+
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_importing_a_spoilt_file_ends_in_a_documented_code(tmp_path, seed):
+    told = spoilt_flow_file(tmp_path / "flows", seed)
+    store = tmp_path / "store"
+    done = CliRunner().invoke(
+        flows_app, ["import", str(tmp_path / "flows"), "--store", str(store), "--asset", "btc"]
+    )
+    assert done.exit_code in (0, 2, 3), told
+    assert done.exception is None or isinstance(done.exception, SystemExit), told
+    if done.exit_code:
+        assert done.stdout == "", told
+        assert not (store / flow_store.FILE).exists(), told
+    if done.exit_code == 3:
+        assert done.stderr.startswith("error: "), told
+        assert done.stderr.count("\n") == 1, told
+
+
+def test_the_real_command_refuses_a_spoilt_file_without_a_traceback(tmp_path):
+    (tmp_path / "flows").write_bytes(as_workbook(fund_table())[:3000])
+    done = subprocess.run(
+        [sys.executable, "-m", "features.sources.etf_flows", "import", str(tmp_path / "flows"),
+         "--store", str(tmp_path / "store")],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: flows: is damaged or no .xlsx workbook")
+    assert not (tmp_path / "store").exists()

@@ -1,0 +1,65 @@
+"""Without ETF flows the model trains and forecasts, and says what it lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.builder import build_features
+from features.flows import missing_flows, missing_flows_text
+from features.panel import MarketPanel
+from models.forecast import ModelId, forecast
+from models.training import Settings, train
+
+FLOWS = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
+FUNDS = ["IWM", "US spot Bitcoin ETFs", "US spot Ether ETFs"]
+
+
+def without(panel, names):
+    rows = panel.observations()
+    return MarketPanel.from_observations(rows[~rows["series"].isin(names)], "without flows")
+
+
+@pytest.fixture(scope="module")
+def bare(reference):
+    return without(reference, FLOWS)
+
+
+def missing_on(panel, day):
+    return missing_flows(build_features(panel, pd.DatetimeIndex([day])))
+
+
+def test_the_embedded_history_lacks_no_flows(reference):
+    for day in ("2018-06-01", "2024-03-01", "2025-12-10"):
+        assert missing_on(reference, day) == []
+
+
+def test_each_fund_is_missed_from_when_it_existed(bare):
+    assert missing_on(bare, "2018-06-01") == FUNDS[:1]
+    assert missing_on(bare, "2024-03-01") == FUNDS[:2]
+    assert missing_on(bare, "2025-12-10") == FUNDS
+
+
+@pytest.mark.parametrize(("name", "fund"), [*zip(FLOWS, FUNDS, strict=True)])
+def test_one_missing_series_is_named(reference, name, fund):
+    assert missing_on(without(reference, [name]), "2025-12-10") == [fund]
+
+
+def test_flows_that_ended_are_missing(reference):
+    rows = reference.observations()
+    old = (rows["series"] == "iwm_flow") & (rows["date"] > "2025-11-20")
+    panel = MarketPanel.from_observations(rows[~old], "ended")
+    assert missing_on(panel, "2025-12-10") == FUNDS[:1]
+
+
+def test_a_model_trained_without_flows_forecasts_and_says_so(bare):
+    until = pd.Timestamp("2018-12-31")
+    settings = Settings(candidates=("climatology", "logistic_all"), replicates=2)
+    training = train(bare, settings, until=until)
+    assert {"climatology", "logistic_all"} <= set(training.forecasters)
+    for forecaster in training.forecasters.values():
+        told = forecast(bare, forecaster, ModelId(None, "none"), as_of=until, by=None, today=until)
+        assert missing_flows_text(FUNDS[:1]) in told["warnings"]
+        values = [row["probability"] for row in told["forecasts"]]
+        assert all(value is None or np.isfinite(value) for value in values)
