@@ -98,7 +98,8 @@ def predict(
     options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     with clear_errors():
         clock = now()
-        panel = load_panel(options, clock, Progress(quiet=False))
+        progress = Progress(quiet=False)
+        panel = load_panel(options, clock, progress)
         from features.health import require_usable
         from models.display import forecast_csv, forecast_text, history_csv, history_json
         from models.forecast import WindowError, forecast
@@ -108,6 +109,9 @@ def predict(
         if not history:
             require_usable(panel, as_of=as_timestamp(as_of), today=clock.normalize())
         stored = load_forecaster(tracking_uri, model)
+        if history or csv:
+            for problem in panel.provenance.problems:  # these answers have no place for it
+                progress.tell(f"warning: {problem}")
         if history:
             first, last = (as_timestamp(day) for day in history)
             table = past(panel, stored.forecaster, first=first, last=last)

@@ -89,10 +89,12 @@ def simulated_since(
     Returns
     -------
     pandas.DataFrame
-        From `features.simulation.simulate`.
+        From `features.simulation.simulate`; empty if no day can be simulated.
     """
     every = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s").union([last])
     days = pd.DatetimeIndex(every[every > since])
+    if days.empty:
+        return pd.DataFrame()
     keys = _keys(coins, universe, days)
     path = cache / "simulation-live.parquet"
     try:
