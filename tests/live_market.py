@@ -15,13 +15,14 @@ from features.sources.reference import load_reference
 FIRST = pd.Timestamp("2022-12-10")
 
 
-def closes(now: pd.Timestamp, *, seed: int = 0) -> dict[str, pd.Series]:
+def closes(now: pd.Timestamp, *, seed: int = 0, largest: int | None = None) -> dict[str, pd.Series]:
     """Return closes by ticker from 2022-12-10 to the running day.
 
     Until the embedded end the stock indices, Bitcoin and Ether have the
     embedded returns, and every day of the overlap has about as many coins
     ahead of Bitcoin over 90 days as the embedded index says. After it all is
-    a random walk.
+    a random walk. With `largest` only so many coins are in it; with fewer than
+    50 nothing can be simulated, which saves time.
     """
     reference, membership = load_reference(), load_membership()
     random = np.random.default_rng(seed)
@@ -35,6 +36,8 @@ def closes(now: pd.Timestamp, *, seed: int = 0) -> dict[str, pd.Series]:
     ether = _walked(reference.series("eth_btc").asfreq("D").ffill(), days, 0.0003, random)
     index = reference.series("season_index").loc[end - (OVERLAP_DAYS - 1) * DAY :]
     coins = membership.coins[membership.coins["check_day"].notna()]
+    if largest is not None:
+        coins = coins.loc[coins["share"].nlargest(largest).index]
     members = coins["share"].nlargest(TOP).index
     order = pd.Series(random.random(len(coins)), coins.index)
     order[members] = (

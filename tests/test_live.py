@@ -342,7 +342,7 @@ def live(tmp_path_factory):
     )
     assert trained.exit_code == 0, trained.output
     now = pd.Timestamp.now("UTC").tz_localize(None)
-    closes = live_market.closes(now)
+    closes = live_market.closes(now, largest=47)
     shares = {"IWM": (2.8e8, 250.0)}
     with YahooServer(Market(now, closes, live_market.ranking(), shares), folder) as server:
         done = run(

@@ -14,7 +14,7 @@ from features.panel import DataError
 from features.reference import members
 from features.seam import joined_index, joined_level, until_gap
 from features.sources.membership import DIRECTORY, load_membership
-from features.sources.rankings import coin_of, market_caps, read_universe
+from features.sources.rankings import altcoins, coin_of, read_universe
 from features.universe import RANKS, carried_rankings, check_snapshots, recognised
 
 END = pd.Timestamp("2025-12-10")
@@ -245,11 +245,12 @@ def ranking_of(coins: int) -> pd.DataFrame:
 
 
 def test_a_ranking_becomes_altcoins_by_market_cap(membership):
-    caps = market_caps(ranking_of(120), membership)
-    assert caps.index[:3].tolist() == ["ethereum", "c0-usd", "c1-usd"]
-    assert len(caps) == RANKS
+    table = altcoins(ranking_of(120), membership)
+    assert table.index[:3].tolist() == ["ethereum", "c0-usd", "c1-usd"]
+    assert table["ticker"].iloc[0] == "ETH-USD"
+    assert len(table) == RANKS
     with pytest.raises(DataError, match="holds 31 altcoins, need 50"):
-        market_caps(ranking_of(30), membership)
+        altcoins(ranking_of(30), membership)
 
 
 # --- the seam ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from features.season import TOP, WINDOW_DAYS, breadth
 from features.sources.coin_closes import Closes, coin_closes
 from features.sources.live_flows import joined_flows
 from features.sources.membership import Membership, load_membership
-from features.sources.rankings import RANKING_COINS, coin_of, market_caps, read_universe
+from features.sources.rankings import RANKING_COINS, altcoins, read_universe
 from features.sources.reference import load_reference
 from features.sources.request import Notes, Request
 from features.sources.simulated import simulated_since
@@ -67,7 +67,7 @@ def load_yahoo(request: Request) -> MarketPanel:
     if request.universe is not None:
         own = read_universe(request.universe, membership, request.today)
     rankings = {} if own is not None else _rankings(request, membership, notes)
-    closes = coin_closes(request, membership, _tickers(own, rankings, membership), notes)
+    closes = coin_closes(request, membership, _tickers(own, rankings), notes)
     snapshots = _universe(membership, own, rankings, closes, notes)
     table, last = closes.table(), closes.coins.index[-1]
     season, coverage = _season(reference, table, snapshots, notes)
@@ -82,27 +82,28 @@ def load_yahoo(request: Request) -> MarketPanel:
 def _rankings(
     request: Request, membership: Membership, notes: Notes
 ) -> dict[pd.Timestamp, pd.DataFrame]:
-    """Fetch the ranking of the day, and return all kept ones after the embedded history."""
+    """Fetch the ranking of the day, and return the altcoins of all kept ones since the seam."""
     try:
         request.cache.ranking(RANKING_COINS, now=request.now, mode=request.mode)
     except (SourceUnavailable, DataError) as error:
         notes.problems.append(f"No current ranking: {error}")
-    kept = request.cache.rankings()
-    return {day: ranking for day, ranking in kept.items() if day > membership.last_day}
+    usable = {}
+    for day, ranking in request.cache.rankings().items():
+        if day <= membership.last_day:
+            continue
+        try:
+            usable[day] = altcoins(ranking, membership)
+        except DataError as error:
+            notes.problems.append(f"The ranking of {day:%Y-%m-%d} is not used: {error}")
+    return usable
 
 
 def _tickers(
-    own: pd.DataFrame | None, rankings: Mapping[pd.Timestamp, pd.DataFrame], membership: Membership
+    own: pd.DataFrame | None, rankings: Mapping[pd.Timestamp, pd.DataFrame]
 ) -> dict[str, str]:
-    """Return the tickers by coin that a user's universe or the rankings name, the newest first."""
-    if own is not None:
-        return dict(zip(own["coin"], own["ticker"], strict=True))
-    known = coin_of(membership)
-    return {
-        known.get(ticker, ticker.lower()): ticker
-        for day in sorted(rankings)
-        for ticker in rankings[day]["ticker"]
-    }
+    """Return the tickers by coin that a user's universe or the rankings name, the newest ones."""
+    tables = [own.set_index("coin")] if own is not None else [rankings[d] for d in sorted(rankings)]
+    return {str(coin): ticker for table in tables for coin, ticker in table["ticker"].items()}
 
 
 def _universe(
@@ -119,11 +120,7 @@ def _universe(
         how = f"after that a file with {later['snapshot_date'].nunique()} snapshots"
     else:
         usable = {end: membership.coins["share"].dropna()}
-        for day, ranking in rankings.items():
-            try:
-                usable[day] = market_caps(ranking, membership)
-            except DataError as error:
-                notes.problems.append(f"The ranking of {day:%Y-%m-%d} is not used: {error}")
+        usable |= {day: table["market_cap_usd"] for day, table in rankings.items()}
         carried = carried_rankings(usable, closes.coins.loc[end:])
         later = carried[carried["snapshot_date"] > end]
         days = [day for day in sorted(usable) if end < day <= last]
@@ -214,8 +211,8 @@ def _simulations(
         return {}
     notes.problems.append(
         f"simulated series: those after {reference.last_day:%Y-%m-%d} draw their pasts from "
-        f"{table['date'].iloc[0]:%Y-%m-%d} on, of the coins Yahoo has today: shorter and kinder "
-        "than the embedded ones."
+        f"{table['date'].min():%Y-%m-%d} on, of the coins Yahoo has today: a shorter past than the "
+        "embedded ones, with fewer of the dead."
     )
     return {name: pd.concat([reference.series(name), simulated[name]]) for name in names}
 

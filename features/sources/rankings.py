@@ -15,8 +15,8 @@ RANKING_COINS = 250
 _COLUMNS = ("snapshot_date", "rank", "ticker")
 
 
-def market_caps(ranking: pd.DataFrame, membership: Membership) -> pd.Series:
-    """Return the market caps of a ranking's altcoins, the 100 largest.
+def altcoins(ranking: pd.DataFrame, membership: Membership) -> pd.DataFrame:
+    """Return the altcoins of a ranking, the 100 largest.
 
     Parameters
     ----------
@@ -27,9 +27,10 @@ def market_caps(ranking: pd.DataFrame, membership: Membership) -> pd.Series:
 
     Returns
     -------
-    pandas.Series
-        US dollars by coin, largest first. A coin that the embedded history
-        does not know is called by its ticker in lower case.
+    pandas.DataFrame
+        Index `coin`, largest first; columns `ticker` and `market_cap_usd`. A
+        coin that the embedded history does not know is called by its ticker
+        in lower case.
 
     Raises
     ------
@@ -37,19 +38,17 @@ def market_caps(ranking: pd.DataFrame, membership: Membership) -> pd.Series:
         If fewer than 50 altcoins remain.
     """
     counts = [
-        membership.excluded(str(row.symbol), str(row.name)) is None
-        for row in ranking[["symbol", "name"]].itertuples(index=False, name="Row")
+        membership.excluded(str(symbol), str(name)) is None
+        for symbol, name in zip(ranking["symbol"], ranking["name"], strict=True)
     ]
-    altcoins = ranking[counts].sort_values("market_cap_usd", ascending=False, kind="stable")
+    found = ranking[counts].sort_values("market_cap_usd", ascending=False, kind="stable")
     known = coin_of(membership)
-    caps = pd.Series(
-        altcoins["market_cap_usd"].to_numpy(dtype=float),
-        [known.get(ticker, ticker.lower()) for ticker in altcoins["ticker"]],
-    )
-    caps = caps[~caps.index.duplicated()].head(RANKS)
-    if len(caps) < TOP:
-        raise DataError(f"the ranking holds {len(caps)} altcoins, need {TOP}.")
-    return caps
+    coins = [known.get(ticker, ticker.lower()) for ticker in found["ticker"]]
+    table = found[["ticker", "market_cap_usd"]].set_index(pd.Index(coins, name="coin"))
+    table = table[~table.index.duplicated()].head(RANKS)
+    if len(table) < TOP:
+        raise DataError(f"it holds {len(table)} altcoins, need {TOP}.")
+    return table
 
 
 def coin_of(membership: Membership) -> dict[str, str]:
