@@ -334,66 +334,52 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    """A cache filled by a command through the real client, its answer, and a store with a model."""
+    """A cache filled by a command through the real client, its answer, and the way to nowhere."""
     folder = tmp_path_factory.mktemp("commands")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    trained = CliRunner().invoke(
-        train.app, ["--model", "climatology", "--until", "2019-06-30", "--tracking-uri", uri]
-    )
-    assert trained.exit_code == 0, trained.output
     now = pd.Timestamp.now("UTC").tz_localize(None)
     closes = live_market.closes(now, largest=47)
     shares = {"IWM": (2.8e8, 250.0)}
     with YahooServer(Market(now, closes, live_market.ranking(), shares), folder) as server:
-        done = run(
-            "--source", "yahoo", "--cache-dir", folder / "cache", "--tracking-uri", uri, "--json",
-            ALTSEASON_DATA_DIR=str(folder / "data"), **server.environment,
-        )  # fmt: skip
-        server_environment = server.environment
-    return folder, uri, done, server_environment
+        environment = {"ALTSEASON_DATA_DIR": str(folder / "data"), **server.environment}
+        cache = ("--cache-dir", folder / "cache")
+        done = run("health", "--source", "yahoo", *cache, "--json", **environment)
+    return folder, done, environment
 
 
-def test_predict_forecasts_from_yahoo(live):
-    folder, _, done, _ = live
+def test_health_from_yahoo(live):
+    folder, done, _ = live
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["data"]["source"] == "yahoo, embedded to 2025-12-10"
-    assert answer["data"]["age_days"] == 1
-    assert any("iwm_flow" in warning for warning in answer["warnings"])
-    assert any("Embedded history" in step for step in answer["data"]["provenance"])
+    state = json.loads(done.stdout)
+    assert (state["schema"], state["age_days"]) == ("altseason.health/1", 1)
+    assert {row["source"] for row in state["coverage_by_year"]} == {"embedded", "yahoo"}
+    assert any("iwm_flow" in problem for problem in state["problems"])
     assert len(list((folder / "cache" / "yahoo").glob("ranking-*"))) == 1
     held = flow_store.read(folder / "data")
     assert held["series"].value_counts().to_dict() == {"iwm_shares_outstanding": 1, "iwm_nav": 1}
 
 
-def test_offline_the_same_is_forecast_and_the_age_is_told(live):
-    folder, uri, done, dead = live
-    again = run(
-        "--source", "yahoo", "--offline", "--cache-dir", folder / "cache", "--json",
-        "--tracking-uri", uri, ALTSEASON_DATA_DIR=str(folder / "data"), **dead,
+def test_offline_the_same_is_forecast_and_the_age_is_told(live, tmp_path):
+    folder, done, dead = live
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    trained = CliRunner().invoke(
+        train.app, ["--model", "climatology", "--until", "2017-06-30", "--tracking-uri", uri]
+    )
+    assert trained.exit_code == 0, trained.output
+    forecast = run(
+        "--source", "yahoo", "--offline", "--json", "--tracking-uri", uri,
+        ALTSEASON_CACHE_DIR=str(folder / "cache"), **dead,
     )  # fmt: skip
-    assert again.returncode == 0, again.stderr
-    assert "offline: the stored prices are 0 hours old" in again.stderr
-    first, second = json.loads(done.stdout), json.loads(again.stdout)
-    assert second["data"]["digest"] == first["data"]["digest"]
-    assert second["forecasts"] == first["forecasts"]
-
-
-def test_health_as_a_command(live):
-    folder, _, _, dead = live
-    done = run(
-        "health", "--source", "yahoo", "--offline", "--json",
-        ALTSEASON_CACHE_DIR=str(folder / "cache"), ALTSEASON_DATA_DIR=str(folder / "data"), **dead,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    state = json.loads(done.stdout)
-    assert state["schema"] == "altseason.health/1"
-    assert state["age_days"] == 1
-    assert {row["source"] for row in state["coverage_by_year"]} == {"embedded", "yahoo"}
+    assert forecast.returncode == 0, forecast.stderr
+    assert "offline: the stored prices are 0 hours old" in forecast.stderr
+    answer = json.loads(forecast.stdout)
+    assert answer["data"]["source"] == "yahoo, embedded to 2025-12-10"
+    assert answer["data"]["last_day"] == json.loads(done.stdout)["last_day"]
+    assert any("Data: " in warning and "iwm_flow" in warning for warning in answer["warnings"])
+    assert any("Embedded history" in step for step in answer["data"]["provenance"])
 
 
 def test_without_a_connection_the_way_out_is_named(live, tmp_path):
-    folder, _, _, dead = live
+    folder, _, dead = live
     for cache, held in ((tmp_path, "No prices are stored"), (folder / "cache", "old are stored")):
         done = run("health", "--source", "yahoo", "--refresh", "--cache-dir", cache, **dead)
         assert done.returncode == 1
