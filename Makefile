@@ -31,8 +31,9 @@ controls: $(VENV)/.installed ## Run the controls of the verification: noise, pla
 ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-history: $(VENV)/.installed ## Make the embedded history again: make history DATA_DIR=...
+history: $(VENV)/.installed ## Make the embedded history and membership again: make history DATA_DIR=...
 	$(BIN)/python -m features.reference.compile --data-dir "$(DATA_DIR)"
+	$(BIN)/python -m features.reference.members --data-dir "$(DATA_DIR)"
 
 docs: $(VENV)/.installed ## Write what the documentation shows: features, skill, picture
 	$(BIN)/python -m models.document docs

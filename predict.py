@@ -15,12 +15,9 @@ from models.command_line import (
     DATE_FORMATS,
     EPILOG,
     LEDGER,
-    DataDirOption,
     ExitCode,
     LedgerOption,
     Progress,
-    Source,
-    SourceOption,
     TrackingOption,
     VersionOption,
     answer,
@@ -29,14 +26,34 @@ from models.command_line import (
     collect_seldom,
     commit,
     fail,
-    load_panel,
     now,
     other_command,
     require_writable,
-    today,
     versions,
     write_files,
 )
+from models.market_options import (
+    CacheDirOption,
+    DataDirOption,
+    MarketOptions,
+    OfflineOption,
+    RefreshOption,
+    Source,
+    SourceOption,
+    UniverseOption,
+    load_panel,
+)
+
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=DATE_FORMATS,
+        metavar="YYYY-MM-DD",
+        help="Day whose end closes the information. Default: last day of the data.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 if TYPE_CHECKING:
     from models.tracking.reading import Stored
@@ -49,15 +66,7 @@ app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 @app.callback(invoke_without_command=True, epilog=EPILOG)
 def predict(
     context: typer.Context,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=DATE_FORMATS,
-            metavar="YYYY-MM-DD",
-            help="Day whose end closes the information. Default: last day of the data.",
-            show_default=False,
-        ),
-    ] = None,
+    as_of: AsOfOption = None,
     by: Annotated[
         datetime | None,
         typer.Option(
@@ -69,6 +78,10 @@ def predict(
     ] = None,
     source: SourceOption = Source.reference,
     data_dir: DataDirOption = None,
+    offline: OfflineOption = False,
+    refresh: RefreshOption = False,
+    cache_dir: CacheDirOption = None,
+    universe: UniverseOption = None,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     model: Annotated[
         str,
@@ -77,7 +90,7 @@ def predict(
             autocompletion=lambda: ["champion"],
         ),
     ] = "champion",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per window.")] = False,
     history: Annotated[
         tuple[datetime, datetime] | None,
@@ -144,18 +157,26 @@ def predict(
     for option, path in files.items():
         if path is not None:
             require_writable(option, path, FILE_ENDINGS[option])
+    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     with clear_errors():
-        clock = today()
-        panel = load_panel(source, data_dir, clock, Progress(quiet=False))
+        clock = now()
+        progress = Progress(quiet=False)
+        panel = load_panel(options, clock, progress)
+        from features.health import require_usable
         from models.display import forecast_csv, history_csv, history_json
-        from models.forecast import STALE_DAYS, WindowError, forecast
+        from models.forecast import WindowError, forecast
         from models.forecast_text import forecast_text
         from models.history import history as past
         from models.history import sample_note
         from models.terminal import Terminal
         from models.tracking.reading import load_forecaster
 
+        if not history:
+            require_usable(panel, as_of=as_timestamp(as_of), today=clock.normalize())
         stored = load_forecaster(tracking_uri, model)
+        if history or csv:
+            for problem in panel.provenance.problems:  # these answers have no place for it
+                progress.tell(f"warning: {problem}")
         if history:
             first, last = (as_timestamp(day) for day in history)
             table = past(panel, stored.forecaster, first=first, last=last)
@@ -175,24 +196,17 @@ def predict(
                 stored.model_id,
                 as_of=day,
                 by=as_timestamp(by),
-                today=clock,
+                today=clock.normalize(),
             )
         except WindowError as error:
             raise typer.BadParameter(str(error), param_hint="--by") from error
-        age_days, last_day = result["data"]["age_days"], result["data"]["last_day"]
-        if source is not Source.reference and as_of is None and age_days > STALE_DAYS:
-            fail(
-                f"the data end on {last_day}, {age_days} days ago; at most {STALE_DAYS} are "
-                f"allowed. Renew them, or name the day with --as-of.",
-                ExitCode.DATA,
-            )
         if plot or report:
-            from models.record import record
+            from models.record import record as record_of
             from models.report.outputs import output
             from models.tracking.tables import load_tables
 
             tables = load_tables(tracking_uri, stored.model_id.run_id)
-            said = record(panel, stored.forecaster, tables.hindcast, as_of=day)
+            said = record_of(panel, stored.forecaster, tables.hindcast, as_of=day)
             write_files(
                 {
                     path: (option, output(path.suffix, result, tables, said, first_day))
@@ -214,18 +228,23 @@ def score(
     ledger: LedgerOption = None,
     source: SourceOption = Source.reference,
     data_dir: DataDirOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    offline: OfflineOption = False,
+    refresh: RefreshOption = False,
+    cache_dir: CacheDirOption = None,
+    universe: UniverseOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Judge the recorded forecasts by what came after them, as far as it is known.
 
     Only windows that have ended are scored, beside climatology; the others are
     listed as open.
     """
+    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     with clear_errors():
         from models.ledger import read_ledger
 
         recorded = read_ledger(ledger or LEDGER)
-        panel = load_panel(source, data_dir, today(), Progress(quiet=False))
+        panel = load_panel(options, now(), Progress(quiet=False))
         from models.track_record import track_record
         from models.track_record_text import record_text
 
@@ -251,7 +270,7 @@ def _record(path: Path, forecast: dict[str, Any], stored: Stored) -> None:
         forecast,
         thresholds=stored.forecaster.thresholds,
         forecaster_sha256=stored.sha256,
-        recorded_at=now(),
+        recorded_at=now().tz_localize("UTC").to_pydatetime(),
         commit=commit(),
         versions=versions(),
     )
@@ -279,6 +298,34 @@ def main() -> None:
     """Run the command as a process of its own."""
     collect_seldom()
     app()
+
+
+@app.command(epilog=EPILOG)
+def health(
+    as_of: AsOfOption = None,
+    source: SourceOption = Source.reference,
+    data_dir: DataDirOption = None,
+    offline: OfflineOption = False,
+    refresh: RefreshOption = False,
+    cache_dir: CacheDirOption = None,
+    universe: UniverseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show each series' days, age, gaps, coverage, source and problems.
+
+    Ends with exit code 3 when a forecast would be refused.
+    """
+    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
+    with clear_errors():
+        clock = now()
+        panel = load_panel(options, clock, Progress(quiet=False))
+        from models.health import health as state_of
+        from models.health import health_text
+
+        state = state_of(panel, as_of=as_timestamp(as_of), today=clock.normalize())
+    answer(jsonlib.dumps(state, indent=2, allow_nan=False) if json else health_text(state))
+    if state["refusal"]:
+        fail(state["refusal"], ExitCode.DATA)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,8 @@ from models.command_line import (
     DATE_FORMATS,
     EPILOG,
     CandidateName,
-    DataDirOption,
     ExitCode,
     Progress,
-    Source,
-    SourceOption,
     TrackingOption,
     VersionOption,
     answer,
@@ -25,13 +22,23 @@ from models.command_line import (
     clear_errors,
     commit,
     fail,
-    load_panel,
+    now,
     other_command,
     parse_horizons,
     require_writable,
-    today,
     versions,
     write_table,
+)
+from models.market_options import (
+    CacheDirOption,
+    DataDirOption,
+    MarketOptions,
+    OfflineOption,
+    RefreshOption,
+    Source,
+    SourceOption,
+    UniverseOption,
+    load_panel,
 )
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
@@ -42,6 +49,10 @@ def train(
     context: typer.Context,
     source: SourceOption = Source.reference,
     data_dir: DataDirOption = None,
+    offline: OfflineOption = False,
+    refresh: RefreshOption = False,
+    cache_dir: CacheDirOption = None,
+    universe: UniverseOption = None,
     until: Annotated[
         datetime | None,
         typer.Option(
@@ -101,11 +112,15 @@ def train(
         )
     if hindcast_out is not None:
         require_writable("--hindcast-out", hindcast_out, (".parquet", ".csv"))
+    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     signal.signal(signal.SIGTERM, _interrupt)
     progress = Progress(quiet=quiet)
     with clear_errors():
         progress.say(f"reading {source.value} data")
-        panel = load_panel(source, data_dir, today(), progress, jobs)
+        clock = now()
+        panel = load_panel(options, clock, progress, jobs)
+        for problem in panel.provenance.problems:
+            progress.tell(f"warning: {problem}")
         progress.say("loading libraries")
         import pandas as pd
 
@@ -114,6 +129,7 @@ def train(
         from models.candidates import available
         from models.claims import claims
         from models.display import study_text, training_table
+        from models.health import provenance_tables
         from models.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
         from models.report.figures import training_figures
@@ -149,7 +165,10 @@ def train(
                 training,
                 Provenance(panel.source, commit(), versions()),
                 training_figures(training),
-                found.tables() if found else {"claims": tested},
+                {
+                    **provenance_tables(panel, clock.normalize()),
+                    **(found.tables() if found else {"claims": tested}),
+                },
             )
     if flows := missing_flows(build_features(panel, pd.DatetimeIndex([training.until]))):
         typer.echo(f"warning: {missing_flows_text(flows)}", err=True)

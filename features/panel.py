@@ -10,9 +10,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from features.provenance import DataProvenance
+
 Kind = Literal["level", "percent", "flow", "number"]
 
 DAY = pd.Timedelta(days=1)
+NOTHING_SAID = DataProvenance()
 
 
 class DataError(ValueError):
@@ -171,10 +174,16 @@ class MarketPanel:
 
     _series: Mapping[str, pd.DataFrame]
     source: str
+    provenance: DataProvenance = NOTHING_SAID
 
     @classmethod
     def from_observations(
-        cls, observations: pd.DataFrame, source: str, *, until: pd.Timestamp | None = None
+        cls,
+        observations: pd.DataFrame,
+        source: str,
+        *,
+        until: pd.Timestamp | None = None,
+        provenance: DataProvenance = NOTHING_SAID,
     ) -> MarketPanel:
         """Build a panel from one long frame.
 
@@ -189,6 +198,8 @@ class MarketPanel:
             Where the values came from.
         until : pandas.Timestamp, optional
             Last day an observation may carry; a later one is an error.
+        provenance : DataProvenance, optional
+            How the panel was made; views keep it, the digest leaves it out.
 
         Raises
         ------
@@ -210,11 +221,16 @@ class MarketPanel:
                 rows = groups[spec.name].set_index("date")[["value", "available_at"]]
                 _check_rows(rows, spec, source, until)
                 series[spec.name] = rows
-        return cls(series, source)
+        return cls(series, source, provenance)
 
     @classmethod
     def from_series(
-        cls, series: Mapping[str, pd.Series], source: str, *, until: pd.Timestamp | None = None
+        cls,
+        series: Mapping[str, pd.Series],
+        source: str,
+        *,
+        until: pd.Timestamp | None = None,
+        provenance: DataProvenance = NOTHING_SAID,
     ) -> MarketPanel:
         """Build a panel from plain series, each published as its specification says.
 
@@ -222,8 +238,8 @@ class MarketPanel:
         ----------
         series : mapping of str to pandas.Series
             Values by name, indexed by observation day.
-        source, until
-            As for the class.
+        source, until, provenance
+            As for `from_observations`.
         """
         frames = []
         for name, values in series.items():
@@ -243,18 +259,20 @@ class MarketPanel:
             )
         if not frames:
             raise DataError(f"{source}: holds no series at all.")
-        return cls.from_observations(pd.concat(frames, ignore_index=True), source, until=until)
+        observations = pd.concat(frames, ignore_index=True)
+        return cls.from_observations(observations, source, until=until, provenance=provenance)
 
     @property
     def digest(self) -> str:
         """SHA-256 of the content: series, days, values and publication instants."""
         content = hashlib.sha256()
         for name, rows in sorted(self._series.items()):
-            content.update(f"{name}:{len(rows)}\n".encode())
-            content.update(rows.index.to_numpy().astype("<M8[s]").tobytes())
-            content.update(rows["value"].to_numpy().astype("<f8").tobytes())
-            content.update(rows["available_at"].to_numpy().astype("<M8[s]").tobytes())
+            content.update(_content(name, rows))
         return content.hexdigest()
+
+    def digest_of(self, name: str) -> str:
+        """SHA-256 of one series: its name, days, values and publication instants."""
+        return hashlib.sha256(_content(name, self._rows(name))).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -298,7 +316,7 @@ class MarketPanel:
         if instant.tz is not None:
             instant = instant.tz_convert("UTC").tz_localize(None)
         view = {name: rows[rows["available_at"] <= instant] for name, rows in self._series.items()}
-        return MarketPanel(view, self.source)
+        return MarketPanel(view, self.source, self.provenance)
 
     def observations(self) -> pd.DataFrame:
         """Return all values as one long frame: series, date, value, available_at."""
@@ -316,6 +334,15 @@ class MarketPanel:
             return self._series[name]
         nothing = pd.DatetimeIndex([], dtype="datetime64[s]", name="date")
         return pd.DataFrame({"value": np.empty(0), "available_at": nothing}, index=nothing)
+
+
+def _content(name: str, rows: pd.DataFrame) -> bytes:
+    columns = (
+        rows.index.to_numpy().astype("<M8[s]"),
+        rows["value"].to_numpy().astype("<f8"),
+        rows["available_at"].to_numpy().astype("<M8[s]"),
+    )
+    return b"".join((f"{name}:{len(rows)}\n".encode(), *(column.tobytes() for column in columns)))
 
 
 def _require_known(name: str, source: str) -> None:

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -23,8 +22,6 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from features.panel import MarketPanel
 
 DISTRIBUTION = "altseason"
 PACKAGES = ("altseason", "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "mlflow")
@@ -37,13 +34,6 @@ class ExitCode(IntEnum):
     FAILURE = 1
     USAGE = 2
     DATA = 3
-
-
-class Source(StrEnum):
-    """Where the market data come from."""
-
-    reference = "reference"
-    files = "files"
 
 
 class CandidateName(StrEnum):
@@ -65,11 +55,6 @@ class CandidateName(StrEnum):
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data stale, insufficient or malformed."
 DATE_FORMATS = ["%Y-%m-%d"]
 
-SourceOption = Annotated[Source, typer.Option(help="Embedded history, or a directory of files.")]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(help="Directory of market history, for --source files.", show_default=False),
-]
 LEDGER = Path("forecasts.jsonl")
 LedgerOption = Annotated[
     Path | None,
@@ -124,16 +109,16 @@ def other_command(context: typer.Context) -> bool:
     return True
 
 
-def now() -> datetime:
-    """Read the clock: the present instant in UTC."""
-    return datetime.now(UTC)
+def now() -> pd.Timestamp:
+    """Read the clock: the current instant in UTC, without time zone."""
+    import pandas as pd
+
+    return pd.Timestamp(datetime.now(UTC).replace(tzinfo=None)).as_unit("s")
 
 
 def today() -> pd.Timestamp:
-    """Read the clock: the current day in UTC."""
-    import pandas as pd
-
-    return pd.Timestamp(now().date()).as_unit("s")
+    """Return the current UTC day."""
+    return now().normalize()
 
 
 def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
@@ -141,30 +126,6 @@ def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
     import pandas as pd
 
     return None if day is None else pd.Timestamp(day).as_unit("s")
-
-
-def load_panel(
-    source: Source, data_dir: Path | None, day: pd.Timestamp, progress: Progress, jobs: int = 2
-) -> MarketPanel:
-    """Load the market from the source asked for; rows later than `day` are an error."""
-    if source is Source.files:
-        if data_dir is None:
-            raise typer.BadParameter("--source files needs --data-dir DIR.")
-        from features.sources.files import load_files
-        from features.sources.simulated import cache_directory, simulated_series
-
-        simulation = partial(
-            simulated_series,
-            cache=cache_directory(),
-            jobs=jobs,
-            progress=partial(progress, "simulation"),
-        )
-        return load_files(data_dir, until=day, simulation=simulation)
-    if data_dir is not None:
-        raise typer.BadParameter("--data-dir goes with --source files.")
-    from features.sources.reference import load_reference
-
-    return load_reference()
 
 
 @contextlib.contextmanager
@@ -233,7 +194,11 @@ class Progress:
     def say(self, message: str) -> None:
         """Say what happens next."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
+            self.tell(message)
+
+    def tell(self, message: str) -> None:
+        """Tell what a person must know, quiet or not."""
+        print(message, file=sys.stderr, flush=True)
 
 
 def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:

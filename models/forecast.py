@@ -11,6 +11,7 @@ import pandas as pd
 
 from features.builder import CATALOGUE, build_features
 from features.flows import missing_flows, missing_flows_text
+from features.health import STALE_DAYS
 from features.panel import MarketPanel
 from features.season import season_state
 from models.classifier import THRESHOLD
@@ -23,7 +24,6 @@ from models.trend import trend
 SCHEMA = "altseason.forecast/1"
 HORIZONS = (30, 60, 90, 180, 365)
 BY = pd.Timestamp("2026-12-31")
-STALE_DAYS = 7
 
 _GROUPS: dict[Hashable, str] = {feature.name: feature.group for feature in CATALOGUE}
 
@@ -153,9 +153,11 @@ def forecast(
             "digest": now.view.digest,
             "last_day": _day(now.view.last_day),
             "age_days": age_days,
+            "provenance": list(now.view.provenance.steps),
         },
         "warnings": [
             *_warnings(forecaster, row, as_of, age_days, out_of_range),
+            *(f"Data: {problem}" for problem in now.view.provenance.problems_on(as_of)),
             *(
                 []
                 if by_days

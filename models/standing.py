@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from features.panel import DataError, MarketPanel, end_of_day
-from features.season import at_risk, onset_days, season_index
+from features.health import index_at
+from features.panel import MarketPanel, end_of_day
+from features.season import at_risk, onset_days
 from models.forecaster import Forecaster
 
 
@@ -55,12 +55,7 @@ def standing(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestamp) ->
         If the data do not reach `as_of` or begin after it.
     """
     view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
-    index = season_index(view)
-    if as_of not in index.index or np.isnan(index.loc[as_of]):
-        raise DataError(
-            f"as_of must lie between {index.index[0]:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, "
-            f"the days of {panel.source}; got {as_of:%Y-%m-%d}."
-        )
+    index = index_at(panel, as_of)
     quiet_days = int(forecaster.evidence.definition["quiet_days"])
     risk, onsets, reasons = {}, {}, {}
     for kind, threshold in forecaster.thresholds.items():

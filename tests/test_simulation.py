@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.simulation import COINS, LEAD_ENDS, THRESHOLDS, series_name, simulate
-from features.sources.simulated import cache_directory, simulated_series
+from features.sources.simulated import cache_directory, simulated_series, simulated_since
 
 FIRST = pd.Timestamp("2020-01-01")
 DAYS = 420
@@ -188,6 +190,42 @@ def test_a_cache_that_cannot_be_written_costs_no_result(walk, calls, tmp_path):
         table = simulated_series(*walk, cache=tmp_path / "file")
     assert len(table)
     assert calls
+
+
+def test_a_market_that_grows_costs_one_day_at_a_time(walk, calls, tmp_path):
+    coins, universe = walk
+    day = FIRST + pd.Timedelta(days=400)
+    past = coins[coins["date"] <= day], universe[universe["snapshot_date"] <= day]
+    since = FIRST + pd.Timedelta(days=380)
+    first = simulated_since(*past, since, day, cache=tmp_path)
+    again = simulated_since(*past, since, day, cache=tmp_path)
+    pd.testing.assert_frame_equal(first, again, check_freq=False)
+    assert first.index[-1] == day
+    assert calls == [len(first)]
+    later = simulated_since(coins, universe, since, day + pd.Timedelta(days=1), cache=tmp_path)
+    assert calls == [len(first), 1]
+    assert later.index[-1] == day + pd.Timedelta(days=1)
+
+
+def test_a_changed_past_is_simulated_again_from_there_on(walk, calls, tmp_path):
+    coins, universe = walk
+    since, day = FIRST + pd.Timedelta(days=380), FIRST + pd.Timedelta(days=400)
+    whole = simulated_since(coins, universe, since, day, cache=tmp_path)
+    changed = coins.copy()
+    at = changed["date"] == FIRST + pd.Timedelta(days=395)
+    changed.loc[at, "close_btc"] *= 1.0001
+    simulated_since(changed, universe, since, day, cache=tmp_path)
+    assert calls == [len(whole), int((whole.index >= FIRST + pd.Timedelta(days=395)).sum())]
+
+
+def test_kept_simulations_are_those_of_simulate(walk, tmp_path, monkeypatch):
+    few = partial(simulate, paths=20)
+    monkeypatch.setattr("features.sources.simulated.simulate", few)
+    since, day = FIRST + pd.Timedelta(days=399), FIRST + pd.Timedelta(days=400)
+    for _ in range(2):
+        table = simulated_since(*walk, since, day, cache=tmp_path)
+        pd.testing.assert_frame_equal(table, few(*walk, pd.DatetimeIndex([day])), check_freq=False)
+    assert simulated_since(*walk, day, day, cache=tmp_path).empty
 
 
 def test_the_environment_names_the_cache(monkeypatch, tmp_path):

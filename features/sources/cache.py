@@ -138,6 +138,18 @@ class PriceCache:
         table.attrs["fetched_at"] = now
         return table
 
+    def rankings(self) -> dict[pd.Timestamp, pd.DataFrame]:
+        """Return every stored ranking by the UTC day on which it was fetched, oldest first.
+
+        A damaged one is set aside and left out.
+        """
+        found = {}
+        for path in sorted(self.directory.glob("ranking-????-??-??.parquet")):
+            table = self._ranking_in(path, 0, "offline")
+            if table is not None:
+                found[table.attrs["fetched_at"].normalize().as_unit("s")] = table
+        return found
+
     def age(self, now: pd.Timestamp) -> pd.Timedelta | None:
         """Return how long ago the oldest required series was fetched; None if none is stored."""
         table = self.contents()
@@ -202,7 +214,7 @@ class PriceCache:
         return [f"offline: no closes of {ticker} are stored; left out." for ticker in absent]
 
     def _ranking_in(self, path: Path, count: int, mode: Mode) -> pd.DataFrame | None:
-        """Read a stored ranking; None if there is none, or too short a one."""
+        """Read a stored ranking, whole if count is 0; None if there is none, or too short a one."""
         try:
             table, note = read_table(path)
         except FileNotFoundError:
@@ -212,7 +224,7 @@ class PriceCache:
             return None
         if mode != "offline" and note["count"] < count:
             return None
-        table = table.head(count)
+        table = table.head(count) if count else table
         table.attrs["fetched_at"] = pd.Timestamp(note["fetched_at"])
         return table
 

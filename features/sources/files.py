@@ -69,6 +69,37 @@ def load_files(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
+    series, coins, universe = load_tables(directory, until=until)
+    observed = _observed(series, directory)
+    carried = tuple(days for days in CARRIED_DAYS if days < window_days)
+    shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
+    shares = shares.drop(columns="coins_compared").loc[shares["season_index"].first_valid_index() :]
+    panel = {
+        **_equity(observed),
+        **_crypto(observed, coins, universe),
+        **{str(name): shares[name].dropna() for name in shares},
+    }
+    if simulation is not None:
+        simulated = simulation(coins, universe)
+        panel |= {str(name): simulated[name] for name in simulated}
+    return MarketPanel.from_series(panel, f"files:{directory}", until=until)
+
+
+def load_tables(
+    directory: Path, *, until: pd.Timestamp | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Read and check the three tables of a directory: series, coins, universe.
+
+    Parameters
+    ----------
+    directory, until
+        As for `load_files`.
+
+    Raises
+    ------
+    DataError
+        If a table is missing, unreadable or breaks a rule.
+    """
     series, coins, universe = (_read(directory, name) for name in _TABLES)
     for name, rows, day in (
         ("series", series, "date"),
@@ -83,19 +114,7 @@ def load_files(
     _check_coins(coins, directory)
     _check_unique(universe, ["snapshot_date", "coin"], directory / "universe")
     _check_ranks(universe, directory)
-    observed = _observed(series, directory)
-    carried = tuple(days for days in CARRIED_DAYS if days < window_days)
-    shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
-    shares = shares.drop(columns="coins_compared").loc[shares["season_index"].first_valid_index() :]
-    panel = {
-        **_equity(observed),
-        **_crypto(observed, coins, universe),
-        **{str(name): shares[name].dropna() for name in shares},
-    }
-    if simulation is not None:
-        simulated = simulation(coins, universe)
-        panel |= {str(name): simulated[name] for name in simulated}
-    return MarketPanel.from_series(panel, f"files:{directory}", until=until)
+    return series, coins, universe
 
 
 def _read(directory: Path, name: str) -> pd.DataFrame:

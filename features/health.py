@@ -1,0 +1,136 @@
+"""Whether a panel is fit for a forecast, and the state of each of its series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from features.builder import MAX_AGE_DAYS
+from features.panel import SERIES, DataError, MarketPanel, end_of_day
+from features.season import season_index
+
+STALE_DAYS = 7
+# Friday to Tuesday over a holiday.
+_LONG_WEEKEND = 4
+
+
+def index_at(panel: MarketPanel, as_of: pd.Timestamp) -> pd.Series:
+    """Return the season index up to a day, as it was known at the day's end.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    as_of : pandas.Timestamp
+        Day whose end closes the information set.
+
+    Returns
+    -------
+    pandas.Series
+        Percent (0-100) on consecutive days.
+
+    Raises
+    ------
+    DataError
+        If the day has no index: no forecast can be made from it.
+    """
+    index = season_index(panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0]))
+    if as_of not in index.index or np.isnan(index.loc[as_of]):
+        raise DataError(
+            f"as_of must lie between {index.index[0]:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, "
+            f"the days of {panel.source}; got {as_of:%Y-%m-%d}."
+        )
+    return index
+
+
+def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:
+    """Refuse data from which no forecast is made.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    as_of : pandas.Timestamp, optional
+        The day asked for; without one it is the last day, which must then be
+        at most seven days old (but for the embedded history, whose age every
+        forecast tells).
+    today : pandas.Timestamp
+        Current UTC day.
+
+    Raises
+    ------
+    DataError
+        If the data are too old or do not hold the day.
+    """
+    age = (today - panel.last_day).days
+    if as_of is None and panel.source != "reference" and age > STALE_DAYS:
+        raise DataError(
+            f"the data end on {panel.last_day:%Y-%m-%d}, {age} days ago; at most {STALE_DAYS} are "
+            "allowed. Renew them, or name the day with --as-of."
+        )
+    index_at(panel, as_of or panel.last_day)
+
+
+def series_health(panel: MarketPanel, today: pd.Timestamp) -> pd.DataFrame:
+    """Describe every series that a panel can hold.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    today : pandas.Timestamp
+        Current UTC day.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per series of `features.panel.SERIES`; columns `series`,
+        `first_day`, `last_day` (NaT if it is missing), `age_days`,
+        `observations`, `coverage` (observations over those expected between
+        the first and the last day: weekdays, days or every seventh day),
+        `gaps` (steps longer than expected), `longest_gap_days`, `source`,
+        `digest` (SHA-256, the first 12 digits; empty if missing), `problem`
+        (empty if there is none).
+    """
+    return pd.DataFrame([_describe(panel, spec.name, today) for spec in SERIES])
+
+
+def _describe(panel: MarketPanel, name: str, today: pd.Timestamp) -> dict[str, object]:
+    values = panel.series(name)
+    source = panel.provenance.sources.get(name, panel.source)
+    if values.empty:
+        return {
+            "series": name, "first_day": pd.NaT, "last_day": pd.NaT, "age_days": pd.NA,
+            "observations": 0, "coverage": 0.0, "gaps": 0, "longest_gap_days": pd.NA, "source": "",
+            "digest": "", "problem": "missing: the features made of it are missing",
+        }  # fmt: skip
+    days = pd.DatetimeIndex(values.index)
+    steps = np.diff(days.to_numpy()) / np.timedelta64(1, "D")
+    expected, usual = _rhythm(days, steps)
+    behind = (panel.last_day - days[-1]).days
+    ended = f"ended {behind} days before the season index: the features made of it are missing"
+    return {
+        "series": name,
+        "first_day": days[0],
+        "last_day": days[-1],
+        "age_days": (today - days[-1]).days,
+        "observations": len(days),
+        "coverage": min(len(days) / expected, 1.0),
+        "gaps": int((steps > usual).sum()),
+        "longest_gap_days": int(steps.max()) if steps.size else 0,
+        "source": source,
+        "digest": panel.digest_of(name)[:12],
+        "problem": ended if behind > MAX_AGE_DAYS else "",
+    }
+
+
+def _rhythm(days: pd.DatetimeIndex, steps: np.ndarray) -> tuple[float, float]:
+    """Return how many observations are expected between the first and last day, and how far apart.
+
+    A series without weekends has sessions; any other comes at its usual step.
+    """
+    span = days[[0, -1]].to_numpy().astype("datetime64[D]")
+    usual = float(np.median(steps)) if steps.size else 1.0
+    if usual == 1 and steps.size and not (days.day_of_week >= 5).any():
+        return float(np.busday_count(span[0], span[1]) + 1), _LONG_WEEKEND
+    return (span[1] - span[0]).astype(int) / usual + 1, usual

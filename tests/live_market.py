@@ -1,0 +1,89 @@
+"""A market as Yahoo would tell it, made from the embedded history alone: both agree at the seam."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from features.panel import DAY
+from features.seam import OVERLAP_DAYS
+from features.season import TOP
+from features.sources.coin_closes import BITCOIN, ETHER, INDICES
+from features.sources.membership import load_membership
+from features.sources.reference import load_reference
+
+FIRST = pd.Timestamp("2022-12-10")
+
+
+def closes(now: pd.Timestamp, *, seed: int = 0, largest: int | None = None) -> dict[str, pd.Series]:
+    """Return closes by ticker from 2022-12-10 to the running day.
+
+    Until the embedded end the stock indices, Bitcoin and Ether have the
+    embedded returns, and every day of the overlap has about as many coins
+    ahead of Bitcoin over 90 days as the embedded index says. After it all is
+    a random walk. With `largest` only so many coins are in it; with fewer than
+    50 nothing can be simulated, which saves time.
+    """
+    reference, membership = load_reference(), load_membership()
+    random = np.random.default_rng(seed)
+    end = membership.last_day
+    days = pd.date_range(FIRST, now.normalize(), unit="s")
+    bitcoin = _walked(reference.series("bitcoin").asfreq("D").ffill(), days, 1000.0, random)
+    found = {BITCOIN: bitcoin}
+    weekdays = days[days.day_of_week < 5]
+    for name, ticker in INDICES.items():
+        found[ticker] = _walked(reference.series(name), weekdays, 25.0, random)
+    ether = _walked(reference.series("eth_btc").asfreq("D").ffill(), days, 0.0003, random)
+    index = reference.series("season_index").loc[end - (OVERLAP_DAYS - 1) * DAY :]
+    coins = membership.coins[membership.coins["check_day"].notna()]
+    if largest is not None:
+        coins = coins.loc[coins["share"].nlargest(largest).index]
+    members = coins["share"].nlargest(TOP).index
+    order = pd.Series(random.random(len(coins)), coins.index)
+    order[members] = (
+        coins["check_90"][members].rank(ascending=False, na_option="bottom") - 1
+    ) / TOP
+    # As many of the members are ahead as the index says, those first that lead in the end.
+    ahead = index.to_numpy()[:, None] / 100 > order.to_numpy()[None, :]
+    for position, (coin, facts) in enumerate(coins.iterrows()):
+        # Flat until the overlap: without dispersion nothing can be simulated, which takes time.
+        relative = pd.Series(np.cumsum(random.normal(0, 0.03, len(days))), days)
+        relative[days <= end] = 0.0
+        relative.loc[index.index] = np.where(ahead[:, position], 0.02, -0.02)
+        at = facts["check_day"]
+        if pd.notna(facts["check_90"]):
+            relative.loc[at] = facts["check_90"] + relative.get(at - 90 * DAY, 0.0)
+        if pd.notna(facts["check_30"]) and at - 30 * DAY in relative.index:
+            relative.loc[at - 30 * DAY] = relative.loc[at] - facts["check_30"]
+        relative.loc[end + DAY :] += relative.loc[end] - relative.loc[end + DAY]
+        ticker = ETHER if coin == "ethereum" else facts["tickers"][-1]
+        own = ether if coin == "ethereum" else 0.001 * np.exp(relative)
+        if ticker not in found or pd.notna(facts["share"]):
+            found[ticker] = own * bitcoin
+    return found
+
+
+def ranking() -> pd.DataFrame:
+    """Return a ranking of Yahoo's: Bitcoin, coins by the embedded shares, and what never counts."""
+    coins = load_membership().coins
+    share = coins["share"].dropna().sort_values(ascending=False)
+    rows = [
+        ("BTC-USD", "Bitcoin", 2e12),
+        ("USDT-USD", "Tether USDt", 2e11),
+        ("STETH-USD", "Lido Staked ETH", 3e10),
+        ("WBTC-USD", "Wrapped Bitcoin", 1e10),
+    ]
+    rows += [
+        (coins["tickers"][coin][-1], coin.title(), 1e10 * part) for coin, part in share.items()
+    ]
+    table = pd.DataFrame(rows, columns=["ticker", "name", "market_cap_usd"])
+    return table.sort_values("market_cap_usd", ascending=False, ignore_index=True)
+
+
+def _walked(
+    embedded: pd.Series, days: pd.DatetimeIndex, base: float, random: np.random.Generator
+) -> pd.Series:
+    known = base * embedded.reindex(days[days <= embedded.index[-1]])
+    later = days[days > embedded.index[-1]]
+    walk = known.iloc[-1] * np.exp(np.cumsum(random.normal(0, 0.01, len(later))))
+    return pd.concat([known.dropna(), pd.Series(walk, later)])

@@ -1,0 +1,425 @@
+"""The yahoo source: what it makes of an embedded history and a market that goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import predict
+import train
+from features.builder import build_features
+from features.health import require_usable, series_health
+from features.panel import SERIES, DataError, MarketPanel, end_of_day
+from features.sources import flow_store
+from features.sources.closes import Answer
+from features.sources.coin_closes import NEEDED
+from features.sources.live import MIN_LIVE_COVERAGE, load_yahoo
+from features.sources.membership import load_membership
+from features.sources.request import Request
+from models.health import health, health_text
+from tests import live_market
+from tests.yahoo_server import Market, YahooServer
+
+ROOT = Path(__file__).parents[1]
+END = pd.Timestamp("2025-12-10")
+NOW = pd.Timestamp("2026-01-05 10:00")
+TODAY = NOW.normalize()
+LAST = pd.Timestamp("2026-01-04")
+
+
+class Prices:
+    """Closes and rankings in memory, with the methods of the price cache."""
+
+    def __init__(self, closes, rankings=None):
+        self.held = closes
+        self.kept = rankings or {}
+
+    def closes(self, tickers, first, last, *, now, mode="online", progress=None):
+        span = {t: self.held[t].loc[first : now.normalize() - pd.Timedelta(days=1)]
+                for t in tickers if t in self.held}  # fmt: skip
+        unknown = tuple(f"{t} is unknown to Yahoo; left out." for t in tickers if t not in span)
+        return Answer(pd.concat(span, axis=1, sort=True), unknown, now)
+
+    def ranking(self, count, *, now, mode="online"):
+        raise DataError("none here.")
+
+    def rankings(self):
+        return self.kept
+
+
+@pytest.fixture(scope="module")
+def market():
+    return live_market.closes(NOW)
+
+
+@pytest.fixture(scope="module")
+def panel(market, tmp_path_factory):
+    return load(market, tmp_path_factory.mktemp("live"))
+
+
+def load(closes, folder, *, rankings=None, universe=None) -> MarketPanel:
+    prices = Prices(closes, rankings)
+    return load_yahoo(Request(prices, NOW, "offline", folder, folder / "flows", universe))
+
+
+def top(count: int, *, skip: int = 1) -> list[str]:
+    """Tickers of the largest coins at the embedded end, behind Ether."""
+    coins = load_membership().coins
+    largest = coins["share"].nlargest(count + skip).index[skip:]
+    return [coins["tickers"][coin][-1] for coin in largest]
+
+
+def problems(panel: MarketPanel) -> str:
+    return "\n".join(panel.provenance.problems)
+
+
+# --- what it makes -------------------------------------------------------------------------------
+
+
+def test_the_embedded_history_stays_and_the_days_since_are_added(panel, reference):
+    assert panel.last_day == LAST
+    instant = end_of_day(pd.DatetimeIndex([END]))[0]
+    assert panel.known_at(instant).digest == reference.known_at(instant).digest
+    flows = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
+    assert [panel.digest_of(name) for name in flows] == [reference.digest_of(n) for n in flows]
+    for name in ("season_index", "bitcoin", "eth_btc", "carried_breadth_30"):
+        assert len(panel.series(name).loc[END:]) == 26
+    assert panel.series("sp500").index[-1] == pd.Timestamp("2026-01-02")
+
+
+def test_levels_go_on_with_yahoos_returns(panel, market):
+    bitcoin = panel.series("bitcoin").loc[END:]
+    np.testing.assert_allclose(
+        bitcoin / bitcoin.iloc[0],
+        market["BTC-USD"].loc[END:LAST] / market["BTC-USD"].loc[END],
+        rtol=1e-4,
+    )
+
+
+def test_the_season_index_is_counted_by_hand(panel, market):
+    members = load_membership().coins["share"].nlargest(70).index
+    coins = load_membership().coins
+    ahead = {}
+    for coin in members:
+        ticker = "ETH-USD" if coin == "ethereum" else coins["tickers"][coin][-1]
+        if ticker in market and coin != "rain":
+            relative = market[ticker] / market["BTC-USD"]
+            ahead[coin] = relative.loc[LAST] > relative.loc[LAST - pd.Timedelta(days=90)]
+    # Some coins at the border of the 50 may be others, by their prices since.
+    counted = 100 * np.mean(list(ahead.values())[:49])
+    assert panel.series("season_index").loc[LAST] == pytest.approx(counted, abs=12)
+
+
+def test_each_step_is_told(panel):
+    steps = "\n".join(panel.provenance.steps)
+    for said in ("Embedded history to 2025-12-10", "price x last known supply", "season_index:",
+                 "bitcoin: rebased over 60 days", "49 of the top 50 altcoins"):  # fmt: skip
+        assert said in steps
+    assert panel.provenance.sources["bitcoin"] == "embedded, Yahoo from 2025-12-11"
+    assert panel.provenance.sources["iwm_flow"] == "embedded"
+    assert "iwm_flow (2025-12-10)" in problems(panel)
+    assert "bitcoin_dominance (2025-12-10)" in problems(panel)
+    assert problems(panel).count("simulated series") == 2
+
+
+def test_problems_are_kept_by_views_but_not_of_the_embedded_days(panel):
+    view = panel.known_at(end_of_day(pd.DatetimeIndex([END]))[0])
+    assert view.provenance == panel.provenance
+    assert view.provenance.problems_on(END) == ()
+    assert view.provenance.problems_on(LAST) == panel.provenance.problems
+
+
+def test_coverage_is_told_by_year(panel):
+    years = {(year.year, year.source): year for year in panel.provenance.coverage}
+    assert years[2014, "embedded"].coverage < 0.7 < years[2020, "embedded"].coverage
+    live = years[2026, "yahoo"]
+    assert (live.days, live.coverage, live.unused_days) == (4, 0.98, 0)
+
+
+# --- no look-ahead -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_of", ["2025-12-11", "2025-12-24"])
+def test_nothing_after_as_of_bears_on_it(panel, market, as_of, tmp_path):
+    day = pd.Timestamp(as_of)
+    random = np.random.default_rng(1)
+    scrambled = {}
+    for ticker, closes in market.items():
+        noise = pd.Series(np.exp(random.normal(0, 1, len(closes))), closes.index)
+        scrambled[ticker] = closes.where(closes.index <= day, closes * noise)
+    turned = live_market.ranking().assign(symbol="X")
+    turned["market_cap_usd"] = turned["market_cap_usd"].to_numpy()[::-1]
+    rankings = {day + pd.Timedelta(days=1): turned}
+    other = load(scrambled, tmp_path, rankings=rankings)
+    instant = end_of_day(pd.DatetimeIndex([day]))[0]
+    assert other.digest != panel.digest
+    assert other.known_at(instant).digest == panel.known_at(instant).digest
+    days = pd.DatetimeIndex([END, day])
+    pd.testing.assert_frame_equal(build_features(panel, days), build_features(other, days))
+
+
+def test_a_ranking_of_today_leaves_all_days_as_they_are(panel, market, tmp_path):
+    today = live_market.ranking().assign(symbol="X")
+    today["market_cap_usd"] = today["market_cap_usd"].to_numpy()[::-1]
+    assert load(market, tmp_path, rankings={TODAY: today}).digest == panel.digest
+
+
+def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
+    day = pd.Timestamp("2025-12-20")
+    new = [f"NEW{i}9999-USD" for i in range(10)]
+    ranking = live_market.ranking()
+    rows = pd.DataFrame({"ticker": new, "name": "New", "market_cap_usd": 5e11})
+    ranking = pd.concat([rows, ranking], ignore_index=True).assign(
+        symbol=lambda table: table["ticker"].str.removesuffix("-USD")
+    )
+    # Ten new coins far ahead of Bitcoin.
+    rocket = market["BTC-USD"] * np.exp(np.linspace(0, 5, len(market["BTC-USD"])))
+    other = load({**market, **dict.fromkeys(new, rocket)}, tmp_path, rankings={day: ranking})
+    change = other.series("season_index") - panel.series("season_index")
+    assert (change.loc[: day - pd.Timedelta(days=1)] == 0).all()
+    assert (change.loc[day:] > 0).all()
+    assert "rankings of 1 days from 2025-12-20" in "\n".join(other.provenance.steps)
+
+
+# --- survivorship and coverage -------------------------------------------------------------------
+
+
+def without(market, tickers, since=None):
+    """The market without some tickers, or without their closes after a day."""
+    held = {ticker: closes for ticker, closes in market.items() if ticker not in tickers}
+    return held | ({ticker: market[ticker].loc[:since] for ticker in tickers} if since else {})
+
+
+def test_coins_that_yahoo_lacks_stay_ranked_and_count_as_uncovered(market, tmp_path):
+    panel = load(without(market, top(9)), tmp_path)
+    assert "Yahoo lacks 10 of the 100 altcoins" in problems(panel)
+    assert "40 of the top 50 altcoins could be compared on 2026-01-04" in problems(panel)
+    assert panel.last_day == LAST
+
+
+def test_coins_that_die_count_as_uncovered(market, tmp_path):
+    panel = load(without(market, top(9), since="2025-12-20"), tmp_path)
+    assert "40 of the top 50 altcoins could be compared on 2026-01-04" in problems(panel)
+
+
+def test_below_the_coverage_the_index_is_not_used(market, tmp_path):
+    dying = without(market, top(20), since="2025-12-20")
+    panel = load(dying, tmp_path)
+    assert panel.last_day == pd.Timestamp("2025-12-20")
+    assert f"less than {MIN_LIVE_COVERAGE:.0%}" in problems(panel)
+    live = next(y for y in panel.provenance.coverage if (y.year, y.source) == (2026, "yahoo"))
+    assert (live.coverage, live.unused_days) == (0.58, 4)
+    with pytest.raises(DataError, match="the data end on 2025-12-20, 16 days ago"):
+        require_usable(panel, as_of=None, today=TODAY)
+
+
+def test_a_wrong_coin_is_left_out_by_name(market, tmp_path):
+    panel = load({**market, "SOL-USD": market["BTC-USD"] * 0.001}, tmp_path)
+    assert "SOL-USD is not solana: its 90-day return" in problems(panel)
+    assert "Yahoo lacks 2 of the 100 altcoins" in problems(panel)
+
+
+# --- disagreement at the seam --------------------------------------------------------------------
+
+
+def test_a_stock_index_that_disagrees_is_refused(market, tmp_path):
+    random = np.random.default_rng(0)
+    other = market["^RUT"] * np.exp(random.normal(0, 0.02, len(market["^RUT"])))
+    with pytest.raises(DataError, match=r"^russell2000: live and embedded values disagree on"):
+        load({**market, "^RUT": other}, tmp_path)
+
+
+def test_a_season_index_that_disagrees_is_refused(market, tmp_path):
+    # All coins ahead before the end, with the returns by which they are recognised.
+    membership = load_membership()
+    lifted = dict(market)
+    overlap = pd.date_range(END - pd.Timedelta(days=28), END - pd.Timedelta(days=1), unit="s")
+    for ticker in {t for tickers in membership.coins["tickers"] for t in tickers} & set(market):
+        if ticker not in NEEDED:
+            lifted[ticker] = market[ticker].where(~market[ticker].index.isin(overlap),
+                                                  2 * market[ticker])  # fmt: skip
+    with pytest.raises(DataError, match=r"^season_index: live and embedded values differ by"):
+        load(lifted, tmp_path)
+
+
+def test_fund_figures_that_begin_too_late_are_not_joined(market, tmp_path):
+    days = pd.bdate_range("2025-12-29", "2026-01-02", unit="s")
+    for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
+        values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
+        flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
+    late = load(market, tmp_path)
+    assert "iwm_flow: the stored figures begin on 2025-12-30, more than 10 days" in problems(late)
+    assert late.series("iwm_flow").index[-1] == END
+
+
+def test_fund_figures_that_meet_the_embedded_ones_are_joined(market, tmp_path):
+    days = pd.bdate_range("2025-12-08", "2026-01-02", unit="s")
+    for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
+        values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
+        flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
+    joined = load(market, tmp_path)
+    assert joined.series("iwm_flow").index[-1] == pd.Timestamp("2026-01-02")
+    assert "iwm_flow" not in problems(joined)
+    assert joined.provenance.sources["iwm_flow"] == "embedded, imported figures from 2025-12-11"
+
+
+def test_a_users_universe_takes_the_place_of_the_rankings(market, tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = [f"2025-12-11,{rank},{ticker}" for rank, ticker in enumerate(top(60, skip=0), 1)
+            if ticker in market]  # fmt: skip
+    path.write_text("\n".join(["snapshot_date,rank,ticker", *rows]))
+    panel = load(market, tmp_path, universe=path)
+    assert panel.last_day == LAST
+    assert "after that a file with 1 snapshots" in "\n".join(panel.provenance.steps)
+
+
+# --- health --------------------------------------------------------------------------------------
+
+
+def test_health_describes_every_series(panel):
+    table = series_health(panel, TODAY).set_index("series")
+    assert list(table.index) == [spec.name for spec in SERIES]
+    bitcoin = table.loc["bitcoin"]
+    assert (bitcoin["last_day"], bitcoin["age_days"]) == (LAST, 1)
+    assert bitcoin["longest_gap_days"] == 2
+    assert table.loc["sp500", "coverage"] == pytest.approx(0.964, abs=0.002)
+    assert table.loc["simulated_50_30", "gaps"] == 0
+    assert table.loc["iwm_flow", "problem"].startswith("ended 25 days before")
+    assert table.loc["bitcoin", "digest"] == panel.digest_of("bitcoin")[:12]
+
+
+def test_health_of_one_series():
+    days = pd.DatetimeIndex(["2025-12-01", "2025-12-02", "2025-12-05"]).as_unit("s")
+    values = {name: pd.Series([1.0, 2.0, 3.0], days) for name in ("bitcoin", "season_index")}
+    small = MarketPanel.from_series(values, "small")
+    state = series_health(small, pd.Timestamp("2025-12-06")).set_index("series")
+    row = state.loc["bitcoin"]
+    assert row[["age_days", "observations", "longest_gap_days"]].tolist() == [1, 3, 3]
+    assert state.loc["sp500", "problem"].startswith("missing")
+
+
+def test_health_refuses_exactly_when_a_forecast_would(panel, reference):
+    fine = health(panel, as_of=None, today=TODAY)
+    assert fine["refusal"] is None
+    assert fine["schema"] == "altseason.health/1"
+    later = health(panel, as_of=None, today=TODAY + pd.Timedelta(days=30))
+    assert later["refusal"].startswith("the data end on 2026-01-04, 31 days ago")
+    assert health(panel, as_of=LAST, today=TODAY + pd.Timedelta(days=30))["refusal"] is None
+    assert "as_of must lie" in health(panel, as_of=TODAY, today=TODAY)["refusal"]
+    assert health(reference, as_of=None, today=TODAY)["refusal"] is None
+    json.dumps(fine, allow_nan=False)
+    text = health_text(fine)
+    assert "Fit for a forecast." in text
+    assert "simulated (26 series)" in text
+    assert "2026  yahoo" in text
+
+
+# --- the commands, with the real client against a local Yahoo ------------------------------------
+
+
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "predict.py", *map(str, arguments)],
+        env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """A cache filled by a command through the real client, its answer, and the way to nowhere."""
+    folder = tmp_path_factory.mktemp("commands")
+    now = pd.Timestamp.now("UTC").tz_localize(None)
+    closes = live_market.closes(now, largest=47)
+    shares = {"IWM": (2.8e8, 250.0)}
+    with YahooServer(Market(now, closes, live_market.ranking(), shares), folder) as server:
+        environment = {"ALTSEASON_DATA_DIR": str(folder / "data"), **server.environment}
+        cache = ("--cache-dir", folder / "cache")
+        done = run("health", "--source", "yahoo", *cache, "--json", **environment)
+    return folder, done, environment
+
+
+def test_health_from_yahoo(live):
+    folder, done, _ = live
+    assert done.returncode == 0, done.stderr
+    state = json.loads(done.stdout)
+    assert (state["schema"], state["age_days"]) == ("altseason.health/1", 1)
+    assert {row["source"] for row in state["coverage_by_year"]} == {"embedded", "yahoo"}
+    assert any("iwm_flow" in problem for problem in state["problems"])
+    assert len(list((folder / "cache" / "yahoo").glob("ranking-*"))) == 1
+    held = flow_store.read(folder / "data")
+    assert held["series"].value_counts().to_dict() == {"iwm_shares_outstanding": 1, "iwm_nav": 1}
+
+
+def test_offline_the_same_is_forecast_and_the_age_is_told(live, tmp_path):
+    folder, done, dead = live
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    trained = CliRunner().invoke(
+        train.app, ["--model", "climatology", "--until", "2017-06-30", "--tracking-uri", uri]
+    )
+    assert trained.exit_code == 0, trained.output
+    forecast = run(
+        "--source", "yahoo", "--offline", "--json", "--tracking-uri", uri,
+        ALTSEASON_CACHE_DIR=str(folder / "cache"), **dead,
+    )  # fmt: skip
+    assert forecast.returncode == 0, forecast.stderr
+    assert "offline: the stored prices are 0 hours old" in forecast.stderr
+    answer = json.loads(forecast.stdout)
+    assert answer["data"]["source"] == "yahoo, embedded to 2025-12-10"
+    assert answer["data"]["last_day"] == json.loads(done.stdout)["last_day"]
+    assert any("Data: " in warning and "iwm_flow" in warning for warning in answer["warnings"])
+    assert any("Embedded history" in step for step in answer["data"]["provenance"])
+
+
+def test_without_a_connection_the_way_out_is_named(live):
+    folder, _, dead = live
+    done = run("health", "--source", "yahoo", "--refresh", "--cache-dir", folder / "cache", **dead)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert "use --offline" in error
+    assert "Prices 0 hours old are stored" in error
+    assert "Traceback" not in done.stderr
+
+
+def test_offline_without_a_cache_is_malformed_data(tmp_path):
+    done = CliRunner().invoke(
+        predict.app, ["health", "--source", "yahoo", "--offline", "--cache-dir", str(tmp_path)]
+    )
+    assert done.exit_code == 3
+    assert "nothing is stored" in done.stderr
+    assert "run once without --offline" in done.stderr
+
+
+def test_health_of_the_embedded_history():
+    done = CliRunner().invoke(predict.app, ["health"])
+    assert done.exit_code == 0
+    assert "season_index" in done.stdout
+    refused = CliRunner().invoke(predict.app, ["health", "--as-of", "2026-01-01", "--json"])
+    assert refused.exit_code == 3
+    assert json.loads(refused.stdout)["refusal"] in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--offline"], "--offline goes with --source yahoo"),
+        (["--refresh"], "--refresh goes with --source yahoo"),
+        (["--universe", "x.csv"], "--universe goes with --source yahoo"),
+        (["--source", "yahoo", "--offline", "--refresh"], "exclude each other"),
+        (["--source", "yahoo", "--data-dir", "."], "--data-dir goes with --source files"),
+        (["--source", "files"], "--source files needs --data-dir"),
+    ],
+)
+@pytest.mark.parametrize("command", [[], ["health"]])
+def test_options_that_contradict_each_other_are_usage_errors(command, arguments, message):
+    done = CliRunner().invoke(predict.app, [*command, *arguments])
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
