@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,25 +24,13 @@ from models.command_line import (
     as_timestamp,
     clear_errors,
     collect_seldom,
-    commit,
     fail,
     now,
     other_command,
     require_writable,
-    versions,
     write_files,
 )
-from models.market_options import (
-    CacheDirOption,
-    DataDirOption,
-    MarketOptions,
-    OfflineOption,
-    RefreshOption,
-    Source,
-    SourceOption,
-    UniverseOption,
-    load_panel,
-)
+from models.market_options import EMBEDDED, MarketOptions, load_panel, with_market
 
 AsOfOption = Annotated[
     datetime | None,
@@ -56,7 +44,7 @@ AsOfOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 if TYPE_CHECKING:
-    from models.tracking.reading import Stored
+    pass
 
 FILE_ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
 
@@ -64,6 +52,7 @@ app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=EPILOG)
+@with_market
 def predict(
     context: typer.Context,
     as_of: AsOfOption = None,
@@ -76,12 +65,7 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    source: SourceOption = Source.reference,
-    data_dir: DataDirOption = None,
-    offline: OfflineOption = False,
-    refresh: RefreshOption = False,
-    cache_dir: CacheDirOption = None,
-    universe: UniverseOption = None,
+    market: MarketOptions = EMBEDDED,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     model: Annotated[
         str,
@@ -148,7 +132,7 @@ def predict(
         raise typer.BadParameter("--history and --record exclude each other.")
     if ledger is not None and not record:
         raise typer.BadParameter("--ledger goes with --record.")
-    ledger = _require_ledger_place(ledger or LEDGER) if record else None
+    ledger = _require_place(ledger or LEDGER) if record else None
     files = {"--plot": plot, "--report": report}
     if history and (plot or report):
         raise typer.BadParameter("--history and --plot or --report exclude each other.")
@@ -157,11 +141,10 @@ def predict(
     for option, path in files.items():
         if path is not None:
             require_writable(option, path, FILE_ENDINGS[option])
-    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     with clear_errors():
         clock = now()
         progress = Progress(quiet=False)
-        panel = load_panel(options, clock, progress)
+        panel = load_panel(market, clock, progress)
         from features.health import require_usable
         from models.display import forecast_csv, history_csv, history_json
         from models.forecast import WindowError, forecast
@@ -215,7 +198,9 @@ def predict(
                 }
             )
     if ledger is not None:
-        _record(ledger, result, stored)
+        from models.recording import record_forecast
+
+        record_forecast(ledger, result, stored, now())
     if json:
         answer(jsonlib.dumps(result, indent=2, allow_nan=False))
     else:
@@ -224,14 +209,10 @@ def predict(
 
 
 @app.command(epilog=EPILOG)
+@with_market
 def score(
     ledger: LedgerOption = None,
-    source: SourceOption = Source.reference,
-    data_dir: DataDirOption = None,
-    offline: OfflineOption = False,
-    refresh: RefreshOption = False,
-    cache_dir: CacheDirOption = None,
-    universe: UniverseOption = None,
+    market: MarketOptions = EMBEDDED,
     json: JsonOption = False,
 ) -> None:
     """Judge the recorded forecasts by what came after them, as far as it is known.
@@ -239,86 +220,34 @@ def score(
     Only windows that have ended are scored, beside climatology; the others are
     listed as open.
     """
-    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     with clear_errors():
         from models.ledger import read_ledger
+        from models.recording import warn_of_torn_lines
 
         recorded = read_ledger(ledger or LEDGER)
-        panel = load_panel(options, now(), Progress(quiet=False))
+        panel = load_panel(market, now(), Progress(quiet=False))
         from models.track_record import track_record
         from models.track_record_text import record_text
 
-        _warn_of_torn_lines(ledger or LEDGER, recorded.torn)
+        warn_of_torn_lines(ledger or LEDGER, recorded.torn)
         judged = track_record(recorded, panel)
     answer(jsonlib.dumps(judged, indent=2, allow_nan=False) if json else record_text(judged))
 
 
-def _require_ledger_place(path: Path) -> Path:
-    if path.exists() and not path.is_file():
-        raise typer.BadParameter(f"--ledger: {path} is no file.")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"--ledger: there is no directory {path.parent}.")
-    return path
-
-
-def _record(path: Path, forecast: dict[str, Any], stored: Stored) -> None:
-    """Append the forecast to the ledger and say on stderr what became of it."""
-    from models.ledger import record
-    from models.ledger_entry import content_of
-
-    content = content_of(
-        forecast,
-        thresholds=stored.forecaster.thresholds,
-        forecaster_sha256=stored.sha256,
-        recorded_at=now().tz_localize("UTC").to_pydatetime(),
-        commit=commit(),
-        versions=versions(),
-    )
-    with clear_errors():
-        try:
-            done = record(path, content)
-        except OSError as error:
-            fail(f"--ledger {path}: {error.strerror}; nothing was recorded.", ExitCode.FAILURE)
-    _warn_of_torn_lines(path, done.torn)
-    if not done.added:
-        say = f"already in {path}, line {done.line}; nothing was added."
-    elif content["replay"]:
-        say = f"recorded in {path}, line {done.line}, as a replay: it comes more than a week late."
-    else:
-        say = f"recorded in {path}, line {done.line}."
-    typer.echo(say, err=True)
-
-
-def _warn_of_torn_lines(path: Path, torn: tuple[int, ...]) -> None:
-    for line in torn:
-        typer.echo(f"warning: {path}, line {line} was cut off and does not count.", err=True)
-
-
-def main() -> None:
-    """Run the command as a process of its own."""
-    collect_seldom()
-    app()
-
-
 @app.command(epilog=EPILOG)
+@with_market
 def health(
     as_of: AsOfOption = None,
-    source: SourceOption = Source.reference,
-    data_dir: DataDirOption = None,
-    offline: OfflineOption = False,
-    refresh: RefreshOption = False,
-    cache_dir: CacheDirOption = None,
-    universe: UniverseOption = None,
+    market: MarketOptions = EMBEDDED,
     json: JsonOption = False,
 ) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.
 
     Ends with exit code 3 when a forecast would be refused.
     """
-    options = MarketOptions(source, data_dir, offline, refresh, cache_dir, universe)
     with clear_errors():
         clock = now()
-        panel = load_panel(options, clock, Progress(quiet=False))
+        panel = load_panel(market, clock, Progress(quiet=False))
         from models.health import health as state_of
         from models.health import health_text
 
@@ -326,6 +255,20 @@ def health(
     answer(jsonlib.dumps(state, indent=2, allow_nan=False) if json else health_text(state))
     if state["refusal"]:
         fail(state["refusal"], ExitCode.DATA)
+
+
+def _require_place(path: Path) -> Path:
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"--ledger: {path} is no file.")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"--ledger: there is no directory {path.parent}.")
+    return path
+
+
+def main() -> None:
+    """Run the command as a process of its own."""
+    collect_seldom()
+    app()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -66,12 +69,12 @@ UniverseOption = Annotated[
 class MarketOptions:
     """What the options say; raises typer.BadParameter where they contradict each other."""
 
-    source: Source
-    data_dir: Path | None = None
-    offline: bool = False
-    refresh: bool = False
-    cache_dir: Path | None = None
-    universe: Path | None = None
+    source: SourceOption = Source.reference
+    data_dir: DataDirOption = None
+    offline: OfflineOption = False
+    refresh: RefreshOption = False
+    cache_dir: CacheDirOption = None
+    universe: UniverseOption = None
 
     def __post_init__(self) -> None:
         if self.source is Source.files and self.data_dir is None:
@@ -94,6 +97,33 @@ class MarketOptions:
         if self.offline:
             return "offline"
         return "refresh" if self.refresh else "online"
+
+
+EMBEDDED = MarketOptions()
+
+
+def with_market(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of the market in the place of its parameter `market`."""
+    own = inspect.signature(command, eval_str=True)
+    hints = get_type_hints(MarketOptions, include_extras=True)
+    given = [
+        inspect.Parameter(
+            option.name, own.parameters["market"].kind, default=option.default,
+            annotation=hints[option.name],
+        )
+        for option in fields(MarketOptions)
+    ]  # fmt: skip
+
+    @functools.wraps(command)
+    def asked(**values: Any) -> None:
+        chosen = MarketOptions(**{option.name: values.pop(option.name) for option in given})
+        command(**values, market=chosen)
+
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.parameters.items():
+        parameters += given if name == "market" else [parameter]
+    vars(asked)["__signature__"] = own.replace(parameters=parameters)
+    return asked
 
 
 def load_panel(

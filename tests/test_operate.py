@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +187,7 @@ def test_past_days_are_scored_as_replays_with_their_outcomes(store):
 
 def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
     for day in ("2018-05-01", "2018-05-08", "2025-12-10"):
-        next_morning = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=30)
+        next_morning = pd.Timestamp(day) + pd.Timedelta(hours=30)
         monkeypatch.setattr(predict, "now", lambda instant=next_morning: instant)
         result = run(predict.app, "--as-of", day, "--record", "--tracking-uri", store)
         assert "replay" not in result.stderr
