@@ -130,8 +130,8 @@ def test_figures_and_tables_are_artifacts(trained):
     client = client_of(uri)
     parent = the_run(uri, "whole").info.run_id
     assert {a.path for a in client.list_artifacts(parent)} == {
-        "comparison.csv", "features.csv", "figures", "hindcast.parquet", "integrated.csv",
-        "verification.csv",
+        "comparison.csv", "data_series.csv", "features.csv", "figures", "hindcast.parquet",
+        "integrated.csv", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
         "figures/discrimination.png",
