@@ -117,7 +117,8 @@ def test_figures_and_tables_are_artifacts(trained):
     client = client_of(uri)
     parent = the_run(uri, "whole").info.run_id
     assert {a.path for a in client.list_artifacts(parent)} == {
-        "claims.csv", "comparison.csv", "features.csv", "figures", "hindcast.parquet",
+        "claims.csv", "comparison.csv", "data_series.csv", "features.csv", "figures",
+        "hindcast.parquet",
         "integrated.csv", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {

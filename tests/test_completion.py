@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from models.candidates import CANDIDATES
-from models.command_line import Source
+from models.market_options import Source
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {"altseason-train": "train", "altseason-predict": "predict"}

@@ -227,6 +227,13 @@ def test_a_wrong_coin_is_left_out_by_name(market, tmp_path):
     assert "Yahoo lacks 2 of the 100 altcoins" in problems(panel)
 
 
+def test_an_ether_that_is_another_coin_is_refused(market, tmp_path):
+    random = np.random.default_rng(0)
+    other = market["ETH-USD"] * np.exp(random.normal(0, 0.3, len(market["ETH-USD"])))
+    with pytest.raises(DataError, match=r"^eth_btc: live and embedded values disagree"):
+        load({**market, "ETH-USD": other}, tmp_path)
+
+
 # --- disagreement at the seam --------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ class Closes:
     ----------
     coins : pandas.DataFrame
         Consecutive days to Bitcoin's last x altcoins; NaN where unknown.
-    bitcoin : pandas.Series
+    bitcoin, ether : pandas.Series
         On the same days.
     indices : mapping of str to pandas.Series
         Stock indices by the panel's name, by session.
@@ -36,6 +36,7 @@ class Closes:
 
     coins: pd.DataFrame
     bitcoin: pd.Series
+    ether: pd.Series
     indices: Mapping[str, pd.Series]
 
     def table(self) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def coin_closes(
         f"{min(search.fetched_at):%Y-%m-%d %H:%M} UTC."
     )
     indices = {name: search.needed[ticker].dropna() for name, ticker in INDICES.items()}
-    return Closes(coins, bitcoin, indices)
+    return Closes(coins, bitcoin, search.needed[ETHER].reindex(bitcoin.index), indices)
 
 
 def _wanted(

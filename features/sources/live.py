@@ -180,7 +180,7 @@ def _levels(reference: MarketPanel, closes: Closes, notes: Notes) -> dict[str, p
     live = {
         **closes.indices,
         "bitcoin": closes.bitcoin.dropna(),
-        "eth_btc": (closes.coins["ethereum"] / closes.bitcoin).dropna(),
+        "eth_btc": (closes.ether / closes.bitcoin).dropna(),
     }
     joined = {}
     for name, values in live.items():

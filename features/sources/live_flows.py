@@ -29,8 +29,7 @@ def joined_flows(
         _record(request, notes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        ether = closes.coins.get("ethereum", closes.bitcoin * float("nan")).dropna()
-        stored = fund_flows(request.flows, closes.bitcoin.dropna(), ether)
+        stored = fund_flows(request.flows, closes.bitcoin.dropna(), closes.ether.dropna())
     notes.problems += [str(warning.message) for warning in caught]
     joined = {}
     for name in FLOWS:
