@@ -6,6 +6,7 @@ Imports nothing heavy, so that `--help` answers at once.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import subprocess
 import sys
@@ -110,6 +111,19 @@ def today() -> pd.Timestamp:
     import pandas as pd
 
     return pd.Timestamp(datetime.now(UTC).date()).as_unit("s")
+
+
+def now() -> datetime:
+    """Read the clock: the current second in UTC."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def user() -> str:
+    """Return the name of the user who runs the command, as far as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
 
 
 def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
@@ -223,6 +237,19 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
+
+
+def some_text(text: str) -> str:
+    """Return an option's text without the blanks around it.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is none.
+    """
+    if not text.strip():
+        raise typer.BadParameter("must say something, got nothing but blanks.")
+    return text.strip()
 
 
 def parse_horizons(text: str, limit: int) -> tuple[int, ...]:
