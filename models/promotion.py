@@ -8,8 +8,8 @@ nothing unless a person says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import NamedTuple, Self
 
 GATE, HAND, ROLLBACK = "gate", "hand", "rollback"
@@ -42,30 +42,24 @@ class Terms:
     until: str
     data_end: str
 
-    def tags(self) -> dict[str, str]:
-        """Return the terms as tags of a model version."""
-        return {
-            "definition": self.definition,
-            "source": self.source,
-            "horizons": ",".join(map(str, self.horizons)),
-            "candidates": ",".join(self.candidates),
-            "until": self.until,
-            "data_end": self.data_end,
-        }
+    def to_json(self) -> str:
+        """Return the terms as JSON, for a tag."""
+        return json.dumps(asdict(self))
 
     @classmethod
-    def from_tags(cls, tags: Mapping[str, str]) -> Self | None:
-        """Return the terms that `tags` wrote, None if they are not all there."""
+    def from_json(cls, text: str | None) -> Self | None:
+        """Return the terms that `to_json` wrote, None if it is not that."""
         try:
+            stored = json.loads(text or "")
             return cls(
-                definition=tags["definition"],
-                source=tags["source"],
-                horizons=tuple(int(days) for days in tags["horizons"].split(",")),
-                candidates=tuple(tags["candidates"].split(",")),
-                until=tags["until"],
-                data_end=tags["data_end"],
+                definition=str(stored["definition"]),
+                source=str(stored["source"]),
+                horizons=tuple(int(days) for days in stored["horizons"]),
+                candidates=tuple(str(name) for name in stored["candidates"]),
+                until=str(stored["until"]),
+                data_end=str(stored["data_end"]),
             )
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return None
 
 

@@ -14,6 +14,7 @@ from features.builder import feature_frame
 from models.candidates import CANDIDATES, available
 from models.promotion import Terms
 from models.tracking.record import Entry, Record, Value
+from models.tracking.store import SKILL_TAG
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
         Data source.
     """
     plain = type(settings)(candidates=available([], settings.definition.threshold))
-    parts = [f"until {until:%Y-%m-%d}"]
+    parts = []
     if source != "reference":
         parts.append(source)
     if settings.definition != plain.definition:
@@ -73,7 +74,8 @@ def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
         parts.append(f"{','.join(map(str, settings.horizons))} days")
     if settings.seed != plain.seed:
         parts.append(f"seed {settings.seed}")
-    return ", ".join(parts)
+    # What differs comes first: the table of runs cuts long names.
+    return ", ".join([*parts, f"{until:%Y-%m-%d}"])
 
 
 def compose(
@@ -215,15 +217,14 @@ def _entry(
     tags = {
         "commit": provenance.commit,
         "data_digest": training.data_digest,
-        "data_source": provenance.source,
         "definition": str(settings.definition),
         "horizons": ",".join(map(str, settings.horizons)),
         "reason": training.choice.reason if name == training.choice.champion
         else f"not the choice of the gate, which is {training.choice.champion}",
         "replicates": settings.replicates,
+        **_skill_tags(training, name),
         "trained_until": f"{training.trained_until:%Y-%m-%d}",
-        "until": terms.until,
-        **{f"version_{package}": version for package, version in provenance.versions.items()},
+        "versions": ", ".join(f"{name} {of}" for name, of in provenance.versions.items()),
     }  # fmt: skip
     return Entry(
         name=title,
@@ -251,20 +252,21 @@ def metrics(training: Training, name: str) -> list[Value]:
         *(each._replace(key=f"partial/{each.key.removeprefix('more/')}")
           for each in _of_kind(training, name, "partial")
           if each.key.partition("_")[0] in ("brier", "log")),
-        *(Value("series/brier_skill_by_horizon", row["brier_skill"], int(row["horizon_days"]))
+        *(Value("curves/brier_skill_by_horizon", row["brier_skill"], int(row["horizon_days"]))
           for row in _rows(training.verification, name, "broad")),
-        *(Value("series/log_score_by_year", score, year)
+        *(Value("curves/log_score_by_year", score, year)
           for year, score in training.yearly_log_scores(name).items()),
     ]  # fmt: skip
-    return [Value(v.key, float(v.value), v.step) for v in found if _finite(v.value)]
+    # Five decimals are more than the intervals bear, and fit the columns; the tables hold them all.
+    return [Value(v.key, round(float(v.value), 5), v.step) for v in found if _finite(v.value)]
 
 
 def _of_kind(training: Training, name: str, kind: str) -> Iterable[Value]:
     for row in _rows(training.integrated, name, kind):
-        yield Value("episodes", row["episodes"])
-        yield Value("log_score", row["log_score"])
         for end in _INTERVAL:
             yield Value(f"brier_skill{end}", row[f"brier_skill{end}"])
+        yield Value("log_score", row["log_score"])
+        yield Value("episodes", row["episodes"])
     for row in _rows(training.verification, name, kind):
         days = int(row["horizon_days"])
         room = "" if days <= HEADLINE_DAYS else "more/"
@@ -282,6 +284,17 @@ def _rows(table: pd.DataFrame, name: str, kind: str) -> list[dict[Any, Any]]:
 
 def _finite(value: object) -> bool:
     return value is not None and math.isfinite(float(value))  # type: ignore[arg-type]
+
+
+def _skill_tags(training: Training, name: str) -> dict[str, str]:
+    """Return the headlines as text, so that one column of the table holds value and interval."""
+    whole = {SKILL_TAG: interval(row) for row in _rows(training.integrated, name, "broad")}
+    by_horizon = {
+        f"{SKILL_TAG}_{row['horizon_days']}d": interval(row)
+        for row in _rows(training.verification, name, "broad")
+        if row["horizon_days"] <= HEADLINE_DAYS
+    }
+    return whole | by_horizon
 
 
 def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from mlflow.tracking import MlflowClient
@@ -14,10 +14,25 @@ from models.tracking.store import connect, is_server, reaching, require_store, s
 
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
-_HEADLINES = (
-    "brier_skill", "brier_skill_low", "brier_skill_high",
-    "brier_skill_30d", "brier_skill_60d", "brier_skill_90d", "log_score", "episodes",
-)  # fmt: skip
+# Columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
+_FIRST = {"1": 73, "attributes.`Run Name`": 190}
+_SKILLS = {f"tags.`skill{horizon}`": 138 for horizon in ("", "_30d", "_60d", "_90d")}
+_TRAININGS = {
+    **_FIRST,
+    "runDateAndNestInfo": 112,
+    "tags.`champion`": 84,
+    **_SKILLS,
+    "metrics.`log_score`": 84,
+    "metrics.`episodes`": 80,
+}
+_CANDIDATES = {
+    **_FIRST,
+    "runDateAndNestInfo": 112,
+    "metrics.`brier_skill`": 100,
+    **_SKILLS,
+    "metrics.`log_score`": 84,
+    "metrics.`episodes`": 80,
+}
 
 EXPERIMENT_NOTE = """\
 How likely is it that an altcoin season begins? **Each run is one training; open its [+] for the \
@@ -28,13 +43,14 @@ trainings by date, candidates by skill.
 |---|---|
 | `brier_skill` | 1 - Brier score / that of climatology, over all horizons. Higher is better, 0 is \
 climatology. `_low`, `_high`: 90 % block-bootstrap interval |
-| `brier_skill_30d` | the same, 30 days ahead |
+| `brier_skill_30d` | the same, 30 days ahead. The columns `skill`, `skill_30d`, ... show both with \
+their intervals |
 | `log_score` | mean negative log probability of what happened, over all horizons. Lower is \
 better; its paired difference decides between candidates |
 | `episodes` | different seasons behind the scores: the independent evidence there is |
+| `curves/...` | lines: skill by horizon (step = days), log score by year (step = year) |
 | `more/...` | further scores by horizon: `auc_30d`, `episodes_30d`, `miscalibration_30d`, ... |
 | `partial/...` | the same for partial seasons (index 50 or more) |
-| `series/...` | lines: skill by horizon (step = days), log score by year (step = year) |
 
 A training's own scores are those of the candidate that its gate chose. Every score is in the \
 artifacts `verification.csv` and `integrated.csv`; every forecast is in `hindcast.parquet`.
@@ -56,32 +72,29 @@ days (`lead_1` to `lead_13`), or in none.
 
 def experiment_tags() -> dict[str, str]:
     """Return the tags that make the experiment open as it should."""
-    trainings = _view(
-        "Trainings",
-        {"orderByKey": "attributes.start_time", "orderByAsc": False},
-        ["attributes.`Created`", "tags.`champion`", *(f"metrics.`{m}`" for m in _HEADLINES)],
-    )
-    candidates = _view(
-        "Candidates by skill",
-        {
-            "searchFilter": "tags.role = 'candidate'",
-            "orderByKey": "metrics.`brier_skill`",
-            "orderByAsc": False,
-        },
-        ["params.`candidate`", "params.`until`", *(f"metrics.`{m}`" for m in _HEADLINES)],
-    )
+    trainings = {"orderByKey": "attributes.start_time", "orderByAsc": False}
+    candidates = {
+        "searchFilter": "tags.role = 'candidate'",
+        "orderByKey": "metrics.`brier_skill`",
+        "orderByAsc": False,
+    }
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.note.content": EXPERIMENT_NOTE,
-        "mlflow.sharedViewState.trainings": trainings,
-        "mlflow.sharedViewState.candidates": candidates,
+        "mlflow.sharedViewState.trainings": _view("Trainings", trainings, _TRAININGS),
+        "mlflow.sharedViewState.candidates": _view("Candidates", candidates, _CANDIDATES),
     }
 
 
-def _view(name: str, facets: dict[str, object], columns: Sequence[str]) -> str:
-    """Return a saved view as the UI writes it."""
-    state = {**facets, "selectedColumns": list(columns), "columnOrder": list(columns)}
-    # Two equal days of writing: the tag changes only when the view does.
+def _view(name: str, facets: Mapping[str, object], widths: Mapping[str, int]) -> str:
+    """Return a saved view as the UI writes it, but for its dates: it changes only when we do."""
+    columns = [column for column in widths if column.startswith(("tags.", "metrics."))]
+    state = {
+        **facets,
+        "selectedColumns": columns,
+        "columnOrder": list(widths),
+        "columnWidths": dict(widths),
+    }
     return json.dumps({"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)})
 
 

@@ -117,7 +117,7 @@ class Record:
             "champion": self.champion,
             "challenger": self.challenger,
             "reason": self.reason,
-            "terms": self.terms.tags(),
+            "terms": self.terms.to_json(),
             "dataset": dict(self.dataset),
         }
         return json.dumps(content, allow_nan=False, indent=1).encode()
@@ -199,7 +199,7 @@ def read_record(path: Path) -> Record:
 
 
 def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> Record:
-    terms = Terms.from_tags(stored["terms"])
+    terms = Terms.from_json(stored["terms"])
     children = {name: _entry(entry, file) for name, entry in stored["children"].items()}
     for name in (stored["champion"], stored["challenger"] or stored["champion"]):
         if name not in children or children[name].forecaster is None:

@@ -15,12 +15,13 @@ from mlflow.tracking import MlflowClient
 from models.errors import TrackingError
 from models.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, decide
 from models.tracking.page import MODEL_NOTE
-from models.tracking.record import Entry, Record
+from models.tracking.record import Record
 from models.tracking.store import (
     CHALLENGER,
     CHAMPION,
     DIGEST_TAG,
     MODEL_NAME,
+    SKILL_TAG,
     connect,
     reaching,
     require_store,
@@ -29,7 +30,6 @@ from models.tracking.store import (
 )
 
 HEADLINES = ("brier_skill", "brier_skill_30d", "brier_skill_60d", "brier_skill_90d")
-_ENDS = ("", "_low", "_high")
 
 
 @dataclass(frozen=True)
@@ -257,14 +257,13 @@ def _create(
     entry = record.children[name]
     chosen = name == record.champion
     tags = {
-        **record.terms.tags(),
         "candidate": name,
+        **{key: value for key, value in entry.tags.items() if key.startswith(SKILL_TAG)},
         "gate_choice": "yes" if chosen else "no",
-        "data_digest": entry.tags["data_digest"],
         "trained_until": entry.tags["trained_until"],
+        "terms": record.terms.to_json(),
         "parent_run_id": parent_run_id,
         DIGEST_TAG: hashlib.sha256(entry.forecaster or b"").hexdigest(),
-        **{name: _text(values) for name, values in _skill(_values(entry)).items()},
     }
     version = client.create_model_version(
         MODEL_NAME,
@@ -324,7 +323,7 @@ def _present(client: MlflowClient) -> Champion | None:
     tags = client.get_model_version(MODEL_NAME, number).tags
     return Champion(
         version=number,
-        terms=Terms.from_tags(tags),
+        terms=Terms.from_json(tags.get("terms")),
         promoted_by=tags.get("promoted_by", GATE),
         gate_choice=tags.get("gate_choice") == "yes",
     )
@@ -332,6 +331,7 @@ def _present(client: MlflowClient) -> Champion | None:
 
 def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, str]) -> Version:
     tags = found.tags
+    terms = Terms.from_json(tags.get("terms"))
     values: Mapping[str, float] = {}
     with contextlib.suppress(MlflowException):  # its run may have been deleted
         values = client.get_run(str(found.run_id)).data.metrics
@@ -341,8 +341,8 @@ def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, st
         aliases=tuple(sorted(alias for alias, at in aliases.items() if at == number)),
         candidate=tags.get("candidate"),
         gate_choice=tags.get("gate_choice") == "yes",
-        source=tags.get("source"),
-        until=tags.get("until"),
+        source=terms.source if terms else None,
+        until=terms.until if terms else None,
         trained_until=tags.get("trained_until"),
         run_id=str(found.run_id),
         skill=_skill(values),
@@ -355,10 +355,6 @@ def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, st
     )
 
 
-def _values(entry: Entry) -> dict[str, float]:
-    return {value.key: value.value for value in entry.metrics}
-
-
 def _skill(
     values: Mapping[str, float],
 ) -> dict[str, tuple[float | None, float | None, float | None]]:
@@ -367,9 +363,3 @@ def _skill(
         for name in HEADLINES
         if name in values
     }
-
-
-def _text(skill: tuple[float | None, float | None, float | None]) -> str:
-    value, low, high = skill
-    ends = "" if low is None or high is None else f" [{low:+.2f}, {high:+.2f}]"
-    return f"{value:+.2f}{ends}"

@@ -26,6 +26,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 FORECASTER_FILE = "forecaster.json.gz"
 DIGEST_TAG = "forecaster_sha256"
+SKILL_TAG = "skill"
 _SQLITE = "sqlite:///"
 _MAGIC = b"SQLite format 3\0"
 # Another training may be logging: ten candidates take about ten seconds.
