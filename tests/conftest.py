@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,37 @@ def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31
 def random_panel() -> MarketPanel:
     """A panel in which nothing forecasts anything."""
     return make_panel()
+
+
+@pytest.fixture(scope="session")
+def small_training(reference):
+    """A training of seconds: two candidates on the embedded history until 2018."""
+    from models.training import Settings, train
+    from models.verification.gate import Choice
+
+    settings = Settings(candidates=("persistence", "logistic"), horizons=(30, 60), replicates=3)
+    training = train(reference, settings, until=pd.Timestamp("2018-12-31"))
+    # Two years prove nothing, so that the gate names climatology: here it is as if they had.
+    return replace(training, choice=Choice("logistic", "is what this test says it is"))
+
+
+@pytest.fixture(scope="session")
+def make_record(small_training):
+    """Make records of the small training that differ in what a test says."""
+    from models.report.figures import skill_by_horizon
+    from models.tracking import Provenance, compose
+
+    def make(title: str = "small", run_id: str = "", data_end: str = "2018-12-31", **changes):
+        return compose(
+            replace(small_training, **changes),
+            Provenance("reference", data_end, "0" * 40, {"python": "3"}),
+            {"": {"skill_by_horizon.png": skill_by_horizon(small_training.verification)}},
+            {},
+            experiment="altcoin-season",
+            title=title,
+            run_id=run_id,
+            started_ms=1_700_000_000_000,
+            finished_ms=1_700_000_060_000,
+        )
+
+    return make

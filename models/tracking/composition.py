@@ -63,19 +63,22 @@ def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
         Data source.
     """
     plain = type(settings)(candidates=available([], settings.definition.threshold))
-    parts = []
+    parts = [f"{until:%Y-%m-%d}"]
     if source != "reference":
         parts.append(source)
     if settings.definition != plain.definition:
         parts.append(f"threshold {settings.definition.threshold:g}")
     if set(settings.candidates) != set(plain.candidates):
-        parts.append(" + ".join(settings.candidates))
+        parts.append(_beside(settings))
     if settings.horizons != plain.horizons:
         parts.append(f"{','.join(map(str, settings.horizons))} days")
     if settings.seed != plain.seed:
         parts.append(f"seed {settings.seed}")
-    # What differs comes first: the table of runs cuts long names.
-    return ", ".join([*parts, f"{until:%Y-%m-%d}"])
+    return ", ".join(parts)
+
+
+def _beside(settings: Settings) -> str:
+    return " + ".join(settings.candidates)
 
 
 def compose(
@@ -172,7 +175,9 @@ def _child(
     provenance: Provenance,
     figures: Mapping[str, Figure],
 ) -> Entry:
-    entry = _entry(training, name, f"{name}, {title}", terms, provenance, figures)
+    # The candidates beside it are in their training's name; here they would only be in the way.
+    own = f"{name}, {title.replace(f', {_beside(training.settings)}', '')}"
+    entry = _entry(training, name, own, terms, provenance, figures)
     forecaster = training.forecasters[name]
     meaning = CANDIDATES[name].meaning
     return Entry(
@@ -236,7 +241,7 @@ def _entry(
 
 
 def metrics(training: Training, name: str) -> list[Value]:
-    """Return a candidate's scores, headlines first in the alphabet; none is NaN.
+    """Return a candidate's scores, headlines first; none is NaN.
 
     The rest of them is in the tables ``verification.csv`` and ``integrated.csv``.
 
@@ -257,6 +262,8 @@ def metrics(training: Training, name: str) -> list[Value]:
         *(Value("curves/log_score_by_year", score, year)
           for year, score in training.yearly_log_scores(name).items()),
     ]  # fmt: skip
+    # The page of a run shows them in this order.
+    found.sort(key=lambda value: value.key.partition("/")[0] if "/" in value.key else "")
     # Five decimals are more than the intervals bear, and fit the columns; the tables hold them all.
     return [Value(v.key, round(float(v.value), 5), v.step) for v in found if _finite(v.value)]
 
@@ -288,13 +295,13 @@ def _finite(value: object) -> bool:
 
 def _skill_tags(training: Training, name: str) -> dict[str, str]:
     """Return the headlines as text, so that one column of the table holds value and interval."""
-    whole = {SKILL_TAG: interval(row) for row in _rows(training.integrated, name, "broad")}
-    by_horizon = {
-        f"{SKILL_TAG}_{row['horizon_days']}d": interval(row)
-        for row in _rows(training.verification, name, "broad")
-        if row["horizon_days"] <= HEADLINE_DAYS
-    }
-    return whole | by_horizon
+    if name == REFERENCE:
+        return {SKILL_TAG: "reference"}
+    found = dict.fromkeys((SKILL_TAG,), next(iter(_rows(training.integrated, name, "broad")), {}))
+    for row in _rows(training.verification, name, "broad"):
+        if row["horizon_days"] <= HEADLINE_DAYS:
+            found[f"{SKILL_TAG}_{row['horizon_days']}d"] = row
+    return {tag: interval(row) for tag, row in found.items()}
 
 
 def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:

@@ -15,8 +15,8 @@ from models.tracking.store import connect, is_server, reaching, require_store, s
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
 # Columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
-_FIRST = {"1": 73, "attributes.`Run Name`": 190}
-_SKILLS = {f"tags.`skill{horizon}`": 138 for horizon in ("", "_30d", "_60d", "_90d")}
+_FIRST = {"1": 73, "attributes.`Run Name`": 220}
+_SKILLS = {f"tags.`skill{horizon}`": 132 for horizon in ("", "_30d", "_60d", "_90d")}
 _TRAININGS = {
     **_FIRST,
     "runDateAndNestInfo": 112,
@@ -43,8 +43,8 @@ trainings by date, candidates by skill.
 |---|---|
 | `brier_skill` | 1 - Brier score / that of climatology, over all horizons. Higher is better, 0 is \
 climatology. `_low`, `_high`: 90 % block-bootstrap interval |
-| `brier_skill_30d` | the same, 30 days ahead. The columns `skill`, `skill_30d`, ... show both with \
-their intervals |
+| `brier_skill_30d` | the same, 30 days ahead. The columns `skill`, `skill_30d`, ... show both \
+with their intervals |
 | `log_score` | mean negative log probability of what happened, over all horizons. Lower is \
 better; its paired difference decides between candidates |
 | `episodes` | different seasons behind the scores: the independent evidence there is |
