@@ -110,6 +110,7 @@ class Server:
             [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port",
              str(self.port), "--workers", "1", *self.options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )  # fmt: skip
         try:
             wait_for(lambda: urllib.request.urlopen(f"{self.uri}/health", timeout=5).close())
@@ -175,22 +176,8 @@ def test_the_command_works_unchanged_against_a_server(server, tmp_path):
     assert "mlflow ui" not in result.stdout
 
 
-def test_a_server_that_is_down_costs_nothing(server, make_record, tmp_path):
-    before = list_versions(server.uri)
-    path = keep(make_record("while it was down"), tmp_path)
-    server.stop()
-    result = run(train.app, "log", path, "--tracking-uri", server.uri)
-    assert result.exit_code == 1
-    assert f"the store {server.uri} cannot be opened" in result.stderr
-    assert "Traceback" not in result.output
-    server.start()
-    assert list_versions(server.uri) == before
-    later = run(train.app, "log", path, "--tracking-uri", server.uri)
-    assert later.exit_code == 0, later.output
-
-
-def test_a_server_that_goes_down_while_training_leaves_a_file(server, tmp_path, monkeypatch):
-    """The whole command: the server stops after the run was opened."""
+def test_a_server_that_goes_down_while_training_costs_nothing(server, tmp_path, monkeypatch):
+    """The whole command: the server stops after the run was opened, and is started again later."""
     import models.training
 
     monkeypatch.chdir(tmp_path)
@@ -202,18 +189,25 @@ def test_a_server_that_goes_down_while_training_leaves_a_file(server, tmp_path, 
         return training
 
     monkeypatch.setattr(models.training, "train", stopping)
+    before = list_versions(server.uri)
+    training = ("--model", "persistence", "--until", "2017-06-30", "--jobs", "1",
+                "--tracking-uri", server.uri)  # fmt: skip
     try:
-        result = run(
-            train.app, "--model", "persistence", "--until", "2017-06-30", "--jobs", "1",
-            "--tracking-uri", server.uri,
-        )  # fmt: skip
+        result = run(train.app, *training)
+        (kept,) = tmp_path.glob("altseason-run-*.zip")
+        early = [run(train.app, *training), run(train.app, "log", kept, *training[-2:])]
     finally:
         server.start()
     assert result.exit_code == 1
     assert "The champion is as before" in result.stderr
-    assert "Traceback" not in result.output
-    (kept,) = tmp_path.glob("altseason-run-*.zip")
     assert f"train.py log {kept} --tracking-uri {server.uri}" in result.stderr
+    for each in (result, *early):
+        assert each.exit_code == 1
+        assert "Traceback" not in each.output
+    for each in early:
+        assert f"the store {server.uri} cannot be opened" in each.stderr
+        assert "hindcast" not in each.stderr
+    assert list_versions(server.uri) == before
     assert run(train.app, "log", kept, "--tracking-uri", server.uri).exit_code == 0
     client = MlflowClient(server.uri, server.uri)
     runs = client.search_runs([client.get_experiment_by_name("altcoin-season").experiment_id])
