@@ -55,7 +55,7 @@ def predict(
     data_dir: DataDirOption = None,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     model: Annotated[
-        str, typer.Option(help="champion, a version number, or a run id of the MLflow store.")
+        str, typer.Option(help="champion, challenger, a version number or a run id of the store.")
     ] = "champion",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per window.")] = False,

@@ -308,7 +308,7 @@ def test_the_list_shows_what_counts_without_scrolling(page, interface):
     text = go(page, path, "skill_30d")
     page.get_by_text("first", exact=True).first.wait_for()
     assert "How likely is it that an altcoin season begins?" in text
-    for column in ("Run Name", "champion", "skill", "skill_30d", "skill_60d", "skill_90d",
+    for column in ("Run Name", "champion", "skill", "skill_30d", "skill_60d",
                    "log_score", "episodes"):  # fmt: skip
         assert in_sight(page, column), column
     for name in ("first", "second", "a trial"):
@@ -344,11 +344,10 @@ def test_two_runs_compared_show_their_differences(page, interface):
     page.get_by_text("Show diff only").first.click()
     page.wait_for_timeout(500)
     text = " ".join(page.inner_text("body").split())
-    parameters = text.partition("Parameters")[2].partition("Metrics")[0]
-    assert "candidate logistic persistence" in parameters or (
-        "candidate persistence logistic" in parameters
-    )
-    assert "seed" not in parameters.partition("Show diff only")[2]
+    parameters = text.split("Show diff only")[1].split()
+    assert parameters[0] == "candidate"
+    assert {"logistic", "persistence"} == set(parameters[1:3])
+    assert "seed" not in parameters
 
 
 def test_a_run_shows_its_scores_its_data_and_its_curves(page, interface):
@@ -373,18 +372,17 @@ def test_figures_are_readable_in_the_artifacts(page, interface, dark):
     )
     go(page, f"/experiments/1/runs/{run_id}/artifacts/figures/skill_by_horizon.png",
        "figures/skill_by_horizon.png")  # fmt: skip
-    figure = page.locator("img[src]").last
-    figure.wait_for()
-    page.wait_for_function("[...document.images].some(i => i.complete && i.naturalWidth > 900)")
+    drawn = "[...document.images].find(i => i.naturalWidth > 900 && i.clientWidth > 0)"
+    page.wait_for_function(drawn)
     # A corner of the figure: opaque white, whatever the page behind it.
     corner = page.evaluate(
-        """() => { const i = [...document.images].find(i => i.naturalWidth > 900);
+        f"""() => {{ const i = {drawn};
         const c = document.createElement('canvas'); c.width = c.height = 1;
         const x = c.getContext('2d'); x.drawImage(i, 0, 0);
-        return [...x.getImageData(0, 0, 1, 1).data, i.getBoundingClientRect().width]; }"""
+        return [...x.getImageData(0, 0, 1, 1).data, i.clientWidth]; }}"""
     )
     assert corner[:4] == [255, 255, 255, 255]
-    assert corner[4] > 600
+    assert corner[4] > 500
 
 
 def test_the_model_says_what_it_is_and_who_made_it_champion(page, interface):
