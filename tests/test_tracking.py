@@ -37,7 +37,7 @@ from models.tracking import (
     versions_text,
 )
 from models.tracking.page import find_address
-from models.tracking.store import shown
+from models.tracking.store import shown, why
 from models.verification.gate import Choice
 
 ROOT = Path(__file__).parents[1]
@@ -445,6 +445,13 @@ def test_no_pickle_is_in_the_store(logged):
 
 
 # --- small things --------------------------------------------------------------------------------
+
+
+def test_the_reason_is_the_first_line_that_gives_one():
+    autoflush = "(raised as a result of Query-invoked autoflush; consider ...)\npermission denied."
+    assert why(RuntimeError(autoflush)) == "permission denied"
+    assert why(RuntimeError("\n one\ntwo")) == "one"
+    assert why(RuntimeError()) == "RuntimeError"
 
 
 def test_a_password_is_not_shown():

@@ -94,8 +94,10 @@ def reaching(tracking_uri: str, what: str) -> Iterator[None]:
 
 def why(error: BaseException) -> str:
     """Return an error's message in one line, or its type if it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    lines = (line.strip() for line in str(error).splitlines())
+    # SQLAlchemy sets an advice to programmers above some of its reasons.
+    said = [line for line in lines if line and not line.startswith("(raised as a result of")]
+    return said[0].rstrip(".") if said else type(error).__name__
 
 
 def shown(tracking_uri: str) -> str:
