@@ -17,6 +17,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, RESOURCE_DOES_NOT_EXIST
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
@@ -37,7 +39,7 @@ from models.tracking import (
     versions_text,
 )
 from models.tracking.page import find_address
-from models.tracking.store import shown, why
+from models.tracking.store import insist, shown, why
 from models.verification.gate import Choice
 
 ROOT = Path(__file__).parents[1]
@@ -445,6 +447,21 @@ def test_no_pickle_is_in_the_store(logged):
 
 
 # --- small things --------------------------------------------------------------------------------
+
+
+def test_a_write_is_repeated_while_another_training_is_in_the_way():
+    left = [MlflowException("duplicate key", error_code=BAD_REQUEST)] * 2
+
+    def write():
+        if left:
+            raise left.pop()
+
+    insist(write)
+    assert not left
+    other = MlflowException("no such version", error_code=RESOURCE_DOES_NOT_EXIST)
+    left = [other]
+    with pytest.raises(MlflowException, match="no such version"):
+        insist(write)
 
 
 def test_the_reason_is_the_first_line_that_gives_one():

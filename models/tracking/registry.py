@@ -23,6 +23,7 @@ from models.tracking.store import (
     MODEL_NAME,
     SKILL_TAG,
     connect,
+    insist,
     reaching,
     require_store,
     shown,
@@ -140,7 +141,7 @@ def register(
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
     if challenger is not None:
-        client.set_registered_model_alias(MODEL_NAME, CHALLENGER, challenger)
+        _point(client, CHALLENGER, challenger)
     if decision.promote:
         _promote(client, version, GATE, who, when, decision.reason)
     return Registered(version, decision, _champion_number(client) or "", challenger)
@@ -302,7 +303,11 @@ def _promote(
         client.delete_model_version_tag(MODEL_NAME, version, "not_promoted")
     if _aliases(client).get(CHALLENGER) == version:
         client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
-    client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
+    _point(client, CHAMPION, version)
+
+
+def _point(client: MlflowClient, alias: str, version: str) -> None:
+    insist(lambda: client.set_registered_model_alias(MODEL_NAME, alias, version))
 
 
 def _aliases(client: MlflowClient) -> dict[str, str]:

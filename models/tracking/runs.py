@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -28,6 +29,7 @@ from models.tracking.store import (
     FORECASTER_FILE,
     connect,
     database,
+    insist,
     reaching,
     writing,
 )
@@ -190,7 +192,7 @@ def _use_experiment(name: str, tracking_uri: str) -> str:
         )
     for key, value in experiment_tags().items():
         if found.tags.get(key) != value:
-            client.set_experiment_tag(found.experiment_id, key, value)
+            insist(partial(client.set_experiment_tag, found.experiment_id, key, value))
     return str(found.experiment_id)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
 from models.errors import TrackingError
 
@@ -90,6 +92,24 @@ def reaching(tracking_uri: str, what: str) -> Iterator[None]:
     # training that is not logged must be kept whatever broke.
     except Exception as error:
         raise TrackingError(f"the store {shown(tracking_uri)} {what}: {why(error)}") from error
+
+
+def insist(write: Callable[[], object]) -> None:
+    """Repeat a write that may be repeated, such as setting a tag or an alias.
+
+    Two trainings that set the same one at the same time for the first time
+    both find it missing, both insert it, and the database refuses the second.
+    """
+    for wait_seconds in (0.1, 0.3, 0.9, 2.7):
+        try:
+            write()
+        except MlflowException as error:
+            if error.error_code not in ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE"):
+                raise
+            time.sleep(wait_seconds)
+        else:
+            return
+    write()
 
 
 def why(error: BaseException) -> str:
