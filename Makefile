@@ -29,6 +29,7 @@ controls: $(VENV)/.installed ## Run the controls of the verification: noise, pla
 	$(BIN)/python -m models.controls
 
 ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
+	@$(BIN)/python -m models.tracking.page sqlite:///mlflow.db
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 history: $(VENV)/.installed ## Make the embedded history and membership again: make history DATA_DIR=...

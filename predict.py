@@ -70,8 +70,8 @@ def predict(
     model: Annotated[
         str,
         typer.Option(
-            help="champion, a version number, or a run id of the MLflow store.",
-            autocompletion=lambda: ["champion"],
+            help="champion, challenger, a version number or a run id of the store.",
+            autocompletion=lambda: ["champion", "challenger"],
         ),
     ] = "champion",
     json: JsonOption = False,

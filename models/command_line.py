@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import getpass
 import os
 import subprocess
 import sys
@@ -119,6 +120,19 @@ def now() -> pd.Timestamp:
 def today() -> pd.Timestamp:
     """Return the current UTC day."""
     return now().normalize()
+
+
+def time_stamp() -> str:
+    """Return the current second in UTC as text, ISO 8601."""
+    return f"{now().isoformat()}+00:00"
+
+
+def user() -> str:
+    """Return the name of the user who runs the command, as far as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
 
 
 def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
@@ -253,6 +267,19 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
             table.to_parquet(beside, index=False)
         else:
             table.to_csv(beside, index=False)
+
+
+def some_text(text: str) -> str:
+    """Return an option's text without the blanks around it.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is none.
+    """
+    if not text.strip():
+        raise typer.BadParameter("must say something, got nothing but blanks.")
+    return text.strip()
 
 
 def parse_horizons(text: str, limit: int) -> tuple[int, ...]:

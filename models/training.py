@@ -115,16 +115,16 @@ class Training:
     choice: Choice
     forecasters: dict[str, Forecaster]
 
-    def fold_log_scores(self, name: str) -> dict[int, float]:
-        """Return a candidate's mean log score of broad seasons by fold."""
+    def yearly_log_scores(self, name: str) -> dict[int, float]:
+        """Return a candidate's mean log score of broad seasons by year of the forecast."""
         own = self.hindcast[
             (self.hindcast["model"] == name)
             & (self.hindcast["kind"] == "broad")
             & self.hindcast["outcome"].notna()
         ]
         scores = log_scores(own["outcome"].to_numpy(), own["probability"].to_numpy())
-        means = pd.Series(scores).groupby(own["fold"].to_numpy()).mean()
-        return {int(fold): float(value) for fold, value in zip(means.index, means, strict=True)}
+        years = pd.DatetimeIndex(own["as_of"]).year.to_numpy()
+        return {int(year): float(scores[years == year].mean()) for year in np.unique(years)}
 
 
 def train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ import train
 from features.panel import SERIES, MarketPanel
 from features.sources import yahoo
 from features.sources.reference import load_reference
+from models.report.figures import skill_by_horizon
+from models.tracking import Provenance, compose
 from models.training import Settings, Training
 from models.training import train as run_training
+from models.verification.gate import Choice
 from tests.yahoo_server import Market, YahooServer
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -108,3 +112,32 @@ def quick(reference) -> Training:
     """A small training that ended long before the data do."""
     settings = Settings(candidates=("logistic", "persistence"), replicates=8)
     return run_training(reference, settings, until=pd.Timestamp("2019-06-30"))
+
+
+@pytest.fixture(scope="session")
+def small_training(reference):
+    """A training of seconds: two candidates on the embedded history until 2018."""
+    settings = Settings(candidates=("persistence", "logistic"), horizons=(30, 60), replicates=3)
+    training = run_training(reference, settings, until=pd.Timestamp("2018-12-31"))
+    # Two years prove nothing, so that the gate names climatology: here it is as if they had.
+    return replace(training, choice=Choice("logistic", "is what this test says it is"))
+
+
+@pytest.fixture(scope="session")
+def make_record(small_training):
+    """Make records of the small training that differ in what a test says."""
+
+    def make(title: str = "small", run_id: str = "", data_end: str = "2018-12-31", **changes):
+        return compose(
+            replace(small_training, **changes),
+            Provenance("reference", data_end, "0" * 40, {"python": "3"}),
+            {"": {"skill_by_horizon.png": skill_by_horizon(small_training.verification)}},
+            {},
+            experiment="altcoin-season",
+            title=title,
+            run_id=run_id,
+            started_ms=1_700_000_000_000,
+            finished_ms=1_700_000_060_000,
+        )
+
+    return make

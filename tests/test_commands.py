@@ -47,7 +47,12 @@ def runs_of(uri: str):
 
 
 def the_run(uri: str, name: str):
-    return next(r for r in runs_of(uri) if r.info.run_name == name)
+    """The training of that name, or the run of that candidate."""
+    return next(
+        r for r in runs_of(uri)
+        if r.info.run_name == name
+        or (r.data.params.get("candidate") == name and r.data.tags["role"] == "candidate")
+    )  # fmt: skip
 
 
 # --- train ---------------------------------------------------------------------------------------
@@ -73,7 +78,9 @@ def test_runs_are_finished_and_candidates_are_children(trained):
     uri, _, _ = trained
     parent = the_run(uri, "whole")
     children = [r for r in runs_of(uri) if r.info.run_id != parent.info.run_id]
-    assert {r.info.run_name for r in children} == {"climatology", "persistence", "logistic"}
+    assert {r.info.run_name for r in children} == {
+        "climatology, whole", "persistence, whole", "logistic, whole",
+    }  # fmt: skip
     assert {r.data.tags["mlflow.parentRunId"] for r in children} == {parent.info.run_id}
     assert {r.info.status for r in runs_of(uri)} == {"FINISHED"}
 
@@ -84,10 +91,12 @@ def test_every_run_records_what_it_was_made_of(trained):
     for each in runs_of(uri):
         tags, params = each.data.tags, each.data.params
         assert tags["data_digest"] == digest
-        assert tags["until"] == params["until"] == "2025-12-10"
+        assert params["until"] == "2025-12-10"
+        assert params["source"] == "reference"
         assert tags["commit"]
         assert "threshold=75.0, quiet_days=30, window_days=90, top=50" in tags["definition"]
-        assert {"version_python", "version_pandas", "version_lightgbm"} <= tags.keys()
+        for name in ("python", "pandas", "lightgbm"):
+            assert f"{name} " in tags["versions"]
         assert params["seed"] == "0"
         (dataset,) = each.inputs.dataset_inputs
         assert dataset.dataset.name == "market-panel"
@@ -98,18 +107,21 @@ def test_metrics_are_finite_and_comparable_across_runs(trained):
     uri, _, _ = trained
     names = [set(r.data.metrics) for r in runs_of(uri)]
     assert all(each == names[0] for each in names)
-    assert {"brier_skill_30d", "brier_skill_30d_low", "log_score", "episodes_60d"} <= names[0]
-    assert "partial_brier_skill_90d" in names[0]
+    assert {"brier_skill_30d", "brier_skill_30d_low", "log_score", "more/episodes_60d"} <= names[0]
+    assert "partial/brier_skill_90d" in names[0]
     assert all(np.isfinite(v) for r in runs_of(uri) for v in r.data.metrics.values())
 
 
-def test_fold_scores_are_steps(trained):
+def test_curves_have_horizons_and_years_as_steps(trained):
     uri, _, _ = trained
-    history = client_of(uri).get_metric_history(the_run(uri, "logistic").info.run_id,
-                                                "fold_log_score")  # fmt: skip
-    steps = [metric.step for metric in history]
-    assert len(steps) > 80
-    assert steps == sorted(set(steps))
+    run = the_run(uri, "logistic").info.run_id
+    client = client_of(uri)
+    by_horizon = client.get_metric_history(run, "curves/brier_skill_by_horizon")
+    assert [each.step for each in by_horizon] == [30, 60, 90, 180, 365]
+    values = client.get_run(run).data.metrics
+    assert by_horizon[1].value == values["brier_skill_60d"]
+    by_year = client.get_metric_history(run, "curves/log_score_by_year")
+    assert [each.step for each in by_year] == list(range(2017, 2026))
 
 
 def test_figures_and_tables_are_artifacts(trained):
@@ -257,21 +269,28 @@ def test_a_report_without_events_is_refused_with_a_reason(store):
     assert "a report needs an onset after a resolved forecast" in result.stderr
 
 
-def test_a_failure_while_logging_leaves_the_champion_untouched(store, monkeypatch):
+def test_a_failure_while_logging_leaves_the_champion_untouched(store, tmp_path, monkeypatch):
     assert run(train.app, *QUICK, "--tracking-uri", store).exit_code == 0
     before = client_of(store).get_model_version_by_alias(MODEL_NAME, "champion").version
 
     def broken(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mlflow, "log_artifacts", broken)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(MlflowClient, "log_artifacts", broken)
     result = run(train.app, *QUICK, "--tracking-uri", store, "--run-name", "broken")
     assert result.exit_code == 1
     assert "No space left on device" in result.stderr
     assert "Traceback" not in result.stderr
     assert the_run(store, "broken").info.status == "FAILED"
     assert client_of(store).get_model_version_by_alias(MODEL_NAME, "champion").version == before
-    assert len(client_of(store).search_model_versions()) == 1
+    assert len(client_of(store).search_model_versions()) == 2
+    (kept,) = tmp_path.glob("altseason-run-*.zip")
+    assert f"train.py log {kept} --tracking-uri {store}" in result.stderr
+    monkeypatch.undo()
+    later = run(train.app, "log", kept, "--tracking-uri", store)
+    assert later.exit_code == 0, later.output
+    assert "Registered as version 3, alias challenger: --until 2019-06-30" in later.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -14,13 +14,15 @@ from models.errors import TrackingError
 from models.forecast import ModelId
 from models.forecaster import Forecaster
 from models.tracking.store import (
+    CHALLENGER,
     CHAMPION,
     DIGEST_TAG,
     FORECASTER_FILE,
     MODEL_NAME,
     connect,
-    first_line,
     require_store,
+    shown,
+    why,
 )
 
 
@@ -41,8 +43,8 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
     tracking_uri : str
         The store.
     model : str
-        ``champion``, a version number of the registered model, or a run id (a
-        parent's means its champion's).
+        ``champion``, ``challenger``, a version number of the registered model,
+        or a run id (a training's means that of its gate's choice).
 
     Raises
     ------
@@ -54,10 +56,10 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
     connect(tracking_uri)
     try:
         client = MlflowClient()
-        if model == CHAMPION or model.isdigit():
+        if model in (CHAMPION, CHALLENGER) or model.isdigit():
             found = (
-                client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
-                if model == CHAMPION
+                client.get_model_version_by_alias(MODEL_NAME, model)
+                if not model.isdigit()
                 else client.get_model_version(MODEL_NAME, model)
             )
             version: str | None = str(found.version)
@@ -74,7 +76,7 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
             content = Path(path).read_bytes()
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
         raise TrackingError(
-            f"the store {tracking_uri} holds no model {model!r} ({first_line(error)}); "
+            f"the store {shown(tracking_uri)} holds no model {model!r} ({why(error)}); "
             f"run train.py with the same --tracking-uri first."
         ) from error
     digest = hashlib.sha256(content).hexdigest()

@@ -1,45 +1,370 @@
-"""The registered model: its versions and its champion."""
+"""The registered model: its versions, its champion and who made it so."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import mlflow
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from models.tracking.store import CHAMPION, MODEL_NAME
+from models.errors import TrackingError
+from models.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, decide
+from models.tracking.page import MODEL_NOTE
+from models.tracking.record import Record
+from models.tracking.store import (
+    CHALLENGER,
+    CHAMPION,
+    DIGEST_TAG,
+    MODEL_NAME,
+    SKILL_TAG,
+    connect,
+    insist,
+    reaching,
+    require_store,
+    shown,
+    writing,
+)
 
-if TYPE_CHECKING:
-    from models.training import Training
+HEADLINES = ("brier_skill", "brier_skill_30d", "brier_skill_60d", "brier_skill_90d")
 
 
-def register(model_uri: str, training: Training, parent_run_id: str) -> str:
-    """Register a logged model as a new version, make it champion, return its number."""
-    client = MlflowClient()
+@dataclass(frozen=True)
+class Logged:
+    """A candidate in the store: its model and its run."""
+
+    model_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a training did to the registered model.
+
+    Parameters
+    ----------
+    version : str
+        Version of the gate's choice.
+    decision : Decision
+        Whether it became champion, and why.
+    champion : str
+        Version that is champion now, empty if none is.
+    challenger : str, optional
+        Version that is challenger.
+    """
+
+    version: str
+    decision: Decision
+    champion: str
+    challenger: str | None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model, as ``train.py versions`` shows it.
+
+    Skills map a metric to its value and the ends of its interval, None where
+    they could not be computed.
+    """
+
+    version: str
+    aliases: tuple[str, ...]
+    candidate: str | None
+    gate_choice: bool
+    source: str | None
+    until: str | None
+    trained_until: str | None
+    run_id: str
+    skill: Mapping[str, tuple[float | None, float | None, float | None]]
+    log_score: float | None
+    episodes: int | None
+    promoted_at: str | None
+    promoted_by: str | None
+    promotion_reason: str | None
+    previous_champion: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the version ready for JSON."""
+        skill = {
+            name: dict(zip(("value", "low", "high"), values, strict=True))
+            for name, values in self.skill.items()
+        }
+        return {**asdict(self), "aliases": list(self.aliases), "skill": skill}
+
+
+def register(
+    client: MlflowClient,
+    record: Record,
+    logged: Mapping[str, Logged],
+    parent_run_id: str,
+    who: str,
+    when: str,
+    *,
+    promote: bool,
+) -> Registered:
+    """Register a training's choice and its challenger, and promote the choice if it may be.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        The store.
+    record : Record
+        The training.
+    logged : mapping of str to Logged
+        Its candidates in the store.
+    parent_run_id : str
+        Its run.
+    who, when : str
+        For the tags.
+    promote : bool
+        False keeps the champion.
+    """
+    _ensure_model(client)
+    decision = decide(record.terms, _present(client), wanted=promote)
+    version = _create(client, record, record.champion, logged[record.champion], parent_run_id)
+    challenger: str | None = version
+    if decision.promote:
+        name = record.challenger
+        challenger = name and _create(client, record, name, logged[name], parent_run_id)
+    else:
+        client.set_model_version_tag(MODEL_NAME, version, "not_promoted", decision.reason)
+    tags = {
+        "promoted": f"{'yes' if decision.promote else 'no'}: {decision.reason}",
+        "registered_version": version,
+        "champion_run_id": logged[record.champion].run_id,
+    }
+    for run_id in (parent_run_id, logged[record.champion].run_id):
+        for key, value in tags.items():
+            client.set_tag(run_id, key, value)
+    if challenger is not None:
+        _point(client, CHALLENGER, challenger)
+    if decision.promote:
+        _promote(client, version, GATE, who, when, decision.reason)
+    return Registered(version, decision, _champion_number(client) or "", challenger)
+
+
+def list_versions(tracking_uri: str) -> list[Version]:
+    """Return all versions, the newest first.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be read.
+    """
+    client = _open(tracking_uri)
+    with reaching(tracking_uri, "cannot be read"):
+        aliases = _aliases(client)
+        found = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
+        return [
+            _version(client, each, aliases)
+            for each in sorted(found, key=lambda each: -int(each.version))
+        ]
+
+
+def promote(tracking_uri: str, version: str, reason: str, who: str, when: str) -> Version:
+    """Make a version champion by hand.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        The store.
+    version : str
+        Version number.
+    reason : str
+        Why; shown in the UI.
+    who, when : str
+        For the tags.
+
+    Raises
+    ------
+    TrackingError
+        If there is no such version, it is champion already, or the store fails.
+    """
+    client = _open(tracking_uri)
+    with reaching(tracking_uri, "failed"), writing(tracking_uri):
+        _require(client, version, tracking_uri)
+        if _champion_number(client) == version:
+            raise TrackingError(f"version {version} is champion already.")
+        _promote(client, version, HAND, who, when, reason)
+        return _version(client, _require(client, version, tracking_uri), _aliases(client))
+
+
+def rollback(tracking_uri: str, reason: str, who: str, when: str) -> Version:
+    """Make the version champion that was before the present one.
+
+    Parameters
+    ----------
+    tracking_uri, reason, who, when
+        As for `promote`.
+
+    Raises
+    ------
+    TrackingError
+        If there is no champion, none before it, or the store fails.
+    """
+    client = _open(tracking_uri)
+    with reaching(tracking_uri, "failed"), writing(tracking_uri):
+        number = _champion_number(client)
+        if number is None:
+            raise TrackingError(f"the store {shown(tracking_uri)} has no champion.")
+        champion = client.get_model_version(MODEL_NAME, number)
+        before = champion.tags.get("previous_champion")
+        if not before:
+            raise TrackingError(f"version {number} is champion and none was before it.")
+        target = _require(client, before, tracking_uri)
+        client.set_model_version_tag(MODEL_NAME, number, "rolled_back", f"{when} {who}: {reason}")
+        # Who was champion before it stays as it is: a further rollback goes further back.
+        _promote(client, before, ROLLBACK, who, when, reason,
+                 previous=target.tags.get("previous_champion", ""))  # fmt: skip
+        return _version(client, _require(client, before, tracking_uri), _aliases(client))
+
+
+def _open(tracking_uri: str) -> MlflowClient:
+    require_store(tracking_uri)
+    with reaching(tracking_uri, "cannot be opened"):
+        connect(tracking_uri)
+        return MlflowClient()
+
+
+def _require(client: MlflowClient, version: str, tracking_uri: str) -> ModelVersion:
     try:
-        client.create_registered_model(
-            MODEL_NAME,
-            description="Probability that an altcoin season begins, per lead of 30 days.",
-        )
+        return client.get_model_version(MODEL_NAME, version)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise TrackingError(
+                f"the store {shown(tracking_uri)} holds no version {version!r} of {MODEL_NAME}; "
+                f"train.py versions lists them."
+            ) from error
+        raise
+
+
+def _ensure_model(client: MlflowClient) -> None:
+    try:
+        client.create_registered_model(MODEL_NAME, description=MODEL_NOTE)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    model = client.get_logged_model(model_uri.removeprefix("models:/"))
+        if client.get_registered_model(MODEL_NAME).description != MODEL_NOTE:
+            client.update_registered_model(MODEL_NAME, MODEL_NOTE)
+
+
+def _create(
+    client: MlflowClient, record: Record, name: str, logged: Logged, parent_run_id: str
+) -> str:
+    entry = record.children[name]
+    chosen = name == record.champion
+    tags = {
+        "candidate": name,
+        **{key: value for key, value in entry.tags.items() if key.startswith(SKILL_TAG)},
+        "gate_choice": "yes" if chosen else "no",
+        "trained_until": entry.tags["trained_until"],
+        "terms": record.terms.to_json(),
+        "parent_run_id": parent_run_id,
+        DIGEST_TAG: hashlib.sha256(entry.forecaster or b"").hexdigest(),
+    }
     version = client.create_model_version(
         MODEL_NAME,
-        source=model_uri,
-        run_id=model.source_run_id,
-        model_id=model.model_id,
-        tags={
-            "candidate": training.choice.champion,
-            "trained_until": f"{training.trained_until:%Y-%m-%d}",
-            "data_digest": training.data_digest,
-            "parent_run_id": parent_run_id,
-        },
-        description=training.choice.reason,
+        source=f"models:/{logged.model_id}",
+        run_id=logged.run_id,
+        model_id=logged.model_id,
+        tags=tags,
+        description=f"{name}, {record.parent.name}: "
+        + (record.reason if chosen else f"the best beside {record.champion}, the gate's choice")
+        + ".",
     )
-    mlflow.set_tag("champion_run_id", model.source_run_id)
-    mlflow.set_tag("champion", training.choice.champion)
-    client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
     return str(version.version)
+
+
+def _promote(
+    client: MlflowClient,
+    version: str,
+    by: str,
+    who: str,
+    when: str,
+    reason: str,
+    *,
+    previous: str | None = None,
+) -> None:
+    """Say on the version why it is champion, then make it so: the alias moves at once, last."""
+    tags = {
+        "promoted_at": when,
+        "promoted_by": by,
+        "promoted_by_user": who,
+        "promotion_reason": reason,
+        "previous_champion": (_champion_number(client) or "") if previous is None else previous,
+    }
+    for key, value in tags.items():
+        client.set_model_version_tag(MODEL_NAME, version, key, value)
+    if "not_promoted" in client.get_model_version(MODEL_NAME, version).tags:
+        client.delete_model_version_tag(MODEL_NAME, version, "not_promoted")
+    if _aliases(client).get(CHALLENGER) == version:
+        client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
+    _point(client, CHAMPION, version)
+
+
+def _point(client: MlflowClient, alias: str, version: str) -> None:
+    insist(lambda: client.set_registered_model_alias(MODEL_NAME, alias, version))
+
+
+def _aliases(client: MlflowClient) -> dict[str, str]:
+    with contextlib.suppress(MlflowException):  # nothing is registered yet
+        found = client.get_registered_model(MODEL_NAME).aliases
+        return {str(alias): str(version) for alias, version in found.items()}
+    return {}
+
+
+def _champion_number(client: MlflowClient) -> str | None:
+    return _aliases(client).get(CHAMPION)
+
+
+def _present(client: MlflowClient) -> Champion | None:
+    number = _champion_number(client)
+    if number is None:
+        return None
+    tags = client.get_model_version(MODEL_NAME, number).tags
+    return Champion(
+        version=number,
+        terms=Terms.from_json(tags.get("terms")),
+        promoted_by=tags.get("promoted_by", GATE),
+        gate_choice=tags.get("gate_choice") == "yes",
+    )
+
+
+def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, str]) -> Version:
+    tags = found.tags
+    terms = Terms.from_json(tags.get("terms"))
+    values: Mapping[str, float] = {}
+    with contextlib.suppress(MlflowException):  # its run may have been deleted
+        values = client.get_run(str(found.run_id)).data.metrics
+    number = str(found.version)
+    return Version(
+        version=number,
+        aliases=tuple(sorted(alias for alias, at in aliases.items() if at == number)),
+        candidate=tags.get("candidate"),
+        gate_choice=tags.get("gate_choice") == "yes",
+        source=terms.source if terms else None,
+        until=terms.until if terms else None,
+        trained_until=tags.get("trained_until"),
+        run_id=str(found.run_id),
+        skill=_skill(values),
+        log_score=values.get("log_score"),
+        episodes=int(values["episodes"]) if "episodes" in values else None,
+        promoted_at=tags.get("promoted_at"),
+        promoted_by=tags.get("promoted_by"),
+        promotion_reason=tags.get("promotion_reason") or tags.get("not_promoted"),
+        previous_champion=tags.get("previous_champion") or None,
+    )
+
+
+def _skill(
+    values: Mapping[str, float],
+) -> dict[str, tuple[float | None, float | None, float | None]]:
+    return {
+        name: (values.get(name), values.get(f"{name}_low"), values.get(f"{name}_high"))
+        for name in HEADLINES
+        if name in values
+    }

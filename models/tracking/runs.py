@@ -4,72 +4,63 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
+import json
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import mlflow
-import pandas as pd
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.tracking.context.registry import resolve_tags
 
-from features.builder import feature_frame
 from models.errors import TrackingError
-from models.forecaster import Forecaster
 from models.tracking import serving
-from models.tracking.registry import register
-from models.tracking.serving import LEAD_COLUMNS
-from models.tracking.store import DIGEST_TAG, FORECASTER_FILE, connect, first_line
+from models.tracking.page import experiment_tags
+from models.tracking.record import Entry, Record
+from models.tracking.registry import Logged, Registered, register
+from models.tracking.store import (
+    DIGEST_TAG,
+    FORECASTER_FILE,
+    connect,
+    database,
+    insist,
+    reaching,
+    writing,
+)
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from models.training import Training
-
-_EXPERIMENT_NOTE = """\
-Probability that an altcoin season begins. Each parent run is one training; its children are
-the candidates, scored on the same out-of-sample days.
-
-- `brier_skill_30d`: 1 - Brier score / that of climatology, 30 days ahead; higher is better,
-  0 is climatology. `_low` and `_high` are the ends of its 90 % block-bootstrap interval.
-- `log_score_30d`: mean negative log probability of what happened; lower is better.
-- `brier_skill`, `log_score`, ... without a horizon: over all horizons, on the days that all of
-  them have resolved. The paired interval of the log score decides between candidates.
-- `episodes_30d`: different onsets inside the windows: the independent evidence there is.
-- Names without a kind are of broad seasons, `partial_...` of partial ones.
-- `fold_log_score`: by refit (step = number of the refit, every 28 days from 2017-01-03).
-"""
+RECORD_TAG = "record_sha256"
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """What a run was made of besides its settings: logged as tags.
+class OpenRun:
+    """A parent run that is open in a store.
 
     Parameters
     ----------
-    source : str
-        Data source.
-    commit : str
-        Git commit, with "+changes" behind it if files differ from it.
-    versions : mapping of str to str
-        Versions of Python and of the packages that make the numbers.
+    tracking_uri : str
+        The store.
+    experiment_id, run_id : str
+        Where the run is in it.
+    started_ms : int
+        When it began, milliseconds since 1970.
     """
 
-    source: str
-    commit: str
-    versions: Mapping[str, str]
+    tracking_uri: str
+    experiment_id: str
+    run_id: str
+    started_ms: int
 
 
 @contextmanager
 def training_run(
-    tracking_uri: str, experiment: str, run_name: str | None
-) -> Iterator[mlflow.ActiveRun]:
+    tracking_uri: str, experiment: str, title: str, started_ms: int
+) -> Iterator[OpenRun]:
     """Open the parent run; it ends FAILED on an error and KILLED on an interruption.
 
     Parameters
@@ -78,202 +69,202 @@ def training_run(
         The store, for instance ``sqlite:///mlflow.db``.
     experiment : str
         Created if it does not exist.
-    run_name : str, optional
-        By default MLflow invents one.
+    title : str
+        Name of the run.
+    started_ms : int
+        When it began, milliseconds since 1970.
 
     Raises
     ------
     TrackingError
         If the store cannot be opened.
     """
-    connect(tracking_uri)
+    with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
+        connect(tracking_uri)
+        experiment_id = _use_experiment(experiment, tracking_uri)
+        run_id = _create_run(experiment_id, title, started_ms)
     try:
-        _use_experiment(experiment, tracking_uri)
-        run = mlflow.start_run(run_name=run_name)
-    except Exception as error:
-        raise TrackingError(
-            f"the store {tracking_uri} cannot be opened: {first_line(error)}"
-        ) from error
-    with run:
-        try:
-            yield run
-        except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"the store {tracking_uri} failed, the run is marked FAILED: {first_line(error)}"
-            ) from error
-        except (KeyboardInterrupt, SystemExit):
-            while mlflow.active_run() is not None:
-                mlflow.end_run("KILLED")
-            raise
+        yield OpenRun(tracking_uri, experiment_id, run_id, started_ms)
+    except (KeyboardInterrupt, SystemExit):
+        _end(run_id, "KILLED", tracking_uri)
+        raise
+    except BaseException:
+        _end(run_id, "FAILED", tracking_uri)
+        raise
 
 
-def log_training(
-    training: Training,
-    provenance: Provenance,
-    figures: Mapping[str, Mapping[str, Figure]],
-    tables: Mapping[str, pd.DataFrame],
-) -> str:
-    """Log a training into the open parent run and make its champion the champion.
+def log_record(
+    record: Record, run: OpenRun, who: str, when: str, *, promote: bool = True
+) -> Registered:
+    """Log a training into its open parent run, register its choice last.
 
     Parameters
     ----------
-    training : Training
-        What was trained.
-    provenance : Provenance
-        What it was made of.
-    figures : mapping of str to mapping of str to Figure
-        Figures by candidate and file name; those under "" go to the parent.
-    tables : mapping of str to pandas.DataFrame
-        Further tables for the parent, by name.
+    record : Record
+        All that it leaves.
+    run : OpenRun
+        Where.
+    who, when : str
+        Who logs and the instant (ISO), for the tags of the registered model.
+    promote : bool
+        False keeps the champion.
 
-    Returns
-    -------
-    str
-        Version of the registered champion.
+    Raises
+    ------
+    TrackingError
+        If the store fails; the champion is then as before.
     """
-    parent_run_id = _open_run().info.run_id
-    dataset = _dataset(training, provenance)
-    champion = training.choice.champion
-    _log_run(training, champion, provenance, figures.get("", {}))
-    mlflow.log_input(dataset, context="training")
-    models = {}
-    for name, forecaster in training.forecasters.items():
-        with mlflow.start_run(run_name=name, nested=True):
-            mlflow.log_input(dataset, context="training")
-            _log_run(training, name, provenance, figures.get(name, {}))
-            models[name] = _log_forecaster(forecaster)
-    with tempfile.TemporaryDirectory() as folder:
-        training.hindcast.to_parquet(Path(folder) / "hindcast.parquet", index=False)
-        training.verification.to_csv(Path(folder) / "verification.csv", index=False)
-        training.comparison.to_csv(Path(folder) / "comparison.csv", index=False)
-        training.integrated.to_csv(Path(folder) / "integrated.csv", index=False)
-        for name, table in tables.items():
-            table.to_csv(Path(folder) / f"{name}.csv", index=False)
-        feature_frame().to_csv(Path(folder) / "features.csv", index=False)
-        mlflow.log_artifacts(folder)
-    return register(models[champion], training, parent_run_id)
+    client = MlflowClient()
+    with reaching(run.tracking_uri, "failed"), writing(run.tracking_uri):
+        _log_entry(client, run.run_id, record.parent, record)
+        logged = {}
+        for name, entry in record.children.items():
+            child = _create_run(run.experiment_id, entry.name, record.started_ms, run.run_id)
+            try:
+                _log_entry(client, child, entry, record)
+                logged[name] = Logged(_log_model(client, child, name, entry), child)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    client.set_terminated(child, "FAILED")
+                raise
+            client.set_terminated(child, "FINISHED", record.finished_ms)
+        client.set_tag(run.run_id, RECORD_TAG, record.digest)
+        client.set_terminated(run.run_id, "FINISHED", record.finished_ms)
+        # Last, and in it the champion's alias: whatever fails before leaves the champion as it was.
+        return register(client, record, logged, run.run_id, who, when, promote=promote)
 
 
-def _use_experiment(name: str, tracking_uri: str) -> None:
-    if tracking_uri.startswith("sqlite:///") and mlflow.get_experiment_by_name(name) is None:
-        # Beside the database, wherever the command was started.
-        database = Path(tracking_uri.removeprefix("sqlite:///")).resolve()
-        place = (database.parent / "mlartifacts").as_uri()
+def log_later(
+    record: Record, tracking_uri: str, who: str, when: str, *, promote: bool = True
+) -> Registered:
+    """Log a training whose store had failed, as if it had not.
+
+    Parameters
+    ----------
+    record : Record
+        From `models.tracking.record.read_record`.
+    tracking_uri : str
+        The store.
+    who, when : str
+        As for `log_record`.
+    promote : bool
+        False keeps the champion.
+
+    Raises
+    ------
+    TrackingError
+        If the store fails or holds this training already.
+    """
+    with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
+        connect(tracking_uri)
+        client = MlflowClient()
+        experiment_id = _use_experiment(record.experiment, tracking_uri)
+        known = client.search_runs(
+            [experiment_id],
+            f"tags.{RECORD_TAG} = '{record.digest}' and attributes.status = 'FINISHED'",
+            max_results=1,
+        )
+    if known:
+        raise TrackingError(
+            f"the training of this file is in the store already, as run {known[0].info.run_id}."
+        )
+    title, started_ms = record.parent.name, record.started_ms
+    with training_run(tracking_uri, record.experiment, title, started_ms) as run:
+        registered = log_record(record, run, who, when, promote=promote)
+    with contextlib.suppress(MlflowException), writing(tracking_uri):
+        # The run that broke, if this is the store in which it did.
+        client.set_tag(record.run_id, "logged_later_as", run.run_id)
+        client.set_terminated(record.run_id, "FAILED", record.finished_ms)
+    return registered
+
+
+def _use_experiment(name: str, tracking_uri: str) -> str:
+    client = MlflowClient()
+    found = client.get_experiment_by_name(name)
+    if found is None:
         with contextlib.suppress(MlflowException):  # another training made it just now
-            mlflow.create_experiment(name, artifact_location=place)
-    experiment = mlflow.set_experiment(name)
-    tags = {
-        "mlflow.experimentKind": "custom_model_development",
-        "mlflow.note.content": _EXPERIMENT_NOTE,
-    }
-    for key, value in tags.items():
-        if experiment.tags.get(key) != value:
-            mlflow.set_experiment_tag(key, value)
+            client.create_experiment(name, artifact_location=_artifacts(tracking_uri))
+        found = client.get_experiment_by_name(name)
+    if found is None or found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"the experiment {name!r} of the store cannot be used; if it was deleted, restore it "
+            f"in MLflow or name another with --experiment."
+        )
+    for key, value in experiment_tags().items():
+        if found.tags.get(key) != value:
+            insist(partial(client.set_experiment_tag, found.experiment_id, key, value))
+    return str(found.experiment_id)
 
 
-def _open_run() -> mlflow.ActiveRun:
-    run = mlflow.active_run()
-    if run is None:
-        raise TrackingError("no run is open.")
-    return run
+def _artifacts(tracking_uri: str) -> str | None:
+    """Return a place beside the database, wherever the command runs; a server has its own."""
+    path = database(tracking_uri)
+    return None if path is None else (path.resolve().parent / "mlartifacts").as_uri()
 
 
-def _dataset(training: Training, provenance: Provenance) -> mlflow.data.dataset.Dataset:
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
+def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
+    tags = {**resolve_tags(), **({"mlflow.parentRunId": parent} if parent else {})}
+    run = MlflowClient().create_run(experiment_id, started_ms, tags=tags, run_name=title)
+    return str(run.info.run_id)
 
-    source = CodeDatasetSource({"source": provenance.source, "sha256": training.data_digest})
-    return MetaDataset(  # type: ignore[abstract]  # MLflow's own class, meant to be used so
-        source, name="market-panel", digest=training.data_digest[:32]
+
+def _end(run_id: str, status: str, tracking_uri: str) -> None:
+    """End a run in a store that may be the reason why."""
+    with contextlib.suppress(Exception), writing(tracking_uri):
+        MlflowClient().set_terminated(run_id, status)
+
+
+def _log_entry(client: MlflowClient, run_id: str, entry: Entry, record: Record) -> None:
+    client.log_batch(
+        run_id,
+        metrics=[Metric(v.key, v.value, record.finished_ms, v.step) for v in entry.metrics],
+        params=[Param(key, value) for key, value in entry.params.items()],
+        tags=[RunTag(key, value) for key, value in entry.tags.items()],
     )
-
-
-def _log_run(
-    training: Training, name: str, provenance: Provenance, figures: Mapping[str, Figure]
-) -> None:
-    """Log parameters, tags, metrics and figures of a candidate into the open run."""
-    run = _open_run()
-    settings = training.settings
-    params = {
-        "candidate": name,
-        "seed": settings.seed,
-        "until": f"{training.until:%Y-%m-%d}",
-        "horizons": ",".join(map(str, settings.horizons)),
-        "replicates": settings.replicates,
-        **{f"definition_{key}": value for key, value in settings.definition.as_dict().items()},
-        **training.forecasters[name].model.chosen(),
-    }
-    tags = {
-        "commit": provenance.commit,
-        "data_digest": training.data_digest,
-        "data_source": provenance.source,
-        "until": f"{training.until:%Y-%m-%d}",
-        "trained_until": f"{training.trained_until:%Y-%m-%d}",
-        "definition": str(settings.definition),
-        "reason": training.forecasters[name].evidence.reason,
-        **{f"version_{package}": version for package, version in provenance.versions.items()},
-    }
-    MlflowClient().log_batch(
-        run.info.run_id,
-        metrics=_metrics(training, name, run.info.start_time),
-        params=[Param(key, str(value)) for key, value in params.items()],
-        tags=[RunTag(key, str(value)) for key, value in tags.items()],
+    dataset = Dataset(
+        name=record.dataset["name"],
+        digest=record.dataset["digest"],
+        source_type="altseason",
+        source=json.dumps({key: record.dataset[key] for key in ("source", "sha256")}),
     )
-    for file, figure in figures.items():
-        mlflow.log_figure(figure, f"figures/{file}")
+    context = [InputTag("mlflow.data.context", "training")]
+    client.log_inputs(run_id, [DatasetInput(dataset, context)])
+    files = dict(entry.files)
+    if entry.forecaster is not None:
+        client.set_tag(run_id, DIGEST_TAG, hashlib.sha256(entry.forecaster).hexdigest())
+        files[FORECASTER_FILE] = entry.forecaster
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        client.log_artifacts(run_id, folder)
 
 
-def _metrics(training: Training, name: str, now: int) -> list[Metric]:
-    """Return a candidate's scores; what cannot be computed is left out, never NaN."""
-    values: dict[str, float] = {}
-    for table in (training.verification, training.integrated):
-        for row in table[table["model"] == name].to_dict("records"):
-            kind = "" if row["kind"] == "broad" else f"{row['kind']}_"
-            horizon = f"_{row['horizon_days']}d" if "horizon_days" in row else ""
-            for score, value in row.items():
-                if isinstance(value, (int, float)) and score != "horizon_days":
-                    stem, end = _split(str(score))
-                    values[f"{kind}{stem}{horizon}{end}"] = value
-    metrics = [Metric(key, float(value), now, 0) for key, value in values.items()]
-    metrics += [
-        Metric("fold_log_score", value, now, fold)
-        for fold, value in training.fold_log_scores(name).items()
-    ]
-    return [metric for metric in metrics if math.isfinite(metric.value)]
-
-
-def _split(score: str) -> tuple[str, str]:
-    """Return a score's name and the end of its interval, if it is one."""
-    for end in ("_low", "_high"):
-        if score.endswith(end):
-            return score.removesuffix(end), end
-    return score, ""
-
-
-def _log_forecaster(forecaster: Forecaster) -> str:
-    """Log a forecaster into the open run, as a file and as a model; return the model's URI."""
+def _log_model(client: MlflowClient, run_id: str, name: str, entry: Entry) -> str:
+    """Log a forecaster as a model of its run; return the model's id."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    content = forecaster.to_bytes()
-    mlflow.set_tag(DIGEST_TAG, hashlib.sha256(content).hexdigest())
-    columns = [*forecaster.model.feature_names(), "threshold"]
+    content = entry.forecaster or b""
     signature = ModelSignature(
-        Schema([ColSpec(DataType.double, column) for column in columns]),
-        Schema([ColSpec(DataType.double, column) for column in LEAD_COLUMNS]),
+        Schema([ColSpec(DataType.double, column) for column in entry.features]),
+        Schema([ColSpec(DataType.double, column) for column in serving.LEAD_COLUMNS]),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FORECASTER_FILE
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # The signature is written above, so there is no need of an example to infer it from.
+        warnings.filterwarnings("ignore", message=".*input example was not provided")
+        path = Path(folder, serving.served_file(content))
         path.write_bytes(content)
-        mlflow.log_artifact(str(path))
-        with warnings.catch_warnings():
-            # The signature is written above, so there is no need of an example to infer it from.
-            warnings.filterwarnings("ignore", message=".*input example was not provided")
+        mlflow.start_run(run_id=run_id)
+        try:
             logged = mlflow.pyfunc.log_model(
-                name=forecaster.name,
+                name=name,
                 loader_module=serving.__name__,
                 data_path=str(path),
                 signature=signature,
                 pip_requirements=["altseason"],
             )
-    return str(logged.model_uri)
+        finally:
+            mlflow.end_run()
+    return str(logged.model_id)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
 
+from models.errors import TrackingError
 from models.forecaster import Forecaster
 
 LEAD_COLUMNS = (*(f"lead_{lead}" for lead in range(1, 14)), "none")
+_STEM, _END = "forecaster-", ".json.gz"
 
 
 class ServedForecaster:
@@ -23,6 +26,27 @@ class ServedForecaster:
         return pd.DataFrame(probability, columns=list(LEAD_COLUMNS), index=X.index)
 
 
+def served_file(content: bytes) -> str:
+    """Return the name under which a forecaster is served: it carries the digest.
+
+    MLflow hands the loader a path and nothing else.
+    """
+    return f"{_STEM}{hashlib.sha256(content).hexdigest()}{_END}"
+
+
 def _load_pyfunc(data_path: str) -> ServedForecaster:
-    """Read the logged model; MLflow calls this by its name."""
-    return ServedForecaster(Forecaster.from_bytes(Path(data_path).read_bytes()))
+    """Read the logged model; MLflow calls this by its name.
+
+    Raises
+    ------
+    TrackingError
+        If the file is not what was logged.
+    """
+    path = Path(data_path)
+    content = path.read_bytes()
+    if path.name != served_file(content):
+        raise TrackingError(
+            f"{path.name} is not what was logged (its digest differs from its name); "
+            f"it is not used. Train again."
+        )
+    return ServedForecaster(Forecaster.from_bytes(content))

@@ -1,51 +1,133 @@
-"""Connecting to a store, and its errors in one line."""
+"""Connecting to a store, one writer at a time, and its errors in one line."""
 
 from __future__ import annotations
 
 import logging
 import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # stdout carries the answer only.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# By default MLflow asks a server that is down for four minutes; a training that cannot be logged
+# is kept in a file instead.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
 from models.errors import TrackingError
 
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 FORECASTER_FILE = "forecaster.json.gz"
 DIGEST_TAG = "forecaster_sha256"
-_SQLITE = b"SQLite format 3\0"
-
-
-def ui_command(tracking_uri: str) -> str:
-    """Return the command that opens the MLflow UI on a store."""
-    if tracking_uri.startswith(("http://", "https://")):
-        return f"open {tracking_uri} in a browser"
-    return f"mlflow ui --backend-store-uri {tracking_uri}"
+SKILL_TAG = "skill"
+_SQLITE = "sqlite:///"
+_MAGIC = b"SQLite format 3\0"
+# Another training may be logging: ten candidates take about ten seconds.
+_PATIENCE_SECONDS = 300.0
 
 
 def connect(tracking_uri: str) -> None:
     """Name the store to MLflow and keep its chatter off stderr."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     mlflow.set_tracking_uri(tracking_uri)
+
+
+def database(tracking_uri: str) -> Path | None:
+    """Return the file of a store that is an SQLite database, None for any other."""
+    if not tracking_uri.startswith(_SQLITE):
+        return None
+    return Path(tracking_uri.removeprefix(_SQLITE))
 
 
 def require_store(tracking_uri: str) -> None:
     """Say that a store file is missing instead of letting MLflow create an empty one."""
-    if tracking_uri.startswith("sqlite:///"):
-        path = Path(tracking_uri.removeprefix("sqlite:///"))
-        if not path.is_file():
-            raise TrackingError(f"there is no store at {path}; run train.py first.")
-        with path.open("rb") as file:
-            if file.read(len(_SQLITE)) != _SQLITE:
-                raise TrackingError(f"{path} is no store: it is not an SQLite database.")
+    path = database(tracking_uri)
+    if path is None:
+        return
+    if not path.is_file():
+        raise TrackingError(f"there is no store at {path}; run train.py first.")
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise TrackingError(f"{path} is no store: it is not an SQLite database.")
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or its type if it has none."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+@contextmanager
+def writing(tracking_uri: str) -> Iterator[None]:
+    """Let one training at a time write to an SQLite database; a server sees to that itself.
+
+    SQLite refuses at once, whatever time it is given, when two connections
+    that have read both want to write. The lock is one of SQLite's own, on a
+    file beside the database, so that it falls with the process that held it.
+    """
+    path = database(tracking_uri)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    with closing(sqlite3.connect(lock, timeout=_PATIENCE_SECONDS, isolation_level=None)) as held:
+        held.execute("BEGIN EXCLUSIVE")
+        yield
+        held.execute("ROLLBACK")
+
+
+@contextmanager
+def reaching(tracking_uri: str, what: str) -> Iterator[None]:
+    """Turn whatever the store raises into one message: the store, what, why."""
+    try:
+        yield
+    except TrackingError:
+        raise
+    # Of MLflow, its database, its transport or the disk: all mean the same to the user, and a
+    # training that is not logged must be kept whatever broke.
+    except Exception as error:
+        raise TrackingError(f"the store {shown(tracking_uri)} {what}: {why(error)}") from error
+
+
+def insist(write: Callable[[], object]) -> None:
+    """Repeat a write that may be repeated, such as setting a tag or an alias.
+
+    Two trainings that set the same one at the same time for the first time
+    both find it missing, both insert it, and the database refuses the second.
+    """
+    for wait_seconds in (0.1, 0.3, 0.9, 2.7):
+        try:
+            write()
+        except MlflowException as error:
+            if error.error_code not in ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE"):
+                raise
+            time.sleep(wait_seconds)
+        else:
+            return
+    write()
+
+
+def why(error: BaseException) -> str:
+    """Return an error's message in one line, or its type if it has none."""
+    lines = (line.strip() for line in str(error).splitlines())
+    # SQLAlchemy sets an advice to programmers above some of its reasons.
+    said = [line for line in lines if line and not line.startswith("(raised as a result of")]
+    return said[0].rstrip(".") if said else type(error).__name__
+
+
+def shown(tracking_uri: str) -> str:
+    """Return a store's address without the password in it."""
+    parts = urlsplit(tracking_uri)
+    if not parts.password:
+        return tracking_uri
+    return tracking_uri.replace(f":{parts.password}@", ":***@", 1)
+
+
+def is_server(tracking_uri: str) -> bool:
+    """Tell whether a store is a tracking server."""
+    return tracking_uri.startswith(("http://", "https://"))

@@ -1,0 +1,354 @@
+"""From a training to the record that is logged: names, parameters, tags, metrics, files."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from features.builder import feature_frame
+from models.candidates import CANDIDATES, available
+from models.promotion import Terms
+from models.tracking.record import Entry, Record, Value
+from models.tracking.store import SKILL_TAG
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from models.training import Settings, Training
+
+REFERENCE = "climatology"
+# Horizons up to here are headlines; beyond, nothing beats climatology (README).
+HEADLINE_DAYS = 90
+_INTERVAL = ("", "_low", "_high")
+_FURTHER = ("auc", "discrimination", "episodes", "log_score", "miscalibration")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a run was made of besides its settings.
+
+    Parameters
+    ----------
+    source : str
+        Data source.
+    data_end : str
+        Last day (ISO) of the data there were.
+    commit : str
+        Git commit, with "+changes" behind it if files differ from it.
+    versions : mapping of str to str
+        Versions of Python and of the packages that make the numbers.
+    """
+
+    source: str
+    data_end: str
+    commit: str
+    versions: Mapping[str, str]
+
+
+def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
+    """Name a training after what differs from a default one.
+
+    Parameters
+    ----------
+    settings : Settings
+        What it is asked to do.
+    until : pandas.Timestamp
+        Last day of the data used.
+    source : str
+        Data source.
+    """
+    plain = type(settings)(candidates=available([], settings.definition.threshold))
+    parts = [f"{until:%Y-%m-%d}"]
+    if source != "reference":
+        parts.append(source)
+    if settings.definition != plain.definition:
+        parts.append(f"threshold {settings.definition.threshold:g}")
+    if set(settings.candidates) != set(plain.candidates):
+        parts.append(_beside(settings))
+    if settings.horizons != plain.horizons:
+        parts.append(f"{','.join(map(str, settings.horizons))} days")
+    if settings.seed != plain.seed:
+        parts.append(f"seed {settings.seed}")
+    return ", ".join(parts)
+
+
+def _beside(settings: Settings) -> str:
+    return " + ".join(settings.candidates)
+
+
+def compose(
+    training: Training,
+    provenance: Provenance,
+    figures: Mapping[str, Mapping[str, Figure]],
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    experiment: str,
+    title: str,
+    run_id: str,
+    started_ms: int,
+    finished_ms: int,
+) -> Record:
+    """Put together all that a training leaves in the store.
+
+    Parameters
+    ----------
+    training : Training
+        What was trained.
+    provenance : Provenance
+        What it was made of.
+    figures : mapping of str to mapping of str to Figure
+        Figures by candidate and file name; those under "" go to the parent.
+    tables : mapping of str to pandas.DataFrame
+        Further tables for the parent, by name.
+    experiment, run_id, started_ms, finished_ms
+        As in `Record`.
+    title : str
+        Name of the parent run.
+    """
+    terms = Terms(
+        definition=str(training.settings.definition),
+        source=provenance.source,
+        horizons=tuple(training.settings.horizons),
+        candidates=tuple(training.forecasters),
+        until=f"{training.until:%Y-%m-%d}",
+        data_end=provenance.data_end,
+    )
+    champion = training.choice.champion
+    parent = _entry(training, champion, title, terms, provenance, figures.get("", {}))
+    children = {
+        name: _child(training, name, title, terms, provenance, figures.get(name, {}))
+        for name in training.forecasters
+    }
+    return Record(
+        experiment=experiment,
+        run_id=run_id,
+        started_ms=started_ms,
+        finished_ms=finished_ms,
+        parent=Entry(
+            name=title,
+            params={**parent.params, "candidates": ",".join(training.forecasters)},
+            tags={
+                **parent.tags,
+                "role": "training",
+                "champion": champion,
+                "mlflow.note.content": _training_note(training),
+            },
+            metrics=parent.metrics,
+            files={**parent.files, **_tables(training, tables)},
+        ),
+        children=children,
+        champion=champion,
+        challenger=_challenger(training),
+        reason=training.choice.reason,
+        terms=terms,
+        dataset={
+            "name": "market-panel",
+            "digest": training.data_digest[:32],
+            "source": f"{provenance.source} until {terms.until}",
+            "sha256": training.data_digest,
+        },
+    )
+
+
+def _challenger(training: Training) -> str | None:
+    """Return who has the lowest log score over all horizons but for the champion and climatology.
+
+    Where the days are too few for that, the next in simplicity.
+    """
+    others = [n for n in training.forecasters if n not in (training.choice.champion, REFERENCE)]
+    scores = training.integrated
+    own = scores[(scores["kind"] == "broad") & scores["model"].isin(others)]
+    known = own.dropna(subset="log_score").sort_values("log_score", kind="stable")
+    return next(iter([*known["model"], *others]), None)
+
+
+def _child(
+    training: Training,
+    name: str,
+    title: str,
+    terms: Terms,
+    provenance: Provenance,
+    figures: Mapping[str, Figure],
+) -> Entry:
+    # The candidates beside it are in their training's name; here they would only be in the way.
+    own = f"{name}, {title.replace(f', {_beside(training.settings)}', '')}"
+    entry = _entry(training, name, own, terms, provenance, figures)
+    forecaster = training.forecasters[name]
+    meaning = CANDIDATES[name].meaning
+    return Entry(
+        name=entry.name,
+        params=entry.params,
+        tags={
+            **entry.tags,
+            "role": "candidate",
+            "mlflow.note.content": f"**{name}**: {meaning}.\n\n{_because(training, name)}",
+        },
+        metrics=entry.metrics,
+        files=entry.files,
+        forecaster=forecaster.to_bytes(),
+        features=(*forecaster.model.feature_names(), "threshold"),
+    )
+
+
+def _because(training: Training, name: str) -> str:
+    if name == training.choice.champion:
+        return f"The gate's choice: {training.choice.reason}."
+    return f"Not the gate's choice, which is {training.choice.champion}."
+
+
+def _entry(
+    training: Training,
+    name: str,
+    title: str,
+    terms: Terms,
+    provenance: Provenance,
+    figures: Mapping[str, Figure],
+) -> Entry:
+    """Return what the training and its candidates have in common."""
+    settings = training.settings
+    params = {
+        "candidate": name,
+        "seed": settings.seed,
+        "source": provenance.source,
+        "threshold": f"{settings.definition.threshold:g}",
+        "until": terms.until,
+        **training.forecasters[name].model.chosen(),
+    }
+    tags = {
+        "commit": provenance.commit,
+        "data_digest": training.data_digest,
+        "definition": str(settings.definition),
+        "horizons": ",".join(map(str, settings.horizons)),
+        "reason": training.choice.reason if name == training.choice.champion
+        else f"not the choice of the gate, which is {training.choice.champion}",
+        "replicates": settings.replicates,
+        **_skill_tags(training, name),
+        "trained_until": f"{training.trained_until:%Y-%m-%d}",
+        "versions": ", ".join(f"{name} {of}" for name, of in provenance.versions.items()),
+    }  # fmt: skip
+    return Entry(
+        name=title,
+        params={key: str(value) for key, value in params.items()},
+        tags={key: str(value) for key, value in tags.items()},
+        metrics=metrics(training, name),
+        files={f"figures/{file}": _png(figure) for file, figure in figures.items()},
+    )
+
+
+def metrics(training: Training, name: str) -> list[Value]:
+    """Return a candidate's scores, headlines first; none is NaN.
+
+    The rest of them is in the tables ``verification.csv`` and ``integrated.csv``.
+
+    Parameters
+    ----------
+    training : Training
+        What was trained.
+    name : str
+        Candidate.
+    """
+    found = [
+        *_of_kind(training, name, "broad"),
+        *(each._replace(key=f"partial/{each.key.removeprefix('more/')}")
+          for each in _of_kind(training, name, "partial")
+          if each.key.partition("_")[0] in ("brier", "log")),
+        *(Value("curves/brier_skill_by_horizon", row["brier_skill"], int(row["horizon_days"]))
+          for row in _rows(training.verification, name, "broad")),
+        *(Value("curves/log_score_by_year", score, year)
+          for year, score in training.yearly_log_scores(name).items()),
+    ]  # fmt: skip
+    # The page of a run shows them in this order.
+    found.sort(key=lambda value: value.key.partition("/")[0] if "/" in value.key else "")
+    # Five decimals are more than the intervals bear, and fit the columns; the tables hold them all.
+    return [Value(v.key, round(float(v.value), 5), v.step) for v in found if _finite(v.value)]
+
+
+def _of_kind(training: Training, name: str, kind: str) -> Iterable[Value]:
+    for row in _rows(training.integrated, name, kind):
+        for end in _INTERVAL:
+            yield Value(f"brier_skill{end}", row[f"brier_skill{end}"])
+        yield Value("log_score", row["log_score"])
+        yield Value("episodes", row["episodes"])
+    for row in _rows(training.verification, name, kind):
+        days = int(row["horizon_days"])
+        room = "" if days <= HEADLINE_DAYS else "more/"
+        for end in _INTERVAL:
+            yield Value(f"{room}brier_skill_{days}d{end}", row[f"brier_skill{end}"])
+        for score in _FURTHER:
+            yield Value(f"more/{score}_{days}d", row[score])
+
+
+def _rows(table: pd.DataFrame, name: str, kind: str) -> list[dict[Any, Any]]:
+    if table.empty:
+        return []
+    return table[(table["model"] == name) & (table["kind"] == kind)].to_dict("records")
+
+
+def _finite(value: object) -> bool:
+    return value is not None and math.isfinite(float(value))  # type: ignore[arg-type]
+
+
+def _skill_tags(training: Training, name: str) -> dict[str, str]:
+    """Return the headlines as text, so that one column of the table holds value and interval."""
+    if name == REFERENCE:
+        return {SKILL_TAG: "reference"}
+    found = dict.fromkeys((SKILL_TAG,), next(iter(_rows(training.integrated, name, "broad")), {}))
+    for row in _rows(training.verification, name, "broad"):
+        if row["horizon_days"] <= HEADLINE_DAYS:
+            found[f"{SKILL_TAG}_{row['horizon_days']}d"] = row
+    return {tag: interval(row) for tag, row in found.items()}
+
+
+def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+    hindcast = io.BytesIO()
+    training.hindcast.to_parquet(hindcast, index=False)
+    every = {
+        "verification": training.verification,
+        "comparison": training.comparison,
+        "integrated": training.integrated,
+        "features": feature_frame(),
+        **tables,
+    }
+    files = {f"{name}.csv": table.to_csv(index=False).encode() for name, table in every.items()}
+    return {**files, "hindcast.parquet": hindcast.getvalue()}
+
+
+def _png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    # Software would name the version that drew it: equal trainings give equal bytes.
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
+
+
+def _training_note(training: Training) -> str:
+    """Return the description of a training: its choice and a table of the candidates."""
+    broad = training.verification[training.verification["kind"] == "broad"]
+    horizons = [int(days) for days in dict.fromkeys(broad["horizon_days"])]
+    lines = [
+        f"Champion by the gate: **{training.choice.champion}**; {training.choice.reason}.",
+        "",
+        "Brier skill against climatology, broad seasons, out of sample (90 % interval):",
+        "",
+        "| candidate | " + " | ".join(f"{days} days" for days in horizons) + " |",
+        "|---" * (len(horizons) + 1) + "|",
+    ]
+    for name in training.forecasters:
+        own = broad[broad["model"] == name].to_dict("records")
+        if name != REFERENCE:
+            lines.append(f"| {name} | " + " | ".join(interval(row) for row in own) + " |")
+    return "\n".join(lines)
+
+
+def interval(row: Mapping[Any, Any], name: str = "brier_skill") -> str:
+    """Return a score with its interval in words, "unknown" where it cannot be computed."""
+    value, low, high = (row.get(f"{name}{end}") for end in _INTERVAL)
+    if not _finite(value):
+        return "unknown"
+    if not (_finite(low) and _finite(high)):
+        return f"{value:+.2f}"
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"

@@ -1,0 +1,77 @@
+"""The versions of the registered model as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from models.tracking.registry import HEADLINES, Registered, Version
+
+SCHEMA = "altseason.versions/1"
+_HEADS = ("version", "alias", "candidate", "until", "source", "all horizons", "30 days",
+          "60 days", "90 days", "episodes", "promoted")  # fmt: skip
+
+
+def versions_json(versions: Sequence[Version]) -> str:
+    """Return versions as JSON under the schema `altseason.versions/1`."""
+    content = {"schema": SCHEMA, "versions": [version.as_dict() for version in versions]}
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def versions_text(versions: Sequence[Version]) -> str:
+    """Return versions as a table, the newest first, and why the marked ones are what they are."""
+    if not versions:
+        return "No version is registered; run train.py first."
+    rows = [_HEADS, *(_row(version) for version in versions)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+    lines = ["Brier skill against climatology, broad seasons (90 % interval)"]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join(cells).rstrip())
+    lines.append("")
+    for version in versions:
+        if version.aliases and version.promotion_reason:
+            by = f" by {version.promoted_by}" if version.promoted_by else ""
+            names = " and ".join(version.aliases)
+            lines.append(f"Version {version.version}, {names}{by}: {version.promotion_reason}")
+    return "\n".join(lines)
+
+
+def outcome_text(registered: Registered, tracking_uri: str) -> str:
+    """Say what a training did to the registered model, and what a person can do about it."""
+    version, decision = registered.version, registered.decision
+    if decision.promote:
+        rival = f" Version {registered.challenger} is challenger." if registered.challenger else ""
+        return f"Registered as version {version}, alias champion.{rival}"
+    champion = registered.champion
+    stays = f"Version {champion} stays champion" if champion else "There is no champion"
+    return (
+        f"Registered as version {version}, alias challenger: {decision.reason}. {stays}.\n"
+        f"To make it champion all the same:\n"
+        f"  train.py promote {version} --reason TEXT --tracking-uri {tracking_uri}"
+    )
+
+
+def promoted_text(version: Version, verb: str) -> str:
+    """Say which version is champion now."""
+    before = version.previous_champion
+    tail = f"; before it, version {before} was" if before else ""
+    return f"{verb} to version {version.version} ({version.candidate}): it is champion{tail}."
+
+
+def _row(version: Version) -> tuple[str, ...]:
+    skill = []
+    for name in HEADLINES:
+        value, low, high = version.skill.get(name, (None, None, None))
+        ends = "" if low is None or high is None else f" [{low:+.2f}, {high:+.2f}]"
+        skill.append("-" if value is None else f"{value:+.2f}{ends}")
+    return (
+        version.version,
+        ", ".join(version.aliases) or "-",
+        version.candidate or "-",
+        version.until or "-",
+        version.source or "-",
+        *skill,
+        "-" if version.episodes is None else str(version.episodes),
+        version.promoted_at or "-",
+    )

@@ -1,0 +1,144 @@
+"""What a person sees in the MLflow UI: descriptions, the view that opens, its address."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from mlflow.tracking import MlflowClient
+
+from models.errors import TrackingError
+from models.tracking.store import connect, is_server, reaching, require_store, shown
+
+EXPERIMENT = "altcoin-season"
+LOCAL = "http://127.0.0.1:5000"
+# Columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
+_FIRST = {"1": 73, "attributes.`Run Name`": 220}
+_SKILLS = {f"tags.`skill{horizon}`": 132 for horizon in ("", "_30d", "_60d", "_90d")}
+_TRAININGS = {
+    **_FIRST,
+    "runDateAndNestInfo": 112,
+    "tags.`champion`": 84,
+    **_SKILLS,
+    "metrics.`log_score`": 84,
+    "metrics.`episodes`": 80,
+}
+_CANDIDATES = {
+    **_FIRST,
+    "runDateAndNestInfo": 112,
+    "metrics.`brier_skill`": 100,
+    **_SKILLS,
+    "metrics.`log_score`": 84,
+    "metrics.`episodes`": 80,
+}
+
+EXPERIMENT_NOTE = """\
+How likely is it that an altcoin season begins? **Each run is one training; open its [+] for the \
+candidates**, scored on the same out-of-sample days. *Views* (top right) holds two tables: \
+trainings by date, candidates by skill.
+
+| metric | meaning |
+|---|---|
+| `brier_skill` | 1 - Brier score / that of climatology, over all horizons. Higher is better, 0 is \
+climatology. `_low`, `_high`: 90 % block-bootstrap interval |
+| `brier_skill_30d` | the same, 30 days ahead. The columns `skill`, `skill_30d`, ... show both \
+with their intervals |
+| `log_score` | mean negative log probability of what happened, over all horizons. Lower is \
+better; its paired difference decides between candidates |
+| `episodes` | different seasons behind the scores: the independent evidence there is |
+| `curves/...` | lines: skill by horizon (step = days), log score by year (step = year) |
+| `more/...` | further scores by horizon: `auc_30d`, `episodes_30d`, `miscalibration_30d`, ... |
+| `partial/...` | the same for partial seasons (index 50 or more) |
+
+A training's own scores are those of the candidate that its gate chose. Every score is in the \
+artifacts `verification.csv` and `integrated.csv`; every forecast is in `hindcast.parquet`.
+"""
+
+MODEL_NOTE = """\
+Probability that an altcoin season begins.
+
+**In**: a row of features, known at the end of a day, and the season index at which the season \
+begins (`threshold`, 75 or 50). **Out**: the probability that the onset falls in each lead of 30 \
+days (`lead_1` to `lead_13`), or in none.
+
+- `@champion`: what `predict.py` reads.
+- `@challenger`: the best of the others, or a choice that was not promoted; its tags say why.
+- `train.py versions` lists them, `train.py promote VERSION --reason TEXT` and `train.py rollback \
+--reason TEXT` change the champion. Tags say who, when, why, and which version was champion before.
+"""
+
+
+def experiment_tags() -> dict[str, str]:
+    """Return the tags that make the experiment open as it should."""
+    trainings = {"orderByKey": "attributes.start_time", "orderByAsc": False}
+    candidates = {
+        "searchFilter": "tags.role = 'candidate'",
+        "orderByKey": "metrics.`brier_skill`",
+        "orderByAsc": False,
+    }
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.note.content": EXPERIMENT_NOTE,
+        "mlflow.sharedViewState.trainings": _view("Trainings", trainings, _TRAININGS),
+        "mlflow.sharedViewState.candidates": _view("Candidates", candidates, _CANDIDATES),
+    }
+
+
+def _view(name: str, facets: Mapping[str, object], widths: Mapping[str, int]) -> str:
+    """Return a saved view as the UI writes it, but for its dates: it changes only when we do."""
+    columns = [column for column in widths if column.startswith(("tags.", "metrics."))]
+    state = {
+        **facets,
+        "selectedColumns": columns,
+        "columnOrder": list(widths),
+        "columnWidths": dict(widths),
+    }
+    return json.dumps({"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)})
+
+
+def address(tracking_uri: str, experiment_id: str) -> str:
+    """Return the address at which the UI opens on the trainings.
+
+    Without its last part MLflow opens on GenAI, whatever kind the experiment is.
+    """
+    root = tracking_uri.rstrip("/") if is_server(tracking_uri) else LOCAL
+    return (
+        f"{root}/#/experiments/{quote(experiment_id)}/runs"
+        "?viewStateShareKey=trainings&workflowType=machine_learning"
+    )
+
+
+def ui_command(tracking_uri: str) -> str:
+    """Return the command that starts the MLflow UI on a store, empty if a server has it."""
+    if is_server(tracking_uri):
+        return ""
+    return f"mlflow ui --backend-store-uri {shown(tracking_uri)}"
+
+
+def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
+    """Return the address of an experiment that exists.
+
+    Raises
+    ------
+    TrackingError
+        If the store or the experiment does not exist.
+    """
+    require_store(tracking_uri)
+    with reaching(tracking_uri, "cannot be read"):
+        connect(tracking_uri)
+        found = MlflowClient().get_experiment_by_name(experiment)
+        if found is None:
+            raise TrackingError(
+                f"the store {shown(tracking_uri)} holds no experiment {experiment!r}; "
+                f"run train.py first."
+            )
+        return address(tracking_uri, found.experiment_id)
+
+
+if __name__ == "__main__":
+    try:
+        print(f"Open {find_address(*sys.argv[1:3])}")
+    except TrackingError as error:
+        sys.exit(f"error: {error}")

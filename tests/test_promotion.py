@@ -1,0 +1,119 @@
+"""Every branch of the rule by which a training's choice replaces the champion, or does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.promotion import GATE, HAND, ROLLBACK, Champion, Terms, decide
+
+TERMS = Terms(
+    definition="OnsetDefinition(threshold=75.0)",
+    source="reference",
+    horizons=(30, 60, 90),
+    candidates=("climatology", "persistence", "logistic"),
+    until="2025-12-10",
+    data_end="2025-12-10",
+)
+CHAMPION = Champion("4", TERMS, GATE, gate_choice=True)
+
+
+def test_the_first_choice_becomes_champion_on_any_terms():
+    odd = replace(TERMS, source="files", until="2019-01-01", candidates=("climatology",))
+    assert decide(odd, None) == (True, "there was no champion")
+
+
+def test_the_same_procedure_on_newer_data_replaces_the_champion():
+    newer = replace(TERMS, until="2026-01-10", data_end="2026-01-10")
+    decision = decide(newer, CHAMPION)
+    assert decision.promote
+    assert decision.reason == "its gate's choice on the terms of version 4"
+
+
+def test_the_same_procedure_on_the_same_data_may_be_repeated():
+    assert decide(TERMS, CHAMPION).promote
+
+
+def test_further_candidates_are_no_obstacle():
+    assert decide(replace(TERMS, candidates=(*TERMS.candidates, "pool")), CHAMPION).promote
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"definition": "OnsetDefinition(threshold=80.0)"},
+         "another definition: OnsetDefinition(threshold=80.0), not "
+         "OnsetDefinition(threshold=75.0)"),
+        ({"source": "files"}, "another source: files, not reference"),
+        ({"horizons": (30, 60)}, "other horizons: 30,60, not 30,60,90 days"),
+        ({"candidates": ("climatology", "logistic", "pool")},
+         "a subset of the candidates: without persistence"),
+        ({"until": "2025-12-10", "data_end": "2026-01-31"},
+         "--until 2025-12-10 leaves out data until 2026-01-31"),
+        ({"until": "2025-12-09", "data_end": "2025-12-09"},
+         "the data end on 2025-12-09, before the champion's on 2025-12-10"),
+    ],
+)  # fmt: skip
+def test_other_terms_are_a_trial_and_replace_nothing(change, reason):
+    decision = decide(replace(TERMS, **change), CHAMPION)
+    assert not decision.promote
+    assert decision.reason == f"{reason} (version 4 is champion)"
+
+
+def test_all_differences_are_named():
+    other = replace(TERMS, source="files", horizons=(30,))
+    assert decide(other, CHAMPION).reason.count(";") == 1
+
+
+def test_asked_not_to():
+    for champion in (None, CHAMPION):
+        assert decide(TERMS, champion, wanted=False) == (False, "--no-promote was given")
+
+
+def test_a_champion_by_hand_against_its_gate_is_held():
+    held = replace(CHAMPION, promoted_by=HAND, gate_choice=False)
+    assert decide(TERMS, held) == (
+        False,
+        "version 4 stays champion: it was promoted by hand although its gate had chosen another",
+    )
+    assert decide(TERMS, replace(held, gate_choice=True)).promote
+
+
+def test_a_champion_that_was_rolled_back_to_is_held():
+    held = replace(CHAMPION, promoted_by=ROLLBACK)
+    assert decide(TERMS, held) == (False, "version 4 stays champion: it was rolled back to")
+
+
+def test_a_champion_that_does_not_tell_its_terms_is_not_replaced():
+    assert decide(TERMS, replace(CHAMPION, terms=None)) == (
+        False, "version 4 does not tell its terms",
+    )  # fmt: skip
+
+
+words = st.text(min_size=1, max_size=8)
+days = st.dates().map(str)
+terms = st.builds(
+    Terms, words, words, st.lists(st.integers(1, 390), min_size=1).map(tuple),
+    st.lists(words, min_size=1).map(tuple), days, days,
+)  # fmt: skip
+
+
+@given(terms)
+def test_terms_survive_the_tag(each):
+    assert Terms.from_json(each.to_json()) == each
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", "75", '{"definition": "x"}'])
+def test_what_are_no_terms_is_none(text):
+    assert Terms.from_json(text) is None
+
+
+@given(terms, terms)
+def test_a_champion_is_only_replaced_by_data_that_end_no_earlier(new, old):
+    if decide(new, Champion("1", old, GATE, gate_choice=True)).promote:
+        assert new.until >= old.until
+        assert new.until >= new.data_end
+        assert set(old.candidates) <= set(new.candidates)
