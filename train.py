@@ -133,7 +133,7 @@ def train(
         from models.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
         from models.report.figures import training_figures
-        from models.study import study
+        from models.study import has_events, study
         from models.tracking import (
             Provenance,
             address,
@@ -170,7 +170,8 @@ def train(
                     fail(f"--hindcast-out {hindcast_out}: {error}", ExitCode.FAILURE)
             progress.say("testing the article's claims")
             tested = claims(panel, training.settings.definition, training.until)
-            found = study(panel, training, tested, jobs, progress) if report else None
+            eventful = report and has_events(training)
+            found = study(panel, training, tested, jobs, progress) if eventful else None
             progress.say("logging to MLflow")
             record = compose(
                 training,
@@ -191,7 +192,12 @@ def train(
             except TrackingError as error:
                 _keep(record, error, tracking_uri)
     if flows := missing_flows(build_features(panel, pd.DatetimeIndex([training.until]))):
-        typer.echo(f"warning: {missing_flows_text(flows)}", err=True)
+        progress.tell(f"warning: {missing_flows_text(flows)}")
+    if report and not found:
+        progress.tell(
+            "warning: no onset has followed a resolved forecast of the champion yet: there are no "
+            "events to report, only the claims in MLflow."
+        )
     answer(training_table(training))
     if found:
         answer(study_text(found))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from models.candidates import TRIALS
 
 if TYPE_CHECKING:
     from models.study import Study
@@ -19,19 +22,20 @@ def training_table(training: Training) -> str:
     over_all = training.integrated[training.integrated["kind"] == "broad"].set_index("model")
     horizons = list(dict.fromkeys(broad["horizon_days"]))
     heads = [*(f"{horizon} days" for horizon in horizons), "all horizons"]
-    lines = [
-        "Brier skill against climatology out of sample, broad seasons (90 % interval)",
-        _row("", heads),
-    ]
+    rows = [("", heads)]
     for name in training.forecasters:
         own = broad[broad["model"] == name].set_index("horizon_days")
-        rows = [*(own.loc[horizon] for horizon in horizons), *_at(over_all, name)]
-        cells = ["reference" if name == "climatology" else _interval(row) for row in rows]
-        lines.append(_row(name, cells))
+        scores = [*(own.loc[horizon] for horizon in horizons), *_at(over_all, name)]
+        cells = ["reference" if name == "climatology" else _interval(row) for row in scores]
+        rows.append((name, cells))
     first = broad.drop_duplicates("horizon_days").set_index("horizon_days")
     for label in ("days", "episodes"):
         counts = [*(first.loc[h, label] for h in horizons), *(over_all[label].head(1))]
-        lines.append(_row(label, [f"{count}" for count in counts]))
+        rows.append((label, [f"{count}" for count in counts]))
+    lines = [
+        "Brier skill against climatology out of sample, broad seasons (90 % interval)",
+        *_aligned(rows),
+    ]
     lines += [
         "",
         _verdicts(broad, training.choice.champion),
@@ -72,6 +76,9 @@ def study_text(study: Study) -> str:
         "",
         "The article's claims on this history",
         *(f"  - {row['sentence']}" for row in headlines(study.claims)),
+        "",
+        f"{TRIALS} variants were looked at on these years while building: each figure is one of so "
+        "many (docs/choices.md).",
         "",
         "What each group of features adds to the logistic hazard (paired, 90 % interval of the "
         "difference of Brier scores, broad seasons; below 0 helps)",
@@ -162,8 +169,15 @@ def _verdicts(broad: pd.DataFrame, name: str) -> str:
     return f"Verdict on {name} by 90 % intervals: {'; '.join(said) or 'it is the reference'}."
 
 
-def _row(label: str, cells: Sequence[str]) -> str:
-    return "".join([f"{label:18}", *(f"{cell:>20}" for cell in cells)])
+def _aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Return a line per row: the label on the left, columns on the right, two blanks apart."""
+    margin = max(len(label) for label, _ in rows)
+    columns = zip_longest(*(cells for _, cells in rows), fillvalue="")
+    widths = [2 + max(len(cell) for cell in column) for column in columns]
+    return [
+        "".join([f"{label:{margin}}", *(f"{c:>{w}}" for c, w in zip(cells, widths, strict=False))])
+        for label, cells in rows
+    ]
 
 
 def _at(table: pd.DataFrame, name: str) -> list[pd.Series]:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple, Self
 
 GATE, HAND, ROLLBACK = "gate", "hand", "rollback"
+# The same history and the days since.
+_CONTINUES = {"yahoo": "reference"}
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,11 @@ def decide(new: Terms, champion: Champion | None, *, wanted: bool = True) -> Dec
     """Decide whether a training's choice becomes champion.
 
     It does if there is no champion yet, or if its terms are the champion's: the
-    same definition, source and horizons, all of its candidates, all data there
-    were, and those ending no earlier. What the gate chose does not matter:
-    where it says that only climatology is left, climatology becomes champion,
-    because skill that is no longer there must not be promised.
+    same definition and horizons, its source or one that continues it, all of
+    its candidates, all data there were, and those ending no earlier. What the
+    gate chose does not matter: where it says that only climatology is left,
+    climatology becomes champion, because skill that is no longer there must not
+    be promised.
 
     Parameters
     ----------
@@ -144,7 +147,7 @@ def _differences(new: Terms, old: Terms) -> list[str]:
     found = []
     if new.definition != old.definition:
         found.append(f"another definition: {new.definition}, not {old.definition}")
-    if new.source != old.source:
+    if new.source != old.source and _CONTINUES.get(new.source) != old.source:
         found.append(f"another source: {new.source}, not {old.source}")
     if new.horizons != old.horizons:
         found.append(f"other horizons: {_days(new.horizons)}, not {_days(old.horizons)} days")

@@ -63,6 +63,14 @@ def test_other_terms_are_a_trial_and_replace_nothing(change, reason):
     assert decision.reason == f"{reason} (version 4 is champion)"
 
 
+def test_yahoo_continues_the_embedded_history_but_not_the_other_way_round():
+    newer = replace(TERMS, source="yahoo", until="2026-01-10", data_end="2026-01-10")
+    assert decide(newer, CHAMPION).promote
+    back = decide(replace(TERMS, until="2026-02-01", data_end="2026-02-01"),
+                  Champion("5", newer, GATE, gate_choice=True))  # fmt: skip
+    assert back == (False, "another source: reference, not yahoo (version 5 is champion)")
+
+
 def test_all_differences_are_named():
     other = replace(TERMS, source="files", horizons=(30,))
     assert decide(other, CHAMPION).reason.count(";") == 1
