@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 import train
@@ -94,31 +98,58 @@ def yahoo_server(tmp_path_factory, monkeypatch) -> Iterator[YahooServer]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """A store with one training on the whole embedded history, and what the command printed."""
-    folder = tmp_path_factory.mktemp("store")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    arguments = (
-        "--model", "logistic", "--model", "persistence", "--tracking-uri", uri,
-        "--run-name", "whole", "--hindcast-out", str(folder / "hindcast.parquet"),
-    )  # fmt: skip
-    result = CliRunner().invoke(train.app, arguments)
-    assert result.exit_code == 0, result.output
-    return uri, folder, result
+def once(tmp_path_factory):
+    """Make something dear once for all processes of a test run: ``once(name, make)``.
+
+    ``make`` takes a folder of its own; what it returns must be picklable.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def shared(name: str, make):
+        kept = base / f"{name}.pickle"
+        with FileLock(f"{kept}.lock"):
+            if not kept.exists():
+                folder = base / name
+                folder.mkdir()
+                kept.write_bytes(pickle.dumps(make(folder)))
+            return pickle.loads(kept.read_bytes())
+
+    return shared
 
 
 @pytest.fixture(scope="session")
-def quick(reference) -> Training:
+def trained(once):
+    """A store with one training on the whole embedded history, and what the command printed."""
+
+    def make(folder: Path):
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        arguments = (
+            "--model", "logistic", "--model", "persistence", "--tracking-uri", uri,
+            "--run-name", "whole", "--hindcast-out", str(folder / "hindcast.parquet"),
+        )  # fmt: skip
+        result = CliRunner().invoke(train.app, arguments)
+        assert result.exit_code == 0, result.output
+        return uri, folder, SimpleNamespace(stdout=result.stdout, stderr=result.stderr)
+
+    return once("trained", make)
+
+
+@pytest.fixture(scope="session")
+def quick(once, reference) -> Training:
     """A small training that ended long before the data do."""
     settings = Settings(candidates=("logistic", "persistence"), replicates=8)
-    return run_training(reference, settings, until=pd.Timestamp("2019-06-30"))
+    until = pd.Timestamp("2019-06-30")
+    return once("quick", lambda folder: run_training(reference, settings, until=until))
 
 
 @pytest.fixture(scope="session")
-def small_training(reference):
+def small_training(once, reference):
     """A training of seconds: two candidates on the embedded history until 2018."""
     settings = Settings(candidates=("persistence", "logistic"), horizons=(30, 60), replicates=3)
-    training = run_training(reference, settings, until=pd.Timestamp("2018-12-31"))
+    until = pd.Timestamp("2018-12-31")
+    training = once("small", lambda folder: run_training(reference, settings, until=until))
     # Two years prove nothing, so that the gate names climatology: here it is as if they had.
     return replace(training, choice=Choice("logistic", "is what this test says it is"))
 

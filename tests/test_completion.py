@@ -66,7 +66,9 @@ def test_the_values_of_an_option_are_offered(scripts):
     assert completed(scripts, "altseason-train", "--model", "logistic_") == [
         name for name in CANDIDATES if name.startswith("logistic_")
     ]
-    assert completed(scripts, "altseason-predict", "--model", "ch") == ["champion"]
+    assert completed(scripts, "altseason-predict", "--model", "ch") == [
+        "champion", "challenger",
+    ]  # fmt: skip
     assert completed(scripts, "altseason-predict", "--source", "") == [
         each.value for each in Source
     ]

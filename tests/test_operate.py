@@ -260,7 +260,11 @@ def runs_of(uri: str, until: str) -> dict[str, str]:
     """Return the run of each candidate that was trained until a day."""
     client = MlflowClient(uri, uri)
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    return {r.info.run_name: r.info.run_id for r in runs if r.data.params["until"] == until}
+    return {
+        r.data.params["candidate"]: r.info.run_id
+        for r in runs
+        if "mlflow.parentRunId" in r.data.tags and r.data.params["until"] == until
+    }
 
 
 @pytest.mark.parametrize("day", [LAST, "2017-02-28"])  # between two refits, and a refit day
