@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 import train
@@ -117,6 +118,18 @@ def once(tmp_path_factory):
             return pickle.loads(kept.read_bytes())
 
     return shared
+
+
+@pytest.fixture(scope="session")
+def empty_database(once) -> Path:
+    """A store of MLflow with nothing in it: to make one takes seconds, to copy it none."""
+
+    def make(folder: Path) -> Path:
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        MlflowClient(uri, uri).search_experiments()
+        return folder / "mlflow.db"
+
+    return once("database", make)
 
 
 @pytest.fixture(scope="session")

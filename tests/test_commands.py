@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from models.forecast import forecast
 from models.tracking import FORECASTER_FILE, MODEL_NAME, load_forecaster
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["--model", "logistic", "--until", "2019-06-30", "--jobs", "1"]
+QUICK = ["--model", "logistic", "--until", "2017-12-26", "--jobs", "1"]
 
 
 def run(app, *arguments: object):
@@ -33,8 +34,8 @@ def run(app, *arguments: object):
 
 
 @pytest.fixture
-def store(tmp_path) -> str:
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+def store(tmp_path, empty_database) -> str:
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}"
 
 
 def client_of(uri: str) -> MlflowClient:
@@ -172,10 +173,10 @@ def test_the_hindcast_is_written_as_logged(trained):
     pd.testing.assert_frame_equal(written, pd.read_parquet(logged))
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path):
+def test_the_same_seed_gives_the_same_bytes(tmp_path, empty_database):
     digests, hindcasts = [], []
     for name in ("one", "two"):
-        uri = f"sqlite:///{tmp_path / name}.db"
+        uri = f"sqlite:///{shutil.copy(empty_database, tmp_path / f'{name}.db')}"
         out = tmp_path / f"{name}.csv"
         result = run(train.app, *QUICK, "--tracking-uri", uri, "--hindcast-out", out, "--quiet")
         assert result.exit_code == 0, result.output
@@ -205,16 +206,14 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
         (["--jobs", "0"], "--jobs"),
     ],
 )
-def test_train_explains_usage_errors_and_leaves_no_run(
-    arguments, message, store, tmp_path, monkeypatch
-):
+def test_train_explains_usage_errors_and_leaves_no_run(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "directory.csv").mkdir()
-    result = run(train.app, *arguments, "--tracking-uri", store)
+    result = run(train.app, *arguments, "--tracking-uri", "sqlite:///none.db")
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert result.stdout == ""
-    assert not Path(store.removeprefix("sqlite:///")).exists()
+    assert not Path("none.db").exists()
 
 
 def test_data_that_end_too_early_are_a_data_error_and_a_failed_run(store):
@@ -234,7 +233,7 @@ def test_before_anything_is_resolved_climatology_is_champion(store):
 
 
 def test_climatology_alone_is_champion_for_want_of_others(store):
-    arguments = ("--until", "2019-06-30", "--model", "climatology", "--jobs", "1")
+    arguments = ("--until", "2017-12-26", "--model", "climatology", "--jobs", "1")
     result = run(train.app, *arguments, "--tracking-uri", store)
     assert "Champion: climatology; no other candidate was trained." in result.stdout
 
@@ -244,15 +243,15 @@ def test_another_threshold_leaves_the_simulation_out(store):
         "simulation", "pool", "stack", "logistic_simulated",
     }  # fmt: skip
     assert available([], 75) == tuple(CANDIDATES)
-    arguments = ("--threshold", "80", "--model", "logistic", "--until", "2018-06-30")
+    arguments = ("--threshold", "80", "--model", "logistic", "--until", "2017-06-27")
     result = run(train.app, *arguments, "--tracking-uri", store, "--jobs", "1")
     assert result.exit_code == 0, result.output
-    answer = as_json("--tracking-uri", store, "--as-of", "2018-06-30")
+    answer = as_json("--tracking-uri", store, "--as-of", "2017-06-27")
     assert answer["definition"]["threshold"] == 80
 
 
 def test_the_report_is_printed_and_logged(store):
-    arguments = ("--report", "--model", "logistic", "--until", "2018-06-30", "--horizons", "60")
+    arguments = ("--report", "--model", "logistic", "--until", "2018-01-09", "--horizons", "60")
     result = run(train.app, *arguments, "--tracking-uri", store, "--run-name", "whole")
     assert result.exit_code == 0, result.output
     assert "The article's claims on this history" in result.stdout
@@ -291,14 +290,13 @@ def test_a_failure_while_logging_leaves_the_champion_untouched(store, tmp_path, 
     monkeypatch.undo()
     later = run(train.app, "log", kept, "--tracking-uri", store)
     assert later.exit_code == 0, later.output
-    assert "Registered as version 3, alias challenger: --until 2019-06-30" in later.stdout
+    assert "Registered as version 3, alias challenger: --until 2017-12-26" in later.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_interrupted_run_ends_killed(number, tmp_path):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+def test_an_interrupted_run_ends_killed(number, store, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, ROOT / "train.py", "--jobs", "1", "--tracking-uri", uri],
+        [sys.executable, ROOT / "train.py", "--jobs", "1", "--tracking-uri", store],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # Where the tests run in the background of a shell, SIGINT is ignored and so inherited.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -311,8 +309,8 @@ def test_an_interrupted_run_ends_killed(number, tmp_path):
     assert process.returncode not in (0, 1)
     assert "Traceback" not in err
     assert out == ""
-    assert [r.info.status for r in runs_of(uri)] == ["KILLED"]
-    assert not client_of(uri).search_registered_models()
+    assert [r.info.status for r in runs_of(store)] == ["KILLED"]
+    assert not client_of(store).search_registered_models()
 
 
 def test_an_unreachable_server_is_one_message(tmp_path, monkeypatch):
@@ -536,7 +534,8 @@ def test_an_unknown_model_is_exit_1(trained, model):
     assert result.stdout == ""
 
 
-def test_without_a_store_predict_says_what_to_run_and_makes_none(store):
+def test_without_a_store_predict_says_what_to_run_and_makes_none(tmp_path):
+    store = f"sqlite:///{tmp_path / 'none.db'}"
     result = run(predict.app, "--tracking-uri", store)
     assert result.exit_code == 1
     assert "run train.py first" in result.stderr
