@@ -18,13 +18,18 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, RESOURCE_DOES_NOT_EXIST
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+)
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 import predict
 import train
 from models.errors import TrackingError
+from models.promotion import HAND
 from models.tracking import (
     FORECASTER_FILE,
     MODEL_NAME,
@@ -34,6 +39,7 @@ from models.tracking import (
     log_later,
     promote,
     read_record,
+    registry,
     rollback,
     training_run,
     versions_text,
@@ -127,6 +133,7 @@ def test_the_data_show_name_digest_and_source(logged, small_training):
         assert used.dataset.name == "market-panel"
         assert small_training.data_digest.startswith(used.dataset.digest)
         assert json.loads(used.dataset.source)["source"] == "reference until 2018-12-31"
+        assert json.loads(used.dataset.profile) == {"source": "reference until 2018-12-31"}
 
 
 def test_the_choice_is_champion_and_the_best_other_challenger(logged):
@@ -224,6 +231,40 @@ def test_two_rollbacks_go_two_back(store):
     client_of(store).copy_model_version(f"models:/{MODEL_NAME}/1", MODEL_NAME)
     promote(store, "3", "two", WHO, WHEN)
     assert [rollback(store, "back", WHO, WHEN).version for _ in range(2)] == ["2", "1"]
+
+
+def test_a_store_that_does_not_answer_is_not_one_without_a_champion(
+    store, make_record, monkeypatch
+):
+    """A trial must not become champion because the question for the present one failed."""
+
+    def down(self, name):
+        raise MlflowException("no answer", error_code=TEMPORARILY_UNAVAILABLE)
+
+    trial = make_record("trial", data_end="2025-12-10")
+    with monkeypatch.context() as while_down:
+        while_down.setattr(MlflowClient, "get_registered_model", down)
+        with pytest.raises(TrackingError, match="failed: no answer"):
+            log_later(trial, store, WHO, WHEN)
+    assert load_forecaster(store).model_id.version == "1"
+    # What broke while it was registered is not in the store: its file can still be logged.
+    assert log_later(trial, store, WHO, WHEN).decision.promote is False
+
+
+def test_a_champion_made_meanwhile_is_asked_for_again(store, make_record, monkeypatch):
+    """On a server nothing keeps two trainings from registering at once."""
+    alone = registry._create
+
+    def interrupted(client, *arguments):
+        monkeypatch.setattr(registry, "_create", alone)
+        registry._promote(client, "2", HAND, WHO, WHEN, "meanwhile")
+        return alone(client, *arguments)
+
+    monkeypatch.setattr(registry, "_create", interrupted)
+    registered = log_later(make_record("late"), store, WHO, WHEN)
+    assert "although its gate had chosen another" in registered.decision.reason
+    assert (registered.champion, registered.challenger) == ("2", registered.version)
+    assert load_forecaster(store).model_id.version == "2"
 
 
 def test_versions_are_listed_with_their_skill(logged):

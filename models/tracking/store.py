@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ CHALLENGER = "challenger"
 FORECASTER_FILE = "forecaster.json.gz"
 DIGEST_TAG = "forecaster_sha256"
 SKILL_TAG = "skill"
+# Codes of MLflow's errors.
+ABSENT = "RESOURCE_DOES_NOT_EXIST"
+PRESENT = "RESOURCE_ALREADY_EXISTS"
 _SQLITE = "sqlite:///"
 _MAGIC = b"SQLite format 3\0"
 # Another training may be logging: ten candidates take about ten seconds.
@@ -126,6 +130,11 @@ def shown(tracking_uri: str) -> str:
     if not parts.password:
         return tracking_uri
     return tracking_uri.replace(f":{parts.password}@", ":***@", 1)
+
+
+def quoted(tracking_uri: str) -> str:
+    """Return a store's address for a command line, without the password in it."""
+    return shlex.quote(shown(tracking_uri))
 
 
 def is_server(tracking_uri: str) -> bool:
