@@ -15,11 +15,11 @@ from models.tracking.store import connect, is_server, quoted, reaching, require_
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
 # Columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
-_FIRST = {"1": 50, "attributes.`Run Name`": 225}
+_FIRST = {"1": 73, "attributes.`Run Name`": 216}
 _SKILLS = {f"tags.`skill{horizon}`": 132 for horizon in ("", "_30d", "_60d", "_90d")}
 _TRAININGS = {
     **_FIRST,
-    "runDateAndNestInfo": 120,
+    "runDateAndNestInfo": 112,
     "tags.`champion`": 96,
     **_SKILLS,
     "metrics.`log_score`": 84,
@@ -27,7 +27,7 @@ _TRAININGS = {
 }
 _CANDIDATES = {
     **_FIRST,
-    "runDateAndNestInfo": 120,
+    "runDateAndNestInfo": 112,
     "metrics.`brier_skill`": 100,
     **_SKILLS,
     "metrics.`log_score`": 84,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sqlite3
 import time
@@ -116,8 +117,16 @@ def insist(write: Callable[[], object]) -> None:
     write()
 
 
+def unanswered(error: BaseException) -> bool:
+    """Tell whether a server could not be reached at all."""
+    return "Max retries exceeded" in str(error)
+
+
 def why(error: BaseException) -> str:
     """Return an error's message in one line, or its type if it has none."""
+    if unanswered(error):
+        reason = re.search(r"\[Errno -?\d+\] ([\w ]+)", str(error))
+        return f"it does not answer ({reason[1]})" if reason else "it does not answer"
     lines = (line.strip() for line in str(error).splitlines())
     # SQLAlchemy sets an advice to programmers above some of its reasons.
     said = [line for line in lines if line and not line.startswith("(raised as a result of")]
