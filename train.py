@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -13,15 +13,12 @@ from models.command_line import (
     DATE_FORMATS,
     EPILOG,
     CandidateName,
-    ExitCode,
     Progress,
     TrackingOption,
     VersionOption,
     answer,
     as_timestamp,
     clear_errors,
-    commit,
-    fail,
     now,
     other_command,
     parse_horizons,
@@ -29,14 +26,8 @@ from models.command_line import (
     some_text,
     time_stamp,
     user,
-    versions,
-    write_table,
 )
-from models.errors import TrackingError
 from models.market_options import EMBEDDED, MarketOptions, load_panel, with_market
-
-if TYPE_CHECKING:
-    from models.tracking import Record
 
 ReasonOption = Annotated[
     str, typer.Option(callback=some_text, help="Why; shown in MLflow.", show_default=False)
@@ -116,36 +107,12 @@ def train(
     signal.signal(signal.SIGTERM, _interrupt)
     progress = Progress(quiet=quiet)
     with clear_errors():
-        progress.say(f"reading {market.source.value} data")
-        clock = now()
-        panel = load_panel(market, clock, progress, jobs)
-        for problem in panel.provenance.problems:
-            progress.tell(f"warning: {problem}")
         progress.say("loading libraries")
-        import pandas as pd
-
-        from features.builder import build_features
-        from features.flows import missing_flows, missing_flows_text
         from models.candidates import available
-        from models.claims import claims
-        from models.display import study_text, training_table
-        from models.health import provenance_tables
         from models.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
-        from models.report.figures import training_figures
-        from models.study import has_events, study
-        from models.tracking import (
-            Provenance,
-            address,
-            compose,
-            log_record,
-            outcome_text,
-            run_title,
-            training_run,
-            ui_command,
-        )
         from models.training import Settings
-        from models.training import train as run_training
+        from models.training_command import Order, carry_out, outcome_lines, warn
 
         try:
             candidates = available([name.value for name in model or []], threshold)
@@ -157,54 +124,26 @@ def train(
             horizons=parse_horizons(horizons, LIMIT_DAYS),
             seed=seed,
         )
-        last = as_timestamp(until)
-        last = panel.last_day if last is None else min(last, panel.last_day)
-        title = run_name or run_title(settings, last, panel.source)
-        started = _milliseconds()
-        with training_run(tracking_uri, experiment, title, started) as run:
-            training = run_training(panel, settings, until=last, jobs=jobs, progress=progress)
-            if hindcast_out is not None:
-                try:
-                    write_table(training.hindcast, hindcast_out)
-                except OSError as error:
-                    fail(f"--hindcast-out {hindcast_out}: {error}", ExitCode.FAILURE)
-            progress.say("testing the article's claims")
-            tested = claims(panel, training.settings.definition, training.until)
-            eventful = report and has_events(training)
-            found = study(panel, training, tested, jobs, progress) if eventful else None
-            progress.say("logging to MLflow")
-            record = compose(
-                training,
-                Provenance(panel.source, f"{panel.last_day:%Y-%m-%d}", commit(), versions()),
-                training_figures(training),
-                {
-                    **provenance_tables(panel, clock.normalize()),
-                    **(found.tables() if found else {"claims": tested}),
-                },
-                experiment=experiment,
-                title=title,
-                run_id=run.run_id,
-                started_ms=started,
-                finished_ms=_milliseconds(),
-            )
-            try:
-                registered = log_record(record, run, user(), time_stamp(), promote=not no_promote)
-            except TrackingError as error:
-                _keep(record, error, tracking_uri)
-    if flows := missing_flows(build_features(panel, pd.DatetimeIndex([training.until]))):
-        progress.tell(f"warning: {missing_flows_text(flows)}")
-    if report and not found:
-        progress.tell(
-            "warning: no onset has followed a resolved forecast of the champion yet: there are no "
-            "events to report, only the claims in MLflow."
+        order = Order(
+            settings=settings,
+            until=as_timestamp(until),
+            tracking_uri=tracking_uri,
+            experiment=experiment,
+            run_name=run_name,
+            hindcast_out=hindcast_out,
+            report=report,
+            promote=not no_promote,
+            jobs=jobs,
         )
-    answer(training_table(training))
-    if found:
-        answer(study_text(found))
-    answer(outcome_text(registered, tracking_uri))
-    if command := ui_command(tracking_uri):
-        answer(f"Compare runs with:\n  {command}")
-    answer(f"and open\n  {address(tracking_uri, run.experiment_id)}")
+        progress.say(f"reading {market.source.value} data")
+        instant = now()
+        panel = load_panel(market, instant, progress, jobs)
+        for problem in panel.provenance.problems:
+            progress.tell(f"warning: {problem}")
+        outcome = carry_out(order, panel, instant, progress)
+        warn(order, panel, outcome, progress)
+    for part in outcome_lines(order, outcome):
+        answer(part)
 
 
 @app.command(epilog=EPILOG)
@@ -262,25 +201,6 @@ def rollback(reason: ReasonOption, tracking_uri: TrackingOption = "sqlite:///mlf
 
         found = go_back(tracking_uri, reason, user(), time_stamp())
     answer(promoted_text(found, "Rolled back"))
-
-
-def _milliseconds() -> int:
-    return int(now().timestamp() * 1000)
-
-
-def _keep(record: Record, error: TrackingError, tracking_uri: str) -> NoReturn:
-    """Save a training that the store did not take, and say how to log it later."""
-    from models.tracking import keep
-
-    try:
-        path = keep(record, Path.cwd())
-    except TrackingError as further:
-        fail(f"{error}; {further}", ExitCode.FAILURE)
-    fail(
-        f"{error}. The champion is as before. The training is kept in {path}; log it with\n"
-        f"  train.py log {path} --tracking-uri {tracking_uri}",
-        ExitCode.FAILURE,
-    )
 
 
 def _interrupt(number: int, frame: object) -> None:

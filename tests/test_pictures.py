@@ -16,12 +16,14 @@ from typer.testing import CliRunner
 
 import predict
 from features.panel import end_of_day
+from models.candidates import CANDIDATES
 from models.command_line import staged
 from models.errors import TrackingError
 from models.history import history
 from models.record import record
+from models.report.figures import discrimination
 from models.report.picture import describe, draw, title
-from models.report.style import inline_svg, png, svg
+from models.report.style import COLOURS, inline_svg, png, svg
 from models.tracking import load_forecaster
 from models.tracking.tables import load_tables
 from models.words import long_day, unbroken
@@ -36,6 +38,19 @@ def said(reference, quick):
     return record(
         reference, quick.forecasters["logistic"], quick.hindcast, as_of=pd.Timestamp("2020-01-14")
     )
+
+
+# --- the figures of a run ------------------------------------------------------------------------
+
+
+def test_every_candidate_has_a_colour_of_its_own_and_a_curve(quick):
+    names = [name for name in CANDIDATES if name != "climatology"]
+    assert len({*COLOURS}) == len(COLOURS) >= len(names)
+    own = quick.hindcast[quick.hindcast["model"] == "logistic"]
+    figure = discrimination(pd.concat([own.assign(model=name) for name in names]), names)
+    drawn = {line.get_label(): line.get_color() for line in figure.axes[0].lines}
+    assert {*names} <= {*drawn}
+    assert len({drawn[name] for name in names}) == len(names)
 
 
 # --- what is drawn -------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
+import models.training
 import train
 from models.tracking import (
     keep,
@@ -34,6 +35,9 @@ from models.tracking.page import find_address
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 PATIENCE = 90.0
 CHROMIUM = shutil.which("chromium")
+# The options of the fixture `small_training`.
+SMALL = ("--model", "persistence", "--model", "logistic", "--horizons", "30,60",
+         "--until", "2018-12-31")  # fmt: skip
 
 
 def run(app, *arguments: object):
@@ -138,6 +142,11 @@ def impatient(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
 
 
+def is_ready() -> bool:
+    """Asked of another process, it answers when that has imported all it needs."""
+    return True
+
+
 def log_in_process(uri: str, path: str) -> str:
     return log_later(read_record(Path(path)), uri, WHO, WHEN).version
 
@@ -147,8 +156,10 @@ def log_in_process(uri: str, path: str) -> str:
 
 def test_two_trainings_at_once_lose_nothing_and_leave_one_champion(server, make_record, tmp_path):
     paths = [str(keep(make_record(f"number {n}"), tmp_path)) for n in range(2)]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        versions = list(pool.map(log_in_process, [server.uri] * 2, paths))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(is_ready).result()
+        other = pool.submit(log_in_process, server.uri, paths[0])
+        versions = [log_in_process(server.uri, paths[1]), other.result()]
     client = MlflowClient(server.uri, server.uri)
     runs = client.search_runs([client.get_experiment_by_name("altcoin-season").experiment_id])
     assert len(runs) == 2 * 4
@@ -166,32 +177,31 @@ def test_two_trainings_at_once_lose_nothing_and_leave_one_champion(server, make_
     assert stored.forecaster.model.predict_proba(row).sum() == pytest.approx(1)
 
 
-def test_the_command_works_unchanged_against_a_server(server, tmp_path):
+def test_the_command_works_unchanged_against_a_server(server, small_training, monkeypatch):
+    """All of the command but the training itself, which no server changes."""
+    monkeypatch.setattr(models.training, "train", lambda *_, **__: small_training)
     result = run(
-        train.app, "--model", "persistence", "--until", "2017-06-30", "--jobs", "1",
-        "--tracking-uri", server.uri, "--experiment", "another", "--run-name", "whole",
+        train.app, *SMALL, "--tracking-uri", server.uri, "--experiment", "another",
+        "--run-name", "whole",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert f"{server.uri}/#/experiments/" in result.stdout
     assert "mlflow ui" not in result.stdout
 
 
-def test_a_server_that_goes_down_while_training_costs_nothing(server, tmp_path, monkeypatch):
-    """The whole command: the server stops after the run was opened, and is started again later."""
-    import models.training
-
+def test_a_server_that_goes_down_while_training_costs_nothing(
+    server, small_training, tmp_path, monkeypatch
+):
+    """The server stops after the run was opened, and is started again later."""
     monkeypatch.chdir(tmp_path)
-    whole = models.training.train
 
     def stopping(*arguments, **options):
-        training = whole(*arguments, **options)
         server.stop()
-        return training
+        return small_training
 
     monkeypatch.setattr(models.training, "train", stopping)
     before = list_versions(server.uri)
-    training = ("--model", "persistence", "--until", "2017-06-30", "--jobs", "1",
-                "--tracking-uri", server.uri)  # fmt: skip
+    training = (*SMALL, "--tracking-uri", server.uri)
     try:
         result = run(train.app, *training)
         (kept,) = tmp_path.glob("altseason-run-*.zip")

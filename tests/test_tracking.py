@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -18,13 +19,18 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, RESOURCE_DOES_NOT_EXIST
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+)
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 import predict
 import train
 from models.errors import TrackingError
+from models.promotion import HAND
 from models.tracking import (
     FORECASTER_FILE,
     MODEL_NAME,
@@ -34,12 +40,13 @@ from models.tracking import (
     log_later,
     promote,
     read_record,
+    registry,
     rollback,
     training_run,
     versions_text,
 )
-from models.tracking.page import find_address
-from models.tracking.store import insist, shown, why
+from models.tracking.page import find_address, ui_command
+from models.tracking.store import insist, quoted, shown, why
 from models.verification.gate import Choice
 
 ROOT = Path(__file__).parents[1]
@@ -60,11 +67,17 @@ def runs_of(uri: str):
 
 
 @pytest.fixture(scope="module")
-def logged(make_record, tmp_path_factory):
+def small_record(make_record):
+    """The record of the small training."""
+    return make_record()
+
+
+@pytest.fixture(scope="module")
+def logged(small_record, tmp_path_factory):
     """A store with one training; never changed."""
     folder = tmp_path_factory.mktemp("logged")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
-    log_later(make_record(), uri, WHO, WHEN)
+    log_later(small_record, uri, WHO, WHEN)
     return uri
 
 
@@ -127,6 +140,7 @@ def test_the_data_show_name_digest_and_source(logged, small_training):
         assert used.dataset.name == "market-panel"
         assert small_training.data_digest.startswith(used.dataset.digest)
         assert json.loads(used.dataset.source)["source"] == "reference until 2018-12-31"
+        assert json.loads(used.dataset.profile) == {"source": "reference until 2018-12-31"}
 
 
 def test_the_choice_is_champion_and_the_best_other_challenger(logged):
@@ -226,6 +240,40 @@ def test_two_rollbacks_go_two_back(store):
     assert [rollback(store, "back", WHO, WHEN).version for _ in range(2)] == ["2", "1"]
 
 
+def test_a_store_that_does_not_answer_is_not_one_without_a_champion(
+    store, make_record, monkeypatch
+):
+    """A trial must not become champion because the question for the present one failed."""
+
+    def down(self, name):
+        raise MlflowException("no answer", error_code=TEMPORARILY_UNAVAILABLE)
+
+    trial = make_record("trial", data_end="2025-12-10")
+    with monkeypatch.context() as while_down:
+        while_down.setattr(MlflowClient, "get_registered_model", down)
+        with pytest.raises(TrackingError, match="failed: no answer"):
+            log_later(trial, store, WHO, WHEN)
+    assert load_forecaster(store).model_id.version == "1"
+    # What broke while it was registered is not in the store: its file can still be logged.
+    assert log_later(trial, store, WHO, WHEN).decision.promote is False
+
+
+def test_a_champion_made_meanwhile_is_asked_for_again(store, make_record, monkeypatch):
+    """On a server nothing keeps two trainings from registering at once."""
+    alone = registry._create
+
+    def interrupted(client, *arguments):
+        monkeypatch.setattr(registry, "_create", alone)
+        registry._promote(client, "2", HAND, WHO, WHEN, "meanwhile")
+        return alone(client, *arguments)
+
+    monkeypatch.setattr(registry, "_create", interrupted)
+    registered = log_later(make_record("late"), store, WHO, WHEN)
+    assert "although its gate had chosen another" in registered.decision.reason
+    assert (registered.champion, registered.challenger) == ("2", registered.version)
+    assert load_forecaster(store).model_id.version == "2"
+
+
 def test_versions_are_listed_with_their_skill(logged):
     newest, champion = list_versions(logged)
     assert (newest.version, newest.aliases) == ("2", ("challenger",))
@@ -272,22 +320,21 @@ def test_a_store_that_is_not_there_is_not_made(command, tmp_path):
 # --- kept in a file ------------------------------------------------------------------------------
 
 
-def test_a_record_survives_its_file(make_record, tmp_path):
-    record = make_record()
-    path = keep(record, tmp_path)
-    assert read_record(path) == replace(record, parent=read_record(path).parent)
-    assert read_record(path).digest == record.digest
+def test_a_record_survives_its_file(small_record, tmp_path):
+    path = keep(small_record, tmp_path)
+    read = read_record(path)
+    assert read == replace(small_record, parent=read.parent)
+    assert read.digest == small_record.digest
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_file_is_logged_once(make_record, tmp_path):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    path = keep(make_record(), tmp_path)
-    assert run(train.app, "log", path, "--tracking-uri", uri).exit_code == 0
-    again = run(train.app, "log", path, "--tracking-uri", uri)
+def test_a_file_is_logged_once(store, make_record, tmp_path):
+    path = keep(make_record("once"), tmp_path)
+    assert run(train.app, "log", path, "--tracking-uri", store).exit_code == 0
+    again = run(train.app, "log", path, "--tracking-uri", store)
     assert again.exit_code == 1
     assert "is in the store already, as run" in again.stderr
-    assert len(list_versions(uri)) == 2
+    assert len(list_versions(store)) == 4
 
 
 def test_the_run_that_broke_points_to_the_one_logged_later(store, make_record):
@@ -330,21 +377,21 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut", "empty", "content", "outside", "schema", "missing"])
-def test_a_damaged_file_is_refused(how, make_record, tmp_path):
-    path = keep(make_record(), tmp_path)
+def test_a_damaged_file_is_refused(how, small_record, tmp_path):
+    path = keep(small_record, tmp_path)
     damage(path, how)
     with pytest.raises(TrackingError, match="is no record of a training"):
         read_record(path)
 
 
 def test_a_file_that_cannot_be_written_goes_to_the_temporary_directory(
-    make_record, tmp_path, monkeypatch
+    small_record, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    assert keep(make_record(), Path("/proc/nowhere")).parent == tmp_path
+    assert keep(small_record, Path("/proc/nowhere")).parent == tmp_path
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc/nowhere")
     with pytest.raises(TrackingError, match="nor can the training be kept"):
-        keep(make_record(), Path("/proc/nowhere"))
+        keep(small_record, Path("/proc/nowhere"))
 
 
 # --- stores that fail ----------------------------------------------------------------------------
@@ -361,7 +408,7 @@ def test_an_older_schema_is_one_message_before_any_training(store):
     assert "hindcast" not in result.stderr
 
 
-def test_a_full_disk_keeps_the_champion(make_record, tmp_path):
+def test_a_full_disk_keeps_the_champion(logged, make_record, tmp_path):
     """A file system of its own, of a size at which the last figures no longer fit."""
     place = tmp_path / "disk"
     place.mkdir()
@@ -372,7 +419,11 @@ def test_a_full_disk_keeps_the_champion(make_record, tmp_path):
         pytest.skip("mounting a small file system needs root")
     uri = f"sqlite:///{place / 'mlflow.db'}"
     try:
-        log_later(make_record(), uri, WHO, WHEN)
+        shutil.copy(logged.removeprefix("sqlite:///"), place / "mlflow.db")
+        with closing(sqlite3.connect(place / "mlflow.db")) as database:
+            database.execute("UPDATE experiments SET artifact_location = ?",
+                             (f"file://{place}/mlartifacts",))  # fmt: skip
+            database.commit()
         (place / "ballast").write_bytes(bytes(shutil.disk_usage(place).free - 200_000))
         with pytest.raises(TrackingError, match=r"failed: .*(full|space)"):
             log_later(make_record("too much"), uri, WHO, WHEN)
@@ -385,6 +436,11 @@ def test_a_full_disk_keeps_the_champion(make_record, tmp_path):
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+def is_ready() -> bool:
+    """Asked of another process, it answers when that has imported all it needs."""
+    return True
+
+
 def log_in_process(uri: str, path: str) -> str:
     return log_later(read_record(Path(path)), uri, WHO, WHEN).version
 
@@ -393,8 +449,10 @@ def test_trainings_at_once_lose_nothing_and_leave_one_champion(make_record, tmp_
     """Two processes on a store that neither has made yet."""
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     paths = [str(keep(make_record(f"number {n}"), tmp_path)) for n in range(2)]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        versions = list(pool.map(log_in_process, [uri] * 2, paths))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(is_ready).result()
+        other = pool.submit(log_in_process, uri, paths[0])
+        versions = [log_in_process(uri, paths[1]), other.result()]
     runs = runs_of(uri)
     assert len(runs) == 2 * 4
     assert {each.info.status for each in runs} == {"FINISHED"}
@@ -419,12 +477,12 @@ def forecaster_files(uri: str, run_name: str) -> tuple[Path, Path]:
     return place, next(model.rglob("forecaster-*.json.gz"))
 
 
-def test_a_changed_forecaster_is_refused_by_predict_and_by_mlflow(make_record, tmp_path):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    log_later(make_record(), uri, WHO, WHEN)
+def test_a_changed_forecaster_is_refused_by_predict_and_by_mlflow(store, make_record):
+    uri = store
+    log_later(make_record("changed"), uri, WHO, WHEN)
     mlflow.set_tracking_uri(uri)
     assert mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@champion") is not None
-    for path in forecaster_files(uri, "logistic, small"):
+    for path in forecaster_files(uri, "logistic, changed"):
         content = json.loads(gzip.decompress(path.read_bytes()))
         content["evidence"]["reason"] = "believe me"
         path.write_bytes(gzip.compress(json.dumps(content).encode(), mtime=0))
@@ -471,18 +529,31 @@ def test_the_reason_is_the_first_line_that_gives_one():
     assert why(RuntimeError()) == "RuntimeError"
 
 
+def test_a_server_that_is_down_is_not_one_without_a_model(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for command in (["versions"], ["promote", "1", "--reason", "x"]):
+        result = run(train.app, *command, "--tracking-uri", "http://127.0.0.1:9")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.rstrip(".\n").endswith("it does not answer (Connection refused)")
+    with pytest.raises(TrackingError, match="cannot be read: it does not answer"):
+        load_forecaster("http://127.0.0.1:9")
+
+
+def test_a_printed_command_bears_blanks_and_hides_passwords():
+    assert quoted("sqlite:////a b/mlflow.db") == "'sqlite:////a b/mlflow.db'"
+    assert "secret" not in ui_command("postgresql://ada:secret@host/db")
+
+
 def test_a_password_is_not_shown():
     assert shown("postgresql://ada:secret@host/db") == "postgresql://ada:***@host/db"
     assert shown("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
 
 
-def test_the_address_of_a_store_is_printed_by_its_module(logged, tmp_path):
-    command = [sys.executable, "-m", "models.tracking.page"]
-    done = subprocess.run([*command, logged], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.startswith("Open http://127.0.0.1:5000/#/experiments/")
-    missing = subprocess.run(
-        [*command, f"sqlite:///{tmp_path}/none.db"], capture_output=True, text=True, cwd=ROOT
-    )
-    assert missing.returncode == 1
-    assert "there is no store at" in missing.stderr
-    assert "Traceback" not in missing.stderr
+def test_the_address_of_a_store_is_printed_by_its_module(logged, tmp_path, monkeypatch, capsys):
+    module = str(ROOT / "models" / "tracking" / "page.py")
+    monkeypatch.setattr(sys, "argv", [module, logged])
+    runpy.run_path(module, run_name="__main__")
+    assert capsys.readouterr().out.startswith("Open http://127.0.0.1:5000/#/experiments/")
+    monkeypatch.setattr(sys, "argv", [module, f"sqlite:///{tmp_path}/none.db"])
+    with pytest.raises(SystemExit, match="error: there is no store at"):
+        runpy.run_path(module, run_name="__main__")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import matplotlib.dates as mdates
@@ -131,7 +132,7 @@ def discrimination(hindcast: pd.DataFrame, names: Sequence[str], horizon: int = 
     broad = hindcast[(hindcast["kind"] == "broad") & hindcast["outcome"].notna()]
     horizon = min(hindcast["horizon_days"].unique(), key=lambda days: abs(days - horizon))
     rows = broad[broad["horizon_days"] == horizon]
-    for name, colour in zip(names, COLOURS, strict=False):
+    for name, colour in zip(names, cycle(COLOURS), strict=False):
         own = rows[rows["model"] == name]
         outcome, probability = own["outcome"].to_numpy(), own["probability"].to_numpy()
         if not 0 < outcome.sum() < len(outcome):

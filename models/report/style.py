@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 COLOURS = (
     BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#882255", "#999933",
+    "#332288",
 )  # fmt: skip
 INK = "#1B1B1F"
 _VARIABLES = {BLUE: "blue", ORANGE: "orange", GREY: "grey", INK: "ink"}

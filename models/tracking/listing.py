@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from models.tracking.registry import HEADLINES, Registered, Version
+from models.tracking.store import quoted
 
 SCHEMA = "altseason.versions/1"
 _HEADS = ("version", "alias", "candidate", "until", "source", "all horizons", "30 days",
@@ -48,7 +49,7 @@ def outcome_text(registered: Registered, tracking_uri: str) -> str:
     return (
         f"Registered as version {version}, alias challenger: {decision.reason}. {stays}.\n"
         f"To make it champion all the same:\n"
-        f"  train.py promote {version} --reason TEXT --tracking-uri {tracking_uri}"
+        f"  train.py promote {version} --reason TEXT --tracking-uri {quoted(tracking_uri)}"
     )
 
 

@@ -10,20 +10,20 @@ from urllib.parse import quote
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.tracking.store import connect, is_server, reaching, require_store, shown
+from models.tracking.store import connect, is_server, quoted, reaching, require_store, shown
 
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
 # Columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
-_FIRST = {"1": 73, "attributes.`Run Name`": 220}
+_FIRST = {"1": 73, "attributes.`Run Name`": 216}
 _SKILLS = {f"tags.`skill{horizon}`": 132 for horizon in ("", "_30d", "_60d", "_90d")}
 _TRAININGS = {
     **_FIRST,
     "runDateAndNestInfo": 112,
-    "tags.`champion`": 84,
+    "tags.`champion`": 96,
     **_SKILLS,
     "metrics.`log_score`": 84,
-    "metrics.`episodes`": 80,
+    "metrics.`episodes`": 76,
 }
 _CANDIDATES = {
     **_FIRST,
@@ -31,7 +31,7 @@ _CANDIDATES = {
     "metrics.`brier_skill`": 100,
     **_SKILLS,
     "metrics.`log_score`": 84,
-    "metrics.`episodes`": 80,
+    "metrics.`episodes`": 76,
 }
 
 EXPERIMENT_NOTE = """\
@@ -114,7 +114,7 @@ def ui_command(tracking_uri: str) -> str:
     """Return the command that starts the MLflow UI on a store, empty if a server has it."""
     if is_server(tracking_uri):
         return ""
-    return f"mlflow ui --backend-store-uri {shown(tracking_uri)}"
+    return f"mlflow ui --backend-store-uri {quoted(tracking_uri)}"
 
 
 def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:

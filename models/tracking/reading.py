@@ -22,6 +22,7 @@ from models.tracking.store import (
     connect,
     require_store,
     shown,
+    unanswered,
     why,
 )
 
@@ -75,6 +76,10 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
             )
             content = Path(path).read_bytes()
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
+        if unanswered(error):
+            raise TrackingError(
+                f"the store {shown(tracking_uri)} cannot be read: {why(error)}."
+            ) from error
         raise TrackingError(
             f"the store {shown(tracking_uri)} holds no model {model!r} ({why(error)}); "
             f"run train.py with the same --tracking-uri first."

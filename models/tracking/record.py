@@ -89,7 +89,7 @@ class Record:
     terms : Terms
         On what terms.
     dataset : mapping of str to str
-        `name`, `digest`, `source` and `profile` of the data.
+        `name`, `digest`, `source` and `sha256` of the data.
     """
 
     experiment: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,10 +16,12 @@ from models.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, de
 from models.tracking.page import MODEL_NOTE
 from models.tracking.record import Record
 from models.tracking.store import (
+    ABSENT,
     CHALLENGER,
     CHAMPION,
     DIGEST_TAG,
     MODEL_NAME,
+    PRESENT,
     SKILL_TAG,
     connect,
     insist,
@@ -126,11 +127,14 @@ def register(
     _ensure_model(client)
     decision = decide(record.terms, _present(client), wanted=promote)
     version = _create(client, record, record.champion, logged[record.champion], parent_run_id)
-    challenger: str | None = version
+    challenger: str | None = None
     if decision.promote:
         name = record.challenger
         challenger = name and _create(client, record, name, logged[name], parent_run_id)
-    else:
+        # On a server another training may have promoted its choice meanwhile.
+        decision = decide(record.terms, _present(client), wanted=promote)
+    if not decision.promote:
+        challenger = version
         client.set_model_version_tag(MODEL_NAME, version, "not_promoted", decision.reason)
     tags = {
         "promoted": f"{'yes' if decision.promote else 'no'}: {decision.reason}",
@@ -234,7 +238,7 @@ def _require(client: MlflowClient, version: str, tracking_uri: str) -> ModelVers
     try:
         return client.get_model_version(MODEL_NAME, version)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in (ABSENT, "INVALID_PARAMETER_VALUE"):
             raise TrackingError(
                 f"the store {shown(tracking_uri)} holds no version {version!r} of {MODEL_NAME}; "
                 f"train.py versions lists them."
@@ -246,7 +250,7 @@ def _ensure_model(client: MlflowClient) -> None:
     try:
         client.create_registered_model(MODEL_NAME, description=MODEL_NOTE)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        if error.error_code != PRESENT:
             raise
         if client.get_registered_model(MODEL_NAME).description != MODEL_NOTE:
             client.update_registered_model(MODEL_NAME, MODEL_NOTE)
@@ -311,10 +315,14 @@ def _point(client: MlflowClient, alias: str, version: str) -> None:
 
 
 def _aliases(client: MlflowClient) -> dict[str, str]:
-    with contextlib.suppress(MlflowException):  # nothing is registered yet
+    try:
         found = client.get_registered_model(MODEL_NAME).aliases
-        return {str(alias): str(version) for alias, version in found.items()}
-    return {}
+    except MlflowException as error:
+        # A store that does not answer must not look like one without a champion.
+        if error.error_code != ABSENT:
+            raise
+        return {}  # nothing is registered yet
+    return {str(alias): str(version) for alias, version in found.items()}
 
 
 def _champion_number(client: MlflowClient) -> str | None:
@@ -338,8 +346,11 @@ def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, st
     tags = found.tags
     terms = Terms.from_json(tags.get("terms"))
     values: Mapping[str, float] = {}
-    with contextlib.suppress(MlflowException):  # its run may have been deleted
+    try:
         values = client.get_run(str(found.run_id)).data.metrics
+    except MlflowException as error:
+        if error.error_code != ABSENT:  # its run may have been deleted
+            raise
     number = str(found.version)
     return Version(
         version=number,

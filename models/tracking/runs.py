@@ -27,6 +27,7 @@ from models.tracking.registry import Logged, Registered, register
 from models.tracking.store import (
     DIGEST_TAG,
     FORECASTER_FILE,
+    PRESENT,
     connect,
     database,
     insist,
@@ -128,10 +129,13 @@ def log_record(
                     client.set_terminated(child, "FAILED")
                 raise
             client.set_terminated(child, "FINISHED", record.finished_ms)
-        client.set_tag(run.run_id, RECORD_TAG, record.digest)
         client.set_terminated(run.run_id, "FINISHED", record.finished_ms)
-        # Last, and in it the champion's alias: whatever fails before leaves the champion as it was.
-        return register(client, record, logged, run.run_id, who, when, promote=promote)
+        # Last in it is the champion's alias: whatever fails before leaves the champion as it was.
+        registered = register(client, record, logged, run.run_id, who, when, promote=promote)
+        # Only now is all of it in the store. Should this fail, the champion stays the new one.
+        with contextlib.suppress(Exception):
+            client.set_tag(run.run_id, RECORD_TAG, record.digest)
+    return registered
 
 
 def log_later(
@@ -171,7 +175,7 @@ def log_later(
     title, started_ms = record.parent.name, record.started_ms
     with training_run(tracking_uri, record.experiment, title, started_ms) as run:
         registered = log_record(record, run, who, when, promote=promote)
-    with contextlib.suppress(MlflowException), writing(tracking_uri):
+    with contextlib.suppress(Exception), writing(tracking_uri):
         # The run that broke, if this is the store in which it did.
         client.set_tag(record.run_id, "logged_later_as", run.run_id)
         client.set_terminated(record.run_id, "FAILED", record.finished_ms)
@@ -182,8 +186,11 @@ def _use_experiment(name: str, tracking_uri: str) -> str:
     client = MlflowClient()
     found = client.get_experiment_by_name(name)
     if found is None:
-        with contextlib.suppress(MlflowException):  # another training made it just now
+        try:
             client.create_experiment(name, artifact_location=_artifacts(tracking_uri))
+        except MlflowException as error:
+            if error.error_code != PRESENT:  # another training made it just now
+                raise
         found = client.get_experiment_by_name(name)
     if found is None or found.lifecycle_stage == "deleted":
         raise TrackingError(
@@ -226,6 +233,8 @@ def _log_entry(client: MlflowClient, run_id: str, entry: Entry, record: Record) 
         digest=record.dataset["digest"],
         source_type="altseason",
         source=json.dumps({key: record.dataset[key] for key in ("source", "sha256")}),
+        # The UI shows where data are from only for kinds of source of its own, but any profile.
+        profile=json.dumps({"source": record.dataset["source"]}),
     )
     context = [InputTag("mlflow.data.context", "training")]
     client.log_inputs(run_id, [DatasetInput(dataset, context)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +31,9 @@ CHALLENGER = "challenger"
 FORECASTER_FILE = "forecaster.json.gz"
 DIGEST_TAG = "forecaster_sha256"
 SKILL_TAG = "skill"
+# Codes of MLflow's errors.
+ABSENT = "RESOURCE_DOES_NOT_EXIST"
+PRESENT = "RESOURCE_ALREADY_EXISTS"
 _SQLITE = "sqlite:///"
 _MAGIC = b"SQLite format 3\0"
 # Another training may be logging: ten candidates take about ten seconds.
@@ -112,8 +117,16 @@ def insist(write: Callable[[], object]) -> None:
     write()
 
 
+def unanswered(error: BaseException) -> bool:
+    """Tell whether a server could not be reached at all."""
+    return "Max retries exceeded" in str(error)
+
+
 def why(error: BaseException) -> str:
     """Return an error's message in one line, or its type if it has none."""
+    if unanswered(error):
+        reason = re.search(r"\[Errno -?\d+\] ([\w ]+)", str(error))
+        return f"it does not answer ({reason[1]})" if reason else "it does not answer"
     lines = (line.strip() for line in str(error).splitlines())
     # SQLAlchemy sets an advice to programmers above some of its reasons.
     said = [line for line in lines if line and not line.startswith("(raised as a result of")]
@@ -126,6 +139,11 @@ def shown(tracking_uri: str) -> str:
     if not parts.password:
         return tracking_uri
     return tracking_uri.replace(f":{parts.password}@", ":***@", 1)
+
+
+def quoted(tracking_uri: str) -> str:
+    """Return a store's address for a command line, without the password in it."""
+    return shlex.quote(shown(tracking_uri))
 
 
 def is_server(tracking_uri: str) -> bool:

@@ -10,6 +10,7 @@ import mlflow
 import pandas as pd
 
 from models.errors import TrackingError
+from models.tracking.store import shown, why
 
 _PARENT = "mlflow.parentRunId"
 _NEEDED = {
@@ -61,7 +62,9 @@ def load_tables(tracking_uri: str, run_id: str) -> TrainingTables:
         training = client.get_run(run_id).data.tags.get(_PARENT, run_id)
         held = {file.path for file in client.list_artifacts(training)}
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
-        raise TrackingError(f"run {run_id} cannot be read from {tracking_uri}: {error}") from error
+        raise TrackingError(
+            f"run {run_id} cannot be read from {shown(tracking_uri)}: {why(error)}"
+        ) from error
     wanted = [name for name in _NEEDED if name in held or name != "claims.csv"]
     tables = {name: _table(tracking_uri, training, name) for name in wanted}
     return TrainingTables(
