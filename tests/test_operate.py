@@ -323,7 +323,7 @@ def test_a_forecast_loads_no_more_than_it_needs(operated):
     tops = {module.split(".")[0] for module in modules}
     assert not tops & {"matplotlib", "lightgbm", "pytest", "IPython", "yfinance"}
     assert not modules & {"models.onset", "models.training", "models.tracking.runs",
-                          "models.track_record"}  # fmt: skip
+                          "models.ledger.track_record"}  # fmt: skip
 
 
 def test_help_loads_nothing_heavy(tmp_path):

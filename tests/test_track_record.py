@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from features.panel import DataError, MarketPanel
 from features.season import at_risk, season_index
 from models.leads import LEAD_DAYS
-from models.ledger import Ledger
-from models.ledger_entry import Entry, Window
-from models.track_record import track_record
-from models.track_record_text import record_text
+from models.ledger.book import Ledger
+from models.ledger.entry import Entry, Window
+from models.ledger.text import record_text
+from models.ledger.track_record import track_record
 from models.verification.hindcast import hindcast
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward

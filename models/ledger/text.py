@@ -21,7 +21,7 @@ def record_text(record: Mapping[str, Any]) -> str:
     Parameters
     ----------
     record : mapping
-        From `models.track_record.track_record`.
+        From `models.ledger.track_record.track_record`.
     """
     ledger, data = record["ledger"], record["data"]
     if not ledger["lines"]:
