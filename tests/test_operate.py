@@ -182,7 +182,7 @@ def test_past_days_are_scored_as_replays_with_their_outcomes(store):
     text = run(predict.app, "score").stdout
     assert "Forecasts made ahead of time\n  none\n" in text
     assert "no season could begin, so that nothing was forecast" in text
-    assert "on 2026-01-09: broad 75, as of 2025-12-10 (replay), climatology" in text
+    assert "on 2026-01-09: broad 75, climatology, as of 2025-12-10 (replay): " in text
 
 
 def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
@@ -201,7 +201,7 @@ def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
     )  # fmt: skip
     text = run(predict.app, "score").stdout
     assert "Replays: recorded too late to be forecasts, evidence of nothing\n  none\n" in text
-    assert "  broad 75, 30 days          climatology                2" in text
+    assert "  broad 75, climatology\n  30 days               2" in text
 
 
 def test_a_torn_line_is_a_warning_and_an_edited_one_exit_3(store, tmp_path):

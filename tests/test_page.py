@@ -17,7 +17,7 @@ from models.forecast import ModelId, forecast
 from models.forecast_text import windows
 from models.record import record
 from models.report.page import forecast_page
-from models.report.sayings import headline, on_claims, on_skill, on_today, on_window
+from models.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
 from models.tracking.tables import TrainingTables
 from models.words import percent, unbroken
 
@@ -110,6 +110,27 @@ def test_what_may_be_said_follows_the_verdicts(said):
     assert "cannot be told from climatology" in on_window(with_verdicts(d365="cannot tell"))
     assert "Nothing has been verified" in on_skill(with_verdicts())[0]
     assert on_window(with_verdicts()) == ""
+
+
+def test_partial_seasons_have_verdicts_of_their_own(said):
+    result, _ = said("2025-12-10")
+
+    def with_verdicts(**verdicts):
+        return {"evidence": {"partial_verdicts": {h.strip("d"): v for h, v in verdicts.items()}}}
+
+    assert on_partial(with_verdicts()) == ""
+    assert on_partial(with_verdicts(d30="better", d60="cannot tell", d90="better")) == (
+        "Partial seasons: better than climatology at 30 and 90 days; cannot tell at 60 days."
+    )
+    assert result["evidence"]["partial_verdicts"].keys() <= result["evidence"]["brier_skill"].keys()
+
+
+def test_the_loud_number_has_its_trust_beside_it(page, said):
+    result, _ = said("2025-12-10")
+    (answer,) = re.findall(r'<p class="answer">.*?</p>', page, flags=re.DOTALL)
+    assert on_window(result)
+    assert escape(unbroken(on_window(result))) in answer
+    assert page.count(escape(unbroken(on_window(result)))) == 1
 
 
 def test_today_is_apart_from_climatology_where_its_interval_leaves_it_out(said):

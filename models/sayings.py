@@ -41,6 +41,19 @@ def on_skill(forecast: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
+def on_partial(forecast: Mapping[str, Any]) -> str:
+    """Return the verdicts on the forecasts of partial seasons."""
+    by_verdict: dict[str, list[str]] = {}
+    for horizon, verdict in forecast["evidence"]["partial_verdicts"].items():
+        by_verdict.setdefault(verdict, []).append(horizon)
+    said = (
+        f"{verdict if verdict == CANNOT_TELL else f'{verdict} than climatology'} at "
+        f"{listed(horizons)} days"
+        for verdict, horizons in by_verdict.items()
+    )
+    return f"Partial seasons: {'; '.join(said)}." if by_verdict else ""
+
+
 def on_window(forecast: Mapping[str, Any]) -> str:
     """Return how far the window by date can be trusted, by the verified horizon next to it."""
     row = next((row for row in forecast["by_date"] if row["kind"] == "broad"), None)
