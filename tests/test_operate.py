@@ -321,7 +321,8 @@ def test_a_forecast_loads_no_more_than_it_needs(operated):
     modules = loaded(operated[1]["Forecast"].stderr)
     assert {"mlflow", "pandas", "sklearn.linear_model", "models.forecast"} <= modules
     tops = {module.split(".")[0] for module in modules}
-    assert not tops & {"matplotlib", "lightgbm", "pytest", "IPython", "yfinance"}
+    assert not tops & {"matplotlib", "jinja2", "lightgbm", "pytest", "IPython", "yfinance"}
+    assert not {module for module in modules if module.startswith("models.report")}
     assert not modules & {"models.onset", "models.training", "models.tracking.runs",
                           "models.ledger.track_record"}  # fmt: skip
 

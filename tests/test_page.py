@@ -141,9 +141,17 @@ def test_today_is_apart_from_climatology_where_its_interval_leaves_it_out(said):
         {**row, "horizon_days": 60, "low": 0.40, "high": 0.6},
         {**row, "horizon_days": 90, "low": 0.1, "high": 0.39},
     ]
+    better = {"brier_skill": {f"{days}": {"verdict": "better"} for days in (30, 60, 90)}}
+    result = {**result, "evidence": better}
     sentence = on_today({**result, "forecasts": rows})
     assert "above it at 30 days and below it at 90 days" in sentence
     assert "nothing unusual" in on_today({**result, "forecasts": rows[1:2]})
+    # Where the history cannot tell, an interval apart is no news.
+    unsure = {"brier_skill": {**better["brier_skill"], "30": {"verdict": "cannot tell"}}}
+    sentence = on_today({**result, "forecasts": rows, "evidence": unsure})
+    assert "below it at 90 days" in sentence
+    assert "30 days" not in sentence
+    assert on_today({**result, "forecasts": rows[:1], "evidence": unsure}) == ""
 
 
 def test_claims_are_counted_by_their_verdicts():
@@ -162,6 +170,7 @@ def test_the_headline_is_the_number_by_date_or_the_last_window(said):
     number, asked = headline(far)
     assert number == percent(far["forecasts"][4]["probability"])
     assert "by 1 Dec 2023" in asked
+    assert "The window until 1 Dec 2023 spans 365 days" in on_window(far)
 
 
 # --- the page ------------------------------------------------------------------------------------
