@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -42,9 +42,6 @@ AsOfOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-if TYPE_CHECKING:
-    pass
 
 FILE_ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
 
@@ -198,7 +195,7 @@ def predict(
                 }
             )
     if ledger is not None:
-        from models.recording import record_forecast
+        from models.ledger.recording import record_forecast
 
         record_forecast(ledger, result, stored, now())
     if json:
@@ -221,13 +218,13 @@ def score(
     listed as open.
     """
     with clear_errors():
-        from models.ledger import read_ledger
-        from models.recording import warn_of_torn_lines
+        from models.ledger.book import read_ledger
+        from models.ledger.recording import warn_of_torn_lines
 
         recorded = read_ledger(ledger or LEDGER)
         panel = load_panel(market, now(), Progress(quiet=False))
-        from models.track_record import track_record
-        from models.track_record_text import record_text
+        from models.ledger.text import record_text
+        from models.ledger.track_record import track_record
 
         warn_of_torn_lines(ledger or LEDGER, recorded.torn)
         judged = track_record(recorded, panel)

@@ -20,6 +20,7 @@ from models.leads import LIMIT_DAYS, FloatArray
 from models.probability import probabilities
 from models.standing import standing
 from models.trend import trend
+from models.words import iso_day, long_day
 
 SCHEMA = "altseason.forecast/1"
 HORIZONS = (30, 60, 90, 180, 365)
@@ -107,7 +108,7 @@ def forecast(
     age_days = int((today - now.view.last_day).days)
     return {
         "schema": SCHEMA,
-        "as_of": _day(as_of),
+        "as_of": iso_day(as_of),
         "definition": dict(forecaster.evidence.definition),
         "season": {
             "index": float(now.index.loc[as_of]),
@@ -116,14 +117,14 @@ def forecast(
             ),
             "at_risk": now.at_risk,
             "last_onset": {
-                kind: _day(days[-1]) if len(days) else None for kind, days in now.onsets.items()
+                kind: iso_day(days[-1]) if len(days) else None for kind, days in now.onsets.items()
             },
         },
         "forecasts": [
             {
                 "kind": kind,
                 "horizon_days": horizon,
-                "window_end": _day(as_of + pd.Timedelta(days=horizon)),
+                "window_end": iso_day(as_of + pd.Timedelta(days=horizon)),
                 **by_kind[kind][position],
                 "reason": now.reasons[kind],
             }
@@ -133,7 +134,7 @@ def forecast(
         "by_date": [
             {
                 "kind": kind,
-                "date": _day(last),
+                "date": iso_day(last),
                 **by_kind[kind][-1],
                 "reason": now.reasons[kind],
             }
@@ -145,13 +146,14 @@ def forecast(
         "evidence": {
             "onsets": len(forecaster.evidence.onsets["broad"]),
             "brier_skill": _skill(forecaster),
+            "partial_verdicts": _partial_verdicts(forecaster),
             "out_of_range": out_of_range,
         },
         "model": model_id.describe(forecaster),
         "data": {
             "source": now.view.source,
             "digest": now.view.digest,
-            "last_day": _day(now.view.last_day),
+            "last_day": iso_day(now.view.last_day),
             "age_days": age_days,
             "provenance": list(now.view.provenance.steps),
         },
@@ -161,7 +163,7 @@ def forecast(
             *(
                 []
                 if by_days
-                else [f"{_day(BY)} is out of reach of {_day(as_of)}: no forecast by date."]
+                else [f"{long_day(BY)} is out of reach of {long_day(as_of)}: no forecast by date."]
             ),
         ],
     }
@@ -215,6 +217,14 @@ def _skill(forecaster: Forecaster) -> dict[str, dict[str, Any]]:
     }
 
 
+def _partial_verdicts(forecaster: Forecaster) -> dict[str, str]:
+    return {
+        str(row["horizon_days"]): row["verdict"]
+        for row in forecaster.evidence.skill
+        if row["kind"] == "partial" and row["brier_skill"] is not None
+    }
+
+
 def _out_of_range(forecaster: Forecaster, row: pd.DataFrame) -> list[str]:
     ranges = forecaster.evidence.ranges
     used = forecaster.model.feature_names()
@@ -245,8 +255,8 @@ def _warnings(
             else "The model has learnt from outcomes after this day"
         )
         warnings.append(
-            f"{trained} (until {forecaster.evidence.trained_until}): "
-            f"this is no forecast out of sample. Retrain with --until {_day(as_of)} for one."
+            f"{trained} (until {long_day(forecaster.evidence.trained_until)}): "
+            f"this is no forecast out of sample. Retrain with --until {iso_day(as_of)} for one."
         )
     missing = [name for name in forecaster.model.feature_names() if np.isnan(row[name].iloc[0])]
     if missing:
@@ -256,7 +266,3 @@ def _warnings(
     if out_of_range:
         warnings.append(f"Outside the training range: {', '.join(out_of_range)}.")
     return warnings
-
-
-def _day(day: pd.Timestamp) -> str:
-    return f"{day:%Y-%m-%d}"

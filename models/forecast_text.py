@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from features.season import PARTIAL_THRESHOLD
+from models.sayings import on_partial, on_window
 from models.terminal import Terminal
-from models.words import listed, long_day, percent, signed, unbroken
+from models.words import interval, listed, long_day, percent, signed, wrap
 
-WIDTH = 80
 BAR_WIDTH = 8
 DRIVERS_SHOWN = 8
 STATES = {
@@ -47,18 +46,6 @@ def forecast_text(forecast: Mapping[str, Any], terminal: Terminal = _PLAIN) -> s
     blocks += [terminal.warning(wrap(f"Warning: {each}")) for each in forecast["warnings"]]
     blocks.append("Research software, not investment advice.")
     return "\n\n".join(block for block in blocks if block)
-
-
-def wrap(text: str, indent: str = "  ") -> str:
-    """Return text in lines of 80 columns, all but the first indented."""
-    lines = textwrap.wrap(
-        unbroken(text),
-        WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join(lines).replace("\u00a0", " ")
 
 
 def question(forecast: Mapping[str, Any], kind: str) -> str:
@@ -200,11 +187,16 @@ def _evidence(forecast: Mapping[str, Any], terminal: Terminal) -> str:
     lines = [
         terminal.bold(f"Evidence: {evidence['onsets']} onsets in training"),
         *_skill(evidence["brier_skill"], terminal),
+        *(wrap(said) for said in (on_partial(forecast), on_window(forecast)) if said),
     ]
     version = f"version {model['version']}" if model["version"] else f"run {model['run_id']}"
     lines += [
-        wrap(f"Model: {model['name']}, {version}, trained until {model['trained_until']}."),
-        wrap(f"Data: {data['source']} to {data['last_day']} ({data['age_days']} days old)."),
+        wrap(
+            f"Model: {model['name']}, {version}, trained until {long_day(model['trained_until'])}."
+        ),
+        wrap(
+            f"Data: {data['source']} to {long_day(data['last_day'])} ({data['age_days']} days old)."
+        ),
     ]
     return "\n".join(lines)
 
@@ -218,11 +210,9 @@ def _skill(skills: Mapping[str, Mapping[str, Any]], terminal: Terminal) -> list[
         terminal.faint(f"{'':10}{'skill':>8}  {'90 % interval':<18}{'episodes':>8}  verdict")
     )
     for horizon, skill in known.items():
-        interval = (
-            "n/a" if skill["low"] is None else f"[{signed(skill['low'])}, {signed(skill['high'])}]"
-        )
+        ends = interval(skill["low"], skill["high"])
         lines.append(
-            f"  {horizon:>3} days{signed(skill['value']):>8}  {interval:<18}"
+            f"  {horizon:>3} days{signed(skill['value']):>8}  {ends:<18}"
             f"{skill['episodes']:>8}  {VERDICTS.get(skill['verdict'], 'the reference')}"
         )
     return lines

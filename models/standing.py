@@ -10,6 +10,7 @@ from features.health import index_at
 from features.panel import MarketPanel, end_of_day
 from features.season import at_risk, onset_days
 from models.forecaster import Forecaster
+from models.words import long_day
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ def _reason(index: pd.Series, threshold: float, quiet_days: int, onsets: pd.Date
         return f"fewer than {quiet_days + 1} days of the season index are known"
     last = above[-1]
     if last == index.index[-1]:
-        return f"in season since {onsets[-1]:%Y-%m-%d}" if len(onsets) else "in season"
+        return f"in season since {long_day(onsets[-1])}" if len(onsets) else "in season"
     free = last + pd.Timedelta(days=quiet_days + 1)
     return (
-        f"the index was last at {threshold:g} or above on {last:%Y-%m-%d}; an onset needs "
-        f"{quiet_days} quiet days, so none is forecast before {free:%Y-%m-%d}"
+        f"the index was last at {threshold:g} or above on {long_day(last)}; an onset needs "
+        f"{quiet_days} quiet days, so none is forecast before {long_day(free)}"
     )

@@ -13,6 +13,7 @@ from models.forecaster import Forecaster
 from models.leads import LIMIT_DAYS
 from models.probability import probability
 from models.standing import standing
+from models.words import iso_day
 
 DAYS_AGO = (7, 30)
 
@@ -69,14 +70,14 @@ def _past(
     index, reasons, values = _known(panel, forecaster, day, windows)
     return {
         "days_ago": days_ago,
-        "as_of": _day(day),
+        "as_of": iso_day(day),
         "in_sample": forecaster.evidence.in_sample(day),
         "index": index,
         "forecasts": [
             {
                 "kind": kind,
                 "horizon_days": horizon,
-                "window_end": _day(day + pd.Timedelta(days=horizon)),
+                "window_end": iso_day(day + pd.Timedelta(days=horizon)),
                 "probability": values[kind][position],
                 "reason": reasons[kind],
             }
@@ -86,7 +87,7 @@ def _past(
         "by_date": [
             {
                 "kind": kind,
-                "date": _day(by),
+                "date": iso_day(by),
                 "probability": values[kind][-1] if reachable else None,
                 "reason": reasons[kind] or (None if reachable else _OUT_OF_REACH),
             }
@@ -117,7 +118,3 @@ def _known(
 
 
 _OUT_OF_REACH = f"more than {LIMIT_DAYS} days ahead, the end of the last lead"
-
-
-def _day(day: pd.Timestamp) -> str:
-    return f"{day:%Y-%m-%d}"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 
 import pandas as pd
+
+WIDTH = 80
 
 
 def percent(share: float | None) -> str:
@@ -57,6 +60,17 @@ def long_day(day: pd.Timestamp | str) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def iso_day(day: pd.Timestamp) -> str:
+    """Return a day as files and options have it.
+
+    Examples
+    --------
+    >>> iso_day(pd.Timestamp("2026-01-09"))
+    '2026-01-09'
+    """
+    return f"{day:%Y-%m-%d}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun.
 
@@ -88,6 +102,45 @@ def unbroken(text: str) -> str:
     3
     """
     return _KEPT.sub("\u00a0", text)
+
+
+def wrap(text: str, indent: str = "  ", first: str = "") -> str:
+    """Return text in lines of 80 columns.
+
+    Parameters
+    ----------
+    text : str
+        Days and percents in it are not broken.
+    indent, first : str
+        Before each line but the first, and before the first.
+
+    Examples
+    --------
+    >>> print(wrap("by 9 Jan 2026 " * 6))
+    by 9 Jan 2026 by 9 Jan 2026 by 9 Jan 2026 by 9 Jan 2026 by 9 Jan 2026 by
+      9 Jan 2026
+    """
+    lines = textwrap.wrap(
+        unbroken(text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines).replace("\u00a0", " ")
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return the ends of an interval of a score.
+
+    Examples
+    --------
+    >>> interval(-0.071, 0.107), interval(None, None)
+    ('[-0.07, +0.11]', 'n/a')
+    """
+    known = signed(low) != "n/a" and signed(high) != "n/a"
+    return f"[{signed(low)}, {signed(high)}]" if known else "n/a"
 
 
 _KEPT = re.compile(r"(?<=\d) (?=%|[A-Z][a-z]{2} \d{4})|(?<=[a-z]) (?=\d{4}\b)")

@@ -128,11 +128,12 @@ def test_only_the_page_fills_templates():
 
 def test_only_training_reaches_the_labels():
     assert importers("models.onset") == {
-        "models.training", "models.claims", "models.controls", "models.track_record", "train",
+        "models.training", "models.claims", "models.controls", "models.ledger.track_record",
+        "train",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.
-    assert "models.onset" not in reached("predict", but_for="models.track_record")
-    assert importers("models.track_record") == {"predict"}
+    assert "models.onset" not in reached("predict", but_for="models.ledger.track_record")
+    assert importers("models.ledger.track_record") == {"predict"}
 
 
 @pytest.mark.parametrize("module", names_of("models.verification"))

@@ -416,12 +416,12 @@ def test_in_season_the_probability_is_null_with_the_reason(trained):
     assert answer["season"]["at_risk"] == {"broad": False, "partial": False}
     assert {f["probability"] for f in answer["forecasts"]} == {None}
     assert {f["reason"] for f in answer["forecasts"] if f["kind"] == "broad"} == {
-        "in season since 2021-03-22"
+        "in season since 22 Mar 2021"
     }
     assert answer["by_date"] == []
     assert answer["drivers"] == []
     text = run(predict.app, "--tracking-uri", uri, "--as-of", "2021-04-01").stdout
-    assert "No forecast: in season since 2021-03-22." in text
+    assert "No forecast: in season since 22 Mar 2021." in text
 
 
 def test_after_a_season_the_reason_names_the_next_possible_day(trained):

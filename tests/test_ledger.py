@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import LedgerError
-from models.ledger import read_ledger, record
-from models.ledger_entry import content_of
+from models.ledger.book import read_ledger, record
+from models.ledger.entry import content_of
 
 ROOT = Path(__file__).parents[1]
 DEFINITION = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50}

@@ -17,7 +17,7 @@ from models.forecast import ModelId, forecast
 from models.forecast_text import windows
 from models.record import record
 from models.report.page import forecast_page
-from models.report.sayings import headline, on_claims, on_skill, on_today, on_window
+from models.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
 from models.tracking.tables import TrainingTables
 from models.words import percent, unbroken
 
@@ -112,6 +112,27 @@ def test_what_may_be_said_follows_the_verdicts(said):
     assert on_window(with_verdicts()) == ""
 
 
+def test_partial_seasons_have_verdicts_of_their_own(said):
+    result, _ = said("2025-12-10")
+
+    def with_verdicts(**verdicts):
+        return {"evidence": {"partial_verdicts": {h.strip("d"): v for h, v in verdicts.items()}}}
+
+    assert on_partial(with_verdicts()) == ""
+    assert on_partial(with_verdicts(d30="better", d60="cannot tell", d90="better")) == (
+        "Partial seasons: better than climatology at 30 and 90 days; cannot tell at 60 days."
+    )
+    assert result["evidence"]["partial_verdicts"].keys() <= result["evidence"]["brier_skill"].keys()
+
+
+def test_the_loud_number_has_its_trust_beside_it(page, said):
+    result, _ = said("2025-12-10")
+    (answer,) = re.findall(r'<p class="answer">.*?</p>', page, flags=re.DOTALL)
+    assert on_window(result)
+    assert escape(unbroken(on_window(result))) in answer
+    assert page.count(escape(unbroken(on_window(result)))) == 1
+
+
 def test_today_is_apart_from_climatology_where_its_interval_leaves_it_out(said):
     result, _ = said("2025-12-10")
     row = {"kind": "broad", "probability": 0.5, "climatology": 0.4, "reason": None}
@@ -120,9 +141,17 @@ def test_today_is_apart_from_climatology_where_its_interval_leaves_it_out(said):
         {**row, "horizon_days": 60, "low": 0.40, "high": 0.6},
         {**row, "horizon_days": 90, "low": 0.1, "high": 0.39},
     ]
+    better = {"brier_skill": {f"{days}": {"verdict": "better"} for days in (30, 60, 90)}}
+    result = {**result, "evidence": better}
     sentence = on_today({**result, "forecasts": rows})
     assert "above it at 30 days and below it at 90 days" in sentence
     assert "nothing unusual" in on_today({**result, "forecasts": rows[1:2]})
+    # Where the history cannot tell, an interval apart is no news.
+    unsure = {"brier_skill": {**better["brier_skill"], "30": {"verdict": "cannot tell"}}}
+    sentence = on_today({**result, "forecasts": rows, "evidence": unsure})
+    assert "below it at 90 days" in sentence
+    assert "30 days" not in sentence
+    assert on_today({**result, "forecasts": rows[:1], "evidence": unsure}) == ""
 
 
 def test_claims_are_counted_by_their_verdicts():
@@ -141,6 +170,7 @@ def test_the_headline_is_the_number_by_date_or_the_last_window(said):
     number, asked = headline(far)
     assert number == percent(far["forecasts"][4]["probability"])
     assert "by 1 Dec 2023" in asked
+    assert "The window until 1 Dec 2023 spans 365 days" in on_window(far)
 
 
 # --- the page ------------------------------------------------------------------------------------

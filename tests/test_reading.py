@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 import predict
 from features.panel import end_of_day
 from models.forecast import ModelId, forecast
-from models.forecast_text import WIDTH, forecast_text, windows
+from models.forecast_text import forecast_text, windows
 from models.history import history, sample_note
 from models.standing import standing
 from models.terminal import Terminal
 from models.trend import DAYS_AGO, trend
-from models.words import listed, long_day, percent, signed, unbroken
+from models.words import WIDTH, listed, long_day, percent, signed, unbroken
 
 ESCAPES = re.compile(r"\x1b\[\d*m")
 SHARES = st.floats(0, 1)
@@ -181,6 +181,17 @@ def test_in_season_the_text_gives_the_reason_and_no_table(say):
     assert text.count("No forecast: in season since") == 2
     assert "climatology  90 %" not in text
     assert "A week and a month ago" not in text
+
+
+def test_days_are_in_words_but_in_what_is_to_be_typed(say):
+    for day in (*DAYS, "2024-12-20"):
+        text = forecast_text(say(day))
+        assert not re.search(r"(?<!--until )\b\d{4}-\d{2}-\d{2}", " ".join(text.split()))
+
+
+def test_the_window_by_date_has_its_evidence_in_the_text(say):
+    result = say("2025-12-10", by="2026-10-01")
+    assert "The window until 1 Oct 2026 spans 295 days." in " ".join(forecast_text(result).split())
 
 
 def test_the_question_is_that_of_the_thresholds(say):

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from features.panel import DataError, MarketPanel
 from features.season import at_risk, season_index
 from models.leads import LEAD_DAYS
-from models.ledger import Ledger
-from models.ledger_entry import Entry, Window
-from models.track_record import track_record
-from models.track_record_text import record_text
+from models.ledger.book import Ledger
+from models.ledger.entry import Entry, Window
+from models.ledger.text import record_text
+from models.ledger.track_record import track_record
 from models.verification.hindcast import hindcast
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
+from models.words import WIDTH
 
 DEFINITION = {"threshold": 75.0, "quiet_days": 30.0, "window_days": 90.0, "top": 50.0}
 THRESHOLDS = {"broad": 75.0, "partial": 50.0}
@@ -189,6 +190,8 @@ def test_replays_are_scored_apart():
         ("ahead", 1, 0.08), ("replay", 1, 0.09),
     ]  # fmt: skip
     text = record_text(record)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "0 % to 25 %: 0 of 1 came true (said 8 %" in " ".join(text.split())
     assert text.index("made ahead of time\n") < text.index("Replays")
 
 

@@ -16,10 +16,10 @@ from models.forecast_text import STATES, VERDICTS, question, trend_note, windows
 from models.record import Record
 from models.report.picture import describe, draw, title
 from models.report.reliability import reliability_at, shown_horizons
-from models.report.sayings import headline, on_claims, on_skill, on_today, on_window
 from models.report.style import inline_svg
+from models.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
 from models.tracking.tables import TrainingTables
-from models.words import long_day, percent, signed, unbroken
+from models.words import interval, long_day, percent, signed, unbroken
 
 _FOLDER = Path(__file__).parent
 _UNITS = {feature.name: feature.unit for feature in CATALOGUE}
@@ -64,7 +64,8 @@ def forecast_page(
         "state": STATES[forecast["season"]["state"]],
         "number": number,
         "asked": asked,
-        "sayings": [*on_skill(forecast), on_window(forecast), on_today(forecast)],
+        "trust": on_window(forecast),
+        "sayings": [*on_skill(forecast), on_partial(forecast), on_today(forecast)],
         "kinds": [
             {"title": question(forecast, kind), "rows": windows(forecast, kind)}
             for kind in forecast["season"]["at_risk"]
@@ -141,7 +142,7 @@ def _scored(row: Mapping[Any, Any]) -> dict[str, Any]:
     reference = row["model"] == "climatology"
     return {
         **row,
-        "interval": "n/a" if pd.isna(low) else f"[{signed(low)}, {signed(high)}]",
+        "interval": interval(low, high),
         "words": "the reference" if reference else VERDICTS.get(str(row["verdict"]), "n/a"),
     }
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 from typing import Any
 
+from models.words import counted, percent, signed, wrap
+
 OPEN_SHOWN = 12
-WIDTH = 100
 
 _HEADS = {
     "ahead": "Forecasts made ahead of time",
@@ -21,20 +21,23 @@ def record_text(record: Mapping[str, Any]) -> str:
     Parameters
     ----------
     record : mapping
-        From `models.track_record.track_record`.
+        From `models.ledger.track_record.track_record`.
     """
     ledger, data = record["ledger"], record["data"]
     if not ledger["lines"]:
         return "The ledger holds no forecast yet."
     lines = [
-        f"{_count(ledger['lines'], 'line')}, as of {ledger['first_as_of']} to "
-        f"{ledger['last_as_of']}. Outcomes from {data['source']} to {data['last_day']} "
-        f"(digest {data['digest'][:12]}).",
+        wrap(
+            f"{counted(ledger['lines'], 'line')}, as of {ledger['first_as_of']} to "
+            f"{ledger['last_as_of']}. Outcomes from {data['source']} to {data['last_day']} "
+            f"(digest {data['digest'][:12]}).",
+            indent="",
+        ),
     ]
     for made, head in _HEADS.items():
         lines += ["", head, *_group([row for row in record["scores"] if row["made"] == made])]
     lines += ["", *_open([row for row in record["windows"] if row["status"] == "open"])]
-    return "\n".join([*lines, "", *wrap(record["rule"], WIDTH)])
+    return "\n".join([*lines, "", wrap(record["rule"], indent="")])
 
 
 def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -45,23 +48,26 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if done:
         lines.append("  Reliability: what came of the forecasts in each quarter of probability")
     for row in done:
-        lines += _classes(row)
+        lines.append(_classes(row))
     return [*lines, *_notes(rows)]
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the scores, what they rest on before what they say."""
+    """Return the scores by kind of season and model, what they rest on before what they say."""
     lines = [
-        f"  {'':46}{'':>9}{'separate':>10}{'onsets in windows':>27}{'Brier':>14}{'log score':>14}",
-        f"  {'window':<27}{'model':<19}{'resolved':>9}{'windows':>10}"
-        f"{'seen expected climatology':>27}{'own  clim.':>14}{'own  clim.':>14}",
+        f"  {'':13}{'':>9}{'separate':>9}{'onsets in windows':>20}{'Brier':>13}{'log score':>14}",
+        f"  {'window':<13}{'resolved':>9}{'windows':>9}{'seen expected clim.':>20}"
+        f"{'own  clim.':>13}{'own  clim.':>14}",
     ]
+    head = None
     for row in rows:
-        onsets = f"{row['onsets']}{row['expected']:>9.1f}{row['expected_by_climatology']:>12.1f}"
+        if (own := _season(row)) != head:
+            head = own
+            lines.append(f"  {own}")
+        onsets = f"{row['onsets']}{row['expected']:>9.1f}{row['expected_by_climatology']:>6.1f}"
         lines.append(
-            f"  {_window(row):<27}{row['model']:<19}{row['resolved']:>9}"
-            f"{row['separate_windows']:>10}{onsets:>27}"
-            f"{_pair(row, 'brier'):>14}{_pair(row, 'log_score'):>14}"
+            f"  {_window(row):<13}{row['resolved']:>9}{row['separate_windows']:>9}{onsets:>20}"
+            f"{_pair(row, 'brier'):>13}{_pair(row, 'log_score'):>14}"
         )
     return lines
 
@@ -71,19 +77,20 @@ def _pair(row: Mapping[str, Any], score: str) -> str:
     return "  ".join("inf" if value is None else f"{value:.3f}" for value in (own, reference))
 
 
-def _classes(row: Mapping[str, Any]) -> list[str]:
+def _classes(row: Mapping[str, Any]) -> str:
     """Return what came of each quarter of probability, and how many seasons stand behind it."""
-    skill = "n/a" if row["brier_skill"] is None else f"{row['brier_skill']:+.2f}"
     counts = "; ".join(
-        f"{each['from']:.0%} to {each['to']:.0%}: {each['onsets']} of {each['forecasts']} came "
-        f"true (said {each['mean_probability']:.0%}, climatology {each['mean_climatology']:.0%})"
+        f"{percent(each['from'])} to {percent(each['to'])}: {each['onsets']} of "
+        f"{each['forecasts']} came true (said {percent(each['mean_probability'])}, "
+        f"climatology {percent(each['mean_climatology'])})"
         for each in row["classes"]
     )
-    text = (
-        f"{_window(row)}, {row['model']}: Brier skill {skill} on "
-        f"{_count(row['episodes'], 'episode')}; {counts}."
+    return wrap(
+        f"{_season(row)}, {_window(row)}: Brier skill {signed(row['brier_skill'])} on "
+        f"{counted(row['episodes'], 'episode')}; {counts}.",
+        first="    ",
+        indent="      ",
     )
-    return [f"    {line}" for line in wrap(text, WIDTH - 4, subsequent_indent="    ")]
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -97,30 +104,33 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "no_forecast": "left out: no season could begin, so that nothing was forecast",
     }
     totals = {name: sum(row[name] for row in rows) for name in texts}
-    return [f"  {_count(totals[n], 'window')} {text}" for n, text in texts.items() if totals[n]]
+    return [
+        wrap(f"{counted(totals[name], 'window')} {text}", first="  ", indent="    ")
+        for name, text in texts.items()
+        if totals[name]
+    ]
 
 
 def _open(windows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not windows:
         return ["No window is open."]
     due = sorted(windows, key=lambda row: (row["window_end"], row["as_of"]))
-    lines = [f"Open: {_count(len(due), 'window')}, the first to be resolved"]
+    lines = [f"Open: {counted(len(due), 'window')}, the first to be resolved"]
     for row in due[:OPEN_SHOWN]:
         seen = f"; onset on {row['onset']}" if row["onset"] else ""
         late = " (replay)" if row["made"] == "replay" else ""
-        lines.append(
-            f"  on {row['window_end']}: {row['kind']} {row['threshold']:g}, as of {row['as_of']}"
-            f"{late}, "
-            f"{row['model']}: {row['probability']:.0%} (climatology {row['climatology']:.0%}){seen}"
+        said = (
+            f"on {row['window_end']}: {_season(row)}, as of {row['as_of']}{late}: "
+            f"{percent(row['probability'])} (climatology {percent(row['climatology'])}){seen}"
         )
+        lines.append(wrap(said, first="  ", indent="    "))
     more = len(due) - OPEN_SHOWN
     return [*lines, f"  and {more} more; --json lists them all"] if more > 0 else lines
 
 
+def _season(row: Mapping[str, Any]) -> str:
+    return f"{row['kind']} {row['threshold']:g}, {row['model']}"
+
+
 def _window(row: Mapping[str, Any]) -> str:
-    length = f"by {row['date']}" if row["date"] else f"{row['horizon_days']} days"
-    return f"{row['kind']} {row['threshold']:g}, {length}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"by {row['date']}" if row["date"] else f"{row['horizon_days']} days"

@@ -14,8 +14,8 @@ import pandas as pd
 from features.panel import DAY, DataError, MarketPanel
 from features.season import season_index
 from models.leads import LEAD_DAYS, FloatArray
-from models.ledger import Ledger
-from models.ledger_entry import PROMPT_DAYS, Entry, Window
+from models.ledger.book import Ledger
+from models.ledger.entry import PROMPT_DAYS, Entry, Window
 from models.onset import OnsetDefinition, label
 from models.verification.scores import brier_scores, log_scores, skill
 
@@ -38,7 +38,7 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
     Parameters
     ----------
     ledger : Ledger
-        From `models.ledger.read_ledger`.
+        From `models.ledger.book.read_ledger`.
     panel : MarketPanel
         The market as it is known now, which decides the outcomes.
 

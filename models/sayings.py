@@ -41,32 +41,55 @@ def on_skill(forecast: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
+def on_partial(forecast: Mapping[str, Any]) -> str:
+    """Return the verdicts on the forecasts of partial seasons."""
+    by_verdict: dict[str, list[str]] = {}
+    for horizon, verdict in forecast["evidence"]["partial_verdicts"].items():
+        by_verdict.setdefault(verdict, []).append(horizon)
+    said = (
+        f"{verdict if verdict == CANNOT_TELL else f'{verdict} than climatology'} at "
+        f"{listed(horizons)} days"
+        for verdict, horizons in by_verdict.items()
+    )
+    return f"Partial seasons: {'; '.join(said)}." if by_verdict else ""
+
+
 def on_window(forecast: Mapping[str, Any]) -> str:
-    """Return how far the window by date can be trusted, by the verified horizon next to it."""
-    row = next((row for row in forecast["by_date"] if row["kind"] == "broad"), None)
+    """Return how far the headline's window can be trusted, by the verified horizon next to it."""
+    row, end = _headline(forecast)
     skills = {
         int(horizon): skill["verdict"]
         for horizon, skill in forecast["evidence"]["brier_skill"].items()
         if skill["value"] is not None
     }
-    if row is None or row["probability"] is None or not skills:
+    if row["probability"] is None or not skills:
         return ""
-    days = _days(forecast["as_of"], row["date"])
+    days = _days(forecast["as_of"], end)
     nearest = min(skills, key=lambda horizon: abs(horizon - days))
     trust = {
         "better": "forecasts have beaten climatology",
         "worse": "forecasts did worse than climatology: read it as climatology",
     }.get(skills[nearest], "forecasts cannot be told from climatology: read it as climatology")
     return (
-        f"The window until {long_day(row['date'])} spans {days} days. At {nearest} days, the "
+        f"The window until {long_day(end)} spans {days} days. At {nearest} days, the "
         f"verified horizon nearest to it, {trust}."
     )
 
 
 def on_today(forecast: Mapping[str, Any]) -> str:
-    """Return in which windows today's interval leaves climatology out."""
-    rows = [row for row in forecast["forecasts"] if row["kind"] == "broad"]
-    if rows[0]["probability"] is None:
+    """Return in which windows today's interval leaves climatology out.
+
+    Only windows count in which such forecasts have beaten climatology: all
+    others are to be read as climatology, whatever their interval says.
+    """
+    skills = forecast["evidence"]["brier_skill"]
+    rows = [
+        row
+        for row in forecast["forecasts"]
+        if row["kind"] == "broad"
+        and skills.get(str(row["horizon_days"]), {}).get("verdict") == "better"
+    ]
+    if not rows or rows[0]["probability"] is None:
         return ""
     apart: dict[str, list[str]] = {"above": [], "below": []}
     for row in rows:
@@ -77,10 +100,13 @@ def on_today(forecast: Mapping[str, Any]) -> str:
             apart["below"].append(str(row["horizon_days"]))
     said = [f"{side} it at {listed(days)} days" for side, days in apart.items() if days]
     if not said:
-        return "Today's 90 % intervals hold climatology in every window: nothing unusual is said."
+        return (
+            "Today's 90 % intervals hold climatology wherever the model has beaten it: nothing "
+            "unusual is said."
+        )
     return (
         f"Today's chance of a broad season is told from climatology: {' and '.join(said)} "
-        f"(the 90 % interval leaves climatology out). In other windows it is not."
+        f"(the 90 % interval leaves climatology out)."
     )
 
 
@@ -112,12 +138,9 @@ def headline(forecast: Mapping[str, Any]) -> tuple[str, str]:
     The number is "none" where there is no forecast; the question then holds
     the reason.
     """
-    rows = [row for row in forecast["forecasts"] if row["kind"] == "broad"]
-    by_date = [row for row in forecast["by_date"] if row["kind"] == "broad"]
-    if rows[0]["probability"] is None:
-        return "none", f"No forecast of a broad altcoin season: {rows[0]['reason']}."
-    row = by_date[0] if by_date else rows[-1]
-    end = row["date"] if by_date else row["window_end"]
+    row, end = _headline(forecast)
+    if row["probability"] is None:
+        return "none", f"No forecast of a broad altcoin season: {row['reason']}."
     return (
         percent(row["probability"]),
         f"Chance that a broad altcoin season begins by {long_day(end)}. Climatology: "
@@ -134,6 +157,15 @@ _ON_SKILL = {
     CANNOT_TELL: "At {days} days the history cannot tell it from climatology: read those windows "
     "as climatology.",
 }
+
+
+def _headline(forecast: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """Return the broad window by date, or else the last one, and its last day."""
+    by_date = [row for row in forecast["by_date"] if row["kind"] == "broad"]
+    if by_date:
+        return by_date[0], by_date[0]["date"]
+    row = [row for row in forecast["forecasts"] if row["kind"] == "broad"][-1]
+    return row, row["window_end"]
 
 
 def _days(first: str, last: str) -> int:

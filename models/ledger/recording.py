@@ -10,8 +10,8 @@ import pandas as pd
 import typer
 
 from models.command_line import ExitCode, clear_errors, commit, fail, versions
-from models.ledger import record
-from models.ledger_entry import content_of
+from models.ledger.book import record
+from models.ledger.entry import content_of
 from models.tracking.reading import Stored
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from models.errors import LedgerError
-from models.ledger_entry import SCHEMA, Entry
+from models.ledger.entry import SCHEMA, Entry
 
 _START = json.dumps({"schema": SCHEMA}).encode()[:-1]
 _SEAL = re.compile(rb'"sha256": "[0-9a-f]{64}"\}$')
@@ -72,7 +72,7 @@ def record(path: Path, content: Mapping[str, Any]) -> Recorded:
     path : pathlib.Path
         The ledger; made if it does not exist.
     content : mapping
-        From `models.ledger_entry.content_of`.
+        From `models.ledger.entry.content_of`.
 
     Raises
     ------
