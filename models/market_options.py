@@ -149,11 +149,12 @@ def load_panel(
         return load_reference()
     load = _files if options.source is Source.files else _yahoo
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        panel = load(options, now, progress, jobs)
-    for said in caught:
-        progress.tell(f"warning: {said.message}")
-    return panel
+        warnings.simplefilter("default", UserWarning)  # each text once
+        try:
+            return load(options, now, progress, jobs)
+        finally:
+            for said in caught:
+                progress.tell(f"warning: {said.message}")
 
 
 def _files(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int) -> MarketPanel:

@@ -405,6 +405,19 @@ def test_offline_without_a_cache_is_malformed_data(tmp_path):
     assert "run once without --offline" in done.stderr
 
 
+def test_damaged_files_of_the_store_are_named_once(tmp_path):
+    names = ("closes-BTC-USD.parquet", "ranking-2026-01-04.parquet")
+    (tmp_path / "yahoo").mkdir()
+    for name in names:
+        (tmp_path / "yahoo" / name).write_bytes(b"this is no table")
+    done = CliRunner().invoke(
+        predict.app, ["health", "--source", "yahoo", "--offline", "--cache-dir", str(tmp_path)]
+    )
+    assert done.exit_code == 3
+    said = [line for line in done.stderr.splitlines() if line.startswith("warning: damaged: ")]
+    assert [sum(f"{name}.damaged" in line for line in said) for name in names] == [1, 1]
+
+
 def test_health_of_the_embedded_history():
     done = CliRunner().invoke(predict.app, ["health"])
     assert done.exit_code == 0

@@ -275,10 +275,12 @@ def test_a_shorter_history_never_replaces_a_longer_one(market, cache):
 
 def test_a_directory_that_cannot_be_written(market, tmp_path):
     (tmp_path / "yahoo").write_text("in the way")
-    answer = closes(PriceCache(tmp_path))
+    with pytest.warns(UserWarning) as said:
+        answer = closes(PriceCache(tmp_path))
     assert list(answer.closes) == TICKERS
-    (said,) = answer.problems
-    assert said.startswith(f"prices cannot be kept in {tmp_path / 'yahoo'}: ")
+    assert answer.problems == ()
+    place = tmp_path / "yahoo"
+    assert all(str(each.message).startswith(f"prices cannot be kept in {place}: ") for each in said)
 
 
 def garbage(path):
@@ -328,12 +330,13 @@ def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_serv
     damage(path)
     assert list(cache.contents().index) == ["BTC-USD"]
     yahoo_server.asked.clear()
-    answer = closes(cache, tickers)
+    with pytest.warns(UserWarning) as said:
+        answer = closes(cache, tickers)
     pd.testing.assert_frame_equal(answer.closes, before.closes)
     assert yahoo_server.charts() == ["SOL-USD"]
-    (said,) = answer.problems
-    assert said.startswith("the stored closes of SOL-USD are damaged (")
-    assert said.endswith(f"set aside as {path}.damaged.")
+    (only,) = {str(each.message) for each in said}
+    assert only.startswith("damaged: the stored closes of SOL-USD (")
+    assert only.endswith(f"set aside as {path}.damaged.")
     assert path.with_name(f"{path.name}.damaged").exists()
     assert closes(cache, tickers).problems == ()
 
@@ -341,7 +344,10 @@ def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_serv
 def test_a_damaged_file_is_not_trusted_offline(market, cache):
     closes(cache, ["BTC-USD"])
     forged(cache.directory / "closes-BTC-USD.parquet")
-    with pytest.raises(DataError, match=r"no closes of BTC-USD are stored .* are damaged"):
+    with (
+        pytest.warns(UserWarning, match="damaged: the stored closes of BTC-USD"),
+        pytest.raises(DataError, match="no closes of BTC-USD are stored"),
+    ):
         closes(cache, ["BTC-USD"], mode="offline")
 
 
@@ -439,7 +445,8 @@ def test_offline_the_newest_ranking_is_read(market, cache, yahoo_server):
     assert cache.ranking(3, now=week, mode="offline").attrs["fetched_at"] == NOW + 2 * DAY
     assert cache.ranking(3, now=NOW + DAY, mode="offline").attrs["fetched_at"] == NOW + DAY
     garbage(cache.directory / "ranking-2025-12-12.parquet")
-    assert cache.ranking(3, now=week, mode="offline").attrs["fetched_at"] == NOW + DAY
+    with pytest.warns(UserWarning, match="damaged: the stored crypto ranking .* set aside as"):
+        assert cache.ranking(3, now=week, mode="offline").attrs["fetched_at"] == NOW + DAY
     assert yahoo_server.asked == []
 
 
