@@ -275,7 +275,7 @@ def test_a_shorter_history_never_replaces_a_longer_one(market, cache):
 
 def test_a_directory_that_cannot_be_written(market, tmp_path):
     (tmp_path / "yahoo").write_text("in the way")
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="prices cannot be kept") as said:
         answer = closes(PriceCache(tmp_path))
     assert list(answer.closes) == TICKERS
     assert answer.problems == ()
@@ -330,7 +330,7 @@ def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_serv
     damage(path)
     assert list(cache.contents().index) == ["BTC-USD"]
     yahoo_server.asked.clear()
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="damaged") as said:
         answer = closes(cache, tickers)
     pd.testing.assert_frame_equal(answer.closes, before.closes)
     assert yahoo_server.charts() == ["SOL-USD"]
