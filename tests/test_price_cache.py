@@ -194,6 +194,7 @@ def test_offline_without_one_coin(market, cache):
     answer = closes(cache, ["BTC-USD", "SOL-USD"], mode="offline")
     assert list(answer.closes) == ["BTC-USD"]
     assert answer.problems[0] == "offline: no closes of SOL-USD are stored; left out."
+    assert answer.absent == {"SOL-USD"}
 
 
 def test_offline_from_an_earlier_day_says_what_is_missing(market, cache):
@@ -251,6 +252,7 @@ def test_a_coin_that_vanishes_keeps_its_past(market, cache):
         "SOL-USD is stale: its last close is of 2",
     ]
     assert answer.problems[0].endswith("; the stored closes until 2025-12-09 are used.")
+    assert answer.absent == {"SOL-USD"}
 
 
 def test_an_implausible_coin_is_not_held_on_to(market, cache):
@@ -260,6 +262,7 @@ def test_an_implausible_coin_is_not_held_on_to(market, cache):
     answer = closes(cache, now=NOW + DAY)
     assert "SOL-USD" not in answer.closes
     assert answer.problems[0].endswith("has prices in EUR, not in US dollars; left out.")
+    assert answer.absent == frozenset()
 
 
 def test_a_shorter_history_never_replaces_a_longer_one(market, cache):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote
@@ -77,13 +78,16 @@ class PriceCache:
         asked = tuple(dict.fromkeys(tickers))
         span = Span(first, last, naive_utc(now))
         problems: list[str] = []
+        absent: set[str] = set()
         held = self._held(asked)
         if mode == "offline":
-            problems += self._absent(asked, held)
+            absent.update(self._absent(asked, held))
+            problems += [f"offline: no closes of {ticker} are stored; left out."
+                         for ticker in asked if ticker in absent]  # fmt: skip
         else:
             wanted = _wanted(asked, held, span, everything=mode == "refresh")
             with self._age_told(span.now):
-                self._renew(wanted, held, span, problems, progress)
+                self._renew(wanted, held, span, problems, absent, progress)
         closes = {}
         for ticker, history in held.items():
             until = span.until(ticker)
@@ -95,7 +99,8 @@ class PriceCache:
                 lacks = lacks_of(ticker, shown, history.first_trade, first, until)
                 problems += [f"{ticker} {lack}." for lack in lacks]
         instants = [held[ticker].fetched_at for ticker in closes]
-        return gather(asked, closes, problems, min(instants, default=span.now))
+        answer = gather(asked, closes, problems, min(instants, default=span.now))
+        return replace(answer, absent=frozenset(absent))
 
     def ranking(self, count: int, *, now: pd.Timestamp, mode: Mode = "online") -> pd.DataFrame:
         """Return the current crypto ranking, of this UTC day if online.
@@ -206,7 +211,7 @@ class PriceCache:
                 raise DataError(
                     f"offline: no closes of {ticker} are stored in {self.directory}; {_GO}."
                 )
-        return [f"offline: no closes of {ticker} are stored; left out." for ticker in absent]
+        return absent
 
     def _ranking_in(self, path: Path, count: int, mode: Mode) -> pd.DataFrame | None:
         """Read a stored ranking, whole if count is 0; None if there is none, or too short a one."""
@@ -239,6 +244,7 @@ class PriceCache:
         held: dict[str, History],
         span: Span,
         problems: list[str],
+        absent: set[str],
         progress: Callable[[int, int], None],
     ) -> None:
         """Fetch what is wanted and keep each as it comes; `held` becomes what is kept."""
@@ -256,6 +262,8 @@ class PriceCache:
                 if kept is None and fetched.closes is not None and old is not None:
                     anew[fetched.ticker] = min(span.first, old.asked_from)
                 problems += [problem] if problem else []
+                if isinstance(fetched.rejected, Missing):
+                    absent.add(fetched.ticker)
                 progress(done, len(part))
 
     def _keep(self, ticker: str, history: History) -> None:
