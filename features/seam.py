@@ -16,6 +16,10 @@ MAX_DISAGREEING = 3
 # membership up to 2.9 (mean over 60 days, 2022-12 to 2025-12).
 INDEX_TOLERANCE = 5.0
 
+# Windows of flows count 21 figures: with fewer of 21 sessions they would span weeks more.
+FLOW_SESSIONS = 21
+MIN_FLOW_SESSIONS = 18
+
 
 def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Series, str]:
     """Continue an embedded level with a live one on the embedded base.
@@ -147,4 +151,47 @@ def until_gap(values: pd.Series, name: str) -> tuple[pd.Series, str | None]:
         f"no value between {values.index[at]:%Y-%m-%d} and "
         f"{values.index[at + 1]:%Y-%m-%d} (at most {longest} days may lie between two); "
         f"it ends on {values.index[at]:%Y-%m-%d}."
+    )
+
+
+def joined_flow(
+    embedded: pd.Series, live: pd.Series, sessions: pd.DatetimeIndex, name: str
+) -> tuple[pd.Series, str | None]:
+    """Continue an embedded flow, as long as at least 18 of 21 sessions have a figure.
+
+    Parameters
+    ----------
+    embedded, live : pandas.Series
+        Figures by session; live ones after the embedded end count.
+    sessions : pandas.DatetimeIndex
+        Sessions of the exchange.
+    name : str
+        Name of the series.
+
+    Returns
+    -------
+    series : pandas.Series
+        The embedded figures and the live ones before the first session with
+        too few.
+    sentence : str or None
+        What was left out.
+
+    Examples
+    --------
+    >>> days = pd.bdate_range("2025-12-01", periods=60)
+    >>> known, later = pd.Series(1.0, days[:30]), pd.Series(2.0, days[30::2])
+    >>> joined_flow(known, later, days, "iwm_flow")[1]
+    'iwm_flow: only 17 of the 21 sessions to 2026-01-21 have a figure, need 18; it ends before.'
+    """
+    end = _last(embedded)
+    joined = pd.concat([embedded, live.loc[end + DAY :]])
+    due = sessions[(sessions >= joined.index[0]) & (sessions <= joined.index[-1])]
+    held = pd.Series(due.isin(joined.index), due).rolling(FLOW_SESSIONS).sum().loc[end + DAY :]
+    few = held[held < MIN_FLOW_SESSIONS]
+    if few.empty:
+        return joined, None
+    day = pd.DatetimeIndex(few.index)[0]
+    return joined.loc[: day - DAY], (
+        f"{name}: only {few.iloc[0]:.0f} of the {FLOW_SESSIONS} sessions to {day:%Y-%m-%d} have a "
+        f"figure, need {MIN_FLOW_SESSIONS}; it ends before."
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -146,9 +147,14 @@ def load_panel(
         from features.sources.reference import load_reference
 
         return load_reference()
-    if options.source is Source.files:
-        return _files(options, now, progress, jobs)
-    return _yahoo(options, now, progress, jobs)
+    load = _files if options.source is Source.files else _yahoo
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", UserWarning)  # each text once
+        try:
+            return load(options, now, progress, jobs)
+        finally:
+            for said in caught:
+                progress.tell(f"warning: {said.message}")
 
 
 def _files(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int) -> MarketPanel:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,9 @@ class Prices:
     def closes(self, tickers, first, last, *, now, mode="online", progress=None):
         span = {t: self.held[t].loc[first : now.normalize() - pd.Timedelta(days=1)]
                 for t in tickers if t in self.held}  # fmt: skip
-        unknown = tuple(f"{t} is unknown to Yahoo; left out." for t in tickers if t not in span)
-        return Answer(pd.concat(span, axis=1, sort=True), unknown, now)
+        absent = frozenset(tickers) - {*span}
+        unknown = tuple(f"{t} is unknown to Yahoo; left out." for t in tickers if t in absent)
+        return Answer(pd.concat(span, axis=1, sort=True), unknown, now, absent)
 
     def ranking(self, count, *, now, mode="online"):
         raise DataError("none here.")
@@ -200,9 +202,25 @@ def without(market, tickers, since=None):
 
 def test_coins_that_yahoo_lacks_stay_ranked_and_count_as_uncovered(market, tmp_path):
     panel = load(without(market, top(9)), tmp_path)
-    assert "Yahoo lacks 10 of the 100 altcoins" in problems(panel)
+    assert "No usable closes of 10 of the 100 altcoins" in problems(panel)
     assert "40 of the top 50 altcoins could be compared on 2026-01-04" in problems(panel)
     assert panel.last_day == LAST
+
+
+def test_why_closes_were_refused_is_told_of_coins_that_yahoo_has(market, tmp_path):
+    class Jumping(Prices):
+        def closes(self, *arguments, **options):
+            answer = super().closes(*arguments, **options)
+            said = "Yahoo: SOL-USD jumps from 1 to 90; left out."
+            return replace(
+                answer, problems=(*answer.problems, said), absent=frozenset({"RAIN-USD"})
+            )
+
+    prices = Jumping(without(market, ["SOL-USD"]))
+    panel = load_yahoo(Request(prices, NOW, "offline", tmp_path, tmp_path))
+    assert "No usable closes of 2 of the 100 altcoins" in problems(panel)
+    assert problems(panel).count("Yahoo: SOL-USD jumps from 1 to 90") == 1
+    assert "RAIN-USD" not in problems(panel)
 
 
 def test_coins_that_die_count_as_uncovered(market, tmp_path):
@@ -224,7 +242,7 @@ def test_below_the_coverage_the_index_is_not_used(market, tmp_path):
 def test_a_wrong_coin_is_left_out_by_name(market, tmp_path):
     panel = load({**market, "SOL-USD": market["BTC-USD"] * 0.001}, tmp_path)
     assert "SOL-USD is not solana: its 90-day return" in problems(panel)
-    assert "Yahoo lacks 2 of the 100 altcoins" in problems(panel)
+    assert "No usable closes of 2 of the 100 altcoins" in problems(panel)
 
 
 def test_an_ether_that_is_another_coin_is_refused(market, tmp_path):
@@ -257,13 +275,19 @@ def test_a_season_index_that_disagrees_is_refused(market, tmp_path):
         load(lifted, tmp_path)
 
 
+def test_a_clock_before_the_embedded_end_is_refused(tmp_path):
+    now = END + pd.Timedelta(hours=12)
+    with pytest.raises(DataError, match=r"clock says 2025-12-10, but .* ends on 2025-12-10"):
+        load_yahoo(Request(Prices({}), now, "offline", tmp_path, tmp_path))
+
+
 def test_fund_figures_that_begin_too_late_are_not_joined(market, tmp_path):
     days = pd.bdate_range("2025-12-29", "2026-01-02", unit="s")
     for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
         values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
         flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
     late = load(market, tmp_path)
-    assert "iwm_flow: the stored figures begin on 2025-12-30, more than 10 days" in problems(late)
+    assert "iwm_flow: only 17 of the 21 sessions to 2025-12-16 have a figure" in problems(late)
     assert late.series("iwm_flow").index[-1] == END
 
 
@@ -403,6 +427,19 @@ def test_offline_without_a_cache_is_malformed_data(tmp_path):
     assert done.exit_code == 3
     assert "nothing is stored" in done.stderr
     assert "run once without --offline" in done.stderr
+
+
+def test_damaged_files_of_the_store_are_named_once(tmp_path):
+    names = ("closes-BTC-USD.parquet", "ranking-2026-01-04.parquet")
+    (tmp_path / "yahoo").mkdir()
+    for name in names:
+        (tmp_path / "yahoo" / name).write_bytes(b"this is no table")
+    done = CliRunner().invoke(
+        predict.app, ["health", "--source", "yahoo", "--offline", "--cache-dir", str(tmp_path)]
+    )
+    assert done.exit_code == 3
+    said = [line for line in done.stderr.splitlines() if line.startswith("warning: damaged: ")]
+    assert [sum(f"{name}.damaged" in line for line in said) for name in names] == [1, 1]
 
 
 def test_health_of_the_embedded_history():

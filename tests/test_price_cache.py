@@ -194,6 +194,7 @@ def test_offline_without_one_coin(market, cache):
     answer = closes(cache, ["BTC-USD", "SOL-USD"], mode="offline")
     assert list(answer.closes) == ["BTC-USD"]
     assert answer.problems[0] == "offline: no closes of SOL-USD are stored; left out."
+    assert answer.absent == {"SOL-USD"}
 
 
 def test_offline_from_an_earlier_day_says_what_is_missing(market, cache):
@@ -251,6 +252,7 @@ def test_a_coin_that_vanishes_keeps_its_past(market, cache):
         "SOL-USD is stale: its last close is of 2",
     ]
     assert answer.problems[0].endswith("; the stored closes until 2025-12-09 are used.")
+    assert answer.absent == {"SOL-USD"}
 
 
 def test_an_implausible_coin_is_not_held_on_to(market, cache):
@@ -260,6 +262,7 @@ def test_an_implausible_coin_is_not_held_on_to(market, cache):
     answer = closes(cache, now=NOW + DAY)
     assert "SOL-USD" not in answer.closes
     assert answer.problems[0].endswith("has prices in EUR, not in US dollars; left out.")
+    assert answer.absent == frozenset()
 
 
 def test_a_shorter_history_never_replaces_a_longer_one(market, cache):
@@ -275,10 +278,12 @@ def test_a_shorter_history_never_replaces_a_longer_one(market, cache):
 
 def test_a_directory_that_cannot_be_written(market, tmp_path):
     (tmp_path / "yahoo").write_text("in the way")
-    answer = closes(PriceCache(tmp_path))
+    with pytest.warns(UserWarning, match="prices cannot be kept") as said:
+        answer = closes(PriceCache(tmp_path))
     assert list(answer.closes) == TICKERS
-    (said,) = answer.problems
-    assert said.startswith(f"prices cannot be kept in {tmp_path / 'yahoo'}: ")
+    assert answer.problems == ()
+    place = tmp_path / "yahoo"
+    assert all(str(each.message).startswith(f"prices cannot be kept in {place}: ") for each in said)
 
 
 def garbage(path):
@@ -328,12 +333,13 @@ def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_serv
     damage(path)
     assert list(cache.contents().index) == ["BTC-USD"]
     yahoo_server.asked.clear()
-    answer = closes(cache, tickers)
+    with pytest.warns(UserWarning, match="damaged") as said:
+        answer = closes(cache, tickers)
     pd.testing.assert_frame_equal(answer.closes, before.closes)
     assert yahoo_server.charts() == ["SOL-USD"]
-    (said,) = answer.problems
-    assert said.startswith("the stored closes of SOL-USD are damaged (")
-    assert said.endswith(f"set aside as {path}.damaged.")
+    (only,) = {str(each.message) for each in said}
+    assert only.startswith("damaged: the stored closes of SOL-USD (")
+    assert only.endswith(f"set aside as {path}.damaged.")
     assert path.with_name(f"{path.name}.damaged").exists()
     assert closes(cache, tickers).problems == ()
 
@@ -341,7 +347,10 @@ def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_serv
 def test_a_damaged_file_is_not_trusted_offline(market, cache):
     closes(cache, ["BTC-USD"])
     forged(cache.directory / "closes-BTC-USD.parquet")
-    with pytest.raises(DataError, match=r"no closes of BTC-USD are stored .* are damaged"):
+    with (
+        pytest.warns(UserWarning, match="damaged: the stored closes of BTC-USD"),
+        pytest.raises(DataError, match="no closes of BTC-USD are stored"),
+    ):
         closes(cache, ["BTC-USD"], mode="offline")
 
 
@@ -439,7 +448,8 @@ def test_offline_the_newest_ranking_is_read(market, cache, yahoo_server):
     assert cache.ranking(3, now=week, mode="offline").attrs["fetched_at"] == NOW + 2 * DAY
     assert cache.ranking(3, now=NOW + DAY, mode="offline").attrs["fetched_at"] == NOW + DAY
     garbage(cache.directory / "ranking-2025-12-12.parquet")
-    assert cache.ranking(3, now=week, mode="offline").attrs["fetched_at"] == NOW + DAY
+    with pytest.warns(UserWarning, match="damaged: the stored crypto ranking .* set aside as"):
+        assert cache.ranking(3, now=week, mode="offline").attrs["fetched_at"] == NOW + DAY
     assert yahoo_server.asked == []
 
 

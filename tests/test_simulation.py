@@ -179,9 +179,16 @@ def test_other_data_are_simulated_again(walk, calls, tmp_path):
 def test_a_damaged_cache_is_never_trusted(walk, calls, tmp_path):
     whole = simulated_series(*walk, cache=tmp_path)
     (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:100])
-    pd.testing.assert_frame_equal(simulated_series(*walk, cache=tmp_path), whole, check_freq=False)
-    assert len(calls) == 2
+    content = path.read_bytes()
+    # Cut short, and whole Parquet files with other values or columns.
+    spoiled = [lambda: path.write_bytes(content[:100]), lambda: (whole + 40).to_parquet(path),
+               lambda: whole.iloc[:, :0].to_parquet(path)]  # fmt: skip
+    for spoil in spoiled:
+        spoil()
+        with pytest.warns(UserWarning, match=r"is damaged .*\.damaged and computed"):
+            again = simulated_series(*walk, cache=tmp_path)
+        pd.testing.assert_frame_equal(again, whole, check_freq=False)
+    assert len(calls) == 4
 
 
 def test_a_cache_that_cannot_be_written_costs_no_result(walk, calls, tmp_path):

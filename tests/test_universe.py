@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.panel import DataError
 from features.reference import members
-from features.seam import joined_index, joined_level, until_gap
+from features.seam import joined_flow, joined_index, joined_level, until_gap
 from features.sources.membership import DIRECTORY, load_membership
 from features.sources.rankings import altcoins, coin_of, read_universe
 from features.universe import RANKS, carried_rankings, check_snapshots, recognised
@@ -360,3 +360,20 @@ def test_a_bad_universe_is_refused_in_one_sentence(content, message, membership,
 def test_an_absent_universe_is_named(membership, tmp_path):
     with pytest.raises(DataError, match=r"nothing\.csv: the universe cannot be read"):
         read_universe(tmp_path / "nothing.csv", membership, pd.Timestamp("2026-02-01"))
+
+
+def test_flows_of_some_sessions_only_are_no_window_of_21():
+    """Figures recorded every other session would make 42 sessions pass for 21."""
+    sessions = pd.bdate_range("2025-09-01", "2026-06-30", unit="s")
+    embedded = pd.Series(1.0, sessions[sessions <= "2025-12-10"])
+    later = sessions[sessions > "2025-12-10"]
+    whole, said = joined_flow(embedded, pd.Series(2.0, later), sessions, "iwm_flow")
+    assert (len(whole), said) == (len(sessions), None)
+    # Three holidays or lost days in a window pass, a fourth ends it.
+    few = pd.Series(2.0, later.delete([5, 10, 15]))
+    assert joined_flow(embedded, few, sessions, "iwm_flow")[1] is None
+    cut, said = joined_flow(embedded, few.drop(later[20]), sessions, "iwm_flow")
+    assert cut.index[-1] == later[19]
+    assert said.startswith(f"iwm_flow: only 17 of the 21 sessions to {later[20]:%Y-%m-%d}")
+    late = joined_flow(embedded, pd.Series(2.0, later[30:]), sessions, "iwm_flow")[0]
+    pd.testing.assert_series_equal(late, embedded, check_freq=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote
@@ -29,7 +31,7 @@ class PriceCache:
 
     Every ticker and every day's ranking is one Parquet file that is replaced
     as a whole, so that processes may share the directory. A file whose digest
-    is wrong is set aside and never read.
+    is wrong is set aside with a warning and never read.
 
     Parameters
     ----------
@@ -76,13 +78,16 @@ class PriceCache:
         asked = tuple(dict.fromkeys(tickers))
         span = Span(first, last, naive_utc(now))
         problems: list[str] = []
-        held = self._held(asked, problems)
+        absent: set[str] = set()
+        held = self._held(asked)
         if mode == "offline":
-            problems += self._absent(asked, held, problems)
+            absent.update(self._absent(asked, held))
+            problems += [f"offline: no closes of {ticker} are stored; left out."
+                         for ticker in asked if ticker in absent]  # fmt: skip
         else:
             wanted = _wanted(asked, held, span, everything=mode == "refresh")
             with self._age_told(span.now):
-                self._renew(wanted, held, span, problems, progress)
+                self._renew(wanted, held, span, problems, absent, progress)
         closes = {}
         for ticker, history in held.items():
             until = span.until(ticker)
@@ -94,7 +99,8 @@ class PriceCache:
                 lacks = lacks_of(ticker, shown, history.first_trade, first, until)
                 problems += [f"{ticker} {lack}." for lack in lacks]
         instants = [held[ticker].fetched_at for ticker in closes]
-        return gather(asked, closes, problems, min(instants, default=span.now))
+        answer = gather(asked, closes, problems, min(instants, default=span.now))
+        return replace(answer, absent=frozenset(absent))
 
     def ranking(self, count: int, *, now: pd.Timestamp, mode: Mode = "online") -> pd.DataFrame:
         """Return the current crypto ranking, of this UTC day if online.
@@ -141,7 +147,7 @@ class PriceCache:
     def rankings(self) -> dict[pd.Timestamp, pd.DataFrame]:
         """Return every stored ranking by the UTC day on which it was fetched, oldest first.
 
-        A damaged one is set aside and left out.
+        A damaged one is set aside with a warning and left out.
         """
         found = {}
         for path in sorted(self.directory.glob("ranking-????-??-??.parquet")):
@@ -186,7 +192,7 @@ class PriceCache:
     def _ranking_path(self, now: pd.Timestamp) -> Path:
         return self.directory / f"ranking-{now:%Y-%m-%d}.parquet"
 
-    def _held(self, asked: Sequence[str], problems: list[str]) -> dict[str, History]:
+    def _held(self, asked: Sequence[str]) -> dict[str, History]:
         held = {}
         for ticker in asked:
             path = self._path(ticker)
@@ -195,23 +201,17 @@ class PriceCache:
             except FileNotFoundError:
                 continue
             except DamagedFile as error:
-                problems.append(
-                    f"the stored closes of {ticker} are damaged ({error}); "
-                    f"set aside as {set_aside(path)}."
-                )
+                _say_damaged(f"closes of {ticker}", path, error)
         return held
 
-    def _absent(
-        self, asked: Sequence[str], held: Mapping[str, History], problems: Sequence[str]
-    ) -> list[str]:
+    def _absent(self, asked: Sequence[str], held: Mapping[str, History]) -> list[str]:
         absent = [ticker for ticker in asked if ticker not in held]
         for ticker in absent:
             if is_required(ticker):
-                before = f" {problems[0]}" if problems else ""
                 raise DataError(
-                    f"offline: no closes of {ticker} are stored in {self.directory}; {_GO}.{before}"
+                    f"offline: no closes of {ticker} are stored in {self.directory}; {_GO}."
                 )
-        return [f"offline: no closes of {ticker} are stored; left out." for ticker in absent]
+        return absent
 
     def _ranking_in(self, path: Path, count: int, mode: Mode) -> pd.DataFrame | None:
         """Read a stored ranking, whole if count is 0; None if there is none, or too short a one."""
@@ -219,8 +219,8 @@ class PriceCache:
             table, note = read_table(path)
         except FileNotFoundError:
             return None
-        except DamagedFile:
-            set_aside(path)
+        except DamagedFile as error:
+            _say_damaged("crypto ranking", path, error)
             return None
         if mode != "offline" and note["count"] < count:
             return None
@@ -244,6 +244,7 @@ class PriceCache:
         held: dict[str, History],
         span: Span,
         problems: list[str],
+        absent: set[str],
         progress: Callable[[int, int], None],
     ) -> None:
         """Fetch what is wanted and keep each as it comes; `held` becomes what is kept."""
@@ -257,20 +258,23 @@ class PriceCache:
                 if kept is not None:
                     held[fetched.ticker] = kept
                 if kept is not None and kept is not old:
-                    self._keep(fetched.ticker, kept, problems)
+                    self._keep(fetched.ticker, kept)
                 if kept is None and fetched.closes is not None and old is not None:
                     anew[fetched.ticker] = min(span.first, old.asked_from)
                 problems += [problem] if problem else []
+                if isinstance(fetched.rejected, Missing):
+                    absent.add(fetched.ticker)
                 progress(done, len(part))
 
-    def _keep(self, ticker: str, history: History, problems: list[str]) -> None:
+    def _keep(self, ticker: str, history: History) -> None:
         note = {"schema": SCHEMA, "source": _SOURCE, "ticker": ticker, **history.note()}
         try:
             write_table(self._path(ticker), history.closes.to_frame("close_usd"), note)
         except OSError as error:
-            problem = f"prices cannot be kept in {self.directory}: {error.strerror or error}."
-            if problem not in problems:
-                problems.append(problem)
+            warnings.warn(
+                f"prices cannot be kept in {self.directory}: {error.strerror or error}.",
+                stacklevel=2,
+            )
 
 
 def spoken(age: pd.Timedelta) -> str:
@@ -283,6 +287,13 @@ def spoken(age: pd.Timedelta) -> str:
     """
     hours = max(int(age / pd.Timedelta(hours=1)), 0)
     return f"{hours} hour{'s' * (hours != 1)}" if hours < 48 else f"{hours // 24} days"
+
+
+def _say_damaged(what: str, path: Path, error: DamagedFile) -> None:
+    """Set a damaged file aside, with a warning: it concerns the store, not the market."""
+    warnings.warn(
+        f"damaged: the stored {what} ({error}); set aside as {set_aside(path)}.", stacklevel=3
+    )
 
 
 def _wanted(

@@ -32,11 +32,14 @@ class Answer:
         One plain sentence each: what is missing or was left out, and why.
     fetched_at : pandas.Timestamp
         UTC instant of the oldest fetch among them.
+    absent : frozenset of str
+        Tickers of which the source has nothing.
     """
 
     closes: pd.DataFrame
     problems: tuple[str, ...]
     fetched_at: pd.Timestamp
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

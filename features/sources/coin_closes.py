@@ -57,6 +57,7 @@ class _Search:
     coin_of: dict[str, str] = field(default_factory=dict)
     mistaken: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
     needed: pd.DataFrame = field(default_factory=pd.DataFrame)
     fetched_at: list[pd.Timestamp] = field(default_factory=list)
 
@@ -91,7 +92,7 @@ def coin_closes(
         _ask(request, first, tickers, attempt, membership, search)
     bitcoin = search.needed[BITCOIN].dropna().asfreq("D")
     coins = pd.DataFrame(search.closes, index=bitcoin.index, dtype=float)
-    _say_missing(membership, others, search, notes)
+    _say_missing(membership, others, tickers, search, notes)
     notes.steps.append(
         f"Yahoo: closes of {len(coins.columns)} altcoins, Bitcoin and {len(INDICES)} stock indices "
         f"from {first:%Y-%m-%d} to {bitcoin.index[-1]:%Y-%m-%d}, the oldest fetched "
@@ -134,6 +135,7 @@ def _ask(
         now=request.now, mode=request.mode, progress=partial(request.progress, "prices"),
     )  # fmt: skip
     search.problems += answer.problems
+    search.absent |= answer.absent
     search.fetched_at.append(answer.fetched_at)
     search.needed = answer.closes.reindex(columns=list(NEEDED))
     for ticker in NEEDED:
@@ -151,7 +153,11 @@ def _ask(
 
 
 def _say_missing(
-    membership: Membership, others: Mapping[str, str], search: _Search, notes: Notes
+    membership: Membership,
+    others: Mapping[str, str],
+    tickers: Mapping[str, tuple[str, ...]],
+    search: _Search,
+    notes: Notes,
 ) -> None:
     """Say what is wrong with the coins ranked since the embedded end; older ones are counted."""
     share = membership.coins["share"].dropna().sort_values(ascending=False)
@@ -161,10 +167,13 @@ def _say_missing(
     missing = [str(coin) for coin in share.index if coin not in search.closes]
     if missing:
         notes.problems.append(
-            f"Yahoo lacks {len(missing)} of the {len(share)} altcoins ranked on "
-            f"{membership.last_day:%Y-%m-%d} ({named(missing)}); they stay ranked, uncovered."
+            f"No usable closes of {len(missing)} of the {len(share)} altcoins ranked on "
+            f"{membership.last_day:%Y-%m-%d} ({named(missing)}): they stay ranked, uncovered."
         )
     ours = {ticker for ticker, coin in search.coin_of.items() if coin in current} | {*NEEDED}
+    # Why closes that Yahoo has were refused is told; that it has none is said above.
+    refused = {ticker for coin in current - {*search.closes} for ticker in tickers.get(coin, ())}
+    ours |= refused - search.absent
     others_told = [said for said in dict.fromkeys(search.problems)
                    if ours & set(said.replace(":", " ").replace(",", " ").split())]  # fmt: skip
     notes.problems += others_told

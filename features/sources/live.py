@@ -60,6 +60,12 @@ def load_yahoo(request: Request) -> MarketPanel:
         where both meet.
     """
     reference, membership, notes = load_reference(), load_membership(), Notes()
+    # The last embedded day has ended, so that a right clock is past it: not strict.
+    if request.today <= reference.last_day:
+        raise DataError(
+            f"this machine's clock says {request.today:%Y-%m-%d}, but the embedded history ends on "
+            f"{reference.last_day:%Y-%m-%d}; set the clock."
+        )
     notes.steps.append(
         f"Embedded history to {reference.last_day:%Y-%m-%d}, digest {reference.digest[:12]}."
     )

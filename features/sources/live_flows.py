@@ -6,7 +6,8 @@ import warnings
 
 import pandas as pd
 
-from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
+from features.panel import DAY, DataError, MarketPanel, SourceUnavailable
+from features.seam import joined_flow
 from features.sources.coin_closes import Closes
 from features.sources.etf_flows import fund_flows, record_shares
 from features.sources.request import Notes, Request
@@ -21,9 +22,8 @@ def joined_flows(
 ) -> dict[str, pd.Series]:
     """Continue the embedded flows with the store's, where both meet.
 
-    A store that begins later than the allowed gap after the embedded end is
-    not joined, and said so. Online the fund's current shares are added to the
-    store first.
+    A store that begins too late or lacks too many sessions is not joined from
+    there on, and said so. Online the fund's current shares are added first.
     """
     if request.mode != "offline":
         _record(request, notes)
@@ -32,23 +32,18 @@ def joined_flows(
         stored = fund_flows(request.flows, closes.bitcoin.dropna(), closes.ether.dropna())
     notes.problems += [str(warning.message) for warning in caught]
     joined = {}
+    sessions = pd.DatetimeIndex(closes.indices["sp500"].index)
     for name in FLOWS:
         embedded = reference.series(name)
-        end = embedded.index[-1]
-        later = stored.get(name, embedded.iloc[:0]).loc[end + DAY :]
-        longest = SPECS[name].max_gap_days
-        if len(later) and (later.index[0] - end).days > longest:
-            notes.problems.append(
-                f"{name}: the stored figures begin on {later.index[0]:%Y-%m-%d}, more than "
-                f"{longest} days after the embedded ones end ({end:%Y-%m-%d}): not joined."
-            )
-            later = later.iloc[:0]
-        elif len(later):
+        later = stored.get(name, embedded.iloc[:0])
+        joined[name], few = joined_flow(embedded, later, sessions, name)
+        notes.problems += [few] if few else []
+        added = joined[name].loc[embedded.index[-1] + DAY :]
+        if len(added):
             notes.steps.append(
-                f"{name}: imported figures from {later.index[0]:%Y-%m-%d} "
-                f"to {later.index[-1]:%Y-%m-%d}."
+                f"{name}: imported figures from {added.index[0]:%Y-%m-%d} "
+                f"to {added.index[-1]:%Y-%m-%d}."
             )
-        joined[name] = pd.concat([embedded, later]) if len(later) else embedded
     return joined
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import warnings
@@ -14,6 +13,7 @@ from platformdirs import user_cache_path
 
 from features import season, simulation
 from features.simulation import simulate
+from features.sources.table_file import DamagedFile, read_table, set_aside, write_table
 
 CACHE_VARIABLE = "ALTSEASON_CACHE_DIR"
 FIRST_DAY = pd.Timestamp("2014-07-01")
@@ -50,11 +50,9 @@ def simulated_series(
         From `features.simulation.simulate`.
     """
     path = cache / f"simulation-{_digest(coins, universe)}.parquet"
-    try:
-        table = pd.read_parquet(path)
-        return table.set_index(pd.DatetimeIndex(table.index).as_unit("s"))
-    except (OSError, ValueError):
-        pass  # absent or damaged: computed again
+    kept = _kept(path)
+    if kept is not None:
+        return kept
     last = coins["date"].max()
     days = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s").union([last])
     table = simulate(coins, universe, pd.DatetimeIndex(days), jobs=jobs, progress=progress)
@@ -97,11 +95,8 @@ def simulated_since(
         return pd.DataFrame()
     keys = _keys(coins, universe, days)
     path = cache / "simulation-live.parquet"
-    try:
-        kept = pd.read_parquet(path)
-        kept = kept[kept.index.isin(keys)]
-    except (OSError, ValueError):
-        kept = pd.DataFrame()
+    held = _kept(path)
+    kept = pd.DataFrame() if held is None else held[held.index.isin(keys)]
     wanted = pd.DatetimeIndex(keys.index[~keys.isin(kept.index)])
     if len(wanted):
         fresh = simulate(coins, universe, wanted, jobs=jobs, progress=progress)
@@ -137,17 +132,27 @@ def _read_by_simulation(
     )
 
 
+def _kept(path: Path) -> pd.DataFrame | None:
+    """Read a computed table; None if there is none, or if it is damaged and set aside."""
+    try:
+        return read_table(path)[0]
+    except FileNotFoundError:
+        return None
+    except DamagedFile as error:
+        warnings.warn(
+            f"the kept simulation {path.name} is damaged ({error}); set aside as "
+            f"{set_aside(path)} and computed again.",
+            stacklevel=3,
+        )
+        return None
+
+
 def _keep(table: pd.DataFrame, path: Path) -> None:
     """Write a computed table, whole or not at all; a full disk is a warning only."""
-    staged = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(staged)
-        staged.replace(path)
+        write_table(path, table, {})
     except OSError as error:
         warnings.warn(f"the simulation cannot be kept in {path.parent}: {error}", stacklevel=3)
-        with contextlib.suppress(OSError):
-            staged.unlink(missing_ok=True)
 
 
 def _digest(coins: pd.DataFrame, universe: pd.DataFrame) -> str:
