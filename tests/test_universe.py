@@ -284,6 +284,15 @@ def test_a_level_that_disagrees_is_refused_with_series_day_and_values():
     pd.testing.assert_series_equal(joined, embedded)
 
 
+def test_a_level_that_changed_its_base_within_the_overlap_is_refused():
+    """It disagrees on one day only, but every later value would be off by the step."""
+    embedded = level()
+    live = embedded.copy()
+    live.iloc[-20:] *= 1.1
+    with pytest.raises(DataError, match=r"^bitcoin: live values changed .* last 10 are -9.09% off"):
+        joined_level(embedded, live, "bitcoin")
+
+
 def test_a_level_without_an_overlap_is_refused():
     embedded = level()
     with pytest.raises(DataError, match="share 10 of the last 60 embedded days"):
