@@ -76,7 +76,7 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
     if abs(shift) > tolerance:
         raise DataError(
             f"{name}: live values changed their base within the {OVERLAP_DAYS} days to "
-            f"{end:%Y-%m-%d}: the last {RECENT_DAYS} are {shift:+.2%} off (at most {tolerance:.1%}). "
+            f"{end:%Y-%m-%d}: the last {RECENT_DAYS} are {shift:+.2%} off (limit {tolerance:.1%}). "
             "Run again with --refresh; if it stays, use --source files."
         )
     sentence = (
