@@ -66,7 +66,7 @@ def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.
     if as_of is None and panel.source != "reference" and age > STALE_DAYS:
         raise DataError(
             f"the data end on {panel.last_day:%Y-%m-%d}, {age} days ago; at most {STALE_DAYS} are "
-            "allowed. Renew them (predict.py health tells what is wrong), or name the day with --as-of."
+            "allowed. Renew them (predict.py health says what is wrong) or name a day with --as-of."
         )
     index_at(panel, as_of or panel.last_day)
 

@@ -12,6 +12,8 @@ MIN_COMMON = 20
 # Closes of an index are the same everywhere; those of a coin depend on the minute of the day.
 RETURN_TOLERANCE = {"russell2000": 0.005, "sp500": 0.005, "bitcoin": 0.03, "eth_btc": 0.03}
 MAX_DISAGREEING = 3
+# A level that changed its base within the overlap disagrees on one day only.
+RECENT_DAYS = 10
 # The embedded membership is weekly before the seam; that alone makes 0.4 points, monthly
 # membership up to 2.9 (mean over 60 days, 2022-12 to 2025-12).
 INDEX_TOLERANCE = 5.0
@@ -44,8 +46,9 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
     Raises
     ------
     DataError
-        If both share fewer than 20 days, or if the returns of more than three
-        days differ by more than the tolerance of the series.
+        If both share fewer than 20 days, if the returns of more than three
+        days differ by more than the tolerance of the series, or if the base of
+        the last ten days does.
     """
     end = _last(embedded)
     both = pd.concat({"embedded": embedded, "live": live}, axis=1, join="inner")
@@ -68,6 +71,13 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
             f"{returns['live'].iloc[0]:+.2%} live, {returns['embedded'].iloc[0]:+.2%} embedded "
             f"(at most {tolerance:.1%} apart on all but {MAX_DISAGREEING} days). Run again with "
             "--refresh; if it stays, use --source files."
+        )
+    shift = float(ratio.iloc[-RECENT_DAYS:].median()) / base - 1
+    if abs(shift) > tolerance:
+        raise DataError(
+            f"{name}: live values changed their base within the {OVERLAP_DAYS} days to "
+            f"{end:%Y-%m-%d}: the last {RECENT_DAYS} are {shift:+.2%} off (limit {tolerance:.1%}). "
+            "Run again with --refresh; if it stays, use --source files."
         )
     sentence = (
         f"{name}: rebased over {len(both)} days to {end:%Y-%m-%d}; daily returns differ by at most "

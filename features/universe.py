@@ -25,8 +25,8 @@ def carried_rankings(
     """Rank coins on every day by price x last known supply.
 
     A ranking serves from its own day on, until the next one: it never bears on
-    an earlier day. Between rankings a coin's market cap moves with its price
-    (median of seven days); one without a price is taken to move with the
+    an earlier day. Between rankings a coin's market cap is its price (median
+    of seven days) x the supply on the ranking's day; one without a price is taken to move with the
     median coin, so that it stays ranked, and counts as uncovered.
 
     Parameters
@@ -46,6 +46,9 @@ def carried_rankings(
     """
     week = closes.rolling(SMOOTHING_DAYS, min_periods=1).median()
     smooth = pd.DataFrame(np.log(week.to_numpy()), week.index, week.columns)
+    # A ranking's market caps are at the price of its day: their supply is cap over that price, not
+    # over the median, which trails a coin that has just moved.
+    own = pd.DataFrame(np.log(closes.to_numpy()), week.index, week.columns).fillna(smooth)
     starts = sorted(rankings)
     snapshots = []
     for start, end in zip(starts, [*starts[1:], None], strict=True):
@@ -53,8 +56,9 @@ def carried_rankings(
         days = smooth.index[(smooth.index >= start) & (True if end is None else smooth.index < end)]
         if not len(days):
             continue
-        level = smooth.reindex(columns=cap.index)
-        growth = level.loc[days] - level.reindex([start]).iloc[0]
+        base = own.reindex(index=[start], columns=cap.index).iloc[0]
+        growth = smooth.reindex(index=days, columns=cap.index) - base
+        growth.loc[days == start] = 0.0
         market = growth.median(axis=1).fillna(0.0)
         logs = growth.T.fillna(market).T + np.log(cap)
         snapshots.append(_ranked(logs))

@@ -90,7 +90,7 @@ def health_text(state: Mapping[str, Any]) -> str:
     """
     lines = [
         f"Source {state['source']}, digest {state['digest'][:12]}: to {state['last_day']}, "
-        f"{state['age_days']} days old.",
+        f"{state['age_days']} day{'s' * (state['age_days'] != 1)} old.",
         "A forecast would be refused: " + state["refusal"]
         if state["refusal"]
         else "Fit for a forecast.",

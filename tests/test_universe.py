@@ -51,6 +51,19 @@ def test_market_caps_move_with_prices():
     assert row["market_cap_usd"].item() == pytest.approx(200)
 
 
+def test_the_supply_is_that_of_the_rankings_day():
+    """A coin that has just risen threefold is ranked at the new price: no second rise follows."""
+    lasting, spike = flat_closes(a=1.0, b=1.0), flat_closes(a=1.0, b=1.0)
+    lasting.loc["2026-01-10":, "a"] = 3.0
+    spike.loc["2026-01-10", "a"] = 3.0
+    caps = {pd.Timestamp("2026-01-10"): pd.Series({"a": 30.0, "b": 20.0})}
+    for closes, later in ((lasting, 30.0), (spike, 10.0)):
+        snapshots = carried_rankings(caps, closes)
+        cap = snapshots[snapshots["coin"] == "a"].set_index("snapshot_date")["market_cap_usd"]
+        assert cap.loc["2026-01-10"] == pytest.approx(30)
+        assert cap.loc["2026-01-20"] == pytest.approx(later)
+
+
 def test_a_ranking_serves_from_its_day_on_and_never_before():
     closes = flat_closes(a=1.0, b=1.0)
     first, second = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-10")
@@ -282,6 +295,15 @@ def test_a_level_that_disagrees_is_refused_with_series_day_and_values():
     live.iloc[-20] *= 1.5
     joined, _ = joined_level(embedded, live, "bitcoin")
     pd.testing.assert_series_equal(joined, embedded)
+
+
+def test_a_level_that_changed_its_base_within_the_overlap_is_refused():
+    """It disagrees on one day only, but every later value would be off by the step."""
+    embedded = level()
+    live = embedded.copy()
+    live.iloc[-20:] *= 1.1
+    with pytest.raises(DataError, match=r"^bitcoin: live values changed .* last 10 are -9.09% off"):
+        joined_level(embedded, live, "bitcoin")
 
 
 def test_a_level_without_an_overlap_is_refused():

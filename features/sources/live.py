@@ -108,7 +108,9 @@ def _tickers(
     own: pd.DataFrame | None, rankings: Mapping[pd.Timestamp, pd.DataFrame]
 ) -> dict[str, str]:
     """Return the tickers by coin that a user's universe or the rankings name, the newest ones."""
-    tables = [own.set_index("coin")] if own is not None else [rankings[d] for d in sorted(rankings)]
+    tables = [rankings[day] for day in sorted(rankings)]
+    if own is not None:
+        tables = [own.sort_values("snapshot_date").set_index("coin")]
     return {str(coin): ticker for table in tables for coin, ticker in table["ticker"].items()}
 
 
