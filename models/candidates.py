@@ -140,7 +140,7 @@ def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
     Parameters
     ----------
     named : sequence of str
-        Names asked for; none means all.
+        Names asked for, each once however often it is named; none means all.
     threshold : float
         Season index of a broad season.
 
@@ -157,7 +157,7 @@ def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
             f"{wrong[0]} needs paths that were simulated to {THRESHOLDS[-1]}, "
             f"got threshold {threshold:g}; leave it out."
         )
-    return tuple(named) or tuple(name for name in CANDIDATES if name not in missing)
+    return tuple(dict.fromkeys(named)) or tuple(name for name in CANDIDATES if name not in missing)
 
 
 def seeded(names: Iterable[str], seed: int) -> dict[str, LeadClassifier]:

@@ -142,5 +142,12 @@ def test_verification_knows_no_coins_and_no_features(module):
     assert not reached(module) & {"models.onset", "models.tracking", "models.training"}
 
 
+def test_a_training_from_the_command_line_is_imported_late_and_by_its_script_only():
+    assert importers("models.training_command") == {"train"}
+    tree = ast.parse(MODULES["train"].read_text())
+    at_once = {ast.unparse(node) for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert not [line for line in at_once if "models.training" in line or "tracking" in line]
+
+
 def test_nobody_imports_the_scripts():
     assert not importers("train") | importers("predict")

@@ -243,6 +243,7 @@ def test_another_threshold_leaves_the_simulation_out(store):
         "simulation", "pool", "stack", "logistic_simulated",
     }  # fmt: skip
     assert available([], 75) == tuple(CANDIDATES)
+    assert available(["logistic", "logistic"], 75) == ("logistic",)
     arguments = ("--threshold", "80", "--model", "logistic", "--until", "2017-06-27")
     result = run(train.app, *arguments, "--tracking-uri", store, "--jobs", "1")
     assert result.exit_code == 0, result.output

@@ -327,7 +327,7 @@ def test_the_list_shows_what_counts_without_scrolling(page, interface):
     assert "Traces" in text
     assert "Evaluation runs" not in text
     assert "logistic, first" not in " ".join(page.inner_text("body").split())
-    skill = MlflowClient(uri).search_runs(["1"])[0].data.tags["skill_30d"]
+    skill = MlflowClient(uri).get_run(runs_by_name(uri)["first"]).data.tags["skill_30d"]
     assert page.get_by_text(skill, exact=True).count() >= 1
 
 
