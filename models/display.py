@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from models.candidates import TRIALS
+from models.words import long_day, percent, signed
 
 if TYPE_CHECKING:
     from models.study import Study
@@ -42,8 +43,8 @@ def training_table(training: Training) -> str:
         f"Champion: {training.choice.champion}, which {training.choice.reason}."
         if training.choice.champion != "climatology"
         else f"Champion: climatology; {training.choice.reason}.",
-        f"Fitted on {training.trained_until:%Y-%m-%d}, the last scheduled refit, "
-        f"to data until {training.until:%Y-%m-%d}.",
+        f"Fitted on {long_day(training.trained_until)}, the last scheduled refit, "
+        f"to data until {long_day(training.until)}.",
     ]
     return "\n".join(lines)
 
@@ -61,18 +62,19 @@ def study_text(study: Study) -> str:
     lines = [
         "",
         f"Before the {len(events)} onsets out of sample (P(onset in {study.horizon_days} days), "
-        f"weekly): {int(warned.sum())} were preceded by a warning of {study.warning_level:.0%} or "
-        f"more{_median_lead(events['lead_days'])}.",
+        f"weekly): {int(warned.sum())} were preceded by a warning of "
+        f"{percent(study.warning_level)} or more{_median_lead(events['lead_days'])}.",
     ]
     for row in study.contingency.to_dict("records"):
         lines.append(
-            f"  at {row['level']:.0%}: {row['hits']} hits, {row['misses']} misses, "
+            f"  at {percent(row['level'])}: {row['hits']} hits, {row['misses']} misses, "
             f"{row['false_alarms']} false alarms of {row['alarms']} alarms"
         )
     without = study.without_episode["brier_skill_without"]
+    whole = study.without_episode["brier_skill"].iloc[0]
     lines += [
-        f"Brier skill with each episode left out in turn: {without.min():+.2f} to "
-        f"{without.max():+.2f}, with all {study.without_episode['brier_skill'].iloc[0]:+.2f}.",
+        f"Brier skill with each episode left out in turn: {signed(without.min())} to "
+        f"{signed(without.max())}, with all {signed(whole)}.",
         "",
         "The article's claims on this history",
         *(f"  - {row['sentence']}" for row in headlines(study.claims)),

@@ -258,10 +258,16 @@ def _warnings(
             f"{trained} (until {long_day(forecaster.evidence.trained_until)}): "
             f"this is no forecast out of sample. Retrain with --until {iso_day(as_of)} for one."
         )
-    missing = [name for name in forecaster.model.feature_names() if np.isnan(row[name].iloc[0])]
+    flows = missing_flows(row)
+    missing = [
+        name
+        for name in forecaster.model.feature_names()
+        # What is made of missing flows is told once, with the flows.
+        if np.isnan(row[name].iloc[0]) and not (flows and _GROUPS[name] == "etf_flows")
+    ]
     if missing:
         warnings.append(f"Missing, so that the model does without: {', '.join(missing)}.")
-    if flows := missing_flows(row):
+    if flows:
         warnings.append(missing_flows_text(flows))
     if out_of_range:
         warnings.append(f"Outside the training range: {', '.join(out_of_range)}.")

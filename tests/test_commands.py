@@ -430,7 +430,7 @@ def test_after_a_season_the_reason_names_the_next_possible_day(trained):
     answer = as_json("--tracking-uri", uri, "--as-of", "2025-10-15")
     reason = answer["forecasts"][0]["reason"]
     assert "an onset needs 30 quiet days" in reason
-    first_free = pd.Timestamp(reason.split()[-1])
+    first_free = pd.Timestamp(reason.rpartition(" before ")[2])
     free = as_json("--tracking-uri", uri, "--as-of", f"{first_free:%Y-%m-%d}")
     before = as_json("--tracking-uri", uri,
                      "--as-of", f"{first_free - pd.Timedelta(days=1):%Y-%m-%d}")  # fmt: skip

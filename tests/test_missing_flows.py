@@ -61,5 +61,6 @@ def test_a_model_trained_without_flows_forecasts_and_says_so(bare):
     for forecaster in training.forecasters.values():
         told = forecast(bare, forecaster, ModelId(None, "none"), as_of=until, by=None, today=until)
         assert missing_flows_text(FUNDS[:1]) in told["warnings"]
+        assert not [each for each in told["warnings"] if "iwm_flow" in each]  # said once
         values = [row["probability"] for row in told["forecasts"]]
         assert all(value is None or np.isfinite(value) for value in values)

@@ -201,7 +201,7 @@ def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
     )  # fmt: skip
     text = run(predict.app, "score").stdout
     assert "Replays: recorded too late to be forecasts, evidence of nothing\n  none\n" in text
-    assert "  broad 75, climatology\n  30 days               2" in text
+    assert "  broad 75, climatology\n  30 days              2 " in text
 
 
 def test_a_torn_line_is_a_warning_and_an_edited_one_exit_3(store, tmp_path):
