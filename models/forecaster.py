@@ -15,7 +15,7 @@ from models.blend import from_state, to_state
 from models.classifier import LeadClassifier
 from models.leads import LEAD_DAYS
 
-SCHEMA = "altseason.forecaster/1"
+SCHEMA = "altseason.forecaster/2"
 
 
 @dataclass(frozen=True)

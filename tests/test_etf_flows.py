@@ -142,6 +142,17 @@ def test_yahoos_shares_are_recorded_once_a_day(tmp_path):
     assert set(read(tmp_path)["origin"]) == {"yahoo"}
 
 
+def test_unchanged_shares_of_yahoo_are_no_flow_of_zero(tmp_path):
+    record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
+    assert record_shares(tmp_path, DAYS[1], 2.8e8, 251.0) == (
+        f"{DAYS[1]:%Y-%m-%d}: Yahoo's shares outstanding of IWM are still those of "
+        f"{DAYS[0]:%Y-%m-%d}; not recorded, as they may be stale."
+    )
+    assert set(flow_store.read(tmp_path)["date"]) == {DAYS[0]}
+    assert record_shares(tmp_path, DAYS[2], 2.79e8, 251.0) is None
+    assert set(flow_store.read(tmp_path)["date"]) == {DAYS[0], DAYS[2]}
+
+
 def test_what_yahoo_says_later_that_day_is_kept_out_and_told(tmp_path):
     record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
     before = content(tmp_path)

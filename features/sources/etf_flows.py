@@ -100,7 +100,8 @@ def fund_flows(
 def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float) -> str | None:
     """Add IWM's shares outstanding and NAV as Yahoo gives them for a day.
 
-    What the store already holds for that day stays.
+    What the store already holds for that day stays. A figure that equals the one
+    before it is not added: a stale figure and a flow of zero look alike.
 
     Parameters
     ----------
@@ -114,7 +115,8 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
     Returns
     -------
     str or None
-        One sentence if other figures stand for that day and were kept.
+        One sentence if the figures were not added: others stand for that day, or
+        the shares are those of an earlier one.
 
     Raises
     ------
@@ -128,6 +130,13 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
     from features.sources import flow_store
 
     index = pd.DatetimeIndex([day]).normalize()
+    held = flow_store.read(directory)
+    before = held[(held["series"] == "iwm_shares_outstanding") & (held["date"] < index[0])]
+    if len(before) and before["value"].iloc[-1] == shares:
+        return (
+            f"{index[0]:%Y-%m-%d}: Yahoo's shares outstanding of IWM are still those of "
+            f"{before['date'].iloc[-1]:%Y-%m-%d}; not recorded, as they may be stale."
+        )
     rows = pd.concat(
         flow_store.rows_of(name, pd.Series([value], index), flow_store.YAHOO)
         for name, value in (("iwm_shares_outstanding", shares), ("iwm_nav", nav))
