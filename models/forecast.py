@@ -158,7 +158,7 @@ def forecast(
             "provenance": list(now.view.provenance.steps),
         },
         "warnings": [
-            *_warnings(forecaster, row, as_of, age_days, out_of_range),
+            *_warnings(forecaster, row, as_of, (today - panel.last_day).days, out_of_range),
             *(f"Data: {problem}" for problem in now.view.provenance.problems_on(as_of)),
             *(
                 []
