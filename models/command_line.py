@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from features.sources.staging import staged
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -115,11 +117,6 @@ def now() -> pd.Timestamp:
     import pandas as pd
 
     return pd.Timestamp(datetime.now(UTC).replace(tzinfo=None)).as_unit("s")
-
-
-def today() -> pd.Timestamp:
-    """Return the current UTC day."""
-    return now().normalize()
 
 
 def time_stamp() -> str:
@@ -231,17 +228,6 @@ def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:
         raise typer.BadParameter(f"{option}: there is no directory {path.parent}.")
     if not os.access(path.parent, os.W_OK):
         raise typer.BadParameter(f"{option}: the directory {path.parent} is not writable.")
-
-
-@contextlib.contextmanager
-def staged(path: Path) -> Iterator[Path]:
-    """Give a file beside the one to write, which it replaces once it is whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_files(contents: Mapping[Path, tuple[str, bytes]]) -> None:

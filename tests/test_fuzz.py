@@ -24,7 +24,7 @@ from features.sources.etf_flows import app as flows_app
 from features.sources.files import load_files
 from features.sources.flow_layouts import read_file
 from features.sources.simulated import CACHE_VARIABLE, simulated_series
-from models.command_line import today
+from models.command_line import now
 
 ROOT = Path(__file__).parents[1]
 FIRST = pd.Timestamp("2024-01-01")
@@ -393,7 +393,7 @@ def test_the_command_says_what_the_source_says_and_ends_with_the_code_of_bad_dat
         directory = tmp_path / str(seed)
         told = f"seed {seed}: {spoilt_directory(whole, directory, seed)}"
         try:
-            load_files(directory, until=today())
+            load_files(directory, until=now().normalize())
         except DataError as error:
             message = f"error: {error}\n"
         else:

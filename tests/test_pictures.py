@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import predict
 from features.panel import end_of_day
+from features.sources.staging import staged
 from models.candidates import CANDIDATES
-from models.command_line import staged
 from models.errors import TrackingError
 from models.history import history
 from models.record import record

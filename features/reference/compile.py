@@ -18,6 +18,7 @@ from features.panel import SPECS, DataError, MarketPanel
 from features.sources.files import load_files
 from features.sources.reference import CARD_FILE, HISTORY_FILE, load_reference
 from features.sources.simulated import cache_directory, simulated_series
+from features.sources.staging import staged
 
 START = pd.Timestamp("2012-07-01")
 SIGNIFICANT_DIGITS = 6
@@ -96,19 +97,17 @@ def write(panel: MarketPanel, directory: Path) -> None:
     """Write the history and its card, each atomically."""
     history = panel.observations()[["series", "date", "value"]]
     history["series"] = history["series"].astype("category")
-    staged = directory / f"{HISTORY_FILE}.tmp"
-    pq.write_table(
-        pa.Table.from_pandas(history, preserve_index=False),
-        staged,
-        compression="zstd",
-        compression_level=19,
-        use_dictionary=["series"],
-        column_encoding={"date": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
-    )
-    staged.replace(directory / HISTORY_FILE)
-    staged = directory / f"{CARD_FILE}.tmp"
-    staged.write_text(json.dumps(data_card(panel), indent=2) + "\n")
-    staged.replace(directory / CARD_FILE)
+    with staged(directory / HISTORY_FILE) as beside:
+        pq.write_table(
+            pa.Table.from_pandas(history, preserve_index=False),
+            beside,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=["series"],
+            column_encoding={"date": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
+        )
+    with staged(directory / CARD_FILE) as beside:
+        beside.write_text(json.dumps(data_card(panel), indent=2) + "\n")
 
 
 def _rounded(value: float) -> float:

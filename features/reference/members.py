@@ -15,6 +15,7 @@ from features.season import TOP, breadth
 from features.sources.coin_closes import HISTORY_YEARS
 from features.sources.files import load_tables
 from features.sources.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
+from features.sources.staging import staged
 from features.universe import CHECK_DAYS, RANKS
 
 # Weekly where the live data must agree with the embedded history, monthly before.
@@ -150,12 +151,10 @@ def write(directory: Path, universe: pd.DataFrame, coins: pd.DataFrame, symbols:
     """Write snapshots, coins and their card, the card with the digest of both last."""
     table = snapshots(universe)
     table["coin"] = table["coin"].astype("category")
-    staged = directory / f"{SNAPSHOTS_FILE}.tmp"
-    table.to_parquet(staged, index=False, compression="zstd", compression_level=19)
-    staged.replace(directory / SNAPSHOTS_FILE)
-    staged = directory / f"{COINS_FILE}.tmp"
-    coin_table(universe, coins, symbols).to_csv(staged, lineterminator="\n")
-    staged.replace(directory / COINS_FILE)
+    with staged(directory / SNAPSHOTS_FILE) as beside:
+        table.to_parquet(beside, index=False, compression="zstd", compression_level=19)
+    with staged(directory / COINS_FILE) as beside:
+        coin_table(universe, coins, symbols).to_csv(beside, lineterminator="\n")
     card = {
         "title": "Who was among the 100 largest altcoins when",
         "last_day": f"{universe['snapshot_date'].max():%Y-%m-%d}",
@@ -169,9 +168,8 @@ def write(directory: Path, universe: pd.DataFrame, coins: pd.DataFrame, symbols:
         "coverage_by_year": coverage(universe, coins),
         "terms": "Facts (ranks, months) and computed ratios; no prices, no market caps.",
     }
-    staged = directory / f"{CARD_FILE}.tmp"
-    staged.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    staged.replace(directory / CARD_FILE)
+    with staged(directory / CARD_FILE) as beside:
+        beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> int:

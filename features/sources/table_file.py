@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from features.sources.staging import staged
 
 _NOTE = b"altseason"
 # A staged file this old was left by a process that was killed while writing it.
@@ -44,13 +45,8 @@ def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
     facts = {**note, "rows": len(table)}
     text = json.dumps({**facts, "digest": _digest(table, facts)})
     content = content.replace_schema_metadata({**(content.schema.metadata or {}), _NOTE: text})
-    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        pq.write_table(content, staged, write_page_checksum=True)
-        staged.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            staged.unlink(missing_ok=True)
+    with staged(path) as beside:
+        pq.write_table(content, beside, write_page_checksum=True)
     _sweep(path)
 
 

@@ -45,6 +45,7 @@ def inked() -> Iterator[None]:
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG; equal figures give equal bytes."""
     content = io.BytesIO()
+    # Software would name the version that drew it.
     figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
 

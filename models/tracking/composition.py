@@ -13,6 +13,7 @@ import pandas as pd
 from features.builder import feature_frame
 from models.candidates import CANDIDATES, available
 from models.promotion import Terms
+from models.report.style import png
 from models.tracking.record import Entry, Record, Value
 from models.tracking.store import SKILL_TAG
 
@@ -236,7 +237,7 @@ def _entry(
         params={key: str(value) for key, value in params.items()},
         tags={key: str(value) for key, value in tags.items()},
         metrics=metrics(training, name),
-        files={f"figures/{file}": _png(figure) for file, figure in figures.items()},
+        files={f"figures/{file}": png(figure) for file, figure in figures.items()},
     )
 
 
@@ -316,13 +317,6 @@ def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str,
     }
     files = {f"{name}.csv": table.to_csv(index=False).encode() for name, table in every.items()}
     return {**files, "hindcast.parquet": hindcast.getvalue()}
-
-
-def _png(figure: Figure) -> bytes:
-    content = io.BytesIO()
-    # Software would name the version that drew it: equal trainings give equal bytes.
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
 
 
 def _training_note(training: Training) -> str:

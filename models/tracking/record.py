@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from features.sources.staging import staged
 from models.errors import TrackingError
 from models.promotion import Terms
 
@@ -129,18 +130,14 @@ class Record:
 
     def write(self, path: Path) -> None:
         """Write the record to a file, whole or not at all."""
-        staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with zipfile.ZipFile(staged, "w", zipfile.ZIP_DEFLATED) as file:
+        with staged(path) as beside:
+            with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as file:
                 file.writestr(_MANIFEST, self.manifest())
                 for content in self._contents():
                     if _digest(content) not in file.namelist():
                         file.writestr(_digest(content), content)
-            with staged.open("rb") as written:
+            with beside.open("rb") as written:
                 os.fsync(written.fileno())
-            staged.replace(path)
-        finally:
-            staged.unlink(missing_ok=True)
 
     def _contents(self) -> list[bytes]:
         entries = [self.parent, *self.children.values()]
