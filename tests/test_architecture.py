@@ -81,7 +81,7 @@ def test_features_touch_disk_and_network_only_in_the_sources(module):
 
 
 # The second is a command beside a source: it may not import the first.
-READ_THE_CLOCK = {"models.command_line", "features.sources.etf_flows"}
+READ_THE_CLOCK = {"models.cli.options", "features.sources.etf_flows"}
 
 
 @pytest.mark.parametrize("module", sorted({*MODULES} - READ_THE_CLOCK))
@@ -102,15 +102,15 @@ def test_only_tracking_knows_mlflow():
 
 def test_reading_a_forecaster_reaches_no_training_and_no_drawing():
     near = reached("models.tracking.reading")
-    assert not near & {"models.training", "models.study", "models.tracking.runs"}
+    assert not near & {"models.training.run", "models.training.events", "models.tracking.runs"}
     assert not {module for module in near if module.startswith("models.report")}
     assert "models.tracking.runs" not in reached("predict")
 
 
 @pytest.mark.parametrize("client", ["yfinance", "curl_cffi"])
 def test_only_one_module_asks_yahoo_and_imports_its_client_late(client):
-    assert importers(client) == {"features.sources.yahoo"}
-    tree = ast.parse(MODULES["features.sources.yahoo"].read_text())
+    assert importers(client) == {"features.sources.yahoo.client"}
+    tree = ast.parse(MODULES["features.sources.yahoo.client"].read_text())
     at_once = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert at_once
     assert not [node for node in at_once if client in ast.unparse(node)]
@@ -128,7 +128,7 @@ def test_only_the_page_fills_templates():
 
 def test_only_training_reaches_the_labels():
     assert importers("models.onset") == {
-        "models.training", "models.claims", "models.controls", "models.ledger.track_record",
+        "models.training.run", "models.training.claims", "models.training.controls", "models.ledger.track_record",
         "train",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.
@@ -139,14 +139,14 @@ def test_only_training_reaches_the_labels():
 @pytest.mark.parametrize("module", names_of("models.verification"))
 def test_verification_knows_no_coins_and_no_features(module):
     assert not {name for name in imports(module) if name.split(".")[0] == "features"}
-    assert not reached(module) & {"models.onset", "models.tracking", "models.training"}
+    assert not reached(module) & {"models.onset", "models.tracking", "models.training.run"}
 
 
 def test_a_training_from_the_command_line_is_imported_late_and_by_its_script_only():
-    assert importers("models.training_command") == {"train"}
+    assert importers("models.cli.training_command") == {"train"}
     tree = ast.parse(MODULES["train"].read_text())
     at_once = {ast.unparse(node) for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert not [line for line in at_once if "models.training" in line or "tracking" in line]
+    assert not [line for line in at_once if "models.training.run" in line or "tracking" in line]
 
 
 def test_nobody_imports_the_scripts():
