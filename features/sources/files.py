@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.flows import fund_flow, share_of_market_cap
+from features.catalogue.flows import fund_flow, share_of_market_cap
+from features.market.season import CARRIED_DAYS, STAND_IN_DAYS, TOP, WINDOW_DAYS, breadth
 from features.panel import DAY, DataError, MarketPanel
 from features.provenance import DataProvenance
-from features.season import CARRIED_DAYS, STAND_IN_DAYS, TOP, WINDOW_DAYS, breadth
 from features.sources.columns import checked, shown
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
@@ -57,7 +57,7 @@ def load_files(
         Definition of the season index.
     simulation : callable, optional
         Takes coins and universe, returns the simulated series, for instance
-        `features.sources.simulated.simulated_series`; without it the panel
+        `features.storage.simulations.simulated_series`; without it the panel
         lacks them.
 
     Returns
