@@ -13,7 +13,6 @@ from models.cli.market_options import EMBEDDED, MarketOptions, load_panel, with_
 from models.cli.options import (
     DATE_FORMATS,
     EPILOG,
-    CandidateName,
     Progress,
     TrackingOption,
     VersionOption,
@@ -28,6 +27,7 @@ from models.cli.options import (
     time_stamp,
     user,
 )
+from models.hazard.names import CandidateName
 
 ReasonOption = Annotated[
     str, typer.Option(callback=some_text, help="Why; shown in MLflow.", show_default=False)

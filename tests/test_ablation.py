@@ -201,7 +201,7 @@ def test_the_core_is_the_candidate_logistic(reference, short):
     assert row["brier_skill_without"] == pytest.approx(1 - own / reference_score, rel=1e-12)
 
 
-def test_fitting_leaves_the_given_classifiers_unfitted(reference):
+def test_fitting_leaves_the_given_models_unfitted(reference):
     rows = landmarks(reference, season_index(reference), OnsetDefinition())
     unfitted = Settings(candidates=("logistic",)).unfitted()
     targets = rows.targets(pd.Timestamp("2018-01-01"))

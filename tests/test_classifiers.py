@@ -22,13 +22,14 @@ from sklearn.pipeline import Pipeline
 from features.catalogue.builder import FEATURE_NAMES
 from features.market.season import season_index
 from features.market.simulation import series_name
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.boosting import BoostedHazard
 from models.hazard.candidates import BREADTH_CORE, CANDIDATES, fit_candidates, seeded
 from models.hazard.climatology import Climatology
 from models.hazard.first_passage import simulated_hazards
 from models.hazard.forecaster import Evidence, Forecaster
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, expand, incidence, lead_targets
+from models.hazard.names import CandidateName
 from models.hazard.pooling import from_state, to_state
 from models.hazard.regression import LogisticHazard
 from models.hazard.stacking import PRIOR_MONTHS, SHARES, mixture_weights
@@ -348,7 +349,7 @@ def test_a_foreign_state_is_an_error():
 
 @pytest.fixture(scope="module")
 def forecaster(fitted):
-    """A forecaster with every kind of classifier in it."""
+    """A forecaster with every kind of hazard model in it."""
     return Forecaster(
         name="blend",
         thresholds={"broad": 75.0, "partial": 50.0},
@@ -720,7 +721,7 @@ def test_a_blend_without_its_members_beside_it_fits_its_own(fitted, training, as
 # The choice of a setting
 
 
-class Spy(LeadClassifier):
+class Spy(HazardModel):
     """Forecasts a constant hazard and remembers what it was fitted to."""
 
     fits: ClassVar[list] = []
@@ -1022,3 +1023,7 @@ def test_the_simulated_hazard_moves_the_hazard_it_is_a_column_of(fitted):
     )
     assert contributions.columns[-1] == "simulated_75_90"
     assert contributions[list(BREADTH_CORE)].abs().to_numpy().max() < 1e-9
+
+
+def test_every_name_has_its_candidate():
+    assert list(CandidateName) == list(CANDIDATES)

@@ -21,7 +21,6 @@ import predict
 import train
 from features.reference.load import load_reference
 from features.storage import simulations as simulated
-from models.cli.options import CandidateName
 from models.forecasting.forecast import forecast
 from models.hazard.candidates import CANDIDATES, available
 from models.tracking.reading import load_forecaster
@@ -59,10 +58,6 @@ def the_run(uri: str, name: str):
 
 
 # --- train ---------------------------------------------------------------------------------------
-
-
-def test_the_candidate_names_are_the_candidates():
-    assert list(CandidateName) == list(CANDIDATES)
 
 
 def test_train_prints_the_table_on_stdout_and_progress_on_stderr(trained):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -37,22 +37,6 @@ class ExitCode(IntEnum):
     FAILURE = 1
     USAGE = 2
     DATA = 3
-
-
-class CandidateName(StrEnum):
-    """The candidates, simplest first."""
-
-    climatology = "climatology"
-    persistence = "persistence"
-    logistic = "logistic"
-    simulation = "simulation"
-    pool = "pool"
-    stack = "stack"
-    logistic_simulated = "logistic_simulated"
-    logistic_all = "logistic_all"
-    lightgbm = "lightgbm"
-    lightgbm_all = "lightgbm_all"
-    blend = "blend"
 
 
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data stale, insufficient or malformed."

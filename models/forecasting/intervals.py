@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import FloatArray, incidence
 
@@ -66,7 +66,7 @@ def probabilities(
     days = list(horizons)
     rows = features.assign(**{THRESHOLD: forecaster.thresholds[kind]})
 
-    def of(model: LeadClassifier) -> FloatArray:
+    def of(model: HazardModel) -> FloatArray:
         values = incidence(model.predict_proba(rows), days)
         return np.where(at_risk[:, None], values, np.nan)
 

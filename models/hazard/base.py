@@ -21,7 +21,7 @@ class TooFewRows(ValueError):
     """The rows do not suffice to fit or to forecast out of sample."""
 
 
-class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
+class HazardModel(ClassifierMixin, BaseEstimator, ABC):
     """Probability that the next onset falls in each of 13 leads of 30 days, or in none.
 
     A row describes one as_of day and one kind of season: the features and a
@@ -139,7 +139,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
         """Return the settings chosen inside the training window, by name."""
         return {}
 
-    def settled(self) -> LeadClassifier:
+    def settled(self) -> HazardModel:
         """Return an unfitted copy whose settings are those that this one has chosen."""
         return clone(self)
 
@@ -157,4 +157,4 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
     @classmethod
     @abstractmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Return a fitted classifier from `state()`."""
+        """Return a fitted hazard model from `state()`."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.first_passage import INFORMED_LEADS
 from models.hazard.leads import N_LEADS, FloatArray, IntArray, expand
 from models.hazard.tuning import choose
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 
-class BoostedHazard(LeadClassifier):
+class BoostedHazard(HazardModel):
     """Small LightGBM trees over features, threshold and lead.
 
     Breadth can only raise the hazard, a higher threshold can only lower it.

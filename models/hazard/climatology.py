@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.leads import N_LEADS, FloatArray, IntArray
 
 
-class Climatology(LeadClassifier):
+class Climatology(HazardModel):
     """Onset frequency among the resolved at-risk training days of the same kind.
 
     The frequency within k leads is (onsets + 1/2) / (rows + 1) over the rows

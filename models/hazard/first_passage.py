@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import logit
 
 from features.market.simulation import LEAD_ENDS, PATHS, series_name
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.climatology import Climatology
 from models.hazard.leads import FloatArray, IntArray
 
@@ -20,7 +20,7 @@ _LEAST = 0.5 / (PATHS + 1)
 INFORMED_LEADS = 3
 
 
-class Simulation(LeadClassifier):
+class Simulation(HazardModel):
     """First passage of the simulated paths, as it is: nothing is fitted.
 
     A row without a simulation gets climatology's hazards.

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.leads import LEAD_DAYS
 from models.hazard.pooling import from_state, to_state
 
@@ -71,9 +71,9 @@ class Forecaster:
         Candidate.
     thresholds : mapping of str to float
         Season index at which each kind of season begins.
-    model, climatology : LeadClassifier
+    model, climatology : HazardModel
         Fitted to the same rows.
-    replicates : sequence of LeadClassifier
+    replicates : sequence of HazardModel
         The candidate refitted to resampled training episodes.
     evidence : Evidence
         What it was trained on and what it has shown.
@@ -81,9 +81,9 @@ class Forecaster:
 
     name: str
     thresholds: Mapping[str, float]
-    model: LeadClassifier
-    climatology: LeadClassifier
-    replicates: Sequence[LeadClassifier]
+    model: HazardModel
+    climatology: HazardModel
+    replicates: Sequence[HazardModel]
     evidence: Evidence
 
     def to_bytes(self) -> bytes:

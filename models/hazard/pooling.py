@@ -1,4 +1,4 @@
-"""Linear pools of classifiers, and classifiers as plain values."""
+"""Linear pools of hazard models, and hazard models as plain values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.boosting import BoostedHazard
 from models.hazard.climatology import Climatology
 from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_hazards
@@ -18,7 +18,7 @@ from models.hazard.regression import LogisticHazard
 from models.hazard.stacking import Stack
 
 
-class Blend(LeadClassifier):
+class Blend(HazardModel):
     """The plain mean of its members' probabilities per lead.
 
     Equal weights: with about 15 episodes, fitted ones would be noise
@@ -26,20 +26,20 @@ class Blend(LeadClassifier):
 
     Parameters
     ----------
-    members : sequence of LeadClassifier
-        Unfitted classifiers; `fit` fits copies of them.
+    members : sequence of HazardModel
+        Unfitted hazard models; `fit` fits copies of them.
 
     References
     ----------
     Stock and Watson (2004), https://doi.org/10.1002/for.928
     """
 
-    def __init__(self, members: Sequence[LeadClassifier]) -> None:
+    def __init__(self, members: Sequence[HazardModel]) -> None:
         self.members = members
 
     @classmethod
-    def of_fitted(cls, members: Sequence[LeadClassifier]) -> Self:
-        """Return a fitted blend of classifiers that are fitted already."""
+    def of_fitted(cls, members: Sequence[HazardModel]) -> Self:
+        """Return a fitted blend of hazard models that are fitted already."""
         blend = cls(members)
         blend.members_ = list(members)
         blend.thresholds_ = members[0].thresholds_
@@ -71,7 +71,7 @@ class Blend(LeadClassifier):
         return cls.of_fitted([from_state(member) for member in state["members"]])
 
 
-class Pool(LeadClassifier):
+class Pool(HazardModel):
     """Hazard and simulation in equal parts over 90 days, hazard and climatology beyond.
 
     The simulation carries what has happened into the 90 days that the index
@@ -122,19 +122,19 @@ class Pool(LeadClassifier):
         return model
 
 
-_TYPES: Mapping[str, type[LeadClassifier]] = {
+_TYPES: Mapping[str, type[HazardModel]] = {
     kind.__name__: kind
     for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Blend, Pool, Stack)
 }
 
 
-def to_state(model: LeadClassifier) -> dict[str, Any]:
-    """Return a fitted classifier as plain values, with its type."""
+def to_state(model: HazardModel) -> dict[str, Any]:
+    """Return a fitted hazard model as plain values, with its type."""
     return {"type": type(model).__name__, **model.state()}
 
 
-def from_state(state: Mapping[str, Any]) -> LeadClassifier:
-    """Return the fitted classifier that `to_state` described.
+def from_state(state: Mapping[str, Any]) -> HazardModel:
+    """Return the fitted hazard model that `to_state` described.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from features.market.simulation import LEAD_ENDS, series_name
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.first_passage import INFORMED_LEADS, simulated_hazards
 from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, IntArray, expand
 from models.hazard.tuning import choose
@@ -24,7 +24,7 @@ BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
 _MAX_DEVIATIONS = 3.0
 
 
-class LogisticHazard(LeadClassifier):
+class LogisticHazard(HazardModel):
     """Penalised logistic regression of the onset in a lead.
 
     Each feature, standardised in training, clipped at three deviations and 0

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.climatology import Climatology
 from models.hazard.first_passage import Simulation, simulated_hazards
 from models.hazard.leads import FloatArray, IntArray, expand
@@ -26,7 +26,7 @@ _ROUNDS = 200
 Weights = tuple[tuple[float, ...], ...]
 
 
-class Stack(LeadClassifier):
+class Stack(HazardModel):
     """Mean of climatology, hazard and simulation, weighted by what each has shown.
 
     Leads 1, 2, 3 and all later ones have weights of their own. They are those

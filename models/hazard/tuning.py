@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, censor, expand
 
 TRAINING_SHARE = 2 / 3
@@ -19,7 +19,7 @@ Setting = TypeVar("Setting")
 
 def choose(
     settings: Sequence[Setting],
-    make: Callable[[Setting], LeadClassifier],
+    make: Callable[[Setting], HazardModel],
     X: pd.DataFrame,
     targets: IntArray,
     weight: FloatArray,
@@ -35,7 +35,7 @@ def choose(
         From the most to the least shrunk. With only one there is no choice;
         the first is taken where the window is too short to judge.
     make : callable
-        Makes an unfitted classifier of a setting.
+        Makes an unfitted hazard model of a setting.
     X : pandas.DataFrame, shape (n, f)
         Features and `threshold`, indexed by as_of.
     targets : numpy.ndarray, shape (n, 2)

@@ -10,7 +10,7 @@ import pandas as pd
 from features.catalogue.builder import CATALOGUE
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
 from models.hazard.leads import FloatArray
@@ -175,7 +175,7 @@ def _verdict(intervals: list[Interval]) -> str:
     return "harms" if all(interval.low > 0 for interval in intervals) else CANNOT_TELL
 
 
-def _unfitted(groups: Mapping[str, tuple[str, ...]]) -> dict[str, LeadClassifier]:
+def _unfitted(groups: Mapping[str, tuple[str, ...]]) -> dict[str, HazardModel]:
     return {
         REFERENCE: Climatology(),
         CORE: LogisticHazard(BREADTH_CORE),

@@ -21,7 +21,7 @@ from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
 from models.hazard.leads import (
@@ -309,7 +309,7 @@ def leads_learnt_early(rows: Landmarks) -> tuple[int, int]:
     )
     early = every = 0
 
-    def fit(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> dict[str, LeadClassifier]:
+    def fit(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> dict[str, HazardModel]:
         nonlocal early, every
         periods = expand(targets)
         end = X.index[periods.row] + pd.to_timedelta(LEAD_DAYS * periods.lead, unit="D")
@@ -326,7 +326,7 @@ def fitted_parameters(rows: Landmarks, refit_on: pd.Timestamp) -> dict[str, dict
     """Return the fitted state of every candidate in force on a refit day, by name."""
     states: dict[str, dict[str, Any]] = {}
 
-    def fit(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> dict[str, LeadClassifier]:
+    def fit(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> dict[str, HazardModel]:
         models = fit_candidates(Settings().unfitted(), X, targets, weight)
         states.update({name: to_state(model) for name, model in models.items()})
         return models

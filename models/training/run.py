@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
-from models.hazard.base import THRESHOLD, LeadClassifier, TooFewRows
+from models.hazard.base import THRESHOLD, HazardModel, TooFewRows
 from models.hazard.candidates import CANDIDATES, fit_candidates, seeded
 from models.hazard.forecaster import Evidence, Forecaster
 from models.hazard.leads import FloatArray, IntArray
@@ -65,7 +65,7 @@ class Settings:
     seed: int = 0
     replicates: int = REPLICATES
 
-    def unfitted(self) -> dict[str, LeadClassifier]:
+    def unfitted(self) -> dict[str, HazardModel]:
         """Return the candidates to fit, simplest first."""
         return seeded({REFERENCE, *self.candidates}, self.seed)
 
@@ -281,7 +281,7 @@ def fit_with_replicates(
     *,
     jobs: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[dict[str, LeadClassifier], list[dict[str, LeadClassifier]]]:
+) -> tuple[dict[str, HazardModel], list[dict[str, HazardModel]]]:
     """Fit the candidates on a day, once to all rows and again to resampled episodes.
 
     An episode is the stretch of rows that ends with an onset of a broad
@@ -301,9 +301,9 @@ def fit_with_replicates(
 
     Returns
     -------
-    models : dict of str to LeadClassifier
+    models : dict of str to HazardModel
         Fitted to all rows.
-    replicates : list of dict of str to LeadClassifier
+    replicates : list of dict of str to HazardModel
         One dict per resample.
     """
     X, targets, weight = training_rows(rows, day)
@@ -332,8 +332,8 @@ def _draw(episode: IntArray, targets: IntArray, random: np.random.Generator) -> 
 
 
 def _refit(
-    settled: dict[str, LeadClassifier], X: pd.DataFrame, targets: IntArray, weight: FloatArray
-) -> dict[str, LeadClassifier]:
+    settled: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
+) -> dict[str, HazardModel]:
     drawn = weight > 0
     with threadpool_limits(limits=1):
         return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])

@@ -10,7 +10,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
 from models.verification.walk_forward import Fold, WalkForward
 
@@ -20,7 +20,7 @@ COLUMNS = (
     "resolved_on", "fold",
 )  # fmt: skip
 
-Fit = Callable[[pd.DataFrame, IntArray, FloatArray], Mapping[str, LeadClassifier]]
+Fit = Callable[[pd.DataFrame, IntArray, FloatArray], Mapping[str, HazardModel]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def hindcast(
     folds : WalkForward
         The schedule of refits.
     fit : callable
-        Takes X, targets and weights; returns fitted classifiers by name,
+        Takes X, targets and weights; returns fitted hazard models by name,
         `climatology` among them. Must be picklable if `jobs` is not 1.
     horizons : sequence of int
         Days ahead, each in [1, 390].
