@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from models.command_line import (
+from models.cli.market_options import EMBEDDED, MarketOptions, load_panel, with_market
+from models.cli.options import (
     DATE_FORMATS,
     EPILOG,
     LEDGER,
@@ -30,7 +31,6 @@ from models.command_line import (
     require_writable,
     write_files,
 )
-from models.market_options import EMBEDDED, MarketOptions, load_panel, with_market
 
 AsOfOption = Annotated[
     datetime | None,
@@ -143,12 +143,12 @@ def predict(
         progress = Progress(quiet=False)
         panel = load_panel(market, clock, progress)
         from features.health import require_usable
-        from models.display import forecast_csv, history_csv, history_json
-        from models.forecast import WindowError, forecast
-        from models.forecast_text import forecast_text
-        from models.history import history as past
-        from models.history import sample_note
-        from models.terminal import Terminal
+        from models.forecasting.forecast import WindowError, forecast
+        from models.forecasting.reforecast import history as past
+        from models.forecasting.reforecast import sample_note
+        from models.report.display import forecast_csv, history_csv, history_json
+        from models.report.forecast_text import forecast_text
+        from models.report.terminal import Terminal
         from models.tracking.reading import load_forecaster
 
         if not history:
@@ -181,7 +181,7 @@ def predict(
         except WindowError as error:
             raise typer.BadParameter(str(error), param_hint="--by") from error
         if plot or report:
-            from models.record import record as record_of
+            from models.forecasting.out_of_sample import record as record_of
             from models.report.outputs import output
             from models.tracking.tables import load_tables
 
@@ -195,7 +195,7 @@ def predict(
                 }
             )
     if ledger is not None:
-        from models.ledger.recording import record_forecast
+        from models.cli.ledger_command import record_forecast
 
         record_forecast(ledger, result, stored, now())
     if json:
@@ -218,13 +218,13 @@ def score(
     listed as open.
     """
     with clear_errors():
+        from models.cli.ledger_command import warn_of_torn_lines
         from models.ledger.book import read_ledger
-        from models.ledger.recording import warn_of_torn_lines
 
         recorded = read_ledger(ledger or LEDGER)
         panel = load_panel(market, now(), Progress(quiet=False))
-        from models.ledger.text import record_text
         from models.ledger.track_record import track_record
+        from models.report.ledger_text import record_text
 
         warn_of_torn_lines(ledger or LEDGER, recorded.torn)
         judged = track_record(recorded, panel)
@@ -245,8 +245,8 @@ def health(
     with clear_errors():
         clock = now()
         panel = load_panel(market, clock, Progress(quiet=False))
-        from models.health import health as state_of
-        from models.health import health_text
+        from models.forecasting.data_quality import health as state_of
+        from models.forecasting.data_quality import health_text
 
         state = state_of(panel, as_of=as_timestamp(as_of), today=clock.normalize())
     answer(jsonlib.dumps(state, indent=2, allow_nan=False) if json else health_text(state))

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from models.command_line import (
+from models.cli.market_options import EMBEDDED, MarketOptions, load_panel, with_market
+from models.cli.options import (
     DATE_FORMATS,
     EPILOG,
     CandidateName,
@@ -27,7 +28,6 @@ from models.command_line import (
     time_stamp,
     user,
 )
-from models.market_options import EMBEDDED, MarketOptions, load_panel, with_market
 
 ReasonOption = Annotated[
     str, typer.Option(callback=some_text, help="Why; shown in MLflow.", show_default=False)
@@ -108,11 +108,11 @@ def train(
     progress = Progress(quiet=quiet)
     with clear_errors():
         progress.say("loading libraries")
-        from models.candidates import available
-        from models.leads import LIMIT_DAYS
+        from models.cli.training_command import Order, carry_out, outcome_lines, warn
+        from models.hazard.candidates import available
+        from models.hazard.leads import LIMIT_DAYS
         from models.onset import OnsetDefinition
-        from models.training import Settings
-        from models.training_command import Order, carry_out, outcome_lines, warn
+        from models.training.run import Settings
 
         try:
             candidates = available([name.value for name in model or []], threshold)
@@ -156,7 +156,9 @@ def log(
 ) -> None:
     """Log a training that was kept in a file because the store had failed."""
     with clear_errors():
-        from models.tracking import log_later, outcome_text, read_record
+        from models.tracking.listing import outcome_text
+        from models.tracking.record import read_record
+        from models.tracking.runs import log_later
 
         registered = log_later(
             read_record(file), tracking_uri, user(), time_stamp(), promote=not no_promote
@@ -171,7 +173,8 @@ def list_(
 ) -> None:
     """List the versions of the registered model with their skill, the newest first."""
     with clear_errors():
-        from models.tracking import list_versions, versions_json, versions_text
+        from models.tracking.listing import versions_json, versions_text
+        from models.tracking.registry import list_versions
 
         found = list_versions(tracking_uri)
     answer(versions_json(found) if json else versions_text(found))
@@ -185,8 +188,8 @@ def promote(
 ) -> None:
     """Make a version champion by hand."""
     with clear_errors():
-        from models.tracking import promote as make_champion
-        from models.tracking import promoted_text
+        from models.tracking.listing import promoted_text
+        from models.tracking.registry import promote as make_champion
 
         found = make_champion(tracking_uri, version, reason, user(), time_stamp())
     answer(promoted_text(found, "Promoted"))
@@ -196,8 +199,8 @@ def promote(
 def rollback(reason: ReasonOption, tracking_uri: TrackingOption = "sqlite:///mlflow.db") -> None:
     """Make the version champion that was before the present one."""
     with clear_errors():
-        from models.tracking import promoted_text
-        from models.tracking import rollback as go_back
+        from models.tracking.listing import promoted_text
+        from models.tracking.registry import rollback as go_back
 
         found = go_back(tracking_uri, reason, user(), time_stamp())
     answer(promoted_text(found, "Rolled back"))

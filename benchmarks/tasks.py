@@ -75,7 +75,7 @@ def panel(bench: Bench) -> Iterator[Row]:
 
 def simulation(bench: Bench) -> Iterator[Row]:
     """Simulate one as_of day and nine."""
-    from features.simulation import simulate
+    from features.market.simulation import simulate
 
     tables = bench.market()
     coins, universe = tables["coins"], tables["universe"]
@@ -115,8 +115,8 @@ def predict(bench: Bench) -> Iterator[Row]:
 
 def training(bench: Bench) -> Iterator[Row]:
     """Train as train.py does without options, but for MLflow and figures."""
-    from features.sources.reference import load_reference
-    from models.training import train
+    from features.reference.load import load_reference
+    from models.training.run import train
 
     reference = load_reference()
     until = None if bench.sizes.until is None else pd.Timestamp(bench.sizes.until)

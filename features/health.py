@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.builder import MAX_AGE_DAYS
+from features.catalogue.builder import MAX_AGE_DAYS
+from features.market.season import season_index
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
-from features.season import season_index
 
 STALE_DAYS = 7
 # Friday to Tuesday over a holiday.

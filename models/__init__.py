@@ -1,6 +1,6 @@
 """From feature rows to probabilities of an onset, verified out of sample.
 
-`models.onset` is the only module that looks forward; `models.verification`
-knows arrays and dates, not coins, and no MLflow; `models.tracking` is the only
-module that knows MLflow, `models.report` the only one that draws.
+Rooms, each may import those before it as far as its own first lines allow: `hazard`,
+`verification`, `training`, `forecasting`, `ledger`, `tracking`, `report`, `cli`. `models.onset`
+is the only module that looks forward; `formatting` and `errors` are what all rooms share.
 """

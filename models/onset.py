@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from features.season import PARTIAL_THRESHOLD, at_risk, onset_days
+from features.market.season import PARTIAL_THRESHOLD, at_risk, onset_days
 
 KINDS = ("broad", "partial")
 

@@ -18,12 +18,13 @@ from typer.testing import CliRunner
 
 import train
 from features.panel import SERIES, MarketPanel
-from features.sources import yahoo
-from features.sources.reference import load_reference
+from features.reference.load import load_reference
+from features.sources.yahoo import client as yahoo
 from models.report.figures import skill_by_horizon
-from models.tracking import Provenance, compose
-from models.training import Settings, Training
-from models.training import train as run_training
+from models.report.style import png
+from models.tracking.composition import Provenance, compose
+from models.training.run import Settings, Training
+from models.training.run import train as run_training
 from models.verification.gate import Choice
 from tests.yahoo_server import Market, YahooServer
 
@@ -175,7 +176,7 @@ def make_record(small_training):
         return compose(
             replace(small_training, **changes),
             Provenance("reference", data_end, "0" * 40, {"python": "3"}),
-            {"": {"skill_by_horizon.png": skill_by_horizon(small_training.verification)}},
+            {"": {"skill_by_horizon.png": png(skill_by_horizon(small_training.verification))}},
             {},
             experiment="altcoin-season",
             title=title,

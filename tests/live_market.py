@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from features.market.season import TOP
+from features.market.splice import OVERLAP_DAYS
 from features.panel import DAY
-from features.seam import OVERLAP_DAYS
-from features.season import TOP
-from features.sources.coin_closes import BITCOIN, ETHER, INDICES
-from features.sources.membership import load_membership
-from features.sources.reference import load_reference
+from features.reference.load import load_reference
+from features.reference.membership import load_membership
+from features.sources.yahoo.tickers import BITCOIN, ETHER, INDICES
 
 FIRST = pd.Timestamp("2022-12-10")
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.builder import CATALOGUE
-from features.season import season_index
-from models.ablation import COLUMNS, CORE, ablation, compare_groups, feature_groups
-from models.candidates import BREADTH_CORE, fit_candidates
+from features.catalogue.builder import CATALOGUE
+from features.market.season import season_index
+from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.onset import OnsetDefinition
-from models.training import OUT_OF_SAMPLE, REFIT_DAYS, Settings, landmarks
+from models.training.ablation import COLUMNS, CORE, ablation, compare_groups, feature_groups
+from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings, landmarks
 from models.verification.hindcast import hindcast
 from models.verification.significance import resample_counts
 from models.verification.walk_forward import WalkForward

@@ -6,12 +6,12 @@ import pytest
 from scipy.stats import beta
 from sklearn.metrics import roc_auc_score
 
-from features.builder import build_features
+from features.catalogue.builder import build_features
+from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
-from features.season import season_index
-from models.claims import COLUMNS, CONDITIONS, HORIZONS, claims
 from models.onset import OnsetDefinition, label, onsets
-from models.training import FIRST_DAY
+from models.training.claims import COLUMNS, CONDITIONS, HORIZONS, claims
+from models.training.run import FIRST_DAY
 from models.verification.association import (
     CANNOT_TELL,
     LESS,

@@ -19,21 +19,22 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
 
-from features.builder import FEATURE_NAMES
-from features.season import season_index
-from features.simulation import series_name
-from models.baselines import Climatology
-from models.blend import from_state, to_state
-from models.candidates import BREADTH_CORE, CANDIDATES, fit_candidates, seeded
-from models.classifier import THRESHOLD, LeadClassifier
-from models.forecaster import Evidence, Forecaster
-from models.hazard import BoostedHazard, LogisticHazard
-from models.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, expand, incidence, lead_targets
+from features.catalogue.builder import FEATURE_NAMES
+from features.market.season import season_index
+from features.market.simulation import series_name
+from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.boosting import BoostedHazard
+from models.hazard.candidates import BREADTH_CORE, CANDIDATES, fit_candidates, seeded
+from models.hazard.climatology import Climatology
+from models.hazard.first_passage import simulated_hazards
+from models.hazard.forecaster import Evidence, Forecaster
+from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, expand, incidence, lead_targets
+from models.hazard.pooling import from_state, to_state
+from models.hazard.regression import LogisticHazard
+from models.hazard.stacking import PRIOR_MONTHS, SHARES, mixture_weights
+from models.hazard.tuning import choose, split_at
 from models.onset import OnsetDefinition
-from models.selection import choose, split_at
-from models.simulation import simulated_hazards
-from models.stack import PRIOR_MONTHS, SHARES, mixture_weights
-from models.training import landmarks
+from models.training.run import landmarks
 from models.verification.hindcast import training_rows
 from models.verification.walk_forward import WalkForward
 

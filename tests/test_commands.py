@@ -19,12 +19,13 @@ from typer.testing import CliRunner
 
 import predict
 import train
-from features.sources import simulated
-from features.sources.reference import load_reference
-from models.candidates import CANDIDATES, available
-from models.command_line import CandidateName
-from models.forecast import forecast
-from models.tracking import FORECASTER_FILE, MODEL_NAME, load_forecaster
+from features.reference.load import load_reference
+from features.storage import simulations as simulated
+from models.cli.options import CandidateName
+from models.forecasting.forecast import forecast
+from models.hazard.candidates import CANDIDATES, available
+from models.tracking.reading import load_forecaster
+from models.tracking.store import FORECASTER_FILE, MODEL_NAME
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--model", "logistic", "--until", "2017-12-26", "--jobs", "1"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from models.candidates import CANDIDATES
-from models.market_options import Source
+from models.cli.market_options import Source
+from models.hazard.candidates import CANDIDATES
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {"altseason-train": "train", "altseason-predict": "predict"}

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.builder import build_features
+from features.catalogue.builder import build_features
+from features.market.season import season_index
 from features.panel import MarketPanel
-from features.season import season_index
-from models import controls
-from models.candidates import BREADTH_CORE
-from models.classifier import THRESHOLD
-from models.controls import (
+from models.hazard.base import THRESHOLD
+from models.hazard.candidates import BREADTH_CORE
+from models.onset import OnsetDefinition
+from models.training import controls
+from models.training.controls import (
     AHEAD,
     Control,
     EarlyOnsets,
@@ -33,8 +34,7 @@ from models.controls import (
     true_hazard_is_calibrated,
     true_probability,
 )
-from models.onset import OnsetDefinition
-from models.training import landmarks
+from models.training.run import landmarks
 from models.verification.hindcast import Landmarks
 from models.verification.scores import Corp
 

@@ -10,9 +10,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from features import builder
-from features.builder import CATALOGUE, FEATURE_NAMES, MAX_AGE_DAYS, build_features, feature_frame
-from features.feature import Feature, log_change
+from features.catalogue import builder
+from features.catalogue.builder import (
+    CATALOGUE,
+    FEATURE_NAMES,
+    MAX_AGE_DAYS,
+    build_features,
+    feature_frame,
+)
+from features.catalogue.feature import Feature, log_change
 from features.panel import DAY, SPECS, MarketPanel, end_of_day
 
 EVERY_FEATURE = pytest.mark.parametrize("feature", CATALOGUE, ids=FEATURE_NAMES)

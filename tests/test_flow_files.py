@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.panel import DataError
-from features.sources.flow_cells import parse_day, parse_figure
-from features.sources.flow_layouts import interpret, read_file
-from features.sources.flow_tables import tables_of
+from features.sources.etf_flows.cells import parse_day, parse_figure
+from features.sources.etf_flows.layouts import interpret, read_file
+from features.sources.etf_flows.spreadsheets import tables_of
 
 TODAY = pd.Timestamp("2025-12-12")
 BTC, ETH = "btc_etf_net_flow_usd", "eth_etf_net_flow_usd"

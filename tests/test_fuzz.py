@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 
 import train
 from features.panel import DataError, MarketPanel
-from features.sources import flow_store
-from features.sources.etf_flows import app as flows_app
+from features.sources.etf_flows import store as flow_store
+from features.sources.etf_flows.command import app as flows_app
+from features.sources.etf_flows.layouts import read_file
 from features.sources.files import load_files
-from features.sources.flow_layouts import read_file
-from features.sources.simulated import CACHE_VARIABLE, simulated_series
-from models.command_line import now
+from features.storage.simulations import CACHE_VARIABLE, simulated_series
+from models.cli.options import now
 
 ROOT = Path(__file__).parents[1]
 FIRST = pd.Timestamp("2024-01-01")

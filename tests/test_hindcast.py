@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.market.season import season_index
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
-from features.season import season_index
-from models import training as training_module
-from models.candidates import CANDIDATES, TRIALS, fit_candidates
-from models.classifier import THRESHOLD
-from models.forecast import ModelId, forecast
-from models.leads import LEAD_DAYS, expand, lead_targets
+from models.forecasting.forecast import ModelId, forecast
+from models.hazard.base import THRESHOLD
+from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
+from models.hazard.leads import LEAD_DAYS, expand, lead_targets
 from models.onset import OnsetDefinition, onsets
-from models.training import (
+from models.training import run as training_module
+from models.training.run import (
     HORIZONS,
     OUT_OF_SAMPLE,
     STEP_DAYS,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.leads import (
+from models.hazard.leads import (
     LEAD_DAYS,
     LIMIT_DAYS,
     N_LEADS,

@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 
 import predict
 import train
-from features.builder import build_features
+from features.catalogue.builder import build_features
 from features.health import require_usable, series_health
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
-from features.sources import flow_store
-from features.sources.closes import Answer
-from features.sources.coin_closes import NEEDED
-from features.sources.live import MIN_LIVE_COVERAGE, load_yahoo
-from features.sources.membership import load_membership
-from features.sources.request import Request
-from models.health import health, health_text
+from features.reference.membership import load_membership
+from features.sources.etf_flows import store as flow_store
+from features.sources.yahoo.closes import Answer
+from features.sources.yahoo.panel import MIN_LIVE_COVERAGE, load_yahoo
+from features.sources.yahoo.request import Request
+from features.sources.yahoo.tickers import NEEDED
+from models.forecasting.data_quality import health, health_text
 from tests import live_market
 from tests.yahoo_server import Market, YahooServer
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.builder import build_features
-from features.flows import missing_flows, missing_flows_text
+from features.catalogue.builder import build_features
+from features.catalogue.flows import missing_flows, missing_flows_text
 from features.panel import MarketPanel
-from models.forecast import ModelId, forecast
-from models.training import Settings, train
+from models.forecasting.forecast import ModelId, forecast
+from models.training.run import Settings, train
 
 FLOWS = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
 FUNDS = ["IWM", "US spot Bitcoin ETFs", "US spot Ether ETFs"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.season import season_index
+from features.market.season import season_index
 from models.onset import OnsetDefinition, days_to_onset, label, onsets
 
 fast = settings(derandomize=True, deadline=None, max_examples=100)

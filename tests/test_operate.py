@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 
 import predict
 import train
-from features.sources.reference import load_reference
-from models.candidates import CANDIDATES
-from models.command_line import ExitCode
-from models.forecast import ModelId, forecast
-from models.training import Settings
-from models.training import train as train_all
+from features.reference.load import load_reference
+from models.cli.options import ExitCode
+from models.forecasting.forecast import ModelId, forecast
+from models.hazard.candidates import CANDIDATES
+from models.training.run import Settings
+from models.training.run import train as train_all
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operate.md").read_text()
@@ -323,11 +323,14 @@ def loaded(stderr: str) -> set[str]:
 
 def test_a_forecast_loads_no_more_than_it_needs(operated):
     modules = loaded(operated[1]["Forecast"].stderr)
-    assert {"mlflow", "pandas", "sklearn.linear_model", "models.forecast"} <= modules
+    assert {"mlflow", "pandas", "sklearn.linear_model", "models.forecasting.forecast"} <= modules
     tops = {module.split(".")[0] for module in modules}
     assert not tops & {"matplotlib", "jinja2", "lightgbm", "pytest", "IPython", "yfinance"}
-    assert not {module for module in modules if module.startswith("models.report")}
-    assert not modules & {"models.onset", "models.training", "models.tracking.runs",
+    # The texts, and no room that draws.
+    assert {module for module in modules if module.startswith("models.report.")} == {
+        f"models.report.{name}" for name in ("display", "forecast_text", "sayings", "terminal")
+    }
+    assert not modules & {"models.onset", "models.training.run", "models.tracking.runs",
                           "models.ledger.track_record"}  # fmt: skip
 
 

@@ -12,14 +12,14 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from models.claims import claims
-from models.forecast import ModelId, forecast
-from models.forecast_text import windows
-from models.record import record
+from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.out_of_sample import record
+from models.formatting import percent, unbroken
+from models.report.forecast_text import windows
 from models.report.page import forecast_page
-from models.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
+from models.report.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
 from models.tracking.tables import TrainingTables
-from models.words import percent, unbroken
+from models.training.claims import claims
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                 None)  # fmt: skip

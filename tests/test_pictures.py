@@ -14,17 +14,17 @@ from typer.testing import CliRunner
 
 import predict
 from features.panel import end_of_day
-from features.sources.staging import staged
-from models.candidates import CANDIDATES
+from features.storage.atomic import staged
 from models.errors import TrackingError
-from models.history import history
-from models.record import record
+from models.forecasting.out_of_sample import record
+from models.forecasting.reforecast import history
+from models.formatting import long_day, unbroken
+from models.hazard.candidates import CANDIDATES
 from models.report.figures import discrimination
 from models.report.picture import describe, draw, title
 from models.report.style import COLOURS, inline_svg, png, svg
-from models.tracking import load_forecaster
+from models.tracking.reading import load_forecaster
 from models.tracking.tables import load_tables
-from models.words import long_day, unbroken
 
 ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"

@@ -20,9 +20,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.panel import DataError, SourceUnavailable
-from features.sources import table_file, yahoo
-from features.sources.cache import PriceCache, spoken
-from features.sources.table_file import DamagedFile, read_table, write_table
+from features.sources.yahoo import client as yahoo
+from features.sources.yahoo.price_cache import PriceCache, spoken
+from features.storage import parquet as table_file
+from features.storage.parquet import DamagedFile, read_table, write_table
 from tests.yahoo_server import OTHER, random_market
 
 DAY = pd.Timedelta(days=1)
@@ -464,7 +465,7 @@ ASK = """
 import sys
 from pathlib import Path
 import pandas as pd
-from features.sources.cache import PriceCache
+from features.sources.yahoo.price_cache import PriceCache
 
 answer = PriceCache(Path(sys.argv[1])).closes(
     sys.argv[2].split(","), pd.Timestamp("2025-01-01"), pd.Timestamp("2025-12-31"),
@@ -499,7 +500,7 @@ import sys, time
 from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
-from features.sources.cache import PriceCache
+from features.sources.yahoo.price_cache import PriceCache
 
 whole = pq.write_table
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.promotion import GATE, HAND, ROLLBACK, Champion, Terms, decide
+from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Terms, decide
 
 TERMS = Terms(
     definition="OnsetDefinition(threshold=75.0)",

@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 import predict
 from features.panel import end_of_day
-from models.forecast import ModelId, forecast
-from models.forecast_text import forecast_text, windows
-from models.history import history, sample_note
-from models.standing import standing
-from models.terminal import Terminal
-from models.trend import DAYS_AGO, trend
-from models.words import WIDTH, listed, long_day, percent, signed, unbroken
+from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.reforecast import history, sample_note
+from models.forecasting.season_status import standing
+from models.forecasting.trend import DAYS_AGO, trend
+from models.formatting import WIDTH, listed, long_day, percent, signed, unbroken
+from models.report.forecast_text import forecast_text, windows
+from models.report.terminal import Terminal
 
 ESCAPES = re.compile(r"\x1b\[\d*m")
 SHARES = st.floats(0, 1)

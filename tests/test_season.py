@@ -11,15 +11,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from features.market.season import at_risk, breadth, daily, onset_days, season_index, season_state
 from features.panel import DAY, DataError, MarketPanel
-from features.season import (
-    at_risk,
-    breadth,
-    daily,
-    onset_days,
-    season_index,
-    season_state,
-)
 
 FIRST = pd.Timestamp("2025-01-01")
 NA = np.nan

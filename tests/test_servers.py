@@ -20,17 +20,13 @@ import pytest
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
-import models.training
+import models.training.run
 import train
-from models.tracking import (
-    keep,
-    list_versions,
-    load_forecaster,
-    log_later,
-    promote,
-    read_record,
-)
 from models.tracking.page import find_address
+from models.tracking.reading import load_forecaster
+from models.tracking.record import keep, read_record
+from models.tracking.registry import list_versions, promote
+from models.tracking.runs import log_later
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 PATIENCE = 90.0
@@ -179,7 +175,7 @@ def test_two_trainings_at_once_lose_nothing_and_leave_one_champion(server, make_
 
 def test_the_command_works_unchanged_against_a_server(server, small_training, monkeypatch):
     """All of the command but the training itself, which no server changes."""
-    monkeypatch.setattr(models.training, "train", lambda *_, **__: small_training)
+    monkeypatch.setattr(models.training.run, "train", lambda *_, **__: small_training)
     result = run(
         train.app, *SMALL, "--tracking-uri", server.uri, "--experiment", "another",
         "--run-name", "whole",
@@ -199,7 +195,7 @@ def test_a_server_that_goes_down_while_training_costs_nothing(
         server.stop()
         return small_training
 
-    monkeypatch.setattr(models.training, "train", stopping)
+    monkeypatch.setattr(models.training.run, "train", stopping)
     before = list_versions(server.uri)
     training = (*SMALL, "--tracking-uri", server.uri)
     try:

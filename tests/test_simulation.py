@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.simulation import COINS, LEAD_ENDS, THRESHOLDS, series_name, simulate
-from features.sources.simulated import cache_directory, simulated_series, simulated_since
+from features.market.simulation import COINS, LEAD_ENDS, THRESHOLDS, series_name, simulate
+from features.storage.simulations import cache_directory, simulated_series, simulated_since
 
 FIRST = pd.Timestamp("2020-01-01")
 DAYS = 420
@@ -121,7 +121,7 @@ def test_a_wilder_present_widens_what_may_happen():
     wild_coins["close_btc"] = np.exp(np.cumsum(steps, axis=0) + log_price[0]).ravel()
     dispersions = []
     for coins in (calm_coins, wild_coins):
-        from features.simulation import _Market
+        from features.market.simulation import _Market
 
         dispersions.append(_Market(coins, universe).dispersion[-1])
     assert dispersions[1] / dispersions[0] == pytest.approx(4, rel=0.15)
@@ -155,7 +155,7 @@ def calls(monkeypatch):
         counted.append(len(days))
         return pd.DataFrame({"simulated_50_30": 1.0}, index=days.rename("date"))
 
-    monkeypatch.setattr("features.sources.simulated.simulate", cheap)
+    monkeypatch.setattr("features.storage.simulations.simulate", cheap)
     return counted
 
 
@@ -227,7 +227,7 @@ def test_a_changed_past_is_simulated_again_from_there_on(walk, calls, tmp_path):
 
 def test_kept_simulations_are_those_of_simulate(walk, tmp_path, monkeypatch):
     few = partial(simulate, paths=20)
-    monkeypatch.setattr("features.sources.simulated.simulate", few)
+    monkeypatch.setattr("features.storage.simulations.simulate", few)
     since, day = FIRST + pd.Timedelta(days=399), FIRST + pd.Timedelta(days=400)
     for _ in range(2):
         table = simulated_since(*walk, since, day, cache=tmp_path)

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.builder import CATALOGUE, build_features
-from features.momentum import sessions_since_record
+from features.catalogue.builder import CATALOGUE, build_features
+from features.catalogue.momentum import sessions_since_record
+from features.market.season import breadth
+from features.market.simulation import simulate
 from features.panel import DAY, SERIES, SPECS, DataError, MarketPanel
-from features.season import breadth
-from features.simulation import simulate
+from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE, load_reference
 from features.sources.files import load_files
-from features.sources.reference import CARD_FILE, DIRECTORY, HISTORY_FILE, load_reference
 
 FIRST = pd.Timestamp("2024-01-01")
 COINS = ("bitcoin", "ethereum", "aaa", "bbb", "ccc")
@@ -760,7 +760,7 @@ def compilation(real_data, tmp_path_factory):
         "from pathlib import Path\n"
         "import pandas as pd\n"
         "from features.reference import compile\n"
-        "from features.sources.reference import load_reference\n"
+        "from features.reference.load import load_reference\n"
         "embedded = load_reference()\n"
         "simulated = [name for name in embedded.names if name.startswith('simulated_')]\n"
         "table = pd.DataFrame({name: embedded.series(name) for name in simulated})\n"

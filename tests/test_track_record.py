@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.market.season import at_risk, season_index
 from features.panel import DataError, MarketPanel
-from features.season import at_risk, season_index
-from models.leads import LEAD_DAYS
+from models.formatting import WIDTH
+from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
 from models.ledger.entry import Entry, Window
-from models.ledger.text import record_text
 from models.ledger.track_record import track_record
+from models.report.ledger_text import record_text
 from models.verification.hindcast import hindcast
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
-from models.words import WIDTH
 
 DEFINITION = {"threshold": 75.0, "quiet_days": 30.0, "window_days": 90.0, "top": 50.0}
 THRESHOLDS = {"broad": 75.0, "partial": 50.0}
@@ -297,7 +297,7 @@ class _Said:
 
 def test_scores_equal_those_of_the_hindcast_on_the_same_forecasts(random_panel):
     from models.onset import OnsetDefinition, onsets
-    from models.training import landmarks
+    from models.training.run import landmarks
 
     definition = OnsetDefinition()
     index = season_index(random_panel)

@@ -30,23 +30,15 @@ from typer.testing import CliRunner
 import predict
 import train
 from models.errors import TrackingError
-from models.promotion import HAND
-from models.tracking import (
-    FORECASTER_FILE,
-    MODEL_NAME,
-    keep,
-    list_versions,
-    load_forecaster,
-    log_later,
-    promote,
-    read_record,
-    registry,
-    rollback,
-    training_run,
-    versions_text,
-)
+from models.tracking import registry
+from models.tracking.listing import versions_text
 from models.tracking.page import find_address, ui_command
-from models.tracking.store import insist, quoted, shown, why
+from models.tracking.promotion import HAND
+from models.tracking.reading import load_forecaster
+from models.tracking.record import keep, read_record
+from models.tracking.registry import list_versions, promote, rollback
+from models.tracking.runs import log_later, training_run
+from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, shown, why
 from models.verification.gate import Choice
 
 ROOT = Path(__file__).parents[1]

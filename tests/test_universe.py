@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.market.splice import joined_flow, joined_index, joined_level, until_gap
+from features.market.universe import RANKS, carried_rankings, check_snapshots, recognised
 from features.panel import DataError
 from features.reference import members
-from features.seam import joined_flow, joined_index, joined_level, until_gap
-from features.sources.membership import DIRECTORY, load_membership
-from features.sources.rankings import altcoins, coin_of, read_universe
-from features.universe import RANKS, carried_rankings, check_snapshots, recognised
+from features.reference.membership import DIRECTORY, load_membership
+from features.sources.yahoo.rankings import altcoins, coin_of, read_universe
 
 END = pd.Timestamp("2025-12-10")
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import TimeSeriesSplit
 
-from models.leads import LEAD_DAYS
+from models.hazard.leads import LEAD_DAYS
 from models.verification.walk_forward import WalkForward
 
 fast = settings(derandomize=True, deadline=None, max_examples=100)

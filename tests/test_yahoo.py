@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.panel import DataError, SourceUnavailable
-from features.sources import yahoo
-from features.sources.closes import Bars, Missing, Rejected, accept
-from features.sources.sessions import is_late, last_complete_day
-from models.command_line import ExitCode, clear_errors
+from features.sources.yahoo import client as yahoo
+from features.sources.yahoo.closes import Bars, Missing, Rejected, accept
+from features.sources.yahoo.sessions import is_late, last_complete_day
+from models.cli.options import ExitCode, clear_errors
 from tests.yahoo_server import FAULTS, OTHER, YahooServer, random_market
 
 NOW = pd.Timestamp("2025-12-10 18:00")  # Wednesday, 13:00 in New York
@@ -400,7 +400,7 @@ def test_shares_that_cannot_be_had(market, fault, error, match, capfd):
 def test_yfinance_leaves_nothing_behind(market, yahoo_server: YahooServer, tmp_path):
     """Its databases are of the process alone, and gone with it."""
     code = (
-        "import pandas as pd; from features.sources import yahoo;"
+        "import pandas as pd; from features.sources.yahoo import client as yahoo;"
         f"print(len(yahoo.fetch_closes(['BTC-USD'], pd.Timestamp('{FIRST}'), "
         f"pd.Timestamp('{LAST}'), now=pd.Timestamp('{NOW}')).closes))"
     )

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.panel import SPECS, DataError, MarketPanel
+from features.reference.load import CARD_FILE, HISTORY_FILE, load_reference
 from features.sources.files import load_files
-from features.sources.reference import CARD_FILE, HISTORY_FILE, load_reference
-from features.sources.simulated import cache_directory, simulated_series
-from features.sources.staging import staged
+from features.storage.atomic import staged
+from features.storage.simulations import cache_directory, simulated_series
 
 START = pd.Timestamp("2012-07-01")
 SIGNIFICANT_DIGITS = 6

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.market.season import TOP, breadth
+from features.market.universe import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.panel import DataError
-from features.season import TOP, breadth
-from features.sources.coin_closes import HISTORY_YEARS
+from features.reference.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
 from features.sources.files import load_tables
-from features.sources.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
-from features.sources.staging import staged
-from features.universe import CHECK_DAYS, RANKS
+from features.storage.atomic import staged
 
 # Weekly where the live data must agree with the embedded history, monthly before.
 WEEKLY_DAYS = 180

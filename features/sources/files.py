@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.flows import fund_flow, share_of_market_cap
+from features.catalogue.flows import fund_flow, share_of_market_cap
+from features.market.season import CARRIED_DAYS, TOP, WINDOW_DAYS, breadth
 from features.panel import DataError, MarketPanel
-from features.season import CARRIED_DAYS, TOP, WINDOW_DAYS, breadth
 from features.sources.columns import checked, shown
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
@@ -56,7 +56,7 @@ def load_files(
         Definition of the season index.
     simulation : callable, optional
         Takes coins and universe, returns the simulated series, for instance
-        `features.sources.simulated.simulated_series`; without it the panel
+        `features.storage.simulations.simulated_series`; without it the panel
         lacks them.
 
     Returns

@@ -125,7 +125,7 @@ def content_of(
     Parameters
     ----------
     forecast : mapping
-        From `models.forecast.forecast`.
+        From `models.forecasting.forecast.forecast`.
     thresholds : mapping of str to float
         Season index at which each kind of season begins.
     forecaster_sha256 : str

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.market.season import season_index
 from features.panel import DAY, DataError, MarketPanel
-from features.season import season_index
-from models.leads import LEAD_DAYS, FloatArray
+from models.hazard.leads import LEAD_DAYS, FloatArray
 from models.ledger.book import Ledger
 from models.ledger.entry import PROMPT_DAYS, Entry, Window
 from models.onset import OnsetDefinition, label

@@ -16,12 +16,12 @@ from sklearn.metrics import roc_curve
 from models.report.reliability import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
-from models.study import WARNING_LEVEL, champion_forecasts, has_events
-from models.training import STEP_DAYS
+from models.training.events import WARNING_LEVEL, champion_forecasts, has_events
+from models.training.run import STEP_DAYS
 from models.verification.scores import precision_recall
 
 if TYPE_CHECKING:
-    from models.training import Training
+    from models.training.run import Training
 
 
 def training_figures(training: Training) -> dict[str, dict[str, Figure]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from models.record import Record
+from models.forecasting.out_of_sample import Record
 from models.report.page import forecast_page
 from models.report.picture import describe, draw, title
 from models.report.style import png, svg

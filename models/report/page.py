@@ -10,16 +10,16 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from features.builder import CATALOGUE
-from models.display import headlines
-from models.forecast_text import STATES, VERDICTS, question, trend_note, windows
-from models.record import Record
+from features.catalogue.builder import CATALOGUE
+from models.forecasting.out_of_sample import Record
+from models.formatting import interval, long_day, percent, signed, unbroken
+from models.report.display import headlines
+from models.report.forecast_text import STATES, VERDICTS, question, trend_note, windows
 from models.report.picture import describe, draw, title
 from models.report.reliability import reliability_at, shown_horizons
+from models.report.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
 from models.report.style import inline_svg
-from models.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
 from models.tracking.tables import TrainingTables
-from models.words import interval, long_day, percent, signed, unbroken
 
 _FOLDER = Path(__file__).parent
 _UNITS = {feature.name: feature.unit for feature in CATALOGUE}
@@ -41,11 +41,11 @@ def forecast_page(
     Parameters
     ----------
     forecast : mapping
-        From `models.forecast.forecast`.
+        From `models.forecasting.forecast.forecast`.
     tables : TrainingTables
         From `models.tracking.tables.load_tables`.
     record : Record
-        From `models.record.record`, for the same day.
+        From `models.forecasting.out_of_sample.record`, for the same day.
     since : pandas.Timestamp, optional
         First day of the picture.
     """

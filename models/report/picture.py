@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from models.record import Record
+from models.forecasting.out_of_sample import Record
+from models.formatting import counted, long_day, percent
 from models.report.style import BLUE, GREY, ORANGE, inked
-from models.words import counted, long_day, percent
 
 SIZE, NARROW = (10.0, 6.2), (4.4, 5.6)
 
@@ -22,7 +22,7 @@ def draw(record: Record, *, since: pd.Timestamp | None = None, narrow: bool = Fa
     Parameters
     ----------
     record : Record
-        From `models.record.record`.
+        From `models.forecasting.out_of_sample.record`.
     since : pandas.Timestamp, optional
         First day shown; by default that of the first out-of-sample forecast.
     narrow : bool

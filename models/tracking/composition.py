@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from features.builder import feature_frame
-from models.candidates import CANDIDATES, available
-from models.promotion import Terms
-from models.report.style import png
+from features.catalogue.builder import feature_frame
+from models.hazard.candidates import CANDIDATES, available
+from models.tracking.promotion import Terms
 from models.tracking.record import Entry, Record, Value
 from models.tracking.store import SKILL_TAG
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from models.training import Settings, Training
+    from models.training.run import Settings, Training
 
 REFERENCE = "climatology"
 # Horizons up to here are headlines; beyond, nothing beats climatology (README).
@@ -85,7 +82,7 @@ def _beside(settings: Settings) -> str:
 def compose(
     training: Training,
     provenance: Provenance,
-    figures: Mapping[str, Mapping[str, Figure]],
+    figures: Mapping[str, Mapping[str, bytes]],
     tables: Mapping[str, pd.DataFrame],
     *,
     experiment: str,
@@ -102,8 +99,8 @@ def compose(
         What was trained.
     provenance : Provenance
         What it was made of.
-    figures : mapping of str to mapping of str to Figure
-        Figures by candidate and file name; those under "" go to the parent.
+    figures : mapping of str to mapping of str to bytes
+        Pictures by candidate and file name; those under "" go to the parent.
     tables : mapping of str to pandas.DataFrame
         Further tables for the parent, by name.
     experiment, run_id, started_ms, finished_ms
@@ -174,7 +171,7 @@ def _child(
     title: str,
     terms: Terms,
     provenance: Provenance,
-    figures: Mapping[str, Figure],
+    figures: Mapping[str, bytes],
 ) -> Entry:
     # The candidates beside it are in their training's name; here they would only be in the way.
     own = f"{name}, {title.replace(f', {_beside(training.settings)}', '')}"
@@ -208,7 +205,7 @@ def _entry(
     title: str,
     terms: Terms,
     provenance: Provenance,
-    figures: Mapping[str, Figure],
+    figures: Mapping[str, bytes],
 ) -> Entry:
     """Return what the training and its candidates have in common."""
     settings = training.settings
@@ -237,7 +234,7 @@ def _entry(
         params={key: str(value) for key, value in params.items()},
         tags={key: str(value) for key, value in tags.items()},
         metrics=metrics(training, name),
-        files={f"figures/{file}": png(figure) for file, figure in figures.items()},
+        files={f"figures/{file}": picture for file, picture in figures.items()},
     )
 
 

@@ -11,8 +11,8 @@ import mlflow
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.forecast import ModelId
-from models.forecaster import Forecaster
+from models.forecasting.forecast import ModelId
+from models.hazard.forecaster import Forecaster
 from models.tracking.store import (
     CHALLENGER,
     CHAMPION,

@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from features.sources.staging import staged
+from features.storage.atomic import staged
 from models.errors import TrackingError
-from models.promotion import Terms
+from models.tracking.promotion import Terms
 
 SCHEMA = "altseason.run/1"
 _MANIFEST = "run.json"

@@ -12,8 +12,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, decide
 from models.tracking.page import MODEL_NOTE
+from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, decide
 from models.tracking.record import Record
 from models.tracking.store import (
     ABSENT,

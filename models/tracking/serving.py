@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from models.errors import TrackingError
-from models.forecaster import Forecaster
+from models.hazard.forecaster import Forecaster
 
 LEAD_COLUMNS = (*(f"lead_{lead}" for lead in range(1, 14)), "none")
 _STEM, _END = "forecaster-", ".json.gz"

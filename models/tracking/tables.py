@@ -31,9 +31,9 @@ class TrainingTables:
     Parameters
     ----------
     hindcast, verification, integrated : pandas.DataFrame
-        As in `models.training.Training`.
+        As in `models.training.run.Training`.
     claims : pandas.DataFrame, optional
-        From `models.claims.claims`; None if that training did not test them.
+        From `models.training.claims.claims`; None if that training did not test them.
     """
 
     hindcast: pd.DataFrame

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from models.leads import FloatArray
+from models.hazard.leads import FloatArray
 from models.verification.significance import LEVEL, MIN_BLOCK_DAYS, resample_counts
 
 # Of fewer independent events all would point one way by chance more often than in the 5 % of

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from models.leads import FloatArray, IntArray
+from models.hazard.leads import FloatArray, IntArray
 from models.verification.scores import brier_scores
 
 DAYS_BEFORE = (90, 60, 30, 14)

@@ -10,8 +10,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from models.classifier import LeadClassifier
-from models.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
+from models.hazard.base import LeadClassifier
+from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
 from models.verification.walk_forward import Fold, WalkForward
 
 REFERENCE = "climatology"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.isotonic import isotonic_regression
 
-from models.leads import FloatArray
+from models.hazard.leads import FloatArray
 from models.verification.scores import recalibrate
 from models.verification.significance import LEVEL
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.leads import FloatArray
+from models.hazard.leads import FloatArray
 from models.verification.scores import brier_scores, log_scores
 from models.verification.significance import (
     MIN_BLOCK_DAYS,

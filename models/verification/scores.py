@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.isotonic import isotonic_regression
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from models.leads import FloatArray
+from models.hazard.leads import FloatArray
 
 
 def brier_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:

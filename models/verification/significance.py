@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from models.leads import FloatArray, IntArray
+from models.hazard.leads import FloatArray, IntArray
 
 MIN_BLOCK_DAYS = 90
 MIN_UNITS = 5

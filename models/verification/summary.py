@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from models.leads import FloatArray
+from models.hazard.leads import FloatArray
 from models.verification.sample import (
     SCORES,
     UNKNOWN,

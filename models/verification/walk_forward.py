@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.classifier import TooFewRows
-from models.leads import LEAD_DAYS, IntArray
+from models.hazard.base import TooFewRows
+from models.hazard.leads import LEAD_DAYS, IntArray
 
 
 @dataclass(frozen=True)

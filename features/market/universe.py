@@ -1,0 +1,151 @@
+"""Who is in the top 50 on the days after the embedded history: rankings carried by prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from features.panel import DataError
+
+RANKS = 100
+# Membership follows the median of a week, as in the embedded history: no chatter at the border.
+SMOOTHING_DAYS = 7
+CHECK_DAYS = (30, 90)
+# The path simulation of live days draws its pasts from these years.
+HISTORY_YEARS = 3
+# A coin whose log return against Bitcoin is further off than this is another coin. Of the pairs of
+# different coins among the 100 largest one in eleven agrees so well over both spans, and a
+# mistaken ticker also has to carry the same symbol.
+CHECK_TOLERANCE = 0.10
+
+
+def carried_rankings(
+    rankings: Mapping[pd.Timestamp, pd.Series], closes: pd.DataFrame
+) -> pd.DataFrame:
+    """Rank coins on every day by price x last known supply.
+
+    A ranking serves from its own day on, until the next one: it never bears on
+    an earlier day. Between rankings a coin's market cap is its price (median
+    of seven days) x the supply on the ranking's day; one without a price is taken to move with the
+    median coin, so that it stays ranked, and counts as uncovered.
+
+    Parameters
+    ----------
+    rankings : mapping of pandas.Timestamp to pandas.Series
+        By the day on whose end they were known: market cap (any unit, larger
+        than 0) by coin.
+    closes : pandas.DataFrame
+        Closes in US dollars, consecutive days x coins; NaN where unknown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `snapshot_date`, `rank` (1 to at most 100), `coin`,
+        `market_cap_usd` (in the unit of the ranking in force), for each day of
+        `closes` after the first ranking's and that day itself.
+    """
+    week = closes.rolling(SMOOTHING_DAYS, min_periods=1).median()
+    smooth = pd.DataFrame(np.log(week.to_numpy()), week.index, week.columns)
+    # A ranking's market caps are at the price of its day: their supply is cap over that price, not
+    # over the median, which trails a coin that has just moved.
+    own = pd.DataFrame(np.log(closes.to_numpy()), week.index, week.columns).fillna(smooth)
+    starts = sorted(rankings)
+    snapshots = []
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        cap = rankings[start]
+        days = smooth.index[(smooth.index >= start) & (True if end is None else smooth.index < end)]
+        if not len(days):
+            continue
+        base = own.reindex(index=[start], columns=cap.index).iloc[0]
+        growth = smooth.reindex(index=days, columns=cap.index) - base
+        growth.loc[days == start] = 0.0
+        market = growth.median(axis=1).fillna(0.0)
+        logs = growth.T.fillna(market).T + np.log(cap)
+        snapshots.append(_ranked(logs))
+    columns = ["snapshot_date", "rank", "coin", "market_cap_usd"]
+    return pd.concat(snapshots, ignore_index=True) if snapshots else pd.DataFrame(columns=columns)
+
+
+def _ranked(log_cap: pd.DataFrame) -> pd.DataFrame:
+    """Return the largest coins of each day, one row each."""
+    rows = log_cap.rename_axis("snapshot_date").melt(
+        var_name="coin", value_name="market_cap_usd", ignore_index=False
+    )
+    # A stable sort: equal caps keep the order of the ranking.
+    table = rows.reset_index().sort_values(
+        ["snapshot_date", "market_cap_usd"], ascending=[True, False], kind="stable"
+    )
+    table["rank"] = table.groupby("snapshot_date").cumcount() + 1
+    table = table[table["rank"] <= RANKS]
+    table["market_cap_usd"] = np.exp(table["market_cap_usd"])
+    return table[["snapshot_date", "rank", "coin", "market_cap_usd"]]
+
+
+def recognised(coins: pd.DataFrame, close: pd.Series, bitcoin: pd.Series, coin: str) -> str | None:
+    """Tell why a fetched history cannot be a coin's, or None if it is.
+
+    Parameters
+    ----------
+    coins : pandas.DataFrame
+        Index `coin`; `check_day`, `check_30`, `check_90` (log returns against
+        Bitcoin over 30 and 90 days to that day), `verified`.
+    close, bitcoin : pandas.Series
+        Closes in US dollars by day.
+    coin : str
+        Which coin it should be.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2025-01-01", periods=91)
+    >>> coins = pd.DataFrame(
+    ...     {"check_day": days[-1], "check_30": 0.5, "check_90": 0.9, "verified": True}, ["x"]
+    ... )
+    >>> flat = pd.Series(1.0, days)
+    >>> recognised(coins, flat, flat, "x")
+    'its 30-day return against Bitcoin to 2025-04-01 is +0.00, not +0.50 (log)'
+    """
+    if coin not in coins.index:
+        return None
+    facts = coins.loc[[coin]].to_dict("records")[0]
+    relative = pd.Series(np.log(close / bitcoin), close.index)
+    compared = 0
+    for days in CHECK_DAYS:
+        promised = float(facts[f"check_{days}"])
+        ends = [facts["check_day"], facts["check_day"] - pd.Timedelta(days=days)]
+        if np.isnan(promised) or relative.reindex(ends).isna().any():
+            continue
+        found = relative.loc[ends[0]] - relative.loc[ends[1]]
+        if abs(found - promised) > CHECK_TOLERANCE:
+            return (
+                f"its {days}-day return against Bitcoin to {ends[0]:%Y-%m-%d} is {found:+.2f}, "
+                f"not {promised:+.2f} (log)"
+            )
+        compared += 1
+    if not compared and not facts["verified"]:
+        return "nothing shows that it is this coin"
+    return None
+
+
+def check_snapshots(snapshots: pd.DataFrame, name: str) -> None:
+    """Refuse a universe with a coin twice, a rank twice or an impossible rank on one day.
+
+    Raises
+    ------
+    DataError
+        If a rule is broken; names the day, the coin and the rule.
+    """
+    rank = snapshots["rank"]
+    rules = (
+        (~((rank >= 1) & (rank == rank.round())), "rank must be a whole number from 1 on"),
+        (snapshots.duplicated(["snapshot_date", "coin"]), "a coin must not appear twice on a day"),
+        (snapshots.duplicated(["snapshot_date", "rank"]), "a rank must not appear twice on a day"),
+    )
+    for bad, rule in rules:
+        if bad.any():
+            row = snapshots[bad].iloc[0]
+            raise DataError(
+                f"{name}: {row['coin']} on {row['snapshot_date']:%Y-%m-%d}, "
+                f"rank {row['rank']:g}: {rule}."
+            )

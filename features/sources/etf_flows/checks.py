@@ -1,0 +1,82 @@
+"""What figures of the funds can be: limits, splits, gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue.flows import FUND_START
+from features.panel import DataError
+
+# From, to (both excluded): what no figure of these funds can reach, but a mistaken unit does.
+LIMITS = {
+    "iwm_shares_outstanding": (0.0, 1e11),
+    "iwm_nav": (0.0, 1e6),
+    "btc_etf_net_flow_usd": (-1e11, 1e11),
+    "eth_etf_net_flow_usd": (-1e11, 1e11),
+}
+# The greatest changes from one session to the next since 2008 are 18 % (shares) and 14 % (NAV).
+MAX_JUMP = 0.30
+JUMP_DAYS = 10
+# No closure of the exchange since 2008 lasted longer: a greater distance is a gap.
+MAX_DISTANCE_DAYS = 5
+
+_EARLIEST = pd.Timestamp("1990-01-01")
+
+
+def check(rows: pd.DataFrame) -> None:
+    """Refuse values outside their limits.
+
+    Raises
+    ------
+    DataError
+        Naming series, day and value of the first.
+    """
+    for name, (low, high) in LIMITS.items():
+        own = rows[rows["series"] == name]
+        bad = own[~((own["value"] > low) & (own["value"] < high)) | (own["date"] < _EARLIEST)]
+        if len(bad):
+            row = bad.iloc[0]
+            raise DataError(
+                f"{row['origin']}: {name} on {row['date']:%Y-%m-%d}: must be between {low:g} and "
+                f"{high:g}, on a day from {_EARLIEST:%Y} on, got {row['value']:g}."
+            )
+
+
+def gaps(days: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Return the neighbouring days that lie more than five days apart, from 2008 on."""
+    days = days[days >= FUND_START - pd.Timedelta(days=MAX_DISTANCE_DAYS)]
+    far = np.flatnonzero(np.diff(days.to_numpy()) > np.timedelta64(MAX_DISTANCE_DAYS, "D"))
+    return [(days[int(at)], days[int(at) + 1]) for at in far]
+
+
+def check_jumps(table: pd.DataFrame, fresh: pd.DataFrame) -> None:
+    """Refuse fund figures that change like in a split, where new rows are involved.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        All rows, by series and date.
+    fresh : pandas.DataFrame
+        The new ones among them.
+
+    Raises
+    ------
+    DataError
+        Naming series, day and both values of the first.
+    """
+    for name in ("iwm_shares_outstanding", "iwm_nav"):
+        own = table[(table["series"] == name) & (table["date"] >= FUND_START)]
+        near = own["date"].diff() <= pd.Timedelta(days=JUMP_DAYS)
+        change = own["value"].pct_change()
+        new = own["date"].isin(fresh.loc[fresh["series"] == name, "date"])
+        bad = own[near & (change.abs() > MAX_JUMP) & (new | new.shift(fill_value=False))]
+        if len(bad):
+            day = bad["date"].iloc[0]
+            raise DataError(
+                f"{name} on {day:%Y-%m-%d}: changes by {100 * change[bad.index[0]]:+.0f} % within "
+                f"{JUMP_DAYS} days, from {own['value'].shift()[bad.index[0]]:.10g} to "
+                f"{bad['value'].iloc[0]:.10g} ({bad['origin'].iloc[0]}); at most "
+                f"{100 * MAX_JUMP:.0f} % is a flow. After a split, import the fund's whole "
+                f"restated history with --replace."
+            )

@@ -1,0 +1,238 @@
+"""The store of fund figures: one Parquet file in the user's data directory.
+
+What was imported cannot be fetched again, so nothing is lost: writers take
+turns behind a lock, a file is replaced whole or not at all, and one that does
+not carry the digest of its content is set aside, never read and never deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from features.panel import DataError
+from features.sources.etf_flows.checks import check, check_jumps
+
+FILE = "etf_flows.parquet"
+YAHOO = "yahoo"
+COLUMNS = ("series", "date", "value", "origin")
+LOCK_SECONDS = 60.0
+
+_DIGEST = b"altseason.flows.digest"
+_SAME = 1e-6
+
+
+class StoreError(DataError):
+    """The store cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What became of new rows.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        All rows of the store afterwards.
+    added, same, replaced, kept : pandas.DataFrame
+        Days that are new; that were there with the same value; whose value
+        was replaced; whose stored value was kept against Yahoo's. The last
+        two carry the stored value and origin as `stored` and `stored_origin`.
+    """
+
+    table: pd.DataFrame
+    added: pd.DataFrame
+    same: pd.DataFrame
+    replaced: pd.DataFrame
+    kept: pd.DataFrame
+
+
+def rows_of(series: str, values: pd.Series, origin: str) -> pd.DataFrame:
+    """Return one series as rows of the store."""
+    days = pd.DatetimeIndex(values.index).as_unit("s")
+    return pd.DataFrame(
+        {
+            "series": series,
+            "date": days,
+            "value": values.to_numpy(dtype=np.float64),
+            "origin": " ".join(origin.encode("utf-8", "replace").decode().split()),
+        }
+    )
+
+
+def read(directory: Path) -> pd.DataFrame:
+    """Return all rows of the store, by series and date; none if there is no store.
+
+    A damaged store is set aside with a warning and counts as none.
+
+    Raises
+    ------
+    StoreError
+        If the file is there but cannot be read or set aside.
+    """
+    path = directory / FILE
+    table = _parsed(_content(path), path)
+    if table is None:
+        with _locked(directory):
+            table = _read_or_set_aside(path)
+    return table
+
+
+def add(
+    directory: Path, rows: pd.DataFrame, *, replace: bool = False, dry_run: bool = False
+) -> Merge:
+    """Merge rows into the store.
+
+    A day that is there with the same value (to six digits) is left as it is.
+    A file's figure replaces one recorded from Yahoo; Yahoo's never replaces
+    any. Any other difference is a contradiction.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Where the store is; made if absent.
+    rows : pandas.DataFrame
+        From `rows_of`; one row a series and day.
+    replace : bool
+        Replace stored values that the rows contradict.
+    dry_run : bool
+        Write nothing.
+
+    Raises
+    ------
+    DataError
+        If a value breaks a rule, jumps like a split or contradicts the store.
+    StoreError
+        If the store cannot be read or written.
+    """
+    check(rows)
+    if dry_run:
+        return _merged(read(directory), rows, replace=replace)
+    with _locked(directory):
+        path = directory / FILE
+        merge = _merged(_read_or_set_aside(path), rows, replace=replace)
+        if len(merge.added) or len(merge.replaced):
+            _write(merge.table, path)
+    return merge
+
+
+def digest(table: pd.DataFrame) -> str:
+    """Return the SHA-256 of the store's rows."""
+    lines = (
+        f"{series},{day:%Y-%m-%d},{value!r},{origin}\n"
+        for series, day, value, origin in table[list(COLUMNS)].itertuples(index=False)
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def empty() -> pd.DataFrame:
+    """Return a store without rows."""
+    days = pd.DatetimeIndex([], dtype="datetime64[s]")
+    return rows_of("", pd.Series(np.empty(0), days), "")
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the store against other processes; the system frees it should this one die."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory / f".{FILE}.lock", timeout=LOCK_SECONDS):
+            yield
+    except (OSError, NotImplementedError) as error:
+        raise StoreError(f"{directory / FILE}: cannot be written: {error}") from error
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+
+
+def _parsed(content: bytes | None, path: Path) -> pd.DataFrame | None:
+    """Return the rows, or None if the file is not what was once written."""
+    if content is None:
+        return empty()
+    try:
+        table = pq.read_table(io.BytesIO(content))
+        promised = (table.schema.metadata or {}).get(_DIGEST, b"").decode()
+        rows = table.to_pandas()[list(COLUMNS)]
+        rows["date"] = rows["date"].dt.as_unit("s")
+        whole = digest(rows) == promised
+    # Damaged Parquet ends in nearly any exception: whichever, it is not trusted.
+    except Exception:
+        return None
+    return rows if whole else None
+
+
+def _read_or_set_aside(path: Path) -> pd.DataFrame:
+    table = _parsed(_content(path), path)
+    if table is not None:
+        return table
+    taken = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{taken}")).exists():
+        taken += 1
+    path.rename(aside)
+    warnings.warn(
+        f"{path} was damaged and is set aside as {aside.name}; import the fund files again.",
+        stacklevel=4,
+    )
+    return empty()
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    metadata: dict[Any, Any] = {**(arrow.schema.metadata or {}), _DIGEST: digest(table).encode()}
+    # One name for all: the lock lets one process write, and a killed one's is written over.
+    staged = path.with_name(f".{path.name}.tmp")
+    with staged.open("wb") as file:
+        pq.write_table(arrow.replace_schema_metadata(metadata), file)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)
+
+
+def _merged(stored: pd.DataFrame, rows: pd.DataFrame, *, replace: bool) -> Merge:
+    before = stored.rename(columns={"value": "stored", "origin": "stored_origin"})
+    both = rows.merge(before, on=["series", "date"], how="left")
+    known = both["stored"].notna()
+    same = known & np.isclose(both["value"], both["stored"], rtol=_SAME, atol=0)
+    other = known & ~same
+    kept = other & (both["origin"] == YAHOO) & (not replace)
+    replaced = other & ~kept
+    contradiction = both[replaced & (both["stored_origin"] != YAHOO)]
+    if len(contradiction) and not replace:
+        raise DataError(_contradiction(contradiction))
+    fresh = both[~known | replaced]
+    key = ["series", "date"]
+    old = stored.merge(fresh[key], on=key, how="left", indicator=True)
+    left = old[old["_merge"] == "left_only"][list(COLUMNS)]
+    table = pd.concat([left, fresh[list(COLUMNS)]]) if len(left) else fresh[list(COLUMNS)]
+    table = table.sort_values(key, ignore_index=True)
+    check_jumps(table, fresh)
+    return Merge(table, both[~known], both[same], both[replaced], both[kept])
+
+
+def _contradiction(rows: pd.DataFrame) -> str:
+    row = rows.iloc[0]
+    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return (
+        f"{row['series']} on {row['date']:%Y-%m-%d}: {row['origin']} says {row['value']:.10g}, "
+        f"the store holds {row['stored']:.10g} from {row['stored_origin']}{more}. "
+        f"Nothing was written; --replace if {row['origin']} is right."
+    )

@@ -1,0 +1,101 @@
+"""What the store and an import look like to people and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.sources.etf_flows import store
+from features.sources.etf_flows.checks import LIMITS, gaps
+from features.sources.etf_flows.layouts import Reading
+from features.sources.etf_flows.store import Merge
+
+
+def describe(directory: Path) -> dict[str, Any]:
+    """Describe a store, ready for JSON.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Where the store is.
+
+    Returns
+    -------
+    dict
+        `digest` of all rows and, by series, `first_day`, `last_day`, `rows`,
+        `last_value`, `gaps` (neighbouring days more than five days apart),
+        `origins` (rows by origin) and `digest`.
+    """
+    table = store.read(directory)
+    series = {}
+    for name in LIMITS:
+        rows = table[table["series"] == name]
+        if len(rows):
+            days = pd.DatetimeIndex(rows["date"])
+            series[name] = {
+                "first_day": f"{days[0]:%Y-%m-%d}",
+                "last_day": f"{days[-1]:%Y-%m-%d}",
+                "rows": len(rows),
+                "last_value": float(rows["value"].iloc[-1]),
+                "gaps": [
+                    [f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"] for before, after in gaps(days)
+                ],
+                "origins": {
+                    str(origin): int(count)
+                    for origin, count in rows["origin"].value_counts(sort=False).items()
+                },
+                "digest": store.digest(rows),
+            }
+    return {"digest": store.digest(table), "series": series}
+
+
+def import_table(reading: Reading, merge: Merge) -> str:
+    """Return what a file said and what became of it, one line a series."""
+    lines: list[tuple[str, ...]] = [
+        ("series", "first day", "last day", "last value", "days", "new", "same", "replaced")
+    ]
+    for name, values in reading.series.items():
+        counts = [
+            len(rows[rows["series"] == name]) for rows in (merge.added, merge.same, merge.replaced)
+        ]
+        days = values.index
+        lines.append(
+            (
+                name, f"{days[0]:%Y-%m-%d}", f"{days[-1]:%Y-%m-%d}", f"{values.iloc[-1]:,.10g}",
+                f"{len(values)}", *(f"{count}" for count in counts),
+            )
+        )  # fmt: skip
+    return _aligned(lines)
+
+
+def store_table(series: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what `describe` says of the series, one line each, and the newest gaps."""
+    lines: list[tuple[str, ...]] = [
+        ("series", "first day", "last day", "last value", "days", "gaps", "from")
+    ]
+    for name, told in series.items():
+        origins = [f"{origin} ({rows})" for origin, rows in told["origins"].items()]
+        more = f", {len(origins) - 3} more" if len(origins) > 3 else ""
+        lines.append(
+            (
+                name, told["first_day"], told["last_day"], f"{told['last_value']:,.10g}",
+                str(told["rows"]), str(len(told["gaps"])), ", ".join(origins[:3]) + more,
+            )
+        )  # fmt: skip
+    gaps = [
+        f"{name}: nothing between {before} and {after}; import a file that holds those days."
+        for name, told in series.items()
+        for before, after in told["gaps"]
+    ]
+    return "\n".join([_aligned(lines), *gaps[-5:]])
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,270 @@
+"""The `yahoo` source: the embedded history and, from its end on, what Yahoo gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue.builder import MAX_AGE_DAYS
+from features.market.season import TOP, WINDOW_DAYS, breadth
+from features.market.splice import joined_index, joined_level, until_gap
+from features.market.universe import carried_rankings
+from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
+from features.provenance import DataProvenance, YearCoverage
+from features.reference.load import load_reference
+from features.reference.membership import Membership, load_membership
+from features.sources.yahoo.flows import joined_flows
+from features.sources.yahoo.rankings import RANKING_COINS, altcoins, read_universe
+from features.sources.yahoo.request import Notes, Request
+from features.sources.yahoo.tickers import Closes, coin_closes
+from features.storage.simulations import simulated_since
+
+# With 35 of 50 coins the index has a standard error of 4.6 points at most.
+MIN_LIVE_COVERAGE = 0.7
+# The embedded history covers this much in its recent years; less is said as a problem.
+GOOD_COVERAGE = 0.88
+
+SEASON = (
+    "season_index",
+    "carried_breadth_30",
+    "carried_breadth_60",
+    "share_above_50d_mean",
+    "median_relative_return",
+    "relative_return_dispersion",
+)
+
+
+def load_yahoo(request: Request) -> MarketPanel:
+    """Continue the embedded history with the days since, from Yahoo.
+
+    Parameters
+    ----------
+    request : Request
+        What to load.
+
+    Returns
+    -------
+    MarketPanel
+        Every embedded observation as it is, and the days after. Its
+        provenance tells each step.
+
+    Raises
+    ------
+    SourceUnavailable
+        If Yahoo is needed and unavailable.
+    DataError
+        If data are missing or malformed, or disagree with the embedded ones
+        where both meet.
+    """
+    reference, membership, notes = load_reference(), load_membership(), Notes()
+    # The last embedded day has ended, so that a right clock is past it: not strict.
+    if request.today <= reference.last_day:
+        raise DataError(
+            f"this machine's clock says {request.today:%Y-%m-%d}, but the embedded history ends on "
+            f"{reference.last_day:%Y-%m-%d}; set the clock."
+        )
+    notes.steps.append(
+        f"Embedded history to {reference.last_day:%Y-%m-%d}, digest {reference.digest[:12]}."
+    )
+    own = None
+    if request.universe is not None:
+        own = read_universe(request.universe, membership, request.today)
+    rankings = {} if own is not None else _rankings(request, membership, notes)
+    closes = coin_closes(request, membership, _tickers(own, rankings), notes)
+    snapshots = _universe(membership, own, rankings, closes, notes)
+    table, last = closes.table(), closes.coins.index[-1]
+    season, coverage = _season(reference, table, snapshots, notes)
+    series = {name: reference.series(name) for name in reference.names}
+    series |= _levels(reference, closes, notes) | season
+    series |= joined_flows(request, reference, closes, notes)
+    series |= _simulations(reference, table, snapshots, last, request, notes)
+    _cut_at_gaps(series, last, notes)
+    return _panel(series, reference, (*membership.coverage, *coverage), request.today, notes)
+
+
+def _rankings(
+    request: Request, membership: Membership, notes: Notes
+) -> dict[pd.Timestamp, pd.DataFrame]:
+    """Fetch the ranking of the day, and return the altcoins of all kept ones since the seam."""
+    try:
+        request.cache.ranking(RANKING_COINS, now=request.now, mode=request.mode)
+    except (SourceUnavailable, DataError) as error:
+        notes.problems.append(f"No current ranking: {error}")
+    usable = {}
+    for day, ranking in request.cache.rankings().items():
+        if day <= membership.last_day:
+            continue
+        try:
+            usable[day] = altcoins(ranking, membership)
+        except DataError as error:
+            notes.problems.append(f"The ranking of {day:%Y-%m-%d} is not used: {error}")
+    return usable
+
+
+def _tickers(
+    own: pd.DataFrame | None, rankings: Mapping[pd.Timestamp, pd.DataFrame]
+) -> dict[str, str]:
+    """Return the tickers by coin that a user's universe or the rankings name, the newest ones."""
+    tables = [rankings[day] for day in sorted(rankings)]
+    if own is not None:
+        tables = [own.sort_values("snapshot_date").set_index("coin")]
+    return {str(coin): ticker for table in tables for coin, ticker in table["ticker"].items()}
+
+
+def _universe(
+    membership: Membership,
+    own: pd.DataFrame | None,
+    rankings: Mapping[pd.Timestamp, pd.DataFrame],
+    closes: Closes,
+    notes: Notes,
+) -> pd.DataFrame:
+    """Return the snapshots of the whole span: embedded ones, then the user's or carried ones."""
+    end, last = membership.last_day, closes.coins.index[-1]
+    if own is not None:
+        later = own[own["snapshot_date"] > end].assign(market_cap_usd=np.nan)
+        how = f"after that a file with {later['snapshot_date'].nunique()} snapshots"
+    else:
+        usable = {end: membership.coins["share"].dropna()}
+        usable |= {day: table["market_cap_usd"] for day, table in rankings.items()}
+        carried = carried_rankings(usable, closes.coins.loc[end:])
+        later = carried[carried["snapshot_date"] > end]
+        days = [day for day in sorted(usable) if end < day <= last]
+        how = "after that price x last known supply" + (
+            f", with Yahoo's rankings of {len(days)} days from {days[0]:%Y-%m-%d} "
+            f"to {days[-1]:%Y-%m-%d}"
+            if days
+            else ", for no ranking of Yahoo was fetched on a day before the last"
+        )
+    notes.steps.append(f"Top {TOP}: embedded ranks to {end:%Y-%m-%d}; {how}.")
+    columns = ["snapshot_date", "rank", "coin", "market_cap_usd"]
+    embedded = membership.snapshots[membership.snapshots["snapshot_date"] >= closes.coins.index[0]]
+    return pd.concat(
+        [embedded.assign(market_cap_usd=np.nan)[columns], later[columns]], ignore_index=True
+    )
+
+
+def _season(
+    reference: MarketPanel, table: pd.DataFrame, snapshots: pd.DataFrame, notes: Notes
+) -> tuple[dict[str, pd.Series], list[YearCoverage]]:
+    """Continue the season series by Yahoo's closes, on days with enough coins."""
+    live = breadth(table, snapshots)
+    covered = live["coins_compared"] / TOP
+    live = live.where(covered >= MIN_LIVE_COVERAGE)
+    embedded = pd.DataFrame({name: reference.series(name) for name in SEASON})
+    joined, sentence = joined_index(embedded, live[list(SEASON)])
+    notes.steps.append(sentence)
+    # No coin has a price 90 days before the first day.
+    covered = covered.loc[covered.index[0] + WINDOW_DAYS * DAY :]
+    later = covered.loc[reference.last_day + DAY :]
+    unused = later.index[later < MIN_LIVE_COVERAGE]
+    if len(unused):
+        notes.problems.append(
+            f"On {len(unused)} of {len(later)} days after {reference.last_day:%Y-%m-%d} less than "
+            f"{MIN_LIVE_COVERAGE:.0%} of the top {TOP} could be compared, last on "
+            f"{unused[-1]:%Y-%m-%d}: their index is not used."
+        )
+    if len(later):
+        said = notes.problems if later.iloc[-1] < GOOD_COVERAGE else notes.steps
+        said.append(
+            f"{later.iloc[-1] * TOP:.0f} of the top {TOP} altcoins could be compared on "
+            f"{later.index[-1]:%Y-%m-%d}."
+        )
+    by_year = covered.groupby(pd.DatetimeIndex(covered.index).year)
+    coverage = [
+        YearCoverage(
+            int(str(year)), "yahoo", len(days), round(float(days.mean()), 3),
+            int((days < MIN_LIVE_COVERAGE).sum()),
+        )
+        for year, days in by_year
+    ]  # fmt: skip
+    return {name: joined[name].dropna() for name in SEASON}, coverage
+
+
+def _levels(reference: MarketPanel, closes: Closes, notes: Notes) -> dict[str, pd.Series]:
+    """Continue the levels on their embedded base."""
+    live = {
+        **closes.indices,
+        "bitcoin": closes.bitcoin.dropna(),
+        "eth_btc": (closes.ether / closes.bitcoin).dropna(),
+    }
+    joined = {}
+    for name, values in live.items():
+        joined[name], sentence = joined_level(reference.series(name), values, name)
+        notes.steps.append(sentence)
+    return joined
+
+
+def _simulations(
+    reference: MarketPanel,
+    table: pd.DataFrame,
+    snapshots: pd.DataFrame,
+    last: pd.Timestamp,
+    request: Request,
+    notes: Notes,
+) -> dict[str, pd.Series]:
+    """Continue the simulated series; what a simulation of Yahoo's coins cannot see is said."""
+    names = [name for name in reference.names if name.startswith("simulated_")]
+    simulated = simulated_since(
+        table, snapshots, reference.last_day, last, cache=request.simulations, jobs=request.jobs,
+        progress=partial(request.progress, "simulation"),
+    )  # fmt: skip
+    if simulated.empty:
+        notes.problems.append(
+            f"simulated series: they end on {reference.last_day:%Y-%m-%d}; "
+            "too few coins have prices to simulate later days."
+        )
+        return {}
+    notes.problems.append(
+        f"simulated series: those after {reference.last_day:%Y-%m-%d} draw their pasts from "
+        f"{table['date'].min():%Y-%m-%d} on, of the coins Yahoo has today: a shorter past than the "
+        "embedded ones, with fewer of the dead."
+    )
+    return {name: pd.concat([reference.series(name), simulated[name]]) for name in names}
+
+
+def _cut_at_gaps(series: dict[str, pd.Series], last: pd.Timestamp, notes: Notes) -> None:
+    """End each series at its first gap, and name those whose features are then missing."""
+    told: dict[str, None] = {}
+    ended: dict[str, None] = {}
+    for name, values in series.items():
+        series[name], gap = until_gap(values, name)
+        # The simulated series have their days in common: they are named once.
+        label = "simulated series" if name.startswith("simulated_") else name
+        if gap:
+            told[f"{label}: {gap}"] = None
+        end = series[name].index[-1]
+        if (last - end).days > MAX_AGE_DAYS:
+            ended[f"{label} ({end:%Y-%m-%d})"] = None
+    notes.problems += told
+    if ended:
+        notes.problems.append(
+            f"Ended more than {MAX_AGE_DAYS} days before {last:%Y-%m-%d}, so that the features "
+            f"made of them are missing: {', '.join(ended)}."
+        )
+
+
+def _panel(
+    series: Mapping[str, pd.Series],
+    reference: MarketPanel,
+    coverage: tuple[YearCoverage, ...],
+    today: pd.Timestamp,
+    notes: Notes,
+) -> MarketPanel:
+    end = reference.last_day
+    sources = {}
+    for name, values in series.items():
+        later = values.loc[end + DAY :]
+        origin = "imported figures" if SPECS[name].kind == "flow" else "Yahoo"
+        since = f", {origin} from {later.index[0]:%Y-%m-%d}" if len(later) else ""
+        sources[name] = f"embedded{since}"
+    return MarketPanel.from_series(
+        series,
+        f"yahoo, embedded to {end:%Y-%m-%d}",
+        until=today,
+        provenance=DataProvenance(
+            tuple(notes.steps), tuple(notes.problems), sources, coverage, end + DAY
+        ),
+    )

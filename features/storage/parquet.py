@@ -1,0 +1,114 @@
+"""One table in one Parquet file with a note and a digest: replaced whole, never read damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.storage.atomic import staged
+
+_NOTE = b"altseason"
+# A staged file this old was left by a process that was killed while writing it.
+ORPHAN_SECONDS = 3600.0
+
+
+class DamagedFile(ValueError):
+    """A file does not hold what was written into it."""
+
+
+def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
+    """Write a table and a note beside its place, then move the file there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its directory is made if absent.
+    table : pandas.DataFrame
+        What is kept.
+    note : dict
+        What JSON can hold; the number of rows and the digest are added.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there before is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = pa.Table.from_pandas(table)
+    facts = {**note, "rows": len(table)}
+    text = json.dumps({**facts, "digest": _digest(table, facts)})
+    content = content.replace_schema_metadata({**(content.schema.metadata or {}), _NOTE: text})
+    with staged(path) as beside:
+        pq.write_table(content, beside, write_page_checksum=True)
+    _sweep(path)
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read a table and its note; a datetime index has seconds as its unit.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    DamagedFile
+        If it cannot be read or its content is not what was written.
+    """
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        content = pq.read_table(path, page_checksum_verification=True)
+        note = json.loads((content.schema.metadata or {})[_NOTE])
+        table = content.to_pandas()
+        if isinstance(table.index, pd.DatetimeIndex):
+            table.index = table.index.as_unit("s")  # Parquet knows no seconds
+        promised = note["digest"]
+        if promised != _digest(table, {key: note[key] for key in note if key != "digest"}):
+            raise DamagedFile("its digest is another one")
+    except (FileNotFoundError, DamagedFile):
+        raise
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DamagedFile(reason) from error
+    return table, note
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that it is neither read again nor lost."""
+    aside = path.with_name(f"{path.name}.damaged")
+    with contextlib.suppress(OSError):  # another process was quicker
+        path.replace(aside)
+    return aside
+
+
+def _digest(table: pd.DataFrame, facts: dict[str, Any]) -> str:
+    """Return the SHA-256 of a table's index, columns and values and of what is noted with it."""
+    columns = [str(column) for column in table]
+    content = hashlib.sha256(json.dumps([facts, columns], sort_keys=True).encode())
+    content.update(_bytes(table.index))
+    for column in table:
+        content.update(_bytes(table[column]))
+    return content.hexdigest()
+
+
+def _bytes(values: pd.Index | pd.Series) -> bytes:
+    """Write values out, the same in every version of pandas and on every machine."""
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        return values.to_numpy().astype("<M8[s]").tobytes()
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.to_numpy().astype("<f8").tobytes()
+    return json.dumps([str(value) for value in values]).encode()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left beside a file."""
+    for orphan in path.parent.glob(f".{path.name}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime - orphan.stat().st_mtime > ORPHAN_SECONDS:
+                orphan.unlink()

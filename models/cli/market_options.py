@@ -1,0 +1,196 @@
+"""The options that say where the market data come from, and the panel they give.
+
+Imports nothing heavy, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.panel import MarketPanel
+    from models.cli.options import Progress
+
+
+class Source(StrEnum):
+    """Where the market data come from."""
+
+    reference = "reference"
+    files = "files"
+    yahoo = "yahoo"
+
+
+SourceOption = Annotated[
+    Source,
+    typer.Option(help="Embedded history; a directory of files; or embedded and since then Yahoo."),
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(help="Directory of market history, for --source files.", show_default=False),
+]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", help="With --source yahoo: use what is stored, no network.")
+]
+RefreshOption = Annotated[
+    bool, typer.Option("--refresh", help="With --source yahoo: fetch everything anew.")
+]
+CacheDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where prices and simulations are kept. Default: the platform's cache folder.",
+        envvar="ALTSEASON_CACHE_DIR",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
+UniverseOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --source yahoo: the ranks after the embedded history instead of the program's: "
+        "CSV or Parquet with snapshot_date, rank, ticker.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class MarketOptions:
+    """What the options say; raises typer.BadParameter where they contradict each other."""
+
+    source: SourceOption = Source.reference
+    data_dir: DataDirOption = None
+    offline: OfflineOption = False
+    refresh: RefreshOption = False
+    cache_dir: CacheDirOption = None
+    universe: UniverseOption = None
+
+    def __post_init__(self) -> None:
+        if self.source is Source.files and self.data_dir is None:
+            raise typer.BadParameter("--source files needs --data-dir DIR.")
+        if self.source is not Source.files and self.data_dir is not None:
+            raise typer.BadParameter("--data-dir goes with --source files.")
+        if self.offline and self.refresh:
+            raise typer.BadParameter("--offline and --refresh exclude each other.")
+        for name, given in (
+            ("--offline", self.offline),
+            ("--refresh", self.refresh),
+            ("--universe", self.universe is not None),
+        ):
+            if given and self.source is not Source.yahoo:
+                raise typer.BadParameter(f"{name} goes with --source yahoo.")
+
+    @property
+    def mode(self) -> Literal["online", "offline", "refresh"]:
+        """How far the network is used."""
+        if self.offline:
+            return "offline"
+        return "refresh" if self.refresh else "online"
+
+
+EMBEDDED = MarketOptions()
+
+
+def with_market(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of the market in the place of its parameter `market`."""
+    own = inspect.signature(command, eval_str=True)
+    hints = get_type_hints(MarketOptions, include_extras=True)
+    given = [
+        inspect.Parameter(
+            option.name, own.parameters["market"].kind, default=option.default,
+            annotation=hints[option.name],
+        )
+        for option in fields(MarketOptions)
+    ]  # fmt: skip
+
+    @functools.wraps(command)
+    def asked(**values: Any) -> None:
+        chosen = MarketOptions(**{option.name: values.pop(option.name) for option in given})
+        command(**values, market=chosen)
+
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.parameters.items():
+        parameters += given if name == "market" else [parameter]
+    vars(asked)["__signature__"] = own.replace(parameters=parameters)
+    return asked
+
+
+def load_panel(
+    options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int = 2
+) -> MarketPanel:
+    """Load the market from the source asked for; rows later than today are an error.
+
+    Parameters
+    ----------
+    options : MarketOptions
+        From the command line.
+    now : pandas.Timestamp
+        Current instant, UTC.
+    progress : Progress
+        Told what is fetched and simulated.
+    jobs : int
+        Threads of the simulation.
+    """
+    if options.source is Source.reference:
+        from features.reference.load import load_reference
+
+        return load_reference()
+    load = _files if options.source is Source.files else _yahoo
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", UserWarning)  # each text once
+        try:
+            return load(options, now, progress, jobs)
+        finally:
+            for said in caught:
+                progress.tell(f"warning: {said.message}")
+
+
+def _files(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int) -> MarketPanel:
+    from features.sources.files import load_files
+    from features.storage.simulations import simulated_series
+
+    simulation = partial(
+        simulated_series,
+        cache=_cache_directory(options),
+        jobs=jobs,
+        progress=partial(progress, "simulation"),
+    )
+    assert options.data_dir is not None
+    return load_files(options.data_dir, until=now.normalize(), simulation=simulation)
+
+
+def _yahoo(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int) -> MarketPanel:
+    from features.sources.etf_flows.directory import flow_directory
+    from features.sources.yahoo.panel import load_yahoo
+    from features.sources.yahoo.price_cache import PriceCache, spoken
+    from features.sources.yahoo.request import Request
+
+    directory = _cache_directory(options)
+    cache = PriceCache(directory)
+    if options.offline:
+        age = cache.age(now)
+        said = "nothing is stored" if age is None else f"the stored prices are {spoken(age)} old"
+        progress.tell(f"offline: {said} ({cache.directory})")
+    return load_yahoo(
+        Request(
+            cache, now, options.mode, directory, flow_directory(), options.universe, jobs, progress
+        )
+    )
+
+
+def _cache_directory(options: MarketOptions) -> Path:
+    from features.storage.simulations import cache_directory
+
+    return options.cache_dir or cache_directory()

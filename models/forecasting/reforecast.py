@@ -1,0 +1,104 @@
+"""What one forecaster says of every day of a span."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue.builder import build_features
+from features.market.season import at_risk, season_index
+from features.panel import DataError, MarketPanel
+from models.forecasting.forecast import HORIZONS
+from models.forecasting.intervals import probabilities
+from models.hazard.forecaster import Forecaster
+
+
+def history(
+    panel: MarketPanel,
+    forecaster: Forecaster,
+    *,
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    horizons: Sequence[int] = HORIZONS,
+) -> pd.DataFrame:
+    """Forecast every day of a span with one forecaster.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    forecaster : Forecaster
+        A fitted candidate, the same for every day.
+    first, last : pandas.Timestamp
+        The span, both ends included.
+    horizons : sequence of int
+        Days ahead, each in [1, 390].
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `as_of`, `kind`, `horizon_days`, `window_end`, `index`,
+        `at_risk`, `probability`, `low`, `high`, `climatology` (the last four
+        NaN where not at risk), `in_training` (the row is one of those fitted),
+        `in_sample` (the forecaster has learnt from outcomes after that day; no
+        forecast out of sample).
+
+    Raises
+    ------
+    DataError
+        If the data do not hold the span.
+    """
+    index = season_index(panel)
+    for name, day in (("first", first), ("last", last)):
+        if day not in index.index:
+            raise DataError(
+                f"the {name} day must lie between {index.index[0]:%Y-%m-%d} and "
+                f"{index.index[-1]:%Y-%m-%d}, the days of {panel.source}; got {day:%Y-%m-%d}."
+            )
+    days = pd.date_range(first, last, unit="s")
+    if days.empty:
+        raise DataError(
+            f"the first day {first:%Y-%m-%d} must not be after the last {last:%Y-%m-%d}."
+        )
+    features = build_features(panel, days)
+    quiet_days = int(forecaster.evidence.definition["quiet_days"])
+    tables = []
+    for kind, threshold in forecaster.thresholds.items():
+        risk = at_risk(index, threshold=threshold, quiet_days=quiet_days).loc[days].to_numpy()
+        values = probabilities(forecaster, features, kind, horizons, at_risk=risk)
+        as_of = np.repeat(days, len(horizons))
+        horizon = np.tile(horizons, len(days))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "as_of": as_of,
+                    "kind": kind,
+                    "horizon_days": horizon,
+                    "window_end": as_of + pd.to_timedelta(horizon, unit="D"),
+                    "index": np.repeat(index.loc[days].to_numpy(), len(horizons)),
+                    "at_risk": np.repeat(risk, len(horizons)),
+                    **{name: value.ravel() for name, value in values.items()},
+                    "in_training": [forecaster.evidence.in_training(day) for day in as_of],
+                    "in_sample": [forecaster.evidence.in_sample(day) for day in as_of],
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def sample_note(table: pd.DataFrame, forecaster: Forecaster) -> str:
+    """Return whose probabilities a history holds, and how many of its days are in sample."""
+    days = table.drop_duplicates("as_of")["in_sample"]
+    note = (
+        f"note: every row is what one model ({forecaster.name}, trained until "
+        f"{forecaster.evidence.trained_until}) says; forecasts by the models of the time are in "
+        f"the hindcast."
+    )
+    if days.any():
+        note += (
+            f"\nwarning: {int(days.sum())} of {len(days)} days are in sample (in_sample = True): "
+            f"the model has learnt from outcomes after them."
+        )
+    return note

@@ -1,0 +1,185 @@
+"""The candidates: every classifier that may become champion, with its settings.
+
+All settings are fixed here, before any hindcast, or chosen inside the training
+window; none was picked for its score out of sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from sklearn.base import clone
+
+from features.catalogue.builder import CATALOGUE
+from features.market.simulation import THRESHOLDS
+from models.hazard.base import LeadClassifier
+from models.hazard.boosting import BoostedHazard
+from models.hazard.climatology import Climatology
+from models.hazard.first_passage import Simulation
+from models.hazard.leads import FloatArray, IntArray
+from models.hazard.pooling import Blend, Pool
+from models.hazard.regression import LogisticHazard
+from models.hazard.stacking import Stack
+
+# Where the index stands and where it is already bound to go: what the definition itself makes
+# informative about the next 90 days.
+BREADTH_CORE = ("season_index", "carried_breadth_30", "carried_breadth_60")
+_OBSERVED = tuple(feature.name for feature in CATALOGUE if feature.group != "simulation")
+_OTHERS = tuple(name for name in _OBSERVED if name not in BREADTH_CORE)
+
+# Variants whose out-of-sample skill was looked at while building, listed in docs/choices.md: each
+# figure is one of so many.
+TRIALS = 50
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A named classifier; the position in `CANDIDATES` is the order of simplicity."""
+
+    name: str
+    meaning: str
+    model: LeadClassifier
+    members: tuple[str, ...] = ()
+    simulated: bool = False
+
+
+_LOGISTIC = LogisticHazard(BREADTH_CORE)
+_LIGHTGBM = BoostedHazard(BREADTH_CORE, increasing=BREADTH_CORE, column_share=1.0)
+
+CANDIDATES: dict[str, Candidate] = {
+    candidate.name: candidate
+    for candidate in (
+        Candidate("climatology", "onset frequency in training", Climatology()),
+        Candidate(
+            "persistence",
+            "logistic hazard on the season index and its 30-day change",
+            LogisticHazard(("season_index", "season_index_change_30")),
+        ),
+        Candidate("logistic", "logistic hazard on season index and carried breadth", _LOGISTIC),
+        Candidate(
+            "simulation",
+            "simulated first passage of the season index",
+            Simulation(),
+            simulated=True,
+        ),
+        Candidate(
+            "pool",
+            "mean of logistic and simulation over 90 days, of logistic and climatology beyond",
+            Pool(_LOGISTIC),
+            simulated=True,
+        ),
+        Candidate(
+            "stack",
+            "climatology, logistic and simulation weighted by what they showed in training",
+            Stack(_LOGISTIC),
+            simulated=True,
+        ),
+        Candidate(
+            "logistic_simulated",
+            "logistic with the simulated hazard as a further feature",
+            LogisticHazard(BREADTH_CORE, simulated=True),
+            simulated=True,
+        ),
+        Candidate(
+            "logistic_all",
+            "the same with all other features, shrunk as the training window asks",
+            LogisticHazard(BREADTH_CORE, others=_OTHERS, scales=(0.03, 0.1, 0.3)),
+        ),
+        Candidate(
+            "lightgbm", "monotone LightGBM hazard on season index and carried breadth", _LIGHTGBM
+        ),
+        Candidate(
+            "lightgbm_all",
+            "monotone LightGBM hazard on all features",
+            BoostedHazard(_OBSERVED, increasing=BREADTH_CORE, trees=(10, 30, 100)),
+        ),
+        Candidate(
+            "blend",
+            "mean of climatology, logistic and lightgbm",
+            Blend([Climatology(), _LOGISTIC, _LIGHTGBM]),
+            members=("climatology", "logistic", "lightgbm"),
+        ),
+    )
+}
+
+
+def fit_candidates(
+    unfitted: Mapping[str, LeadClassifier],
+    X: pd.DataFrame,
+    targets: IntArray,
+    weight: FloatArray,
+) -> dict[str, LeadClassifier]:
+    """Fit classifiers to the same rows; a blend reuses its members if they are among them.
+
+    Parameters
+    ----------
+    unfitted : mapping of str to LeadClassifier
+        By name; others than the candidates' are fitted as they are.
+    X, targets, weight
+        As for `LeadClassifier.fit`.
+
+    Returns
+    -------
+    dict of str to LeadClassifier
+        Fitted copies, in the order of `unfitted`.
+    """
+    fitted: dict[str, LeadClassifier] = {}
+    for name, model in unfitted.items():
+        members = CANDIDATES[name].members if name in CANDIDATES else ()
+        if members and all(member in fitted for member in members):
+            fitted[name] = Blend.of_fitted([fitted[member] for member in members])
+        else:
+            fitted[name] = clone(model).fit(X, targets, weight)
+    return fitted
+
+
+def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
+    """Return the candidates to train: those named, or all that the threshold allows.
+
+    Parameters
+    ----------
+    named : sequence of str
+        Names asked for, each once however often it is named; none means all.
+    threshold : float
+        Season index of a broad season.
+
+    Raises
+    ------
+    ValueError
+        If one named needs simulated paths to a threshold they were not made for.
+    """
+    missing = {
+        name for name, c in CANDIDATES.items() if c.simulated and threshold not in THRESHOLDS
+    }
+    if wrong := sorted(missing & set(named)):
+        raise ValueError(
+            f"{wrong[0]} needs paths that were simulated to {THRESHOLDS[-1]}, "
+            f"got threshold {threshold:g}; leave it out."
+        )
+    return tuple(dict.fromkeys(named)) or tuple(name for name in CANDIDATES if name not in missing)
+
+
+def seeded(names: Iterable[str], seed: int) -> dict[str, LeadClassifier]:
+    """Return unfitted copies of the named candidates with a seed, simplest first.
+
+    Raises
+    ------
+    ValueError
+        If a name is no candidate's.
+    """
+    asked = set(names)
+    if unknown := sorted(asked - set(CANDIDATES)):
+        raise ValueError(f"candidate must be one of {', '.join(CANDIDATES)}, got {unknown[0]!r}.")
+    chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in asked}
+    for model in chosen.values():
+        _seed(model, seed)
+    return chosen
+
+
+def _seed(model: LeadClassifier, seed: int) -> None:
+    if "seed" in model.get_params(deep=False):
+        model.set_params(seed=seed)
+    for member in getattr(model, "members", ()):
+        _seed(member, seed)

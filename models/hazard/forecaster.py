@@ -1,0 +1,127 @@
+"""A fitted candidate with all that a forecast needs, as plain parameters in one file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+import pandas as pd
+
+from models.hazard.base import LeadClassifier
+from models.hazard.leads import LEAD_DAYS
+from models.hazard.pooling import from_state, to_state
+
+SCHEMA = "altseason.forecaster/2"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a forecaster was trained on and what it has shown out of sample.
+
+    Parameters
+    ----------
+    definition : mapping of str to float
+        The onset definition's values.
+    trained_until : str
+        Day (ISO) whose end closed the training data.
+    data_digest : str
+        Digest of the panel it was trained on.
+    ranges : mapping of str to (float, float)
+        Lowest and highest training value of each feature that had any.
+    onsets : mapping of str to sequence of str
+        Training onsets (ISO days) of each kind of season.
+    skill : sequence of mapping
+        Verification of the candidate, a row per kind and horizon; None where
+        a score cannot be computed.
+    reason : str
+        Why it is champion, or that it is not.
+    """
+
+    definition: Mapping[str, float]
+    trained_until: str
+    data_digest: str
+    ranges: Mapping[str, Sequence[float]]
+    onsets: Mapping[str, Sequence[str]]
+    skill: Sequence[Mapping[Any, Any]]
+    reason: str
+
+    def in_training(self, as_of: pd.Timestamp) -> bool:
+        """Tell whether the row of a day is one of those fitted."""
+        # A row enters training once its first lead is resolved, on that day and not after.
+        resolved_on = as_of + pd.Timedelta(days=LEAD_DAYS)
+        return bool(resolved_on <= pd.Timestamp(self.trained_until))
+
+    def in_sample(self, as_of: pd.Timestamp) -> bool:
+        """Tell whether outcomes later than a day were learnt from."""
+        # Strict: on the last day of training the model is in force and knows nothing later.
+        return bool(as_of < pd.Timestamp(self.trained_until))
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A fitted candidate, the climatology beside it, its replicates and its evidence.
+
+    Parameters
+    ----------
+    name : str
+        Candidate.
+    thresholds : mapping of str to float
+        Season index at which each kind of season begins.
+    model, climatology : LeadClassifier
+        Fitted to the same rows.
+    replicates : sequence of LeadClassifier
+        The candidate refitted to resampled training episodes.
+    evidence : Evidence
+        What it was trained on and what it has shown.
+    """
+
+    name: str
+    thresholds: Mapping[str, float]
+    model: LeadClassifier
+    climatology: LeadClassifier
+    replicates: Sequence[LeadClassifier]
+    evidence: Evidence
+
+    def to_bytes(self) -> bytes:
+        """Return the forecaster as compressed JSON; equal forecasters give equal bytes."""
+        content = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "thresholds": dict(self.thresholds),
+            "model": to_state(self.model),
+            "climatology": to_state(self.climatology),
+            "replicates": [to_state(replicate) for replicate in self.replicates],
+            "evidence": asdict(self.evidence),
+        }
+        return gzip.compress(json.dumps(content, allow_nan=False).encode(), mtime=0)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Return the forecaster that `to_bytes` wrote. Nothing in the file is executed.
+
+        Raises
+        ------
+        ValueError
+            If the content is no forecaster of this schema.
+        """
+        try:
+            stored = json.loads(gzip.decompress(content))
+            if stored["schema"] != SCHEMA:
+                raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
+            evidence = {field.name: stored["evidence"][field.name] for field in fields(Evidence)}
+            return cls(
+                name=stored["name"],
+                thresholds=stored["thresholds"],
+                model=from_state(stored["model"]),
+                climatology=from_state(stored["climatology"]),
+                replicates=[from_state(state) for state in stored["replicates"]],
+                evidence=Evidence(**evidence),
+            )
+        except (
+            OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError,
+        ) as error:  # fmt: skip
+            raise ValueError(f"not a forecaster of this program: {error}") from error

@@ -1,0 +1,169 @@
+"""The discrete-time hazard as a penalised logistic regression over person-periods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+
+from features.market.simulation import LEAD_ENDS, series_name
+from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.first_passage import INFORMED_LEADS, simulated_hazards
+from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, IntArray, expand
+from models.hazard.tuning import choose
+
+# Lead 1, 2, 3, and 4 or later. The season index looks back 90 days, so what has already happened
+# bears on three leads; from the fourth on every day that decides the index is still to come.
+BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
+                          np.arange(N_LEADS) >= 3]).astype(float)  # fmt: skip
+_MAX_DEVIATIONS = 3.0
+
+
+class LogisticHazard(LeadClassifier):
+    """Penalised logistic regression of the onset in a lead.
+
+    Each feature, standardised in training, clipped at three deviations and 0
+    where missing, has its own slope in leads 1, 2, 3 and in all later leads
+    together; so has the threshold. Only the intercept is free of the penalty.
+
+    Parameters
+    ----------
+    features : tuple of str
+        Columns that theory puts first.
+    others : tuple of str
+        Further columns, multiplied by a scale and so penalised 1 / scale**2
+        times as strongly.
+    scales : tuple of float
+        Scales of the others, ascending; of several, one is chosen inside the
+        training window.
+    simulated : bool
+        Whether the log-odds of the simulated hazard of the row's threshold in
+        each lead is a further column.
+    C : float
+        Inverse strength of the ridge penalty, as in scikit-learn.
+    """
+
+    def __init__(
+        self,
+        features: tuple[str, ...],
+        others: tuple[str, ...] = (),
+        scales: tuple[float, ...] = (1.0,),
+        *,
+        simulated: bool = False,
+        C: float = 1.0,
+    ) -> None:
+        self.features = features
+        self.others = others
+        self.scales = scales
+        self.simulated = simulated
+        self.C = C
+
+    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
+        self.scale_ = choose(
+            self.scales, lambda scale: clone(self).set_params(scales=(scale,)), X, targets, weight
+        )
+        self.columns_ = [*self.features, *self.others]
+        used = (targets[:, 1] > 0) & (weight > 0)
+        self.mean_, deviation = _mean_deviation(self._values(X)[used], weight[used])
+        stretch = [1.0] * len(self.features) + [self.scale_] * len(self.others) + [1.0]
+        self.deviation_, self.stretch_ = deviation, np.array(stretch)
+        self.simulated_: tuple[float, float] | None = None
+        if self.simulated:
+            log_odds = logit(simulated_hazards(X[used]))
+            known = log_odds[np.isfinite(log_odds)]
+            if known.size:
+                self.simulated_ = float(known.mean()), float(known.std()) or 1.0
+        periods = expand(targets)
+        design = self._design(X)[periods.row, periods.lead - 1]
+        model = LogisticRegression(C=self.C, max_iter=1000)
+        model.fit(design, periods.onset, sample_weight=weight[periods.row])
+        self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
+
+    def feature_names(self) -> list[str]:
+        names = [series_name(int(t), end) for t in self.thresholds_ for end in LEAD_ENDS]
+        return [*self.columns_, *(names if self.simulated_ else [])]
+
+    def chosen(self) -> dict[str, float]:
+        return {"others_scale": self.scale_} if self.others else {}
+
+    def settled(self) -> LogisticHazard:
+        return clone(self).set_params(scales=(self.scale_,))
+
+    def _hazards(self, X: pd.DataFrame) -> FloatArray:
+        # A sum per row, not a matrix product: its last bits must not depend on the other rows.
+        return expit((self._design(X) * self.coef_).sum(axis=-1) + self.intercept_)
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        coef = self.coef_.reshape(-1, BASIS.shape[1])
+        slopes = coef[1 : len(self.columns_) + 1] @ BASIS[:INFORMED_LEADS].mean(axis=0)
+        shares = self._standardise(X)[:, :-1] * slopes
+        table = pd.DataFrame(shares, columns=self.columns_, index=X.index)
+        if self.simulated_ is not None:
+            by_lead = self._simulated(X, *self.simulated_) * (BASIS @ coef[-1])
+            name = series_name(int(X[THRESHOLD].iloc[0]), LEAD_DAYS * INFORMED_LEADS)
+            table[name] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
+        return table
+
+    def _values(self, X: pd.DataFrame) -> FloatArray:
+        columns = (*self.columns_, THRESHOLD)
+        return np.column_stack([X[name].to_numpy(dtype=float) for name in columns])
+
+    def _standardise(self, X: pd.DataFrame) -> FloatArray:
+        deviations = (self._values(X) - self.mean_) / self.deviation_
+        clipped = np.clip(deviations, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
+        return np.nan_to_num(clipped) * self.stretch_
+
+    def _design(self, X: pd.DataFrame) -> FloatArray:
+        """Return the design of every row and lead, shape (n, 13, (columns + 2) * 4)."""
+        standardised = np.column_stack([np.ones(len(X)), self._standardise(X)])
+        crossed = standardised[:, None, :, None] * BASIS[None, :, None, :]
+        design = crossed.reshape(len(X), N_LEADS, -1)
+        if self.simulated_ is None:
+            return design
+        return np.concatenate(
+            [design, self._simulated(X, *self.simulated_)[:, :, None] * BASIS], axis=2
+        )
+
+    @staticmethod
+    def _simulated(X: pd.DataFrame, mean: float, deviation: float) -> FloatArray:
+        """Return the standardised log-odds of the simulated hazards, 0 where there are none."""
+        deviations = (logit(simulated_hazards(X)) - mean) / deviation
+        return np.nan_to_num(np.clip(deviations, -_MAX_DEVIATIONS, _MAX_DEVIATIONS))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "columns": self.columns_,
+            "thresholds": self.thresholds_.tolist(),
+            "mean": self.mean_.tolist(),
+            "deviation": self.deviation_.tolist(),
+            "stretch": self.stretch_.tolist(),
+            "simulated": self.simulated_,
+            "coef": self.coef_.tolist(),
+            "intercept": self.intercept_,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        model = cls(tuple(state["columns"]))
+        model.columns_ = list(state["columns"])
+        for name in ("thresholds", "mean", "deviation", "stretch", "coef"):
+            setattr(model, f"{name}_", np.array(state[name], dtype=float))
+        model.intercept_ = float(state["intercept"])
+        model.simulated_ = state["simulated"] and tuple(state["simulated"])
+        return model
+
+
+def _mean_deviation(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return weighted mean and deviation per column, ignoring NaN; 0 and 1 where nothing varies."""
+    present = np.isfinite(values)
+    mass = np.maximum(weight @ present, np.finfo(float).tiny)
+    mean = weight @ np.where(present, values, 0.0) / mass
+    deviation = np.sqrt(weight @ np.where(present, values - mean, 0.0) ** 2 / mass)
+    # The weighted mean of equal values is theirs only to rounding, which is no variation.
+    varies = deviation > 1e-9 * np.abs(mean)
+    return mean, np.where(varies, deviation, 1.0)

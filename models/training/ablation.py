@@ -1,0 +1,186 @@
+"""Ablation: what each group of features adds to the season index and the carried breadth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import pandas as pd
+
+from features.catalogue.builder import CATALOGUE
+from features.market.season import season_index
+from features.panel import MarketPanel, end_of_day
+from models.hazard.base import LeadClassifier
+from models.hazard.candidates import BREADTH_CORE, fit_candidates
+from models.hazard.climatology import Climatology
+from models.hazard.leads import FloatArray
+from models.hazard.regression import LogisticHazard
+from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
+from models.verification.hindcast import REFERENCE, hindcast
+from models.verification.scores import brier_scores, log_scores, skill
+from models.verification.significance import (
+    CANNOT_TELL,
+    MIN_BLOCK_DAYS,
+    Interval,
+    difference_interval,
+    resample_counts,
+)
+from models.verification.walk_forward import WalkForward
+
+CORE = "core"
+SCALES = (0.03, 0.1, 0.3)
+COLUMNS = (
+    "kind", "horizon_days", "group", "features", "days",
+    "brier_skill_without", "brier_skill_with", "brier_difference", "brier_low", "brier_high",
+    "log_skill_without", "log_skill_with", "log_difference", "log_low", "log_high",
+    "verdict",
+)  # fmt: skip
+
+
+def ablation(
+    panel: MarketPanel,
+    settings: Settings | None = None,
+    *,
+    until: pd.Timestamp | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:
+    """Hindcast the logistic hazard with and without each group of features, on the same days.
+
+    Without a group it is the candidate `logistic`: season index and carried
+    breadth. With a group it sees the group's other features too, shrunk as
+    the training window asks. The simulation is no group here: it is a
+    candidate of its own.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    settings : Settings, optional
+        Definition, horizons and seed.
+    until : pandas.Timestamp, optional
+        Nothing published after the end of this day is used; by default the
+        panel's last day.
+    jobs : int
+        Processes; the result does not depend on it.
+    progress : callable
+        Called with the number of folds done and of all folds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per kind, horizon and group: `kind`, `horizon_days`, `group`,
+        `features` (added), `days` (forecasts resolved), `brier_skill_without`
+        and `brier_skill_with` (against climatology; higher is better),
+        `brier_difference` (mean Brier score with the group less without it:
+        below 0 the group helps) with `brier_low` and `brier_high` (90 %,
+        paired, block bootstrap with blocks of the horizon, at least 90 days);
+        the same of the log score; `verdict` ("helps" if the interval of both
+        scores is below 0, "harms" if that of both is above, else "cannot
+        tell"). Where every outcome is the same there is nothing to tell apart
+        and all is NaN.
+    """
+    settings = settings or Settings()
+    until = panel.last_day if until is None else until
+    known = panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
+    rows = landmarks(known, season_index(known), settings.definition)
+    groups = feature_groups()
+    table = hindcast(
+        rows,
+        WalkForward(OUT_OF_SAMPLE, REFIT_DAYS),
+        partial(fit_candidates, _unfitted(groups)),
+        settings.horizons,
+        jobs=jobs,
+        progress=progress,
+    )
+    return compare_groups(table, groups, seed=settings.seed)
+
+
+def feature_groups() -> dict[str, tuple[str, ...]]:
+    """Return the features that each group adds to the core, by group, in catalogue order.
+
+    Examples
+    --------
+    >>> list(feature_groups())
+    ['russell', 'etf_flows', 'eth_btc', 'breadth', 'bitcoin']
+    """
+    groups: dict[str, tuple[str, ...]] = {}
+    for feature in CATALOGUE:
+        if feature.group != "simulation" and feature.name not in BREADTH_CORE:
+            groups[feature.group] = (*groups.get(feature.group, ()), feature.name)
+    return groups
+
+
+def compare_groups(
+    table: pd.DataFrame, groups: Mapping[str, tuple[str, ...]], *, seed: int = 0
+) -> pd.DataFrame:
+    """Compare the forecasts with each group to those of the core, paired.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A hindcast whose models are `core`, the groups and climatology.
+    groups : mapping of str to tuple of str
+        Features added, by group.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `ablation`.
+    """
+    resolved = table[table["outcome"].notna()]
+    keys = ["kind", "horizon_days", "as_of", "outcome"]
+    wide = resolved.pivot_table(index=keys, columns="model", values="probability").reset_index()
+    rows = []
+    for kind in wide["kind"].unique():
+        for horizon in wide["horizon_days"].unique():
+            own = wide[(wide["kind"] == kind) & (wide["horizon_days"] == horizon)]
+            if own.empty:
+                continue
+            counts = resample_counts(
+                pd.DatetimeIndex(own["as_of"]),
+                block_days=max(horizon, MIN_BLOCK_DAYS), step_days=STEP_DAYS, seed=seed,
+            )  # fmt: skip
+            common = {"kind": kind, "horizon_days": horizon, "days": len(own)}
+            for group, features in groups.items():
+                evidence = {"group": group, "features": len(features)}
+                rows.append({**common, **evidence, **_differences(own, group, counts)})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _differences(own: pd.DataFrame, group: str, counts: FloatArray) -> dict[str, float | str]:
+    outcome = own["outcome"].to_numpy(dtype=float)
+    found: dict[str, float | str] = {"verdict": CANNOT_TELL}
+    if not 0 < outcome.mean() < 1:
+        return found
+    intervals = []
+    for name, score in (("brier", brier_scores), ("log", log_scores)):
+        reference, without, within = (
+            score(outcome, own[model].to_numpy(dtype=float)) for model in (REFERENCE, CORE, group)
+        )
+        found[f"{name}_skill_without"] = skill(without.mean(), reference.mean())
+        found[f"{name}_skill_with"] = skill(within.mean(), reference.mean())
+        interval = difference_interval(within, without, counts)
+        found[f"{name}_difference"] = interval.value
+        found[f"{name}_low"], found[f"{name}_high"] = interval.low, interval.high
+        intervals.append(interval)
+    return {**found, "verdict": _verdict(intervals)}
+
+
+def _verdict(intervals: list[Interval]) -> str:
+    if all(interval.high < 0 for interval in intervals):
+        return "helps"
+    return "harms" if all(interval.low > 0 for interval in intervals) else CANNOT_TELL
+
+
+def _unfitted(groups: Mapping[str, tuple[str, ...]]) -> dict[str, LeadClassifier]:
+    return {
+        REFERENCE: Climatology(),
+        CORE: LogisticHazard(BREADTH_CORE),
+        **{
+            group: LogisticHazard(BREADTH_CORE, others=features, scales=SCALES)
+            for group, features in groups.items()
+        },
+    }

@@ -1,0 +1,283 @@
+"""The article's claims, tested on the history: counts, rates, intervals and one sentence each.
+
+The article of 2025-12-10 reads a Russell 2000 record as a green light for an
+altcoin season. Each claim is put as a condition on at-risk days: how often
+did a broad season begin after such days, and how often after all others?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue.builder import build_features
+from features.market.season import at_risk, season_index
+from features.panel import MarketPanel, end_of_day
+from models.formatting import percent, signed
+from models.hazard.leads import FloatArray
+from models.onset import OnsetDefinition, label, onsets
+from models.training.run import FIRST_DAY
+from models.verification.association import (
+    CANNOT_TELL,
+    LESS,
+    MORE,
+    Association,
+    History,
+    compare,
+    exact_interval,
+    in_words,
+    rank,
+)
+
+HORIZONS = (90, 180, 365)
+COLUMNS = (
+    "claim", "horizon_days", "condition", "days", "spells", "onsets",
+    "rate", "rate_low", "rate_high", "rate_otherwise", "difference", "low", "high", "placebo",
+    "verdict", "sentence",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the days of a claim have in common.
+
+    Parameters
+    ----------
+    claim : str
+        Claim that it tests.
+    name : str
+        In words.
+    features : tuple of str
+        What it looks at; days on which one of them is missing are left out.
+    holds : callable
+        Takes the features, returns a boolean Series.
+    """
+
+    claim: str
+    name: str
+    features: tuple[str, ...]
+    holds: Callable[[pd.DataFrame], pd.Series]
+
+
+def _record(X: pd.DataFrame) -> pd.Series:
+    return (
+        (X["russell_breakout"] == 1)
+        | (X["russell_retest"] == 1)
+        | (X["russell_sessions_since_record"] == 0)
+    )
+
+
+def _bitcoin_to_ether(X: pd.DataFrame, window: int) -> pd.Series:
+    return (X[f"btc_etf_flow_{window}"] < 0) & (X[f"eth_etf_flow_{window}"] > 0)
+
+
+_RUSSELL = ("russell_breakout", "russell_retest", "russell_sessions_since_record")
+_RANKED = "eth_btc_momentum_90"
+_A, _B, _C = "Russell record", "Russell record with outflows", "ETH/BTC strength"
+_D, _E, _F = "Bitcoin-ETF outflow, Ether-ETF inflow", "index of 33 or lower", "partial alone"
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(_A, "Russell 2000 at a record, after a breakout or in a retest", _RUSSELL, _record),
+    Condition(
+        _A, "Russell 2000 breakout in the last 63 sessions", _RUSSELL[:1],
+        lambda X: X["russell_breakout"] == 1,
+    ),
+    Condition(_A, "Russell 2000 retest", _RUSSELL[1:2], lambda X: X["russell_retest"] == 1),
+    Condition(
+        _A, "Russell 2000 record close", _RUSSELL[2:],
+        lambda X: X["russell_sessions_since_record"] == 0,
+    ),
+    Condition(
+        _B, "Russell 2000 record, breakout or retest with IWM outflows over 63 sessions",
+        (*_RUSSELL, "iwm_flow_63"), lambda X: _record(X) & (X["iwm_flow_63"] < 0),
+    ),
+    Condition(
+        _B, "Russell 2000 record, breakout or retest with IWM outflows against a rise",
+        (*_RUSSELL, "iwm_divergence"), lambda X: _record(X) & (X["iwm_divergence"] == 1),
+    ),
+    Condition(_C, "ETH/BTC above its level 90 days before", (_RANKED,), lambda X: X[_RANKED] > 0),
+    *(
+        Condition(
+            _D, f"Bitcoin-ETF outflow beside Ether-ETF inflow over {window} sessions (since 2024)",
+            (f"btc_etf_flow_{window}", f"eth_etf_flow_{window}"),
+            partial(_bitcoin_to_ether, window=window),
+        )
+        for window in (5, 21)
+    ),
+    Condition(
+        _E, "season index of 33 or lower", ("season_index",), lambda X: X["season_index"] <= 33
+    ),
+)  # fmt: skip
+
+
+def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp) -> pd.DataFrame:
+    """Test the article's claims on every at-risk day from 2014-07-01 with a resolved window.
+
+    What the intervals, the placebos and the verdicts are is told in
+    `models.verification.association`.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    definition : OnsetDefinition
+        What counts as an onset of a broad season.
+    until : pandas.Timestamp
+        Nothing published after the end of this day is used.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per condition and horizon, in the order of the article:
+        `claim`, `horizon_days`, `condition`, the fields of `Association`
+        except `scarce`, and `sentence`, which says in words what they allow
+        to say.
+
+        Two rows read otherwise. ETH/BTC *as a ranking*: `rate` is the AUC of
+        its momentum, against 1/2. *Partial alone*: one entry per partial
+        season, `rate` is the share without a broad onset, its interval is
+        Clopper and Pearson's, and nothing stands beside it.
+    """
+    known = panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
+    index = season_index(known)
+    days = pd.date_range(FIRST_DAY, index.index[-1], unit="s")
+    X, outcomes = build_features(known, days), label(index, days, definition)
+    rows = [
+        row
+        for horizon in HORIZONS
+        for row in _at_horizon(X, outcomes, horizon, definition.quiet_days)
+    ]
+    order = [condition.claim for condition in CONDITIONS]
+    rows.sort(key=lambda row: order.index(row["claim"]))
+    return pd.DataFrame([*rows, _partial_alone(index, definition)], columns=list(COLUMNS))
+
+
+def _at_horizon(
+    X: pd.DataFrame, outcomes: pd.DataFrame, horizon: int, quiet_days: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one horizon; conditions known on the same days share their resamples."""
+    resolved = (outcomes["at_risk"] & (outcomes["days_known"] >= horizon)).to_numpy()
+    ahead = outcomes["days_to_onset"].to_numpy(dtype=float)
+    counts: dict[bytes, FloatArray] = {}
+    for condition in CONDITIONS:
+        known = X[list(condition.features)].notna().all(axis=1).to_numpy()
+        own, key = X[known], known.tobytes()
+        days = pd.DatetimeIndex(own.index)
+        history = History(days, resolved[known], ahead[known], horizon, quiet_days)
+        if key not in counts:
+            counts[key] = history.counts()
+        found = compare(history, condition.holds(own).to_numpy(dtype=bool), counts[key])
+        yield _row(condition.claim, horizon, condition.name, found, _comparison)
+        if condition.claim == _C:
+            found = rank(history, own[_RANKED].to_numpy(), counts[key])
+            yield _row(condition.claim, horizon, "ETH/BTC momentum as a ranking", found, _ranking)
+
+
+def _row(
+    claim: str,
+    horizon: int,
+    condition: str,
+    found: Association,
+    say: Callable[[str, int, Association], str],
+) -> dict[str, Any]:
+    return {
+        "claim": claim,
+        "horizon_days": horizon,
+        "condition": condition,
+        **{name: value for name, value in found._asdict().items() if name != "scarce"},
+        "sentence": say(condition, horizon, found),
+    }
+
+
+def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> dict[str, Any]:
+    """Count the partial seasons in which no broad one began.
+
+    A broad season counts from the day of the partial onset until the partial
+    season's last day, or until 90 days after its onset if that is later. A
+    season is over once it has been followed by the quiet days of the definition.
+    """
+    kind = definition.partial()
+    quiet = at_risk(index, threshold=kind.threshold, quiet_days=kind.quiet_days)
+    free = index.index[quiet].to_numpy()
+    begun = onsets(index, kind).to_numpy()
+    begun = begun[begun >= FIRST_DAY]
+    after = np.searchsorted(free, begun)
+    begun, after = begun[after < len(free)], after[after < len(free)]
+    # At risk again means quiet on that day and on the quiet days before it.
+    last = free[after] - np.timedelta64(kind.quiet_days + 1, "D")
+    end = np.maximum(last, begun + np.timedelta64(HORIZONS[0], "D"))
+    resolved = end <= index.index[-1]
+    begun, end = begun[resolved, None], end[resolved, None]
+    broad = onsets(index, definition).to_numpy()
+    # Both ends belong: a broad season may begin with the partial one and on its last day.
+    inside = (broad >= begun) & (broad <= end)
+    return _alone(int((~inside.any(axis=1)).sum()), len(begun), int(inside.any(axis=0).sum()))
+
+
+def _alone(alone: int, seasons: int, onset_count: int) -> dict[str, Any]:
+    rate = alone / seasons if seasons else float("nan")
+    low, high = exact_interval(alone, seasons)
+    verdict = "most do" if low > 0.5 else "few do" if high < 0.5 else CANNOT_TELL
+    words = {CANNOT_TELL: "the history cannot tell whether that is the rule or the exception"}
+    return {
+        "claim": _F,
+        "horizon_days": HORIZONS[0],
+        "condition": "partial season",
+        "days": seasons,
+        "spells": seasons,
+        "onsets": onset_count,
+        "rate": rate,
+        "rate_low": low,
+        "rate_high": high,
+        "verdict": verdict,
+        "sentence": (
+            f"Of {seasons} partial seasons {alone} stayed without a broad one while "
+            f"they lasted and for {HORIZONS[0]} days after their onset: {percent(rate)} "
+            f"[{percent(low)}, {percent(high)}]; {words.get(verdict, verdict)}."
+        ),
+    }
+
+
+def _comparison(condition: str, horizon: int, found: Association) -> str:
+    if not found.days:
+        return f"{condition}: no such day has been resolved {horizon} days ahead, so it is open."
+    rate, low, high, otherwise = map(
+        percent, (found.rate, found.rate_low, found.rate_high, found.rate_otherwise)
+    )
+    events = ", ".join(
+        in_words(getattr(found, f"{one}s"), one) for one in ("day", "spell", "onset")
+    )
+    begin = (
+        f"{condition}: a broad season began within {horizon} days after {rate} [{low}, {high}] of "
+        f"such days ({events}) and after {otherwise} of the others"
+    )
+    return _end(begin, found, {word: f"onsets followed such days {word}" for word in (MORE, LESS)})
+
+
+def _ranking(condition: str, horizon: int, found: Association) -> str:
+    if np.isnan(found.rate):
+        return f"{condition}: with {found.scarce} {horizon} days ahead the history cannot tell."
+    begin = (
+        f"{condition}: it was higher before an onset within {horizon} days than before none with "
+        f"probability {found.rate:.2f} [{found.rate_low:.2f}, {found.rate_high:.2f}] "
+        f"({in_words(found.onsets, 'onset')}), where 0.50 is no association"
+    )
+    return _end(begin, found, {MORE: "strength comes first", LESS: "weakness comes first"})
+
+
+def _end(begin: str, found: Association, words: dict[str, str]) -> str:
+    if found.scarce:
+        return f"{begin}; with {found.scarce} the history cannot tell."
+    difference, low, high = (
+        signed(100 * end, 0) for end in (found.difference, found.low, found.high)
+    )
+    return (
+        f"{begin}, a difference of {difference} points [{low}, {high}], which "
+        f"{percent(found.placebo)} of the placebos reach: "
+        f"{words.get(found.verdict, 'the history cannot tell whether it matters')}."
+    )

@@ -1,0 +1,417 @@
+"""Controls of the verification itself: ``python -m models.training.controls``.
+
+Noise must score nothing, a planted cheat must be caught, a known hazard must
+be recovered. Prints one line per control; exits 1 if any fails.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from features.catalogue.builder import build_features
+from features.market.season import season_index
+from features.panel import MarketPanel, end_of_day
+from features.reference.load import load_reference
+from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.candidates import BREADTH_CORE, fit_candidates
+from models.hazard.climatology import Climatology
+from models.hazard.leads import (
+    LEAD_DAYS,
+    LIMIT_DAYS,
+    FloatArray,
+    IntArray,
+    expand,
+    incidence,
+    lead_targets,
+)
+from models.hazard.pooling import to_state
+from models.hazard.regression import LogisticHazard
+from models.onset import OnsetDefinition
+from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
+from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.scores import brier_scores, corp
+from models.verification.significance import (
+    MIN_BLOCK_DAYS,
+    Interval,
+    resample_counts,
+    skill_interval,
+)
+from models.verification.walk_forward import WalkForward
+
+HORIZON_DAYS = 30
+SEEDS = (0, 1, 2, 3)
+AHEAD = "season_index_ahead"
+# No honest forecast of this history has reached it.
+IMPLAUSIBLE_SKILL = 0.6
+EPISODES = (10, 40, 160)
+_SCHEDULE = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
+_MIDDLE = pd.Timestamp("2021-06-01")
+
+
+class Control(NamedTuple):
+    """One control: what must hold, whether it does, and the figures behind it."""
+
+    name: str
+    passed: bool
+    finding: str
+
+
+def run(panel: MarketPanel) -> Iterator[Control]:
+    """Run every control on a panel, one after the other.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        A market on which the core features have skill, such as the embedded history.
+    """
+    rows = landmarks(panel, season_index(panel), OnsetDefinition())
+    yield features_score(rows)
+    yield noise_scores_nothing(rows)
+    yield placebo_scores_nothing(rows)
+    yield look_ahead_shows_in_skill(rows, panel)
+    yield look_ahead_is_flagged(panel)
+    yield early_onsets_are_flagged(rows)
+    yield held_out_outcomes_change_nothing(rows)
+    yield true_hazard_is_calibrated()
+    yield fitted_hazard_approaches_the_true_one()
+
+
+def features_score(rows: Landmarks) -> Control:
+    """Check that what is to show no skill below can show skill: the true features have it."""
+    found = mean_skill(rows, [rows.X])
+    return Control("the true features have skill", found.low > 0, _skill_words(found))
+
+
+def noise_scores_nothing(rows: Landmarks, seeds: Sequence[int] = SEEDS) -> Control:
+    """Check that features of noise, as slow as markets are, have no skill on the true outcomes."""
+    found = mean_skill(rows, [noise(rows.X, seed) for seed in seeds])
+    return Control("features of noise have none", found.low <= 0, _skill_words(found, len(seeds)))
+
+
+def placebo_scores_nothing(rows: Landmarks, seeds: Sequence[int] = SEEDS) -> Control:
+    """Check that the true features have no skill on outcomes of another time."""
+    found = mean_skill(rows, [displaced(rows, seed) for seed in seeds])
+    words = _skill_words(found, len(seeds))
+    return Control("features displaced by over a year have none", found.low <= 0, words)
+
+
+def look_ahead_shows_in_skill(rows: Landmarks, panel: MarketPanel) -> Control:
+    """Check that a feature that sees the next 30 days is too good to be true."""
+    ahead = look_ahead(rows.X, panel, pd.DatetimeIndex(rows.X.index))
+    found = mean_skill(rows, [ahead], (*BREADTH_CORE, AHEAD))
+    return Control(
+        "a feature that looks ahead is too good to be true",
+        found.value > IMPLAUSIBLE_SKILL,
+        f"{_skill_words(found)}; above {IMPLAUSIBLE_SKILL} is implausible",
+    )
+
+
+def look_ahead_is_flagged(panel: MarketPanel) -> Control:
+    """Check that truncation flags a feature that looks ahead, and no other."""
+    every = pd.date_range("2015-01-01", panel.last_day - pd.Timedelta(days=90), periods=6)
+    days = pd.DatetimeIndex(every.normalize())
+
+    def cheating(known: MarketPanel, asked: pd.DatetimeIndex) -> pd.DataFrame:
+        return look_ahead(build_features(known, asked), known, asked)
+
+    flagged = depending_on_the_future(cheating, panel, days)
+    return Control(
+        "truncation flags the feature that looks ahead alone",
+        flagged == [AHEAD],
+        f"flagged: {', '.join(flagged) or 'none'}; on {len(days)} days",
+    )
+
+
+def early_onsets_are_flagged(rows: Landmarks) -> Control:
+    """Check that no lead is learnt from before it is over, and that one that is gets noticed."""
+    honest, every = leads_learnt_early(rows)
+    cheat, _ = leads_learnt_early(EarlyOnsets(**vars(rows)))
+    return Control(
+        "onsets learnt before their lead is over are noticed",
+        honest == 0 and cheat > 0,
+        f"{honest} of {every} leads learnt early, {cheat} with the planted cheat",
+    )
+
+
+def held_out_outcomes_change_nothing(rows: Landmarks, refit_on: pd.Timestamp = _MIDDLE) -> Control:
+    """Check that outcomes after a refit, permuted, change no parameter fitted on it."""
+    before = fitted_parameters(rows, refit_on)
+    after = fitted_parameters(permuted_after(rows, refit_on), refit_on)
+    earlier = fitted_parameters(permuted_after(rows, refit_on - pd.Timedelta(days=365)), refit_on)
+    changed = [name for name in before if before[name] != after[name]]
+    learnt = [name for name in before if before[name] != earlier[name]]
+    return Control(
+        "outcomes held out change no fitted parameter",
+        not changed and len(learnt) == len(before),
+        f"{len(changed)} of {len(before)} candidates changed; "
+        f"{len(learnt)} did by outcomes of the year before the refit",
+    )
+
+
+def true_hazard_is_calibrated(episodes: int = 2000, seed: int = 0) -> Control:
+    """Check that the true probability of a synthetic market has miscalibration near 0."""
+    rows = synthetic_market(episodes, seed)
+    resolved = rows.days_known >= LEAD_DAYS
+    outcome = (rows.days_to_onset[resolved] <= LEAD_DAYS).astype(float)
+    probability = true_probability(rows.X["x"].to_numpy()[resolved], LEAD_DAYS)
+    true, doubled = corp(outcome, probability), corp(outcome, probability / 2)
+    share, wrong = (each.miscalibration / each.uncertainty for each in (true, doubled))
+    return Control(
+        "the true hazard is calibrated, half of it is not",
+        share < 0.02 < wrong,
+        f"miscalibration {share:.3f} of the uncertainty, {wrong:.3f} for half the probability",
+    )
+
+
+def fitted_hazard_approaches_the_true_one(
+    episodes: Sequence[int] = EPISODES, seeds: Iterable[int] = range(8)
+) -> Control:
+    """Check that the error of the fitted hazard falls as episodes grow."""
+    seeds = list(seeds)
+    errors = [float(np.mean([hazard_error(many, seed) for seed in seeds])) for many in episodes]
+    falls = all(later < earlier for earlier, later in pairwise(errors))
+    listed = ", ".join(f"{e:.3f} ({n})" for e, n in zip(errors, episodes, strict=True))
+    return Control(
+        "the fitted hazard approaches the true one",
+        falls and errors[-1] < errors[0] / 2,
+        f"root mean squared error of the probability: {listed} by episodes",
+    )
+
+
+def mean_skill(
+    rows: Landmarks, variants: Sequence[pd.DataFrame], features: tuple[str, ...] = BREADTH_CORE
+) -> Interval:
+    """Return the Brier skill of the logistic hazard at 30 days, broad seasons, mean over variants.
+
+    Parameters
+    ----------
+    rows : Landmarks
+        Outcomes and days.
+    variants : sequence of pandas.DataFrame
+        Feature rows to hindcast with in place of the true ones.
+    features : tuple of str
+        Columns that the hazard sees.
+
+    Returns
+    -------
+    Interval
+        With the 90 % interval of the block bootstrap.
+    """
+    models = {REFERENCE: Climatology(), "hazard": LogisticHazard(features)}
+    scores = []
+    for X in variants:
+        table = hindcast(
+            replace(rows, X=X), _SCHEDULE, partial(fit_candidates, models), [HORIZON_DAYS]
+        )
+        broad = table[(table["kind"] == "broad") & table["outcome"].notna()]
+        own = broad[broad["model"] == "hazard"].sort_values("as_of")
+        outcome = own["outcome"].to_numpy()
+        scores.append(brier_scores(outcome, own["probability"].to_numpy()))
+    # Climatology sees no features, so that the reference is the same for all variants.
+    reference = brier_scores(outcome, own[REFERENCE].to_numpy())
+    as_of = pd.DatetimeIndex(own["as_of"])
+    counts = resample_counts(as_of, block_days=MIN_BLOCK_DAYS, step_days=STEP_DAYS)
+    return skill_interval(np.mean(scores, axis=0), reference, counts)
+
+
+def noise(X: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return rows whose core features are AR(1) noise with a memory of 90 days."""
+    days = pd.DatetimeIndex(X.index).unique().sort_values()
+    random = np.random.default_rng(seed)
+    kept = np.exp(-STEP_DAYS / 90)
+    values = random.normal(size=(len(days), len(BREADTH_CORE)))
+    for day in range(1, len(days)):
+        values[day] = kept * values[day - 1] + np.sqrt(1 - kept**2) * values[day]
+    drawn = pd.DataFrame(values, days, list(BREADTH_CORE)).loc[X.index]
+    return X.assign(**{name: drawn[name].to_numpy() for name in BREADTH_CORE})
+
+
+def displaced(rows: Landmarks, seed: int) -> pd.DataFrame:
+    """Return rows whose features are those of another at-risk week, over a year away.
+
+    The rows of each kind are shifted around their calendar as one.
+    """
+    random = np.random.default_rng(seed)
+    source = np.arange(len(rows.X))
+    year = 365 // STEP_DAYS + 1
+    for kind in np.unique(rows.kind):
+        own = np.flatnonzero(rows.kind == kind)
+        source[own] = np.roll(own, random.integers(year, len(own) - year))
+    values = rows.X.drop(columns=THRESHOLD).iloc[source]
+    return values.set_axis(rows.X.index).assign(**{THRESHOLD: rows.X[THRESHOLD]})
+
+
+def look_ahead(X: pd.DataFrame, panel: MarketPanel, days: pd.DatetimeIndex) -> pd.DataFrame:
+    """Add the planted cheat: the highest season index of the next 30 days, as far as known."""
+    index = season_index(panel)
+    # Of each window only the days after its first: (day, day + 30].
+    windows = index[::-1].rolling(HORIZON_DAYS, min_periods=1).max()[::-1].shift(-1)
+    return X.assign(**{AHEAD: windows.reindex(days).to_numpy()})
+
+
+def depending_on_the_future(
+    build: Callable[[MarketPanel, pd.DatetimeIndex], pd.DataFrame],
+    panel: MarketPanel,
+    days: pd.DatetimeIndex,
+) -> list[str]:
+    """Return the features whose value on a day changes when all that came later is cut off.
+
+    Parameters
+    ----------
+    build : callable
+        Takes a panel and days, returns one row of features per day.
+    panel : MarketPanel
+        The whole history.
+    days : pandas.DatetimeIndex
+        as_of days to look at.
+
+    Returns
+    -------
+    list of str
+        Names of the features, in the order of the frame; empty if none looks ahead.
+    """
+    whole = build(panel, days)
+    cut = pd.concat([
+        build(panel.known_at(instant), days[[position]])
+        for position, instant in enumerate(end_of_day(days))
+    ])  # fmt: skip
+    same = (whole == cut) | (whole.isna() & cut.isna())
+    return [str(name) for name in whole.columns[~same.all().to_numpy()]]
+
+
+@dataclass(frozen=True)
+class EarlyOnsets(Landmarks):
+    """The planted cheat: a lead counts as known as soon as its onset is seen."""
+
+    def targets(self, day: pd.Timestamp) -> IntArray:
+        """Return the targets with onsets before their lead is over."""
+        honest = super().targets(day)
+        elapsed = np.minimum(np.asarray((day - self.as_of).days), self.days_known)
+        lead = lead_targets(self.days_to_onset, np.full(len(honest), LIMIT_DAYS))[:, 0]
+        early = np.column_stack([lead, np.maximum(lead, honest[:, 1])])
+        return np.where((self.days_to_onset <= elapsed)[:, None], early, honest)
+
+
+def leads_learnt_early(rows: Landmarks) -> tuple[int, int]:
+    """Return how many leads a hindcast learns from before they are over, and how many in all."""
+    resolved_on = rows.as_of + pd.Timedelta(days=LEAD_DAYS)
+    refits = iter(
+        [fold.refit_on for fold in _SCHEDULE.folds(rows.as_of, resolved_on) if fold.test.size]
+    )
+    early = every = 0
+
+    def fit(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> dict[str, LeadClassifier]:
+        nonlocal early, every
+        periods = expand(targets)
+        end = X.index[periods.row] + pd.to_timedelta(LEAD_DAYS * periods.lead, unit="D")
+        # A lead that ends on the refit day is over at its end: strict.
+        early += int((end > next(refits)).sum())
+        every += len(end)
+        return {REFERENCE: Climatology().fit(X, targets, weight)}
+
+    hindcast(rows, _SCHEDULE, fit, [HORIZON_DAYS])
+    return early, every
+
+
+def fitted_parameters(rows: Landmarks, refit_on: pd.Timestamp) -> dict[str, dict[str, Any]]:
+    """Return the fitted state of every candidate in force on a refit day, by name."""
+    states: dict[str, dict[str, Any]] = {}
+
+    def fit(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> dict[str, LeadClassifier]:
+        models = fit_candidates(Settings().unfitted(), X, targets, weight)
+        states.update({name: to_state(model) for name, model in models.items()})
+        return models
+
+    hindcast(rows, WalkForward(refit_on, LIMIT_DAYS * 100), fit, [HORIZON_DAYS])
+    return states
+
+
+def permuted_after(rows: Landmarks, day: pd.Timestamp, seed: int = 0) -> Landmarks:
+    """Return the rows with every outcome that was open at the end of a day permuted."""
+    elapsed = np.maximum(np.asarray((day - rows.as_of).days), 0)
+    # NaN, no onset seen at all, is open too.
+    after = np.flatnonzero(~(rows.days_to_onset <= elapsed))
+    ahead = (rows.days_to_onset - elapsed)[after]
+    altered = rows.days_to_onset.copy()
+    altered[after] = elapsed[after] + np.random.default_rng(seed).permutation(ahead)
+    return replace(rows, days_to_onset=altered)
+
+
+def synthetic_market(episodes: int, seed: int) -> Landmarks:
+    """Return a market whose hazard is known: one value x per episode sets it until the onset.
+
+    P(onset in any 30 days) is expit(x - 1.4); x is uniform in (-1.5, 1.5).
+    The days to an onset are geometric, so that it is the same on all days of
+    an episode. 60 days lie between an onset and the next day at risk.
+    """
+    random = np.random.default_rng(seed)
+    x = random.uniform(-1.5, 1.5, episodes)
+    length = random.geometric(true_probability(x, 1))
+    start = np.cumsum(length + 60) - length - 60
+    grid = np.arange(0, start[-1] + length[-1], STEP_DAYS)
+    episode = np.searchsorted(start, grid, side="right") - 1
+    ahead = start[episode] + length[episode] - grid
+    at_risk = ahead > 0
+    days = pd.Timestamp("1970-01-01") + pd.to_timedelta(grid[at_risk], unit="D")
+    X = pd.DataFrame({"x": x[episode], THRESHOLD: 75.0})[at_risk].set_index(pd.DatetimeIndex(days))
+    known = start[-1] + length[-1] - grid
+    return Landmarks(
+        X=X,
+        kind=np.full(len(X), "broad"),
+        days_to_onset=ahead[at_risk].astype(float),
+        days_known=known[at_risk].astype(np.int64),
+        step_days=STEP_DAYS,
+    )
+
+
+def true_probability(x: FloatArray, days: int) -> FloatArray:
+    """Return P(onset within so many days) in the synthetic market.
+
+    Examples
+    --------
+    >>> true_probability(np.array([1.4]), 90).tolist()
+    [0.875]
+    """
+    return 1 - (1 - expit(x - 1.4)) ** (days / LEAD_DAYS)
+
+
+def hazard_error(episodes: int, seed: int) -> float:
+    """Return the root mean squared error of the fitted probabilities of 30 and 90 days."""
+    rows = synthetic_market(episodes, seed)
+    model = LogisticHazard(("x",)).fit(*training_rows(rows, rows.as_of[-1]))
+    x = np.linspace(-1.5, 1.5, 31)
+    asked = pd.DataFrame({"x": x, THRESHOLD: 75.0})
+    fitted = incidence(model.predict_proba(asked), [30, 90])
+    true = np.column_stack([true_probability(x, days) for days in (30, 90)])
+    return float(np.sqrt(np.mean((fitted - true) ** 2)))
+
+
+def _skill_words(found: Interval, seeds: int = 1) -> str:
+    mean = f"mean of {seeds} seeds, " if seeds > 1 else ""
+    return (
+        f"Brier skill at {HORIZON_DAYS} days {found.value:+.2f} "
+        f"[{found.low:+.2f}, {found.high:+.2f}] ({mean}90 % interval)"
+    )
+
+
+def main() -> int:
+    """Print one line per control on the embedded history; return 1 if any fails."""
+    failed = 0
+    for control in run(load_reference()):
+        failed += not control.passed
+        print(f"{'passed' if control.passed else 'FAILED'}  {control.name}: {control.finding}")
+    print(f"{failed} failed" if failed else "all passed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
