@@ -176,14 +176,16 @@ def _first_passage(market: _Market, today: int, paths: int, seed: int) -> NDArra
     rank = np.flatnonzero(market.coin[today] >= 0)
     rank = rank[np.isfinite(market.log_price[today, market.coin[today, rank]])]
     rank = rank[np.isfinite(market.log_cap[today, rank])]
-    if len(rank) < TOP or not np.isfinite(market.dispersion[today]):
+    # Where fewer coins than the top have a price, the index counts those of the top that have one.
+    top = TOP if len(rank) >= TOP else int((rank < TOP).sum())
+    if top < MIN_COVERAGE * TOP or not np.isfinite(market.dispersion[today]):
         return impossible
     random = np.random.default_rng([seed, today])
     draws = random.integers(usable.sum(), size=(paths, -(-LEAD_ENDS[-1] // BLOCK_DAYS)))
     change = market.block[:, :, rank][draws] if len(rank) < COINS else market.block[draws]
     change = change.reshape(paths, -1, len(rank))[:, : LEAD_ENDS[-1]]
     ahead = np.cumsum(change * market.dispersion[today], axis=1, dtype=np.float32)
-    index = _future_index(market, today, rank, ahead)
+    index = _future_index(market, today, rank, ahead, top)
     crossed = [np.maximum.accumulate(index >= t, axis=1)[:, np.array(LEAD_ENDS) - 1]
                for t in THRESHOLDS]  # fmt: skip
     counts = np.concatenate([each.sum(axis=0) for each in crossed])
@@ -191,7 +193,7 @@ def _first_passage(market: _Market, today: int, paths: int, seed: int) -> NDArra
 
 
 def _future_index(
-    market: _Market, today: int, rank: NDArray[np.int64], ahead: Floats
+    market: _Market, today: int, rank: NDArray[np.int64], ahead: Floats, top: int
 ) -> NDArray[np.float64]:
     """Return the season index of each path on each day to come, shape (paths, days)."""
     paths, days, _ = ahead.shape
@@ -208,7 +210,7 @@ def _future_index(
     cap = market.log_cap[today, rank]
     renewed = cap + ahead[:, RENEWAL_DAYS - 1 : -1 : RENEWAL_DAYS]
     caps = np.concatenate([np.broadcast_to(cap, (paths, 1, len(rank))), renewed], axis=1)
-    smallest = np.partition(caps, len(rank) - TOP, axis=2)[:, :, [len(rank) - TOP]]
+    smallest = np.partition(caps, len(rank) - top, axis=2)[:, :, [len(rank) - top]]
     member = np.repeat(caps >= smallest, RENEWAL_DAYS, axis=1)[:, :days] & compared
     counted = np.count_nonzero(member, axis=2)
     leading = np.count_nonzero(leads & member, axis=2)

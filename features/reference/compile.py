@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.panel import SPECS, DataError, MarketPanel
+from features.provenance import DataProvenance
 from features.reference.load import CARD_FILE, HISTORY_FILE, load_reference
+from features.reference.revision import revision_text, revisions
 from features.sources.files import load_files
 from features.storage.atomic import staged
 from features.storage.simulations import cache_directory, simulated_series
@@ -32,12 +34,14 @@ _HOW = {
 }
 _FAULTS = (
     "18 days of the coin universe are missing or unusable; the last snapshot stands in.",
-    "The coin universe is monthly from 2025-01 to 2025-07, then daily.",
+    "The coin universe is monthly from 2025-01 to 2025-07, then daily to 2026-04-10, weekly to "
+    "2026-05-01 (ranks to 70), and none after: the last one stands in.",
     "Seven mid caps (BGB, OKB, GT, KCS, PI, FLR, XDC) have monthly prices only from 2025-01.",
     "In 2014 only 22 to 30 of the top 50 have a price 90 days before; from 2015 on 42 to 50 have.",
     "On 12 days of 2014-2017 fewer than 40 % of the ranked coins could be compared: those days "
     "have no season index, and the last one stands in.",
-    "Ether's market cap in 2025 is its close times the last known supply.",
+    "Of the top 50 of 2026, 46 to 50 have a price until 2026-05-02 and 35 until 2026-06-06.",
+    "Ether's market cap since 2025 is its close times the last known supply.",
     "Bitcoin dominance rests on a spliced series of the market cap outside Bitcoin.",
 )
 
@@ -62,7 +66,7 @@ def derive(panel: MarketPanel) -> MarketPanel:
         if SPECS[name].kind == "level":
             values = values * (BASE / values.iloc[0])
         derived[name] = values.map(_rounded)
-    return MarketPanel.from_series(derived, "reference")
+    return MarketPanel.from_series(derived, "reference", provenance=panel.provenance)
 
 
 def data_card(panel: MarketPanel) -> dict[str, object]:
@@ -75,7 +79,17 @@ def data_card(panel: MarketPanel) -> dict[str, object]:
         "made_by": "python -m features.reference.compile --data-dir DIR",
         "series": {name: _describe(panel.series(name), name) for name in panel.names},
         "known_faults": list(_FAULTS),
+        "provenance": _provenance(panel.provenance),
         "terms": "Derived values only (rebased levels, ratios, shares); no vendor's figures.",
+    }
+
+
+def _provenance(provenance: DataProvenance) -> dict[str, object]:
+    since = provenance.since
+    return {
+        "steps": list(provenance.steps),
+        "problems": list(provenance.problems),
+        "since": None if since is None else f"{since:%Y-%m-%d}",
     }
 
 
@@ -119,6 +133,17 @@ def _show(done: int, total: int) -> None:
         print(f"simulation: {done} of {total} days", file=sys.stderr, flush=True)
 
 
+def _before(directory: Path) -> MarketPanel | None:
+    """Return the history that is about to be replaced, if there is one to read."""
+    if not (directory / HISTORY_FILE).exists():
+        return None
+    try:
+        return load_reference(directory)
+    except DataError as error:
+        print(f"warning: {error} It is replaced without a list of revisions.", file=sys.stderr)
+        return None
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -135,7 +160,10 @@ def main() -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    before = _before(options.out)
     write(panel, options.out)
+    if before is not None:
+        print(revision_text(revisions(before, panel), before.last_day))
     written = load_reference(options.out)
     size = (options.out / HISTORY_FILE).stat().st_size
     print(f"{size} bytes, {panel.last_day:%Y-%m-%d}, digest {written.digest}")

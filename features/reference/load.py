@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from features.panel import DataError, MarketPanel
+from features.provenance import DataProvenance
 
 HISTORY_FILE = "history.parquet"
 CARD_FILE = "card.json"
@@ -38,13 +41,23 @@ def load_reference(directory: Path = DIRECTORY) -> MarketPanel:
             str(name): rows.set_index("date")["value"]
             for name, rows in history.groupby("series", observed=True)
         }
-        promised = json.loads((directory / CARD_FILE).read_text())["digest"]
-    except (OSError, ValueError, KeyError) as error:
+        card = json.loads((directory / CARD_FILE).read_text())
+        promised, provenance = card["digest"], _provenance(card["provenance"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{directory}: the embedded history cannot be read: {error}") from error
-    panel = MarketPanel.from_series(series, "reference")
+    panel = MarketPanel.from_series(series, "reference", provenance=provenance)
     if panel.digest != promised:
         raise DataError(
             f"{directory}: the embedded history has digest {panel.digest[:12]}, "
             f"its card says {promised[:12]}; install the package again."
         )
     return panel
+
+
+def _provenance(card: Mapping[str, Any]) -> DataProvenance:
+    since = card["since"]
+    return DataProvenance(
+        tuple(card["steps"]),
+        tuple(card["problems"]),
+        since=None if since is None else pd.Timestamp(since),
+    )

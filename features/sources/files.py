@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.flows import fund_flow, share_of_market_cap
-from features.market.season import CARRIED_DAYS, TOP, WINDOW_DAYS, breadth
-from features.panel import DataError, MarketPanel
+from features.market.season import CARRIED_DAYS, STAND_IN_DAYS, TOP, WINDOW_DAYS, breadth
+from features.panel import DAY, DataError, MarketPanel
+from features.provenance import DataProvenance
 from features.sources.columns import checked, shown
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
@@ -73,7 +74,8 @@ def load_files(
     observed = _observed(series, directory)
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
-    shares = shares.drop(columns="coins_compared").loc[shares["season_index"].first_valid_index() :]
+    shares = shares.loc[shares["season_index"].first_valid_index() :]
+    provenance = _ranking_provenance(universe["snapshot_date"], shares.pop("coins_compared"), top)
     panel = {
         **_equity(observed),
         **_crypto(observed, coins, universe),
@@ -82,7 +84,24 @@ def load_files(
     if simulation is not None:
         simulated = simulation(coins, universe)
         panel |= {str(name): simulated[name] for name in simulated}
-    return MarketPanel.from_series(panel, f"files:{directory}", until=until)
+    return MarketPanel.from_series(panel, f"files:{directory}", until=until, provenance=provenance)
+
+
+def _ranking_provenance(snapshots: pd.Series, compared: pd.Series, top: int) -> DataProvenance:
+    """Tell how old the last ranking is, and how many of its coins the last day compares."""
+    ranked_until, last = snapshots.max(), compared.index[-1]
+    age = (last - ranked_until).days
+    sentence = (
+        f"Top {top}: rankings to {ranked_until:%Y-%m-%d}; on {last:%Y-%m-%d} "
+        f"{compared.iloc[-1]} of its coins could be compared."
+    )
+    if age <= STAND_IN_DAYS:
+        return DataProvenance((sentence,))
+    problem = (
+        f"The last ranking is of {ranked_until:%Y-%m-%d}, {age} days before {last:%Y-%m-%d}: it "
+        "stands in for the days since."
+    )
+    return DataProvenance((sentence,), (problem,), since=ranked_until + (STAND_IN_DAYS + 1) * DAY)
 
 
 def load_tables(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import logit
 
-from models.leads import FloatArray
+from models.hazard.leads import FloatArray
 from models.verification.scores import log_scores
 from models.verification.significance import LEVEL, MIN_UNITS, Interval
 
