@@ -50,8 +50,12 @@ class RareEventScores(NamedTuple):
         Windows with an onset.
     expected, expected_by_climatology : float
         Sum of the probabilities: the number of such windows expected.
-    poisson, clustered : NumberTest
-        N-test of the forecasts, without and with the clustering of past onsets.
+    poisson : NumberTest
+        N-test of the forecasts.
+    clustering : float
+        Dispersion of past onsets.
+    clustered : NumberTest
+        N-test with that dispersion.
     log_score, log_score_climatology : float
         Sum of the log scores, nats; lower is better.
     gain_per_onset : Interval
@@ -65,6 +69,7 @@ class RareEventScores(NamedTuple):
     expected: float
     expected_by_climatology: float
     poisson: NumberTest
+    clustering: float
     clustered: NumberTest
     log_score: float
     log_score_climatology: float
@@ -280,8 +285,9 @@ def information_gain(
     hit = outcome == 1
     if not hit.any():
         return Interval(UNKNOWN, UNKNOWN, UNKNOWN)
-    gain = log_scores(outcome, reference) - log_scores(outcome, probability)
-    log_ratio = logit(probability[hit]) - logit(reference[hit])
+    with np.errstate(invalid="ignore"):  # NaN where both ruled out what happened
+        gain = log_scores(outcome, reference) - log_scores(outcome, probability)
+        log_ratio = logit(probability[hit]) - logit(reference[hit])
     # The surplus from the value, not as a sum of rates: that of a certain event is infinite though
     # its score is not.
     width = gain_per_event(log_ratio, level=level)
@@ -311,7 +317,9 @@ def rare_event_scores(
         From `dispersion`; NaN where it is unknown.
     """
     own = separate(as_of, window_end)
-    scores = log_scores(outcome, probability), log_scores(outcome, climatology)
+    score, reference = log_scores(outcome, probability), log_scores(outcome, climatology)
+    with np.errstate(invalid="ignore"):  # NaN where both ruled out what happened
+        gain = reference - score
     onsets, expected = int(outcome[own].sum()), float(probability[own].sum())
     known = not np.isnan(clustering)
     return RareEventScores(
@@ -320,11 +328,12 @@ def rare_event_scores(
         expected=expected,
         expected_by_climatology=float(climatology[own].sum()),
         poisson=number_test(expected, onsets),
+        clustering=clustering,
         clustered=number_test(expected, onsets, dispersion=clustering)
         if known
         else NumberTest(UNKNOWN, UNKNOWN),
-        log_score=float(scores[0][own].sum()),
-        log_score_climatology=float(scores[1][own].sum()),
+        log_score=float(score[own].sum()),
+        log_score_climatology=float(reference[own].sum()),
         gain_per_onset=information_gain(outcome[own], probability[own], climatology[own]),
-        gain_per_forecast=float((scores[1] - scores[0]).mean()) if len(outcome) else UNKNOWN,
+        gain_per_forecast=float(gain.mean()) if len(outcome) else UNKNOWN,
     )
