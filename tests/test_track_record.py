@@ -19,6 +19,7 @@ from models.ledger.book import Ledger
 from models.ledger.entry import Entry, Window
 from models.ledger.track_record import track_record
 from models.report.ledger_text import record_text
+from models.verification.counts import number_test
 from models.verification.hindcast import hindcast
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
@@ -95,6 +96,52 @@ def test_scores_worked_by_hand():
     assert [(c["from"], c["forecasts"], c["onsets"]) for c in row["classes"]] == [
         (0.25, 1, 0), (0.5, 2, 2),
     ]  # fmt: skip
+
+
+def test_rare_events_worked_by_hand():
+    # As above; the windows that share no day are those of days 30 and 50, with outcomes 0 and 1.
+    panel = panel_of(*[20.0] * 60, *[80.0] * 21)
+    said = {30: 0.25, 40: 0.9, 50: 0.5}
+    record = judge(panel, *(entry(day(n), window(day(n), 20, p), line=n) for n, p in said.items()))
+    rare = record["scores"][0]["rare_events"]
+    assert (rare["onsets"], rare["expected"]) == (1, 0.75)
+    assert rare["expected_by_climatology"] == pytest.approx(0.2)
+    assert rare["n_test"]["delta1"] == pytest.approx(1 - np.exp(-0.75))
+    assert rare["n_test"]["delta2"] == pytest.approx(1.75 * np.exp(-0.75))
+    assert rare["clustering"] is None  # a month of history
+    assert rare["n_test_clustered"] == {"delta1": None, "delta2": None}
+    own, reference = -np.log(0.75 * 0.5), -np.log(0.9 * 0.1)
+    assert rare["log_score"] == pytest.approx(own)
+    assert rare["log_score_climatology"] == pytest.approx(reference)
+    assert rare["gain_per_onset"] == {
+        "value": pytest.approx(reference - own), "low": None, "high": None,
+    }  # fmt: skip
+    every = np.log([0.75 / 0.9, 0.9 / 0.1, 0.5 / 0.1])
+    assert rare["gain_per_forecast"] == pytest.approx(every.mean())
+    assert (
+        "broad 75, logistic, 20 days: 2 windows; onsets seen 1, expected 0.8 (climatology 0.2); "
+        "N-test d1 0.528, d2 0.827; log score 0.98 (climatology 2.41); gain on climatology +1.21 "
+        "nats per forecast, +1.43 per onset."
+    ) in " ".join(record_text(record).split())
+
+
+def test_onsets_cluster_as_before_the_first_forecast():
+    # One onset in each of five years but the third, with four; then three more that do not count.
+    begin = date(2014, 1, 1)
+    on = {0: [200], 1: [200], 2: [50, 120, 190, 260], 3: [200], 4: [200], 5: [50, 120, 190]}
+    values = np.full(6 * 365, 20.0)
+    values[[year * 365 + number for year, numbers in on.items() for number in numbers]] = 80.0
+    as_of = begin + timedelta(days=5 * 365)
+    made = entry(as_of, window(as_of, 40), window(as_of, 60))
+    record = judge(panel_of(*values, first=begin), made)
+    for row, onsets in zip(record["scores"], (0, 1), strict=True):
+        rare = row["rare_events"]
+        assert rare["clustering"] == pytest.approx(np.var([1, 1, 4, 1, 1], ddof=1) / 1.6)
+        tails = number_test(0.2, onsets, dispersion=rare["clustering"])
+        assert rare["n_test_clustered"] == pytest.approx(tails._asdict())
+        assert rare["n_test_clustered"] != rare["n_test"]
+        told = f"d1 {tails.delta1:.3f}, d2 {tails.delta2:.3f}"
+        assert f"clustered {told}; log score" in " ".join(record_text(record).split())
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
-from itertools import pairwise
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,14 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import DAY, DataError, MarketPanel
-from models.hazard.leads import LEAD_DAYS, FloatArray
+from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
 from models.ledger.entry import PROMPT_DAYS, Entry, Window
-from models.onset import OnsetDefinition, label
-from models.verification.scores import brier_scores, log_scores, skill
+from models.ledger.scoring import score
+from models.onset import OnsetDefinition, label, onsets
+from models.verification.counts import dispersion
 
 SCHEMA = "altseason.ledger_score/1"
-CLASSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RULE = (
     f"A forecast counts as made ahead of time if it was recorded within {PROMPT_DAYS} days of "
     "as_of and before its window ended; any other is a replay. A window is resolved when the data "
@@ -30,6 +29,7 @@ RULE = (
 
 # Windows of one length are one group; windows by a date are another, whatever their length.
 _GROUP = ["made", "kind", "threshold", "by_date", "length", "last_day", "model"]
+_PRIVATE = ("length", "last_day", "quiet_days")
 
 
 def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
@@ -56,31 +56,32 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
         If the data begin after a recorded day, or a line counts a season as
         this program cannot.
     """
-    windows = _judged(ledger, panel)
-    days = [f"{entry.as_of}" for entry in ledger.entries]
+    days = [pd.Timestamp(entry.as_of) for entry in ledger.entries]
+    history = _History(panel, pd.DatetimeIndex(sorted(set(days))).as_unit("s"))
+    windows = _judged(ledger, history)
     return {
         "schema": SCHEMA,
         "rule": RULE,
         "ledger": {
             "lines": len(ledger.entries),
             "torn_lines": list(ledger.torn),
-            "first_as_of": min(days, default=None),
-            "last_as_of": max(days, default=None),
+            "first_as_of": f"{min(days):%Y-%m-%d}" if days else None,
+            "last_as_of": f"{max(days):%Y-%m-%d}" if days else None,
         },
         "data": {
             "source": panel.source,
             "digest": panel.digest,
             "last_day": f"{panel.last_day:%Y-%m-%d}",
         },
-        "scores": [_score(group) for _, group in windows.groupby(_GROUP)] if len(windows) else [],
-        "windows": windows.drop(columns=["length", "last_day"], errors="ignore").to_dict("records"),
+        "scores": [score(group, history.clustering(group)) for _, group in windows.groupby(_GROUP)]
+        if len(windows)
+        else [],
+        "windows": windows.drop(columns=list(_PRIVATE), errors="ignore").to_dict("records"),
     }
 
 
-def _judged(ledger: Ledger, panel: MarketPanel) -> pd.DataFrame:
+def _judged(ledger: Ledger, history: _History) -> pd.DataFrame:
     """Return every window of a ledger with its status, in the order of recording."""
-    days = [pd.Timestamp(entry.as_of) for entry in ledger.entries]
-    history = _History(panel, pd.DatetimeIndex(sorted(set(days))).as_unit("s"))
     windows = pd.DataFrame(
         [row for entry in ledger.entries for row in _windows(entry, history)],
         dtype=object,  # outcomes stay whole numbers beside None
@@ -93,12 +94,13 @@ def _judged(ledger: Ledger, panel: MarketPanel) -> pd.DataFrame:
 
 
 class _History:
-    """What came after the recorded days: labels by definition, and the days without an index."""
+    """What came after the recorded days, and how onsets clustered before them."""
 
     def __init__(self, panel: MarketPanel, days: pd.DatetimeIndex) -> None:
         index = season_index(panel)
         self.source, self.first = panel.source, index.index[0]
         self.ahead = cache(lambda definition: label(index, days, definition).to_dict("index"))
+        self.onsets = cache(partial(onsets, index))
         self.unknown = np.append(0, np.cumsum(index.isna()))
 
     def days_without_index(self, as_of: pd.Timestamp, horizon: int) -> int:
@@ -106,6 +108,16 @@ class _History:
         begin = (as_of - self.first).days + 1
         begin, end = np.minimum([begin, begin + horizon], len(self.unknown) - 1)
         return int(self.unknown[end] - self.unknown[begin])
+
+    def clustering(self, group: pd.DataFrame) -> float:
+        """Return the dispersion of onsets before a group's first forecast, NaN if not known.
+
+        Only what came before: a forecast is not excused by the cluster that it failed to foresee.
+        """
+        first = group.iloc[0]
+        own = OnsetDefinition(threshold=first["threshold"], quiet_days=first["quiet_days"])
+        until = pd.Timestamp(group["as_of"].min())
+        return dispersion(self.onsets(own), first=self.first, until=until)
 
 
 def _windows(entry: Entry, history: _History) -> Iterator[dict[str, Any]]:
@@ -131,6 +143,7 @@ def _windows(entry: Entry, history: _History) -> Iterator[dict[str, Any]]:
             "by_date": window.by_date,
             "length": 0 if window.by_date else window.horizon_days,
             "last_day": f"{window.end}" if window.by_date else "",
+            "quiet_days": int(entry.definition["quiet_days"]),
             "probability": window.probability,
             "low": window.low,
             "high": window.high,
@@ -181,87 +194,3 @@ def _outcome(as_of: pd.Timestamp, window: Window, ahead: Mapping[Hashable, Any])
         "outcome": int(hit) if status == "resolved" else None,
         "onset": f"{as_of + ahead['days_to_onset'] * DAY:%Y-%m-%d}" if seen else None,
     }
-
-
-def _score(group: pd.DataFrame) -> dict[str, Any]:
-    """Return counts and scores of one group of windows."""
-    first, counts = group.iloc[0], group["status"].value_counts()
-    done = group[group["status"] == "resolved"]
-    waiting = group.loc[group["status"] == "open", "window_end"]
-    return {
-        "made": first["made"],
-        "kind": first["kind"],
-        "threshold": first["threshold"],
-        "horizon_days": None if first["by_date"] else int(first["horizon_days"]),
-        "date": first["window_end"] if first["by_date"] else None,
-        "model": first["model"],
-        "resolved": len(done),
-        "open": len(waiting),
-        "next_resolved_on": waiting.min() if len(waiting) else None,
-        **{name: int(counts.get(name, 0)) for name in ("no_forecast", "repeated", "revised")},
-        "in_training": int(done["in_training"].sum()),
-        "with_days_without_index": int((done["days_without_index"] > 0).sum()),
-        "onsets": int(done["outcome"].sum()),
-        "episodes": int(done.loc[done["outcome"] == 1, "onset"].nunique()),
-        "separate_windows": _separate(done),
-        **_scores(done),
-        "classes": _classes(done),
-    }
-
-
-def _scores(done: pd.DataFrame) -> dict[str, float | None]:
-    """Return expected onsets, Brier and log scores, and skill; None where there is none."""
-    outcome, probability, climatology = (
-        done[name].to_numpy(dtype=float) for name in ("outcome", "probability", "climatology")
-    )
-    values: dict[str, float] = {
-        "expected": float(probability.sum()),
-        "expected_by_climatology": float(climatology.sum()),
-    }
-    for name, score in (("brier", brier_scores), ("log", log_scores)):
-        own, reference = _mean(score(outcome, probability)), _mean(score(outcome, climatology))
-        column = "brier" if name == "brier" else "log_score"
-        values |= {
-            column: own,
-            f"{column}_climatology": reference,
-            f"{name}_skill": skill(own, reference),
-        }
-    # A forecast that ruled out what happened has an infinite log score, which JSON cannot hold.
-    plain = {name: value if np.isfinite(value) else None for name, value in values.items()}
-    ruled_out = np.isinf(log_scores(outcome, probability)).sum()
-    return {**plain, "ruled_out": int(ruled_out)}
-
-
-def _mean(scores: FloatArray) -> float:
-    return float(scores.mean()) if scores.size else float("nan")
-
-
-def _classes(done: pd.DataFrame) -> list[dict[str, Any]]:
-    """Count forecasts and onsets by quarter of the probability."""
-    table = []
-    for low, high in pairwise(CLASSES):
-        # Each class holds its lower end; the last one holds 1 too.
-        inside = (done["probability"] >= low) & ((done["probability"] < high) | (high == 1))
-        rows = done[inside].astype({"probability": float, "climatology": float})
-        if len(rows):
-            table.append(
-                {
-                    "from": low,
-                    "to": high,
-                    "forecasts": len(rows),
-                    "onsets": int(rows["outcome"].sum()),
-                    "mean_probability": float(rows["probability"].mean()),
-                    "mean_climatology": float(rows["climatology"].mean()),
-                }
-            )
-    return table
-
-
-def _separate(done: pd.DataFrame) -> int:
-    """Count windows that do not overlap: the first, the first after its end, and so on."""
-    count, end = 0, ""
-    for as_of, window_end in done.sort_values("as_of")[["as_of", "window_end"]].to_numpy():
-        # A window begins after its as_of day, so one may begin on the day another ends.
-        if as_of >= end:
-            count, end = count + 1, window_end
-    return count

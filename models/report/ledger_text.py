@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.formatting import counted, percent, signed, wrap
+from models.formatting import counted, interval, percent, signed, wrap
 
 OPEN_SHOWN = 12
 
@@ -49,6 +49,10 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         lines.append("  Reliability: what came of the forecasts in each quarter of probability")
     for row in done:
         lines.append(_classes(row))
+    if done:
+        lines.append("  Rare events: onsets counted and log scores summed over separate windows")
+    for row in done:
+        lines.append(_rare_events(row))
     return [*lines, *_notes(rows)]
 
 
@@ -91,6 +95,34 @@ def _classes(row: Mapping[str, Any]) -> str:
         first="    ",
         indent="      ",
     )
+
+
+def _rare_events(row: Mapping[str, Any]) -> str:
+    """Return the N-test and the information gained, and how many windows stand behind them."""
+    rare = row["rare_events"]
+    clustered = rare["n_test_clustered"]
+    tests = _tails(rare["n_test"])
+    if clustered != rare["n_test"] and clustered["delta1"] is not None:
+        tests += f", clustered {_tails(clustered)}"
+    gain = rare["gain_per_onset"]
+    ends = interval(gain["low"], gain["high"])
+    own, reference = (
+        "inf" if value is None else f"{value:.2f}"
+        for value in (rare["log_score"], rare["log_score_climatology"])
+    )
+    return wrap(
+        f"{_season(row)}, {_window(row)}: {counted(row['separate_windows'], 'window')}; onsets "
+        f"seen {rare['onsets']}, expected {rare['expected']:.1f} (climatology "
+        f"{rare['expected_by_climatology']:.1f}); N-test {tests}; log score {own} (climatology "
+        f"{reference}); gain on climatology {signed(rare['gain_per_forecast'])} nats per "
+        f"forecast, {signed(gain['value'])}{'' if ends == 'n/a' else f' {ends}'} per onset.",
+        first="    ",
+        indent="      ",
+    )
+
+
+def _tails(test: Mapping[str, float]) -> str:
+    return f"d1 {test['delta1']:.3f}, d2 {test['delta2']:.3f}"
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
