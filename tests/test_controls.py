@@ -281,9 +281,18 @@ def test_probabilities_of_the_synthetic_market_by_hand():
 def test_the_command_tells_what_passed(monkeypatch, capsys, passed, code, last):
     made = [Control("a", True, "0.1"), Control("b", passed, "0.2")]
     monkeypatch.setattr(controls, "run", lambda panel: iter(made))
+    held = pd.DataFrame(
+        {"world": "overlap", "statistic": "skill", "unit": "windows", "horizon_days": [30, 365],
+         "histories": 1000, "coverage": [0.88, 0.905]}
+    )  # fmt: skip
+    monkeypatch.setattr(controls, "coverage", lambda: held)
     assert controls.main() == code
     lines = capsys.readouterr().out.splitlines()
-    assert lines == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2", last]
+    assert lines[:2] == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2"]
+    assert lines[2].endswith("intervals in 88.0% to 90.5% of simulated histories")
+    assert lines[4] == "Coverage of nominal 90 % intervals, percent"
+    assert lines[-3].split() == ["overlap", "skill", "windows", "88.0", "90.5"]
+    assert lines[-1] == last
 
 
 def test_the_command_runs_every_control(reference, monkeypatch):

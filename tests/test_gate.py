@@ -239,8 +239,8 @@ def gated(forecasts, seed=0):
         for model, forecast in {"climatology": lambda p, _: 0 * p + 0.5, **forecasts}.items()
     ]
     table = pd.concat(tables, ignore_index=True)
-    scores = verify(table, {"broad": ONSETS}, step_days=7, resamples=300)
-    differences = integrated_differences(table, "broad", step_days=7, resamples=300)
+    scores = verify(table, {"broad": ONSETS}, step_days=7)
+    differences = integrated_differences(table, "broad", step_days=7)
     return choose_champion(scores, SIMPLEST_FIRST, differences)
 
 

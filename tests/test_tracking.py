@@ -157,7 +157,7 @@ def test_the_choice_is_champion_and_the_best_other_challenger(logged):
 def test_the_experiment_opens_on_model_training_and_explains_itself(logged):
     experiment = client_of(logged).get_experiment_by_name("altcoin-season")
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
-    assert "block-bootstrap interval" in experiment.tags["mlflow.note.content"]
+    assert "90 % interval, made for overlapping windows" in experiment.tags["mlflow.note.content"]
     view = json.loads(experiment.tags["mlflow.sharedViewState.trainings"])
     columns = json.loads(view["state"])["selectedColumns"]
     tags = {name for each in runs_of(logged) for name in each.data.tags}

@@ -180,7 +180,7 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set_xticks(range(len(horizons)), [f"{h} days" for h in horizons])
     axes.set(ylim=(-0.6, 0.7), ylabel="Brier skill against climatology (higher is better)")
-    axes.set_title("Skill by horizon, broad seasons, with 90 % block-bootstrap intervals")
+    axes.set_title("Skill by horizon, broad seasons, with 90 % intervals")
     if names:
         axes.legend(loc="lower left", ncols=3, frameon=False)
     return figure

@@ -54,7 +54,7 @@ class Settings:
     horizons : tuple of int
         Days ahead at which forecasts are verified, each in [1, 390].
     seed : int
-        Seed of LightGBM, of the replicates and of the bootstrap.
+        Seed of LightGBM and of the replicates.
     replicates : int
         Refits to resampled episodes behind the intervals of a forecast.
     """
@@ -185,16 +185,14 @@ def train(
             raise TooFewRows("no day out of sample is at risk of a broad season.")
     except TooFewRows as error:
         raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
-    verification = verify(table, onset_days, step_days=STEP_DAYS, seed=settings.seed)
+    verification = verify(table, onset_days, step_days=STEP_DAYS)
     choice = choose_champion(
         verification[verification["kind"] == "broad"],
         tuple(CANDIDATES),
-        integrated_differences(table, "broad", step_days=STEP_DAYS, seed=settings.seed),
+        integrated_differences(table, "broad", step_days=STEP_DAYS),
     )
     rivals = [name for name in table["model"].unique() if name != choice.champion]
-    comparison = compare(
-        table, choice.champion, rivals, onset_days, step_days=STEP_DAYS, seed=settings.seed
-    )
+    comparison = compare(table, choice.champion, rivals, onset_days, step_days=STEP_DAYS)
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days["broad"], settings, jobs=jobs,
@@ -235,7 +233,7 @@ def train(
         hindcast=table,
         verification=verification,
         comparison=comparison,
-        integrated=integrated(table, onset_days, step_days=STEP_DAYS, seed=settings.seed),
+        integrated=integrated(table, onset_days, step_days=STEP_DAYS),
         choice=choice,
         forecasters=forecasters,
     )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from models.hazard.leads import FloatArray
-from models.verification.significance import LEVEL, MIN_BLOCK_DAYS, resample_counts
+from models.verification.resampling import resample_counts
+from models.verification.significance import LEVEL, MIN_BLOCK_DAYS
 
 # Of fewer independent events all would point one way by chance more often than in the 5 % of
 # cases that lie beyond one end of a 90 % interval: 0.5 ** 4 = 6 %.

@@ -103,8 +103,7 @@ def _simplest_unbeaten(
 ) -> str:
     # Not a walk in which each winner meets the next only: "cannot tell" is not transitive, and a
     # walk could end with a candidate that equals a simpler one it has never met. One is always
-    # unbeaten: to beat is to score lower in 95 % of the same resamples, and a ring in which each
-    # beats the next takes 20 candidates.
+    # unbeaten: intervals hold their value, so that nobody beats the one that scores lowest.
     for name in eligible:
         if not any(_beats(differences[rival, name]) for rival in eligible if rival != name):
             return name
