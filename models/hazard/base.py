@@ -153,7 +153,9 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
         lower = np.where(self.thresholds_[upper] == asked, upper, upper - 1)
         least = np.ones((len(X), N_LEADS))
         above = least.copy()
-        for position in range(len(self.thresholds_) - 1, lower.min(initial=0) - 1, -1):
+        for position in reversed(
+            range(lower.min(initial=len(self.thresholds_)), len(self.thresholds_))
+        ):
             rows = lower <= position
             trained = X[rows].assign(**{THRESHOLD: self.thresholds_[position]})
             least[rows] = np.minimum(least[rows], np.cumprod(1 - self._hazards(trained), axis=1))

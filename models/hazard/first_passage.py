@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 from features.market.simulation import LEAD_ENDS, PATHS, THRESHOLDS, series_name
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.climatology import Climatology
-from models.hazard.leads import FloatArray, IntArray
+from models.hazard.leads import FloatArray, IntArray, lead_hazards
 
 # Half a path: where no path crosses in a lead, or all do, the log-odds are not infinite.
 _LEAST = 0.5 / (PATHS + 1)
@@ -117,10 +117,13 @@ def simulated_or(X: pd.DataFrame, hazards: FloatArray) -> FloatArray:
     numpy.ndarray, shape (n, 13)
     """
     simulated = simulated_hazards(X)
-    above = (X[THRESHOLD].to_numpy(dtype=float) > THRESHOLDS[-1])[:, None]
-    # fmin: the smaller, and the only one where the other is missing.
-    own = np.where(above, np.fmin(simulated, hazards), simulated)
-    return np.where(np.isnan(own), hazards, own)
+    own = np.where(np.isnan(simulated), hazards, simulated)
+    above = X[THRESHOLD].to_numpy(dtype=float) > THRESHOLDS[-1]
+    # What the paths bound is the chance by a lead's end, not the hazard within a lead.
+    survival = (np.cumprod(1 - each[above], axis=1) for each in (own, hazards))
+    by_lead = -np.diff(np.maximum(*survival), axis=1, prepend=1.0, append=0.0)
+    own[above] = lead_hazards(by_lead)
+    return own
 
 
 def _crossed(X: pd.DataFrame, threshold: int) -> FloatArray:
