@@ -11,8 +11,8 @@ from sklearn.base import clone
 
 from models.hazard.base import HazardModel
 from models.hazard.boosting import BoostedHazard
-from models.hazard.climatology import Climatology
-from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_hazards
+from models.hazard.climatology import Climatology, Renewal
+from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_or
 from models.hazard.leads import FloatArray, IntArray, lead_hazards, lead_probabilities
 from models.hazard.regression import LogisticHazard
 from models.hazard.stacking import Stack
@@ -72,12 +72,14 @@ class Blend(HazardModel):
 
 
 class Pool(HazardModel):
-    """Hazard and simulation in equal parts over 90 days, hazard and climatology beyond.
+    """Hazard and simulation in equal parts over 90 days, the renewal process beyond.
 
     The simulation carries what has happened into the 90 days that the index
-    looks back over; beyond them nothing is known yet, and the hazard is shrunk
-    to climatology. A row without a simulation gets the hazard alone over 90
-    days.
+    looks back over; beyond them every day that decides the index is still to
+    come, and only how often seasons begin is known. A row without a simulation
+    gets the hazard alone over 90 days; a threshold above the highest simulated
+    one gets half of it from the paths that reached the latter, where these are
+    fewer than the hazard says.
 
     Parameters
     ----------
@@ -91,14 +93,15 @@ class Pool(HazardModel):
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         self.hazard_ = clone(self.hazard).fit(X, targets, weight)
         self.simulation_ = Simulation().fit(X, targets, weight)
+        self.renewal_ = Renewal().fit(X, targets, weight)
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         hazards = self.hazard_.hazards(X)
-        simulated = simulated_hazards(X)
-        own = np.where(np.isnan(simulated), hazards, simulated)
-        pooled = lead_hazards((lead_probabilities(hazards) + lead_probabilities(own)) / 2)
-        shrunk = (hazards + self.simulation_.climatology_.hazards(X)) / 2
-        return np.column_stack([pooled[:, :INFORMED_LEADS], shrunk[:, INFORMED_LEADS:]])
+        parts = lead_probabilities(hazards), lead_probabilities(simulated_or(X, hazards))
+        pooled = lead_hazards(np.mean(parts, axis=0))
+        # Day 90 is the last of lead 3, the last that the index of today bears on.
+        beyond = self.renewal_.hazards(X)[:, INFORMED_LEADS:]
+        return np.column_stack([pooled[:, :INFORMED_LEADS], beyond])
 
     def feature_names(self) -> list[str]:
         return [*self.hazard_.feature_names(), *self.simulation_.feature_names()]
@@ -110,14 +113,21 @@ class Pool(HazardModel):
         )
 
     def state(self) -> dict[str, Any]:
-        return {"hazard": self.hazard_.state(), "simulation": self.simulation_.state()}
+        return {
+            "hazard": self.hazard_.state(),
+            "simulation": self.simulation_.state(),
+            "renewal": self.renewal_.state(),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
+        if "renewal" not in state:
+            raise ValueError("a pool of an earlier version, without a renewal process; train again")
         hazard = LogisticHazard.from_state(state["hazard"])
         model = cls(hazard)
         model.hazard_ = hazard
         model.simulation_ = Simulation.from_state(state["simulation"])
+        model.renewal_ = Renewal.from_state(state["renewal"])
         model.thresholds_ = hazard.thresholds_
         return model
 

@@ -11,10 +11,14 @@ from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from features.market.simulation import LEAD_ENDS, series_name
-from models.hazard.base import THRESHOLD, HazardModel
-from models.hazard.first_passage import INFORMED_LEADS, simulated_hazards
-from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, IntArray, expand
+from models.hazard.base import THRESHOLD, HazardModel, once_a_day
+from models.hazard.first_passage import (
+    INFORMED_LEADS,
+    SIMULATED,
+    driver_name,
+    simulated_hazards,
+)
+from models.hazard.leads import N_LEADS, FloatArray, IntArray, expand
 from models.hazard.tuning import choose
 
 # Lead 1, 2, 3, and 4 or later. The season index looks back 90 days, so what has already happened
@@ -29,7 +33,9 @@ class LogisticHazard(HazardModel):
 
     Each feature, standardised in training, clipped at three deviations and 0
     where missing, has its own slope in leads 1, 2, 3 and in all later leads
-    together; so has the threshold. Only the intercept is free of the penalty.
+    together; so has the threshold, which every row carries as a covariate. Only
+    the intercept is free of the penalty. All rows of one as_of day together
+    count once.
 
     Parameters
     ----------
@@ -68,6 +74,7 @@ class LogisticHazard(HazardModel):
             self.scales, lambda scale: clone(self).set_params(scales=(scale,)), X, targets, weight
         )
         self.columns_ = [*self.features, *self.others]
+        weight = once_a_day(X, weight)
         used = (targets[:, 1] > 0) & (weight > 0)
         self.mean_, deviation = _mean_deviation(self._values(X)[used], weight[used])
         stretch = [1.0] * len(self.features) + [self.scale_] * len(self.others) + [1.0]
@@ -80,13 +87,12 @@ class LogisticHazard(HazardModel):
                 self.simulated_ = float(known.mean()), float(known.std()) or 1.0
         periods = expand(targets)
         design = self._design(X)[periods.row, periods.lead - 1]
-        model = LogisticRegression(C=self.C, max_iter=1000)
+        model = LogisticRegression(C=self.C, solver="newton-cholesky", tol=1e-8, max_iter=100)
         model.fit(design, periods.onset, sample_weight=weight[periods.row])
         self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
 
     def feature_names(self) -> list[str]:
-        names = [series_name(int(t), end) for t in self.thresholds_ for end in LEAD_ENDS]
-        return [*self.columns_, *(names if self.simulated_ else [])]
+        return [*self.columns_, *(SIMULATED if self.simulated_ else [])]
 
     def chosen(self) -> dict[str, float]:
         return {"others_scale": self.scale_} if self.others else {}
@@ -105,8 +111,7 @@ class LogisticHazard(HazardModel):
         table = pd.DataFrame(shares, columns=self.columns_, index=X.index)
         if self.simulated_ is not None:
             by_lead = self._simulated(X, *self.simulated_) * (BASIS @ coef[-1])
-            name = series_name(int(X[THRESHOLD].iloc[0]), LEAD_DAYS * INFORMED_LEADS)
-            table[name] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
+            table[driver_name(X)] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
         return table
 
     def _values(self, X: pd.DataFrame) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.hazard.base import HazardModel
+from models.hazard.base import HazardModel, once_a_day
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, censor, expand
 
 TRAINING_SHARE = 2 / 3
@@ -27,7 +27,8 @@ def choose(
     """Return the setting that forecasts the last third of the training days best.
 
     The first two thirds are cut to what was known when the last third began;
-    the score is the mean log loss per person-period of the last third.
+    the score is the mean log loss per person-period of the last third, in which
+    each as_of day counts once.
 
     Parameters
     ----------
@@ -48,10 +49,11 @@ def choose(
     earlier, train, valid = split_at(X, targets, weight, TRAINING_SHARE)
     if not (earlier[train, 0] > 0).any() or not (targets[valid, 0] > 0).any():
         return settings[0]
+    judged = once_a_day(X[valid], weight[valid])
     losses = []
     for setting in settings:
         model = make(setting).fit(X[train], earlier[train], weight[train])
-        losses.append(_log_loss(model.hazards(X[valid]), targets[valid], weight[valid]))
+        losses.append(_log_loss(model.hazards(X[valid]), targets[valid], judged))
     return settings[int(np.argmin(losses))]
 
 

@@ -38,7 +38,7 @@ from models.hazard.regression import LogisticHazard
 from models.onset import OnsetDefinition
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
 from models.verification.coverage import OVERLAP, coverage
-from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import brier_scores, corp
 from models.verification.significance import (
     Interval,
@@ -257,13 +257,14 @@ def noise(X: pd.DataFrame, seed: int) -> pd.DataFrame:
 def displaced(rows: Landmarks, seed: int) -> pd.DataFrame:
     """Return rows whose features are those of another at-risk week, over a year away.
 
-    The rows of each kind are shifted around their calendar as one.
+    The rows of each threshold are shifted around their calendar as one.
     """
     random = np.random.default_rng(seed)
     source = np.arange(len(rows.X))
     year = 365 // STEP_DAYS + 1
-    for kind in np.unique(rows.kind):
-        own = np.flatnonzero(rows.kind == kind)
+    thresholds = rows.X[THRESHOLD].to_numpy(dtype=float)
+    for threshold in np.unique(thresholds):
+        own = np.flatnonzero(thresholds == threshold)
         source[own] = np.roll(own, random.integers(year, len(own) - year))
     values = rows.X.drop(columns=THRESHOLD).iloc[source]
     return values.set_axis(rows.X.index).assign(**{THRESHOLD: rows.X[THRESHOLD]})
@@ -323,9 +324,11 @@ class EarlyOnsets(Landmarks):
 def leads_learnt_early(rows: Landmarks) -> tuple[int, int]:
     """Return how many leads a hindcast learns from before they are over, and how many in all."""
     resolved_on = rows.as_of + pd.Timedelta(days=LEAD_DAYS)
-    refits = iter(
-        [fold.refit_on for fold in _SCHEDULE.folds(rows.as_of, resolved_on) if fold.test.size]
-    )
+    refits = iter([
+        fold.refit_on
+        for fold in _SCHEDULE.folds(rows.as_of, resolved_on)
+        if (rows.kind[fold.test] != NO_KIND).any()
+    ])  # fmt: skip
     early = every = 0
 
     def fit(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> dict[str, HazardModel]:
