@@ -262,6 +262,21 @@ class MarketPanel:
         observations = pd.concat(frames, ignore_index=True)
         return cls.from_observations(observations, source, until=until, provenance=provenance)
 
+    def with_series(self, series: Mapping[str, pd.Series]) -> MarketPanel:
+        """Return the panel with further series in it, each published as its specification says.
+
+        Parameters
+        ----------
+        series : mapping of str to pandas.Series
+            As for `from_series`; one that the panel holds is replaced. Empty ones are left out.
+        """
+        if not any(len(values) for values in series.values()):
+            return self
+        more = MarketPanel.from_series(series, self.source)
+        held = {**self._series, **more._series}
+        ordered = {name: held[name] for name in SPECS if name in held}
+        return MarketPanel(ordered, self.source, self.provenance)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the content: series, days, values and publication instants."""

@@ -381,7 +381,7 @@ def test_a_spoilt_directory_ends_in_a_panel_or_one_clear_refusal(whole, tmp_path
             ends["panel"] += 1
         assert kept(directory) == before, told
     assert min(ends.values()) > 20
-    assert {path.suffix for path in cache.iterdir()} == {".parquet"}
+    assert {path.suffix for path in cache.iterdir()} == {".parquet", ".lock"}
 
 
 def test_the_command_says_what_the_source_says_and_ends_with_the_code_of_bad_data(

@@ -340,8 +340,8 @@ def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_serv
     assert yahoo_server.charts() == ["SOL-USD"]
     (only,) = {str(each.message) for each in said}
     assert only.startswith("damaged: the stored closes of SOL-USD (")
-    assert only.endswith(f"set aside as {path}.damaged.")
-    assert path.with_name(f"{path.name}.damaged").exists()
+    assert only.endswith(f"set aside as {path}.damaged-1.")
+    assert path.with_name(f"{path.name}.damaged-1").exists()
     assert closes(cache, tickers).problems == ()
 
 

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from features.market.simulation import COINS, LEAD_ENDS, THRESHOLDS, series_name, simulate
-from features.storage.simulations import cache_directory, simulated_series, simulated_since
+from features.storage import simulations
+from features.storage.parquet import read_table
+from features.storage.simulations import cache_directory, simulated_series
 
 FIRST = pd.Timestamp("2020-01-01")
 DAYS = 420
@@ -164,7 +166,7 @@ def test_the_same_data_are_simulated_once(walk, calls, tmp_path):
     second = simulated_series(*walk, cache=tmp_path / "new")
     assert len(calls) == 1
     pd.testing.assert_frame_equal(first, second, check_freq=False)
-    assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".parquet"]
+    assert {path.suffix for path in (tmp_path / "new").iterdir()} == {".parquet", ".lock"}
 
 
 def test_other_data_are_simulated_again(walk, calls, tmp_path):
@@ -178,14 +180,14 @@ def test_other_data_are_simulated_again(walk, calls, tmp_path):
 
 def test_a_damaged_cache_is_never_trusted(walk, calls, tmp_path):
     whole = simulated_series(*walk, cache=tmp_path)
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.parquet")
     content = path.read_bytes()
     # Cut short, and whole Parquet files with other values or columns.
     spoiled = [lambda: path.write_bytes(content[:100]), lambda: (whole + 40).to_parquet(path),
                lambda: whole.iloc[:, :0].to_parquet(path)]  # fmt: skip
     for spoil in spoiled:
         spoil()
-        with pytest.warns(UserWarning, match=r"is damaged .*\.damaged and computed"):
+        with pytest.warns(UserWarning, match=r"is damaged .*\.damaged-\d and computed"):
             again = simulated_series(*walk, cache=tmp_path)
         pd.testing.assert_frame_equal(again, whole, check_freq=False)
     assert len(calls) == 4
@@ -199,40 +201,99 @@ def test_a_cache_that_cannot_be_written_costs_no_result(walk, calls, tmp_path):
     assert calls
 
 
-def test_a_market_that_grows_costs_one_day_at_a_time(walk, calls, tmp_path):
+def until(day, walk):
+    """The market as it was at the end of a day."""
     coins, universe = walk
-    day = FIRST + pd.Timedelta(days=400)
-    past = coins[coins["date"] <= day], universe[universe["snapshot_date"] <= day]
-    since = FIRST + pd.Timedelta(days=380)
-    first = simulated_since(*past, since, day, cache=tmp_path)
-    again = simulated_since(*past, since, day, cache=tmp_path)
+    return coins[coins["date"] <= day], universe[universe["snapshot_date"] <= day]
+
+
+def test_a_market_that_grows_costs_one_day_at_a_time(walk, calls, tmp_path):
+    since, day, next_day = on(380, 400, 401)
+    first = simulated_series(*until(day, walk), since=since, cache=tmp_path)
+    again = simulated_series(*until(day, walk), since=since, cache=tmp_path)
     pd.testing.assert_frame_equal(first, again, check_freq=False)
     assert first.index[-1] == day
     assert calls == [len(first)]
-    later = simulated_since(coins, universe, since, day + pd.Timedelta(days=1), cache=tmp_path)
+    later = simulated_series(*until(next_day, walk), since=since, cache=tmp_path)
     assert calls == [len(first), 1]
-    assert later.index[-1] == day + pd.Timedelta(days=1)
+    assert later.index[-1] == next_day
 
 
 def test_a_changed_past_is_simulated_again_from_there_on(walk, calls, tmp_path):
-    coins, universe = walk
-    since, day = FIRST + pd.Timedelta(days=380), FIRST + pd.Timedelta(days=400)
-    whole = simulated_since(coins, universe, since, day, cache=tmp_path)
+    coins, universe = until(on(400)[0], walk)
+    since, changed_on = on(380, 395)
+    whole = simulated_series(coins, universe, since=since, cache=tmp_path)
     changed = coins.copy()
-    at = changed["date"] == FIRST + pd.Timedelta(days=395)
-    changed.loc[at, "close_btc"] *= 1.0001
-    simulated_since(changed, universe, since, day, cache=tmp_path)
-    assert calls == [len(whole), int((whole.index >= FIRST + pd.Timedelta(days=395)).sum())]
+    changed.loc[changed["date"] == changed_on, "close_btc"] *= 1.0001
+    simulated_series(changed, universe, since=since, cache=tmp_path)
+    assert calls == [len(whole), int((whole.index >= changed_on).sum())]
 
 
 def test_kept_simulations_are_those_of_simulate(walk, tmp_path, monkeypatch):
     few = partial(simulate, paths=20)
     monkeypatch.setattr("features.storage.simulations.simulate", few)
-    since, day = FIRST + pd.Timedelta(days=399), FIRST + pd.Timedelta(days=400)
+    past, (since, day) = until(on(400)[0], walk), on(399, 400)
     for _ in range(2):
-        table = simulated_since(*walk, since, day, cache=tmp_path)
-        pd.testing.assert_frame_equal(table, few(*walk, pd.DatetimeIndex([day])), check_freq=False)
-    assert simulated_since(*walk, day, day, cache=tmp_path).empty
+        table = simulated_series(*past, since=since, cache=tmp_path)
+        pd.testing.assert_frame_equal(table, few(*past, on(400).as_unit("s")), check_freq=False)
+    assert simulated_series(*past, since=day, cache=tmp_path).empty
+
+
+def test_only_the_days_asked_for_are_simulated(walk, calls, tmp_path):
+    whole = simulated_series(*walk, cache=tmp_path / "whole")
+    since, last = on(300, 350)
+    part = simulated_series(*walk, since=since, until=last, cache=tmp_path / "part")
+    asked = (whole.index > since) & (whole.index <= last)
+    assert calls[1] == asked.sum() < len(whole)
+    pd.testing.assert_frame_equal(part, whole[asked], check_freq=False)
+
+
+def test_days_before_the_first_row_do_not_depend_on_what_comes_after_it(walk, calls, tmp_path):
+    """The universe begins later than the simulated days: those are the same however it goes on."""
+    coins, universe = walk
+    late = universe[universe["snapshot_date"] >= on(390)[0]]
+    simulated_series(*until(on(399)[0], (coins, late)), cache=tmp_path)
+    simulated_series(*until(on(400)[0], (coins, late)), cache=tmp_path)
+    assert calls[1] == 1
+
+
+def test_two_markets_in_turn_do_not_displace_each_other(walk, calls, tmp_path):
+    coins, universe = walk
+    other = coins.assign(close_btc=2 * coins["close_btc"])
+    for day in on(400, 401, 402):
+        simulated_series(*until(day, walk), since=FIRST, cache=tmp_path)
+        simulated_series(*until(day, (other, universe)), since=FIRST, cache=tmp_path)
+    assert calls[2:] == [1, 1, 1, 1]
+    assert calls[0] == calls[1] > 50
+
+
+def test_what_is_kept_does_not_grow_without_bound(walk, calls, tmp_path, monkeypatch):
+    days = len(simulated_series(*walk, since=FIRST, cache=tmp_path))
+    monkeypatch.setattr(simulations, "KEPT_DAYS", 2 * days)
+    (path,) = tmp_path.glob("*.parquet")
+    coins, universe = walk
+    for factor in (2, 3, 4, 1, 4):
+        scaled = coins.assign(close_btc=factor * coins["close_btc"])
+        simulated_series(scaled, universe, since=FIRST, cache=tmp_path)
+        assert len(read_table(path)[0]) <= 2 * days
+    assert calls == [days] * 5  # the first fell out, the fourth was still there
+
+
+def test_what_two_processes_simulate_at_once_is_kept_of_both(walk, calls, tmp_path, monkeypatch):
+    coins, universe = walk
+    other = coins.assign(close_btc=2 * coins["close_btc"])
+    cheap = simulations.simulate
+
+    def meanwhile(*arguments, **options):
+        monkeypatch.setattr(simulations, "simulate", cheap)
+        simulated_series(other, universe, cache=tmp_path)  # another process, in between
+        return cheap(*arguments, **options)
+
+    monkeypatch.setattr(simulations, "simulate", meanwhile)
+    simulated_series(coins, universe, cache=tmp_path)
+    simulated_series(coins, universe, cache=tmp_path)
+    simulated_series(other, universe, cache=tmp_path)
+    assert len(calls) == 2
 
 
 def test_the_environment_names_the_cache(monkeypatch, tmp_path):

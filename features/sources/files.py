@@ -58,7 +58,7 @@ def load_files(
     simulation : callable, optional
         Takes coins and universe, returns the simulated series, for instance
         `features.storage.simulations.simulated_series`; without it the panel
-        lacks them.
+        lacks them until `simulate_files` adds them.
 
     Returns
     -------
@@ -76,15 +76,48 @@ def load_files(
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     provenance = _ranking_provenance(universe["snapshot_date"], shares.pop("coins_compared"), top)
-    panel = {
+    values = {
         **_equity(observed),
         **_crypto(observed, coins, universe),
         **{str(name): shares[name].dropna() for name in shares},
     }
-    if simulation is not None:
-        simulated = simulation(coins, universe)
-        panel |= {str(name): simulated[name] for name in simulated}
-    return MarketPanel.from_series(panel, f"files:{directory}", until=until, provenance=provenance)
+    panel = MarketPanel.from_series(
+        values, f"files:{directory}", until=until, provenance=provenance
+    )
+    return panel if simulation is None else _with_simulated(panel, simulation(coins, universe))
+
+
+def simulate_files(
+    panel: MarketPanel,
+    directory: Path,
+    simulation: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame],
+) -> MarketPanel:
+    """Add the simulated series to a panel that was loaded without them.
+
+    They take minutes, and few models read them: a panel is loaded and its age
+    is checked first, then only the days are simulated that a model speaks of.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        From `load_files`.
+    directory : pathlib.Path
+        Where it was loaded from.
+    simulation : callable
+        As for `load_files`, for instance `simulated_series` with the days
+        wanted as `since` and `until`.
+
+    Raises
+    ------
+    DataError
+        If a table is missing, unreadable or breaks a rule.
+    """
+    _, coins, universe = load_tables(directory)
+    return _with_simulated(panel, simulation(coins, universe))
+
+
+def _with_simulated(panel: MarketPanel, simulated: pd.DataFrame) -> MarketPanel:
+    return panel.with_series({str(name): simulated[name] for name in simulated})
 
 
 def _ranking_provenance(snapshots: pd.Series, compared: pd.Series, top: int) -> DataProvenance:

@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock
+
+LOCK_SECONDS = 60.0
+
 
 @contextlib.contextmanager
 def staged(path: Path) -> Iterator[Path]:
-    """Give a file beside the one to write, which it replaces once it is whole.
+    """Give a file beside the one to write, which it replaces once it is whole and on the disk.
 
     Parameters
     ----------
@@ -30,7 +34,43 @@ def staged(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield beside
+        to_disk(beside)
         beside.replace(path)
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file's content is on the disk: a new name must not outlive it in a power cut."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a file against other processes, which wait up to a minute for their turn.
+
+    The system frees it should this process die. The lock is an empty hidden file beside it,
+    `.<name>.lock`, which stays: to remove it would let two processes hold two files of one name.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; it need not exist, its directory must.
+
+    Raises
+    ------
+    OSError
+        If the lock cannot be made, or another process holds it for longer than a minute.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with locked(Path(folder) / "note.txt"):
+    ...         [each.name for each in Path(folder).iterdir()]
+    ['.note.txt.lock']
+    """
+    with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+        yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -51,40 +52,50 @@ def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a table and its note; a datetime index has seconds as its unit.
+    """Read a table and its note; days, in the index or in a column, have seconds as their unit.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        If it cannot be read; it may be whole.
     DamagedFile
-        If it cannot be read or its content is not what was written.
+        If its content is not what was written.
     """
+    content = path.read_bytes()
     try:
-        if not path.is_file():
-            raise FileNotFoundError(path)
-        content = pq.read_table(path, page_checksum_verification=True)
-        note = json.loads((content.schema.metadata or {})[_NOTE])
-        table = content.to_pandas()
-        if isinstance(table.index, pd.DatetimeIndex):
-            table.index = table.index.as_unit("s")  # Parquet knows no seconds
+        table, note = _parsed(content)
         promised = note["digest"]
-        if promised != _digest(table, {key: note[key] for key in note if key != "digest"}):
-            raise DamagedFile("its digest is another one")
-    except (FileNotFoundError, DamagedFile):
-        raise
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        whole = promised == _digest(table, {key: note[key] for key in note if key != "digest"})
+    # Damaged Parquet ends in nearly any exception: whichever, it is not trusted.
+    except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DamagedFile(reason) from error
+    if not whole:
+        raise DamagedFile("its digest is another one")
     return table, note
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, so that it is neither read again nor lost."""
-    aside = path.with_name(f"{path.name}.damaged")
-    with contextlib.suppress(OSError):  # another process was quicker
-        path.replace(aside)
+    """Rename a damaged file, so that it is neither read again nor lost; it may still be there."""
+    taken = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{taken}")).exists():
+        taken += 1
+    with contextlib.suppress(OSError):  # another process was quicker, or the directory is not ours
+        path.rename(aside)
     return aside
+
+
+def _parsed(content: bytes) -> tuple[pd.DataFrame, dict[str, Any]]:
+    stored = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+    note = json.loads((stored.schema.metadata or {})[_NOTE])
+    table = stored.to_pandas()
+    if isinstance(table.index, pd.DatetimeIndex):
+        table.index = table.index.as_unit("s")  # Parquet knows no seconds
+    for column in table.select_dtypes("datetime"):
+        table[column] = table[column].dt.as_unit("s")
+    return table, note
 
 
 def _digest(table: pd.DataFrame, facts: dict[str, Any]) -> str:

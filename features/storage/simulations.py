@@ -1,4 +1,4 @@
-"""The path simulation of a directory's market, computed once and kept by its data's digest."""
+"""Path simulations of the markets on this machine, each day computed once and kept."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from platformdirs import user_cache_path
 
 from features.market import season, simulation
 from features.market.simulation import simulate
+from features.storage.atomic import locked
 from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
 
 CACHE_VARIABLE = "ALTSEASON_CACHE_DIR"
 FIRST_DAY = pd.Timestamp("2014-07-01")
 STEP_DAYS = 7
+# Some fifteen whole histories of 2014 to 2026, and two megabytes. The days that were computed or
+# added to longest ago fall out: a few directories in turn never displace each other, and the days
+# of data that were revised since, or of directories that are gone, do not pile up.
+KEPT_DAYS = 10_000
 
 
 def cache_directory() -> Path:
@@ -29,48 +35,13 @@ def simulated_series(
     coins: pd.DataFrame,
     universe: pd.DataFrame,
     *,
+    since: pd.Timestamp | None = None,
+    until: pd.Timestamp | None = None,
     cache: Path,
     jobs: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Simulate every seventh day from 2014-07-01 and the last day, or read it from the cache.
-
-    Parameters
-    ----------
-    coins, universe : pandas.DataFrame
-        As for `features.market.simulation.simulate`.
-    cache : pathlib.Path
-        Directory of computed tables; made if absent.
-    jobs, progress
-        As for `features.market.simulation.simulate`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        From `features.market.simulation.simulate`.
-    """
-    path = cache / f"simulation-{_digest(coins, universe)}.parquet"
-    kept = _kept(path)
-    if kept is not None:
-        return kept
-    last = coins["date"].max()
-    days = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s").union([last])
-    table = simulate(coins, universe, pd.DatetimeIndex(days), jobs=jobs, progress=progress)
-    _keep(table, path)
-    return table
-
-
-def simulated_since(
-    coins: pd.DataFrame,
-    universe: pd.DataFrame,
-    since: pd.Timestamp,
-    last: pd.Timestamp,
-    *,
-    cache: Path,
-    jobs: int = 1,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> pd.DataFrame:
-    """Simulate every seventh day after `since` and the last day, each kept on its own.
+    """Simulate every seventh day from 2014-07-01 and the last day, each kept on its own.
 
     A day is simulated again only if something changed on it or before it, so
     that a market that grows day by day costs one day at a time.
@@ -79,33 +50,44 @@ def simulated_since(
     ----------
     coins, universe : pandas.DataFrame
         As for `features.market.simulation.simulate`.
-    since, last : pandas.Timestamp
-        The days are after `since` and not after `last`.
-    cache, jobs, progress
-        As for `simulated_series`.
+    since, until : pandas.Timestamp, optional
+        Only those days that are after `since` and not after `until`.
+    cache : pathlib.Path
+        Directory of computed tables; made if absent.
+    jobs, progress
+        As for `features.market.simulation.simulate`, of the days that are not kept.
 
     Returns
     -------
     pandas.DataFrame
         From `features.market.simulation.simulate`; empty if no day can be simulated.
     """
-    every = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s").union([last])
-    days = pd.DatetimeIndex(every[every > since])
+    days = _days(coins["date"].max(), since, until)
     if days.empty:
         return pd.DataFrame()
     keys = _keys(coins, universe, days)
-    path = cache / "simulation-live.parquet"
+    path = cache / f"simulations-{_code().hexdigest()[:16]}.parquet"
     held = _kept(path)
-    kept = pd.DataFrame() if held is None else held[held.index.isin(keys)]
-    wanted = pd.DatetimeIndex(keys.index[~keys.isin(kept.index)])
+    table = pd.DataFrame() if held is None else held[held.index.isin(keys)]
+    wanted = pd.DatetimeIndex(days[~keys.isin(table.index)])
     if len(wanted):
         fresh = simulate(coins, universe, wanted, jobs=jobs, progress=progress)
         fresh = fresh.reindex(wanted)  # days that cannot be simulated are kept as such
         fresh.index = pd.Index(keys[wanted])
-        kept = pd.concat([kept, fresh]) if len(kept) else fresh
-        _keep(kept, path)
-    table = kept.loc[keys].set_index(days.rename("date"))
-    return table.dropna()
+        table = pd.concat([table, fresh]) if len(table) else fresh
+        _keep(table, path)
+    return table.loc[keys].set_index(days).dropna()
+
+
+def _days(
+    last: pd.Timestamp, since: pd.Timestamp | None, until: pd.Timestamp | None
+) -> pd.DatetimeIndex:
+    every = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s").union([last])
+    # `since` is a day whose simulation is there already (strict); `until` is one spoken of (not).
+    after = every > (every[0] - pd.Timedelta(days=1) if since is None else since)
+    return pd.DatetimeIndex(
+        every[after & (every <= (last if until is None else until))], name="date"
+    )
 
 
 def _keys(coins: pd.DataFrame, universe: pd.DataFrame, days: pd.DatetimeIndex) -> pd.Series:
@@ -114,13 +96,15 @@ def _keys(coins: pd.DataFrame, universe: pd.DataFrame, days: pd.DatetimeIndex) -
     for table, columns in _read_by_simulation(coins, universe):
         rows = pd.util.hash_pandas_object(table[columns], index=False)
         by_day = rows.groupby(table[columns[0]].to_numpy()).sum().cumsum()
-        at = by_day.index.searchsorted(days, side="right") - 1
-        sums.append(by_day.to_numpy()[at])
-    code = _code(f"{coins['date'].min()}").hexdigest()[:16]
+        # Rows of the day itself are known at its end: side="right". Before the first is nothing: 0.
+        before = by_day.index.searchsorted(days, side="right")
+        sums.append(np.append(np.uint64(0), by_day.to_numpy())[before])
+    # The draws are counted from the first coin day.
+    first = coins["date"].min()
     return pd.Series(
-        [f"{day:%Y-%m-%d}-{code}-{a:016x}{b:016x}" for day, a, b in zip(days, *sums, strict=True)],
-        days,
-    )
+        [f"{day:%Y-%m-%d}-{first:%Y%m%d}-{a:016x}{b:016x}"
+         for day, a, b in zip(days, *sums, strict=True)], days,
+    )  # fmt: skip
 
 
 def _read_by_simulation(
@@ -136,7 +120,7 @@ def _kept(path: Path) -> pd.DataFrame | None:
     """Read a computed table; None if there is none, or if it is damaged and set aside."""
     try:
         return read_table(path)[0]
-    except FileNotFoundError:
+    except OSError:  # none is kept, or none that we may read
         return None
     except DamagedFile as error:
         warnings.warn(
@@ -148,25 +132,20 @@ def _kept(path: Path) -> pd.DataFrame | None:
 
 
 def _keep(table: pd.DataFrame, path: Path) -> None:
-    """Write a computed table, whole or not at all; a full disk is a warning only."""
+    """Add days to what is kept, as the newest ones; a full disk is a warning only."""
     try:
-        write_table(path, table, {})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path):
+            held = _kept(path)  # another process may have added some meanwhile
+            if held is not None:
+                table = pd.concat([held[~held.index.isin(table.index)], table])
+            write_table(path, table.tail(KEPT_DAYS), {})
     except OSError as error:
         warnings.warn(f"the simulation cannot be kept in {path.parent}: {error}", stacklevel=3)
 
 
-def _digest(coins: pd.DataFrame, universe: pd.DataFrame) -> str:
-    """Digest what the simulation reads and how it is computed."""
-    content = _code(f"{FIRST_DAY} {STEP_DAYS}")
-    for table, columns in _read_by_simulation(coins, universe):
-        content.update(pd.util.hash_pandas_object(table[columns], index=False).to_numpy().tobytes())
-    return content.hexdigest()[:32]
-
-
-def _code(days: str) -> hashlib._Hash:
-    """Digest how the simulation is computed, and from which days on."""
-    content = hashlib.sha256()
-    for module in (simulation, season):
-        content.update(Path(str(module.__file__)).read_bytes())
-    content.update(days.encode())
+def _code() -> hashlib._Hash:
+    """Digest how a day is simulated: what it draws from, and what the index takes from it."""
+    content = hashlib.sha256(Path(str(simulation.__file__)).read_bytes())
+    content.update(f"{season.MIN_COVERAGE} {season.TOP} {season.WINDOW_DAYS}".encode())
     return content

@@ -6,7 +6,7 @@ added, never changed: what was said stays said.
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +17,7 @@ from errno import ENOENT
 from pathlib import Path
 from typing import Any, NoReturn
 
+from features.storage.atomic import locked
 from models.errors import LedgerError
 from models.ledger.entry import SCHEMA, Entry
 
@@ -62,10 +63,10 @@ class Recorded:
 def record(path: Path, content: Mapping[str, Any]) -> Recorded:
     """Append a forecast to a ledger unless it is there already.
 
-    Of the same day, model and data there is one line. The file is locked
-    meanwhile, so that writers take turns, and the line is on the disk when this
-    returns. A line that a crash cut off is left as it is; the new one begins
-    below it.
+    Of the same day, model and data there is one line. Writers take turns behind
+    a lock (an empty hidden file beside the ledger, which stays), and the line is
+    on the disk when this returns. A line that a crash cut off is left as it is;
+    the new one begins below it.
 
     Parameters
     ----------
@@ -79,11 +80,10 @@ def record(path: Path, content: Mapping[str, Any]) -> Recorded:
     LedgerError
         If a line of the file is not one that was recorded.
     OSError
-        If the file cannot be written; it is then as it was before.
+        If the file or its lock cannot be written; the ledger is then as it was before.
     """
     made = not path.exists()
-    with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+    with locked(path), path.open("a+b") as file:
         file.seek(0)
         old = file.read()
         ledger = _parse(old, path)
@@ -193,8 +193,9 @@ def _append(file: int, line: bytes, size: int) -> None:
 
 def _sync(directory: Path) -> None:
     """Wait until a new file's name is on the disk."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(PermissionError):  # Windows opens no directory, and needs not to
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

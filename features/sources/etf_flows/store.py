@@ -1,37 +1,34 @@
 """The store of fund figures: one Parquet file in the user's data directory.
 
-What was imported cannot be fetched again, so nothing is lost: writers take
-turns behind a lock, a file is replaced whole or not at all, and one that does
-not carry the digest of its content is set aside, never read and never deleted.
+What was imported cannot be fetched again, so nothing is lost: writers take turns behind a lock,
+and a file that is not what was written is set aside, never read and never deleted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from features.panel import DataError
 from features.sources.etf_flows.checks import check, check_jumps
+from features.storage.atomic import locked
+from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
 
 FILE = "etf_flows.parquet"
 YAHOO = "yahoo"
 COLUMNS = ("series", "date", "value", "origin")
-LOCK_SECONDS = 60.0
+SCHEMA = 2
 
-_DIGEST = b"altseason.flows.digest"
+# Where the first schema kept its digest.
+_FORMER_DIGEST = b"altseason.flows.digest"
 _SAME = 1e-6
 
 
@@ -84,11 +81,11 @@ def read(directory: Path) -> pd.DataFrame:
         If the file is there but cannot be read or set aside.
     """
     path = directory / FILE
-    table = _parsed(_content(path), path)
-    if table is None:
+    try:
+        return _held(path)
+    except DamagedFile:
         with _locked(directory):
-            table = _read_or_set_aside(path)
-    return table
+            return _held_or_set_aside(path)
 
 
 def add(
@@ -123,7 +120,7 @@ def add(
         return _merged(read(directory), rows, replace=replace)
     with _locked(directory):
         path = directory / FILE
-        merge = _merged(_read_or_set_aside(path), rows, replace=replace)
+        merge = _merged(_held_or_set_aside(path), rows, replace=replace)
         if len(merge.added) or len(merge.replaced):
             _write(merge.table, path)
     return merge
@@ -146,33 +143,40 @@ def empty() -> pd.DataFrame:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Hold the store against other processes; the system frees it should this one die."""
+    """Hold the store against other processes; what fails meanwhile is an error of the store."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with FileLock(directory / f".{FILE}.lock", timeout=LOCK_SECONDS):
+        with locked(directory / FILE):
             yield
     except (OSError, NotImplementedError) as error:
         raise StoreError(f"{directory / FILE}: cannot be written: {error}") from error
 
 
-def _content(path: Path) -> bytes | None:
+def _held(path: Path) -> pd.DataFrame:
+    """Return the rows, none if there is no store; DamagedFile if they are not what was written."""
     try:
-        return path.read_bytes()
+        rows, note = read_table(path)
     except FileNotFoundError:
-        return None
+        return empty()
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error
+    except DamagedFile:
+        former = _former(path)
+        if former is None:
+            raise
+        return former
+    if note.get("schema") != SCHEMA or tuple(rows) != COLUMNS:
+        raise DamagedFile(f"its schema is not {SCHEMA}")
+    return rows
 
 
-def _parsed(content: bytes | None, path: Path) -> pd.DataFrame | None:
-    """Return the rows, or None if the file is not what was once written."""
-    if content is None:
-        return empty()
+def _former(path: Path) -> pd.DataFrame | None:
+    """Return the rows of a store of the first schema; None if it is none, or damaged."""
     try:
-        table = pq.read_table(io.BytesIO(content))
-        promised = (table.schema.metadata or {}).get(_DIGEST, b"").decode()
-        rows = table.to_pandas()[list(COLUMNS)]
+        stored = pq.read_table(path)
+        rows = stored.to_pandas()[list(COLUMNS)]
         rows["date"] = rows["date"].dt.as_unit("s")
+        promised = (stored.schema.metadata or {})[_FORMER_DIGEST].decode()
         whole = digest(rows) == promised
     # Damaged Parquet ends in nearly any exception: whichever, it is not trusted.
     except Exception:
@@ -180,14 +184,13 @@ def _parsed(content: bytes | None, path: Path) -> pd.DataFrame | None:
     return rows if whole else None
 
 
-def _read_or_set_aside(path: Path) -> pd.DataFrame:
-    table = _parsed(_content(path), path)
-    if table is not None:
-        return table
-    taken = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{taken}")).exists():
-        taken += 1
-    path.rename(aside)
+def _held_or_set_aside(path: Path) -> pd.DataFrame:
+    try:
+        return _held(path)
+    except DamagedFile:
+        aside = set_aside(path)
+    if path.exists():
+        raise StoreError(f"{path}: is damaged and cannot be set aside as {aside.name}.")
     warnings.warn(
         f"{path} was damaged and is set aside as {aside.name}; import the fund files again.",
         stacklevel=4,
@@ -196,15 +199,13 @@ def _read_or_set_aside(path: Path) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    metadata: dict[Any, Any] = {**(arrow.schema.metadata or {}), _DIGEST: digest(table).encode()}
-    # One name for all: the lock lets one process write, and a killed one's is written over.
-    staged = path.with_name(f".{path.name}.tmp")
-    with staged.open("wb") as file:
-        pq.write_table(arrow.replace_schema_metadata(metadata), file)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
+    if path.exists() and _former(path) is not None:
+        warnings.warn(
+            f"{path} is now kept in a new form (schema {SCHEMA}) with the same figures; "
+            "earlier versions of this program cannot read it.",
+            stacklevel=4,
+        )
+    write_table(path, table, {"schema": SCHEMA})
 
 
 def _merged(stored: pd.DataFrame, rows: pd.DataFrame, *, replace: bool) -> Merge:

@@ -20,7 +20,7 @@ from features.sources.yahoo.flows import joined_flows
 from features.sources.yahoo.rankings import RANKING_COINS, altcoins, read_universe
 from features.sources.yahoo.request import Notes, Request
 from features.sources.yahoo.tickers import Closes, coin_closes
-from features.storage.simulations import simulated_since
+from features.storage.simulations import simulated_series
 
 # With 35 of 50 coins the index has a standard error of 4.6 points at most.
 MIN_LIVE_COVERAGE = 0.7
@@ -82,7 +82,7 @@ def load_yahoo(request: Request) -> MarketPanel:
     series = {name: reference.series(name) for name in reference.names}
     series |= _levels(reference, closes, notes) | season
     series |= joined_flows(request, reference, closes, notes)
-    series |= _simulations(reference, table, snapshots, last, request, notes)
+    series |= _simulations(reference, table, snapshots, request, notes)
     _cut_at_gaps(series, last, notes)
     return _panel(series, reference, (*membership.coverage, *coverage), request.today, notes)
 
@@ -236,14 +236,13 @@ def _simulations(
     reference: MarketPanel,
     table: pd.DataFrame,
     snapshots: pd.DataFrame,
-    last: pd.Timestamp,
     request: Request,
     notes: Notes,
 ) -> dict[str, pd.Series]:
     """Continue the simulated series; what a simulation of Yahoo's coins cannot see is said."""
     names = [name for name in reference.names if name.startswith("simulated_")]
-    simulated = simulated_since(
-        table, snapshots, reference.last_day, last, cache=request.simulations, jobs=request.jobs,
+    simulated = simulated_series(
+        table, snapshots, since=reference.last_day, cache=request.simulations, jobs=request.jobs,
         progress=partial(request.progress, "simulation"),
     )  # fmt: skip
     if simulated.empty:

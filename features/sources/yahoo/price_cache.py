@@ -177,7 +177,7 @@ class PriceCache:
             try:
                 table, note = read_table(path)
                 history = History.parsed(table, note)
-            except (DamagedFile, FileNotFoundError):
+            except (DamagedFile, OSError):
                 continue
             ticker = unquote(path.stem.removeprefix("closes-"))
             days = table.index
@@ -198,7 +198,7 @@ class PriceCache:
             path = self._path(ticker)
             try:
                 held[ticker] = History.parsed(*read_table(path))
-            except FileNotFoundError:
+            except OSError:  # none is stored, or none that we may read
                 continue
             except DamagedFile as error:
                 _say_damaged(f"closes of {ticker}", path, error)
@@ -217,7 +217,7 @@ class PriceCache:
         """Read a stored ranking, whole if count is 0; None if there is none, or too short a one."""
         try:
             table, note = read_table(path)
-        except FileNotFoundError:
+        except OSError:  # none is stored, or none that we may read
             return None
         except DamagedFile as error:
             _say_damaged("crypto ranking", path, error)
