@@ -32,8 +32,8 @@ class Prior:
 
 
 PRIOR = Prior()
-SHAPES = 81
-SCALES = 161
+SHAPES = 41
+SCALES = 81
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ def fit_spells(spells: Spells, prior: Prior = PRIOR) -> SpellPosterior:
     Forward recurrence time: Cox (1962), Renewal Theory, section 5.1.
     """
     log_shape = np.linspace(-4, 4, SHAPES) * prior.log_shape_deviation
-    log_scale = np.log(prior.scale_days) + np.linspace(-5, 5, SCALES) * prior.log_scale_deviation
+    log_scale = np.log(prior.scale_days) + np.linspace(-4, 4, SCALES) * prior.log_scale_deviation
     shape, scale = np.exp(log_shape)[:, None, None], np.exp(log_scale)[:, None]
     days = spells.days.astype(float)
 

@@ -92,8 +92,10 @@ class History:
         Days below it that come before an onset.
     until : pandas.Timestamp
         Last day known.
-    days : int
-        Number of days known.
+    first : pandas.Timestamp
+        First day known.
+    in_season : numpy.ndarray of bool, shape (days,)
+        Whether the index was at the threshold on each day known.
     spells : Spells
         Quiet spells; the last may be open.
     seasons : tuple of Season
@@ -108,7 +110,8 @@ class History:
     threshold: float
     quiet_days: int
     until: pd.Timestamp
-    days: int
+    first: pd.Timestamp
+    in_season: BoolArray
     spells: Spells
     seasons: tuple[Season, ...]
     run: int
@@ -128,6 +131,10 @@ class History:
     def elapsed(self) -> int:
         """Days since an onset became possible; 0 while it is not."""
         return max(self.run - self.quiet_days, 0)
+
+    def days_in_season(self, since: pd.Timestamp) -> int:
+        """Count the days at the threshold from a day on."""
+        return int(self.in_season[max((since - self.first).days, 0) :].sum())
 
     @property
     def earliest_onset(self) -> pd.Timestamp:
@@ -192,7 +199,8 @@ def observe(
         threshold=threshold,
         quiet_days=quiet_days,
         until=known.index[-1],
-        days=len(values),
+        first=days[0],
+        in_season=at,
         spells=_spells(days, values, run, last, quiet_days, threshold),
         seasons=seasons,
         run=int(run[-1]),
