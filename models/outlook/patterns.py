@@ -1,4 +1,4 @@
-"""How seasons run: past ones day by day, resampled, and one longer than any of them."""
+"""How seasons run: past ones day by day, resampled, one of a day and one longer than any seen."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ class Draws:
 class SeasonLaw:
     """Past seasons and what each of them counts for a new one.
 
+    Before any is seen, one of a single day and one longer than all count once each, so that the
+    share of long seasons has a uniform prior.
+
     Parameters
     ----------
     in_season : numpy.ndarray of bool, shape (n, longest)
@@ -40,12 +43,15 @@ class SeasonLaw:
         What each counts; the last is the season longer than any seen, which counts once.
     quiet_days : int
         Days below the threshold that end a season.
+    mean_days : float
+        Mean days from the onset to the last day at the threshold of past seasons.
     """
 
     in_season: BoolArray
     days: IntArray
     count: FloatArray
     quiet_days: int
+    mean_days: float
 
     def weights(self, random: np.random.Generator, groups: int) -> FloatArray:
         """Draw weights of the seasons (Bayesian bootstrap), cumulative: shape (groups, n + 1)."""
@@ -91,7 +97,7 @@ class SeasonLaw:
 
     def _beyond(self, random: np.random.Generator, size: int) -> IntArray:
         """Days that a season runs on without ageing: exponential with the mean of past seasons."""
-        return np.ceil(random.exponential(self.days.mean(), size)).astype(np.int64)
+        return np.ceil(random.exponential(self.mean_days, size)).astype(np.int64)
 
     def _alike(self, current: Season, run: int) -> FloatArray:
         """Return how far each day of each past season is like today, in [0, 1]; shape (n, days)."""
@@ -129,8 +135,8 @@ def season_law(history: History) -> SeasonLaw:
 
     References
     ----------
-    Rubin (1981), https://doi.org/10.1214/aos/1176345338; one part in n + 1 beyond all seen: Hill
-    (1968), https://doi.org/10.1080/01621459.1968.11009286; Efron (1967), 5th Berkeley Symposium.
+    Rubin (1981), https://doi.org/10.1214/aos/1176345338; one part beyond all seen: Hill (1968),
+    https://doi.org/10.1080/01621459.1968.11009286; Efron (1967), 5th Berkeley Symposium.
     """
     over = [season for season in history.seasons if season.complete]
     over.sort(key=lambda season: len(season.in_season))
@@ -139,6 +145,9 @@ def season_law(history: History) -> SeasonLaw:
             f"no season at {history.threshold:g} was over by {history.until:%Y-%m-%d}; "
             "ask for a later day or a lower threshold."
         )
+    touch = Season(over[0].onset, np.ones(1, dtype=bool), 1 + history.quiet_days, True)
+    mean_days = float(np.mean([len(season.in_season) for season in over]))
+    over = [touch, *over]
     days = np.array([len(season.in_season) for season in over])
     at = np.zeros((len(over), days.max()), dtype=bool)
     for row, season in zip(at, over, strict=True):
@@ -148,7 +157,7 @@ def season_law(history: History) -> SeasonLaw:
         if not season.complete:
             longer = np.append(days > len(season.in_season), True)
             count += longer / longer.sum()
-    return SeasonLaw(at, days, count, history.quiet_days)
+    return SeasonLaw(at, days, count, history.quiet_days, mean_days)
 
 
 def _pick(mark: FloatArray, cumulative: FloatArray) -> IntArray:
