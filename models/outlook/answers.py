@@ -263,7 +263,7 @@ def answer(
     ValueError
         If the paths do not reach a day that is asked for.
     """
-    first, last = _span(paths, window.start)[0], _span(paths, window.end)[0]
+    first, last = _day(paths, window.start), _day(paths, window.end)
     span = slice(first, last + 1)
     firsts = {kind: _first(onsets_of(paths, kind)[span]) for kind in kinds_of(paths)}
     weakest_first = tuple(reversed(kinds_of(paths)))
@@ -371,7 +371,7 @@ def _tails(level: float) -> tuple[float, float]:
     return (1 - level) / 2, (1 + level) / 2
 
 
-def _span(paths: Paths, date: pd.Timestamp) -> tuple[int]:
+def _day(paths: Paths, date: pd.Timestamp) -> int:
     day = (date - paths.as_of).days - 1
     if not 0 <= day < paths.days - SUSTAINED_WITHIN:
         last = paths.as_of + pd.Timedelta(days=paths.days - SUSTAINED_WITHIN)
@@ -379,7 +379,7 @@ def _span(paths: Paths, date: pd.Timestamp) -> tuple[int]:
             f"the paths run from the day after {paths.as_of:%Y-%m-%d} to {last:%Y-%m-%d}, "
             f"got {date:%Y-%m-%d}; simulate more days."
         )
-    return (day,)
+    return day
 
 
 def _first(onsets: BoolArray) -> IntArray:
@@ -471,7 +471,7 @@ def _days_in_season(paths: Paths, kind: str, window: Window, span: slice) -> Day
 
 
 def _in_season_on(paths: Paths, date: pd.Timestamp) -> InSeasonOn:
-    (day,) = _span(paths, date)
+    day = _day(paths, date)
     chances = [(kind, float(days[day].mean())) for kind, days in paths.in_season.items()]
     return InSeasonOn(date, tuple(chances))
 

@@ -329,6 +329,14 @@ def _check(
             f"processes, states and near-term hazards must be of the same kinds, "
             f"got {list(renewals)}, {list(now)} and {list(near_term)}."
         )
+    for kind, hazards in near_term.items():
+        if hazards.ndim != 2 or not len(hazards):
+            raise ValueError(
+                f"near-term hazards have one row a replicate and one column a lead, "
+                f"got shape {hazards.shape} for {kind}."
+            )
+        if not ((hazards >= 0) & (hazards <= 1)).all():
+            raise ValueError(f"near-term hazards must lie in [0, 1], those of {kind} do not.")
     thresholds = [state.threshold for state in now.values()]
     if thresholds != [renewal.history.threshold for renewal in renewals.values()]:
         raise ValueError(f"a state's threshold must be its process's, got {thresholds}.")
