@@ -7,19 +7,17 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from models.outlook.answers import SUSTAINED, known_onsets, onsets_of
 from models.outlook.baselines import gamma_poisson, window_frequency
-from models.outlook.paths import Paths, fit_renewal, simulate
+from models.outlook.events import SUSTAINED, known_onsets, onsets_of
+from models.outlook.paths import Paths, simulate
+from models.outlook.renewal import fit_renewal
 from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, History, IntArray, observe
-from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import MIN_BLOCK_DAYS, resample_counts, skill_interval
 
 FIRST = pd.Timestamp("2017-01-01")
 STEP_DAYS = 28
 HORIZONS = (90, 180, 365)
 BROAD = {"broad": 75.0}
 REFERENCES = ("window_frequency", "gamma_poisson")
-PIT_BINS = 10
 
 NearTerm = Callable[[pd.Timestamp], Mapping[str, FloatArray] | None]
 
@@ -92,102 +90,6 @@ def outlook_hindcast(
     return pd.DataFrame(chances), pd.DataFrame(days)
 
 
-def score_chances(
-    chances: pd.DataFrame, *, step_days: int = STEP_DAYS, seed: int = 0
-) -> pd.DataFrame:
-    """Score the chances against both references, by kind and horizon.
-
-    Parameters
-    ----------
-    chances : pandas.DataFrame
-        From `outlook_hindcast`.
-    step_days : int
-        Days from one as_of day to the next.
-    seed : int
-        Of the bootstrap of blocks.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `kind`, `horizon_days`, `rows`, `events`, `score` (`brier`, `log`), `reference`,
-        `value`, `reference_value`, `skill`, `low`, `high`: of the skill, higher is better.
-    """
-    found = []
-    for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
-        outcome = rows["outcome"].to_numpy(dtype=float)
-        counts = _counts(rows, int(str(horizon)), step_days, seed)
-        for name, score in (("brier", brier_scores), ("log", log_scores)):
-            own = score(outcome, rows["probability"].to_numpy())
-            for reference in REFERENCES:
-                other = score(outcome, rows[reference].to_numpy())
-                skill = skill_interval(own, other, counts)
-                found.append(
-                    {
-                        "kind": kind,
-                        "horizon_days": horizon,
-                        "rows": len(rows),
-                        "events": int(outcome.sum()),
-                        "score": name,
-                        "reference": reference,
-                        "value": float(own.mean()),
-                        "reference_value": float(other.mean()),
-                        "skill": skill.value,
-                        "low": skill.low,
-                        "high": skill.high,
-                    }
-                )
-    return pd.DataFrame(found)
-
-
-def score_days(
-    days: pd.DataFrame, *, step_days: int = STEP_DAYS, seed: int = 0
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Score the days in season by CRPS and by the histogram of the PIT.
-
-    Parameters
-    ----------
-    days : pandas.DataFrame
-        From `outlook_hindcast`.
-    step_days : int
-        Days from one as_of day to the next.
-    seed : int
-        Of the bootstrap of blocks.
-
-    Returns
-    -------
-    scores : pandas.DataFrame
-        Columns `kind`, `horizon_days`, `rows`, `crps`, `crps_reference` (days, lower is better),
-        `skill`, `low`, `high`.
-    histogram : pandas.DataFrame
-        Columns `kind`, `horizon_days`, then the share of each tenth, `0` to `9`: 0.1 each where
-        forecasts are calibrated, more at both ends where they are too narrow.
-
-    References
-    ----------
-    PIT of counts: Czado, Gneiting and Held (2009),
-    https://doi.org/10.1111/j.1541-0420.2009.01191.x
-    """
-    scores, histograms = [], []
-    for (kind, horizon), rows in days.groupby(["kind", "horizon_days"], sort=False):
-        own, other = rows["crps"].to_numpy(), rows["crps_reference"].to_numpy()
-        skill = skill_interval(own, other, _counts(rows, int(str(horizon)), step_days, seed))
-        key: dict[str, object] = {"kind": kind, "horizon_days": horizon}
-        scores.append(
-            {
-                **key,
-                "rows": len(rows),
-                "crps": float(own.mean()),
-                "crps_reference": float(other.mean()),
-                "skill": skill.value,
-                "low": skill.low,
-                "high": skill.high,
-            }
-        )
-        shares = pit_histogram(rows["pit_low"].to_numpy(), rows["pit_high"].to_numpy())
-        histograms.append(key | {str(bin_): share for bin_, share in enumerate(shares.tolist())})
-    return pd.DataFrame(scores), pd.DataFrame(histograms)
-
-
 def crps(sample: IntArray, observed: int) -> float:
     """Return the continuous ranked probability score of a sample: E|X - y| - E|X - X'| / 2.
 
@@ -217,19 +119,6 @@ def crps(sample: IntArray, observed: int) -> float:
     # The sum of |x_i - x_j| over all pairs is twice that of (2 i - n - 1) x_(i), i from 1.
     rank = 2 * np.arange(1, size + 1) - size - 1
     return float(np.abs(ordered - observed).mean() - (rank @ ordered) / size**2)
-
-
-def pit_histogram(low: FloatArray, high: FloatArray, *, bins: int = PIT_BINS) -> FloatArray:
-    """Return the mean share of [low, high] in each bin of [0, 1].
-
-    Examples
-    --------
-    >>> pit_histogram(np.array([0.0, 0.5]), np.array([0.5, 1.0]), bins=2).tolist()
-    [0.5, 0.5]
-    """
-    edges = np.linspace(0, 1, bins + 1)[:, None]
-    width = np.maximum(high - low, np.finfo(float).eps)
-    return np.diff(np.clip((edges - low) / width, 0, 1).mean(axis=1))
 
 
 def _chances(
@@ -298,12 +187,3 @@ def _days(
 def _state(paths: Paths, kind: str) -> str:
     history = paths.now[next(iter(paths.now)) if kind == SUSTAINED else kind]
     return "in_season" if history.current is not None else "at_risk"
-
-
-def _counts(rows: pd.DataFrame, horizon: int, step_days: int, seed: int) -> FloatArray:
-    return resample_counts(
-        pd.DatetimeIndex(rows["as_of"]),
-        block_days=max(horizon, MIN_BLOCK_DAYS),
-        step_days=step_days,
-        seed=seed,
-    )
