@@ -136,7 +136,7 @@ class TestPosterior:
         random = np.random.default_rng(1)
         spells = 150 * random.weibull(2.0, 20_000)
         ends = np.cumsum(spells)
-        day = random.uniform(ends[0], ends[-2], 1_500)
+        day = random.uniform(ends[0], ends[-2], 600)
         rest = np.ceil(ends[np.searchsorted(ends, day)] - day).astype(int)
         post = fit_spells(spells_of(rest, truncated=True))
         assert post.shape @ post.weight.sum(axis=1) == pytest.approx(2.0, rel=0.12)
