@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from features.season import daily
+from features.market.season import daily
 from models.outlook.credible import credible_interval
 from models.outlook.events import kinds_of, onsets_of
 from models.outlook.outlook import answer, cumulative_chance

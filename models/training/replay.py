@@ -22,7 +22,7 @@ from features.panel import DataError, MarketPanel, end_of_day
 from features.reference.load import load_reference
 from features.storage.atomic import staged
 from models.formatting import iso_day
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.leads import incidence
 from models.onset import onsets
 from models.training.prospective import COLUMNS, PROBABILITIES, page
@@ -130,7 +130,7 @@ def replay(
 
 def _fitted(
     panel: MarketPanel, frozen: pd.Timestamp, settings: Settings, jobs: int
-) -> tuple[pd.Timestamp, dict[str, LeadClassifier]]:
+) -> tuple[pd.Timestamp, dict[str, HazardModel]]:
     """Fit the candidates as `models.training.run.train` does, without their verification."""
     known = panel.known_at(end_of_day(pd.DatetimeIndex([frozen]))[0])
     index = season_index(known)
