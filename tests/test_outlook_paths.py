@@ -167,6 +167,11 @@ class TestExactness:
             np.testing.assert_allclose(curve["low"], low, atol=0.05)
             np.testing.assert_allclose(curve["high"], high, atol=0.05)
 
+    def test_a_weaker_kind_keeps_nearly_its_own_share_of_days(self, make, many):
+        alone = make(AT_RISK, n_paths=10_000, days=730, kinds={"partial": 50.0})
+        share = many.in_season["partial"].mean() / alone.in_season["partial"].mean()
+        assert 1 <= share < 1.06  # seasons drawn apart: 1.12
+
     def test_the_near_term_is_followed_and_the_process_takes_over_without_a_jump(self, make):
         hazards = np.array([[0.05, 0.1, 0.2], [0.15, 0.2, 0.4]])
         paths = make(AT_RISK, n_paths=10_000, days=400, near_term={"broad": hazards})
