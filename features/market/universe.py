@@ -13,6 +13,8 @@ RANKS = 100
 # Membership follows the median of a week, as in the embedded history: no chatter at the border.
 SMOOTHING_DAYS = 7
 CHECK_DAYS = (30, 90)
+# The path simulation of live days draws its pasts from these years.
+HISTORY_YEARS = 3
 # A coin whose log return against Bitcoin is further off than this is another coin. Of the pairs of
 # different coins among the 100 largest one in eleven agrees so well over both spans, and a
 # mistaken ticker also has to carry the same symbol.

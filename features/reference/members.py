@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from features.market.season import TOP, breadth
-from features.market.universe import CHECK_DAYS, RANKS
+from features.market.universe import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.panel import DataError
 from features.reference.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
 from features.sources.files import load_tables
-from features.sources.yahoo.tickers import HISTORY_YEARS
 from features.storage.atomic import staged
 
 # Weekly where the live data must agree with the embedded history, monthly before.

@@ -8,13 +8,11 @@ from functools import partial
 
 import pandas as pd
 
-from features.market.universe import recognised
+from features.market.universe import HISTORY_YEARS, recognised
 from features.panel import DataError
 from features.reference.membership import Membership
 from features.sources.yahoo.request import Notes, Request, named
 
-# The path simulation of live days draws its pasts from these years.
-HISTORY_YEARS = 3
 BITCOIN, ETHER = "BTC-USD", "ETH-USD"
 INDICES: Mapping[str, str] = {"russell2000": "^RUT", "sp500": "^GSPC"}
 NEEDED = (BITCOIN, ETHER, *INDICES.values())
