@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from features.season import daily
+from features.market.season import daily
 from models.outlook.credible import credible_interval
 from models.outlook.events import kinds_of, onsets_of
 from models.outlook.outlook import answer, cumulative_chance
@@ -166,6 +166,11 @@ class TestExactness:
             np.testing.assert_allclose(curve["probability"], mean, atol=0.02)
             np.testing.assert_allclose(curve["low"], low, atol=0.05)
             np.testing.assert_allclose(curve["high"], high, atol=0.05)
+
+    def test_a_weaker_kind_keeps_nearly_its_own_share_of_days(self, make, many):
+        alone = make(AT_RISK, n_paths=10_000, days=730, kinds={"partial": 50.0})
+        share = many.in_season["partial"].mean() / alone.in_season["partial"].mean()
+        assert 1 <= share < 1.06  # seasons drawn apart: 1.12
 
     def test_the_near_term_is_followed_and_the_process_takes_over_without_a_jump(self, make):
         hazards = np.array([[0.05, 0.1, 0.2], [0.15, 0.2, 0.4]])

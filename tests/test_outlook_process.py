@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from features.season import at_risk, daily, onset_days
+from features.market.season import at_risk, daily, onset_days
 from models.outlook.baselines import gamma_poisson, window_frequency
 from models.outlook.patterns import season_law
 from models.outlook.posterior import PRIOR, Prior, fit_spells

@@ -8,14 +8,12 @@ import pandas as pd
 from models.outlook.hindcast import REFERENCES, STEP_DAYS
 from models.outlook.seasons import FloatArray
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import MIN_BLOCK_DAYS, resample_counts, skill_interval
+from models.verification.significance import Contrasts, skill_interval, window_contrasts
 
 PIT_BINS = 10
 
 
-def score_chances(
-    chances: pd.DataFrame, *, step_days: int = STEP_DAYS, seed: int = 0
-) -> pd.DataFrame:
+def score_chances(chances: pd.DataFrame, *, step_days: int = STEP_DAYS) -> pd.DataFrame:
     """Score the chances against both references, by kind and horizon.
 
     Parameters
@@ -24,8 +22,6 @@ def score_chances(
         From `outlook_hindcast`.
     step_days : int
         Days from one as_of day to the next.
-    seed : int
-        Of the bootstrap of blocks.
 
     Returns
     -------
@@ -36,12 +32,12 @@ def score_chances(
     found = []
     for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
         outcome = rows["outcome"].to_numpy(dtype=float)
-        counts = _counts(rows, int(str(horizon)), step_days, seed)
+        contrasts = _contrasts(rows, int(str(horizon)), step_days)
         for name, score in (("brier", brier_scores), ("log", log_scores)):
             own = score(outcome, rows["probability"].to_numpy())
             for reference in REFERENCES:
                 other = score(outcome, rows[reference].to_numpy())
-                skill = skill_interval(own, other, counts)
+                skill = skill_interval(own, other, contrasts)
                 found.append(
                     {
                         "kind": kind,
@@ -61,7 +57,7 @@ def score_chances(
 
 
 def score_days(
-    days: pd.DataFrame, *, step_days: int = STEP_DAYS, seed: int = 0
+    days: pd.DataFrame, *, step_days: int = STEP_DAYS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score the days in season by CRPS and by the histogram of the PIT.
 
@@ -71,8 +67,6 @@ def score_days(
         From `outlook_hindcast`.
     step_days : int
         Days from one as_of day to the next.
-    seed : int
-        Of the bootstrap of blocks.
 
     Returns
     -------
@@ -91,7 +85,7 @@ def score_days(
     scores, histograms = [], []
     for (kind, horizon), rows in days.groupby(["kind", "horizon_days"], sort=False):
         own, other = rows["crps"].to_numpy(), rows["crps_reference"].to_numpy()
-        skill = skill_interval(own, other, _counts(rows, int(str(horizon)), step_days, seed))
+        skill = skill_interval(own, other, _contrasts(rows, int(str(horizon)), step_days))
         key: dict[str, object] = {"kind": kind, "horizon_days": horizon}
         scores.append(
             {
@@ -122,10 +116,6 @@ def pit_histogram(low: FloatArray, high: FloatArray, *, bins: int = PIT_BINS) ->
     return np.diff(np.clip((edges - low) / width, 0, 1).mean(axis=1))
 
 
-def _counts(rows: pd.DataFrame, horizon: int, step_days: int, seed: int) -> FloatArray:
-    return resample_counts(
-        pd.DatetimeIndex(rows["as_of"]),
-        block_days=max(horizon, MIN_BLOCK_DAYS),
-        step_days=step_days,
-        seed=seed,
-    )
+def _contrasts(rows: pd.DataFrame, horizon: int, step_days: int) -> Contrasts:
+    as_of = pd.DatetimeIndex(rows["as_of"])
+    return window_contrasts(as_of, horizon_days=horizon, step_days=step_days)
