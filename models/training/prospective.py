@@ -27,8 +27,10 @@ SHOWN = ("pool", "simulation", REFERENCE)  # beside the champion
 _PREFACE = f"""# Forecasts since each release
 
 Written by `python -m models.training.replay`, which adds the weeks that the embedded history has
-gained. All probabilities are in [prospective.csv](prospective.csv): every candidate, kind and
-horizon. Rows once written stay; the command fails if one of them comes out differently.
+gained since the release. All probabilities are in [prospective.csv](prospective.csv): every
+candidate, kind and horizon. Rows once written stay; those of a release are written by its own
+program, before its models are changed for the next, and the command fails if one of them comes out
+differently.
 
 **What these are.** A release fixes its models by data that end on one day. Here they forecast every
 week since, refitted on nothing later, each time from the market as it was known at the end of that
@@ -159,12 +161,14 @@ def page(table: pd.DataFrame, panel: MarketPanel, definition: OnsetDefinition) -
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns `COLUMNS`, rows of one release or more.
+        Columns `COLUMNS`, rows of any number of releases.
     panel : MarketPanel
         The market as it is known now, which decides the outcomes.
     definition : OnsetDefinition
         What counts as an onset of a broad season.
     """
+    if table.empty:
+        return _PREFACE
     index = season_index(panel)
     judged = judge(table, index, definition)
     days = {kind: onsets(index, each) for kind, each in definition.by_kind().items()}
