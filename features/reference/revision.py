@@ -12,7 +12,7 @@ COLUMNS = ("series", "date", "old", "new", "change")
 def revisions(old: MarketPanel, new: MarketPanel) -> pd.DataFrame:
     """List every observation of the old history that the new one does not repeat to the bit.
 
-    Days after the old history's end are no revisions, they are news.
+    Days after a series' old end are no revisions, they are news.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ def revisions(old: MarketPanel, new: MarketPanel) -> pd.DataFrame:
     found = []
     for name in sorted({*old.names, *new.names}):
         both = pd.DataFrame({"old": old.series(name), "new": new.series(name)})
-        both = both.loc[: old.last_day]
+        # Of its own last day the old history spoke, of the day after it did not: not strict.
+        both = both.loc[: old.series(name).index.max()] if name in old.names else both.iloc[:0]
         # NaN != NaN: a value that is missing in one only differs, and none is missing in both.
         found.append(both[both["old"] != both["new"]].rename_axis("date").reset_index())
         found[-1].insert(0, "series", name)
