@@ -49,7 +49,8 @@ class Appended:
     revised : pandas.DataFrame
         Rows that were replaced, as in `Contradiction`.
     revisions : pandas.DataFrame
-        Old values of the panel that are others now, from `features.reference.revision.revisions`.
+        Old values of the panel that are others now, as from
+        `features.reference.revision.revisions`.
     old_last_day : pandas.Timestamp
         Last day of the panel before.
     report : pathlib.Path or None
@@ -122,7 +123,7 @@ def append(
                 f"written. --replace if {later} is right.", revised,
             )  # fmt: skip
         panel = _checked_union(directory, later, union, merges, until)
-        changed = revisions(before, panel)
+        changed = _of_old_days(before, revisions(before, panel))
         if len(changed) and not replace:
             raise Contradiction(
                 f"with {later} the panel of {directory} would change on old days; nothing was "
@@ -170,6 +171,12 @@ def _checked_union(
     except DataError as error:
         said = str(error).replace(f"files:{union}", f"{union}")
         raise DataError(said.replace(f"{union}", f"{directory} + {later}")) from error
+
+
+def _of_old_days(before: MarketPanel, changed: pd.DataFrame) -> pd.DataFrame:
+    """Keep the revisions of days to each series' own last one: what comes after it is news."""
+    last = pd.Series({name: before.series(name).index[-1] for name in before.names})
+    return changed[changed["date"] <= changed["series"].map(last)]
 
 
 def _write(
