@@ -19,7 +19,8 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 ROOMS = (
     "features.provenance", "features.panel", "features.market", "features.catalogue",
     "features.health", "features.storage", "features.sources.columns", "features.sources.files",
-    "features.sources.etf_flows", "features.reference", "features.sources.yahoo",
+    "features.sources.etf_flows", "features.reference", "features.sources.append",
+    "features.sources.yahoo",
     "models.errors", "models.formatting", "models.onset", "models.hazard", "models.verification",
     "models.outlook", "models.training", "models.forecasting", "models.ledger", "models.tracking",
     "models.report", "models.cli", "train", "predict",
@@ -29,7 +30,9 @@ DISK_AND_NETWORK = {
     "requests", "yfinance", "curl_cffi", "urllib", "pyarrow", "pathlib", "json", "http", "io",
     "os", "tempfile", "socket", "platformdirs",
 }  # fmt: skip
-READ_THE_CLOCK = {"models.cli.options", "features.sources.etf_flows.command"}
+READ_THE_CLOCK = {
+    "models.cli.options", "features.sources.etf_flows.command", "features.sources.append.command",
+}  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}
 
 

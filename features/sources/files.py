@@ -15,7 +15,7 @@ from features.panel import DAY, DataError, MarketPanel
 from features.provenance import DataProvenance
 from features.sources.columns import checked, shown
 
-_TABLES: Mapping[str, Mapping[str, str]] = {
+TABLES: Mapping[str, Mapping[str, str]] = {
     "series": {"series": "text", "date": "day", "value": "number"},
     "coins": {
         "date": "day",
@@ -152,7 +152,7 @@ def load_tables(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    series, coins, universe = (_read(directory, name) for name in _TABLES)
+    series, coins, universe = (read_checked(directory, name) for name in TABLES)
     for name, rows, day in (
         ("series", series, "date"),
         ("coins", coins, "date"),
@@ -164,14 +164,21 @@ def load_tables(
                 f"got {rows[day].max():%Y-%m-%d}."
             )
     _check_coins(coins, directory)
-    _check_unique(universe, ["snapshot_date", "coin"], directory / "universe")
+    check_unique(universe, ["snapshot_date", "coin"], directory / "universe")
     _check_ranks(universe, directory)
     return series, coins, universe
 
 
-def _read(directory: Path, name: str) -> pd.DataFrame:
-    columns = _TABLES[name]
-    path = _path(directory, name)
+def read_checked(directory: Path, name: str) -> pd.DataFrame:
+    """Read one table of a directory: its columns in their types, its rows in their order.
+
+    Raises
+    ------
+    DataError
+        If it is missing, unreadable or a value is not of its column's type.
+    """
+    columns = TABLES[name]
+    path = table_path(directory, name)
     if path.is_dir():
         raise DataError(f"{path}: cannot be read: it is a directory.")
     try:
@@ -197,7 +204,7 @@ def _read(directory: Path, name: str) -> pd.DataFrame:
     return pd.DataFrame({c: checked(table[c], kind, f"{path}: {c}") for c, kind in columns.items()})
 
 
-def _path(directory: Path, name: str) -> Path:
+def table_path(directory: Path, name: str) -> Path:
     """Return the file of a table; one that is there twice may be stale, so neither is taken."""
     paths = [directory / f"{name}.{ending}" for ending in ("parquet", "csv")]
     there = [path for path in paths if os.path.lexists(path)]
@@ -227,7 +234,7 @@ def _check_coins(coins: pd.DataFrame, directory: Path) -> None:
                 f"{name}: {column} must be at least {_SMALLEST_CLOSE:g}, "
                 f"got {coins[column].min():g}."
             )
-    _check_unique(coins, ["date", "coin"], name)
+    check_unique(coins, ["date", "coin"], name)
     _check_caps(coins, "date", name)
     _check_first_day(coins["date"], name)
 
@@ -253,12 +260,13 @@ def _check_caps(rows: pd.DataFrame, day: str, name: Path) -> None:
 
 
 def _observed(series: pd.DataFrame, directory: Path) -> dict[str, pd.Series]:
-    _check_unique(series, ["date", "series"], directory / "series")
+    check_unique(series, ["date", "series"], directory / "series")
     ordered = series.sort_values(["series", "date"])
     return {str(name): rows.set_index("date")["value"] for name, rows in ordered.groupby("series")}
 
 
-def _check_unique(rows: pd.DataFrame, key: list[str], name: Path) -> None:
+def check_unique(rows: pd.DataFrame, key: list[str], name: Path) -> None:
+    """Refuse two rows of one day; `key` is the day's column and the label's."""
     repeated = rows.duplicated(key)
     if repeated.any():
         day, label = rows.loc[repeated, key].iloc[0]
