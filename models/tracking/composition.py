@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.catalogue.builder import feature_frame
-from models.hazard.candidates import CANDIDATES, available
+from models.hazard.candidates import CANDIDATES, PRIMARY, available
 from models.tracking.promotion import Terms
 from models.tracking.record import Entry, Record, Value
 from models.tracking.store import SKILL_TAG
@@ -115,6 +115,7 @@ def compose(
         candidates=tuple(training.forecasters),
         until=f"{training.until:%Y-%m-%d}",
         data_end=provenance.data_end,
+        primary=PRIMARY,
     )
     champion = training.choice.champion
     parent = _entry(training, champion, title, terms, provenance, figures.get("", {}))
