@@ -21,6 +21,7 @@ from models.formatting import iso_day, long_day
 from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import LIMIT_DAYS, FloatArray
+from models.vocabulary import Kind
 
 SCHEMA = "altseason.forecast/1"
 HORIZONS = (30, 60, 90, 180, 365)
@@ -113,7 +114,7 @@ def forecast(
         "season": {
             "index": float(now.index.loc[as_of]),
             "state": season_state(
-                float(now.index.loc[as_of]), threshold=forecaster.thresholds["broad"]
+                float(now.index.loc[as_of]), threshold=forecaster.thresholds[Kind.BROAD]
             ),
             "at_risk": now.at_risk,
             "last_onset": {
@@ -142,9 +143,9 @@ def forecast(
             if last is not None
         ],
         "trend": trend(panel, forecaster, as_of=as_of, horizons=horizons, by=last),
-        "drivers": _drivers(forecaster, row) if now.at_risk["broad"] else [],
+        "drivers": _drivers(forecaster, row) if now.at_risk[Kind.BROAD] else [],
         "evidence": {
-            "onsets": len(forecaster.evidence.onsets["broad"]),
+            "onsets": len(forecaster.evidence.onsets[Kind.BROAD]),
             "brier_skill": _skill(forecaster),
             "partial_verdicts": _partial_verdicts(forecaster),
             "out_of_range": out_of_range,
@@ -188,7 +189,7 @@ def _plain(table: dict[str, FloatArray], position: int) -> dict[str, float | Non
 
 
 def _drivers(forecaster: Forecaster, row: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = row.assign(**{THRESHOLD: forecaster.thresholds["broad"]})
+    rows = row.assign(**{THRESHOLD: forecaster.thresholds[Kind.BROAD]})
     log_odds = forecaster.model.contributions(rows).iloc[0]
     strongest = log_odds[log_odds != 0].sort_values(key=np.abs, ascending=False, kind="stable")
     return [
@@ -213,7 +214,7 @@ def _skill(forecaster: Forecaster) -> dict[str, dict[str, Any]]:
             "verdict": row["verdict"],
         }
         for row in forecaster.evidence.skill
-        if row["kind"] == "broad"
+        if row["kind"] == Kind.BROAD
     }
 
 
@@ -221,7 +222,7 @@ def _partial_verdicts(forecaster: Forecaster) -> dict[str, str]:
     return {
         str(row["horizon_days"]): row["verdict"]
         for row in forecaster.evidence.skill
-        if row["kind"] == "partial" and row["brier_skill"] is not None
+        if row["kind"] == Kind.PARTIAL and row["brier_skill"] is not None
     }
 
 

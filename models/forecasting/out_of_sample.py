@@ -13,6 +13,7 @@ from features.panel import MarketPanel
 from models.forecasting.intervals import probabilities
 from models.forecasting.season_status import standing
 from models.hazard.forecaster import Forecaster
+from models.vocabulary import Kind
 
 HORIZON_DAYS = 90
 GRID_DAYS = 7
@@ -103,7 +104,7 @@ def record(
     DataError
         If the data do not reach `as_of`.
     """
-    own = hindcast[(hindcast["model"] == forecaster.name) & (hindcast["kind"] == "broad")]
+    own = hindcast[(hindcast["model"] == forecaster.name) & (hindcast["kind"] == Kind.BROAD)]
     horizons = own["horizon_days"].unique()
     horizon = int(min(horizons, key=lambda days: abs(days - horizon_days), default=horizon_days))
     own = own[(own["horizon_days"] == horizon) & (own["as_of"] <= as_of)].set_index("as_of")
@@ -117,22 +118,22 @@ def record(
     )  # fmt: skip
     days = pd.DatetimeIndex([*grid[grid >= trained_until], as_of]).as_unit("s")
     quiet_days = int(forecaster.evidence.definition["quiet_days"])
-    free = at_risk(now.index, threshold=forecaster.thresholds["broad"], quiet_days=quiet_days)
+    free = at_risk(now.index, threshold=forecaster.thresholds[Kind.BROAD], quiet_days=quiet_days)
     values = probabilities(
-        forecaster, build_features(now.view, days), "broad", [horizon],
+        forecaster, build_features(now.view, days), Kind.BROAD, [horizon],
         at_risk=free.loc[days].to_numpy(),
     )  # fmt: skip
     stored = pd.DataFrame({name: values[name][:, 0] for name in _VALUES}, index=days)
     return Record(
         model=forecaster.name,
         horizon_days=horizon,
-        threshold=forecaster.thresholds["broad"],
+        threshold=forecaster.thresholds[Kind.BROAD],
         trained_until=trained_until,
         in_sample=forecaster.evidence.in_sample(as_of),
         index=now.index,
-        onsets=now.onsets["broad"],
+        onsets=now.onsets[Kind.BROAD],
         hindcast=said.astype(np.float64),
         since=stored.iloc[:-1],
         now=stored.iloc[-1:],
-        reason=now.reasons["broad"],
+        reason=now.reasons[Kind.BROAD],
     )

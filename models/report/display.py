@@ -11,6 +11,7 @@ import pandas as pd
 
 from models.formatting import long_day, percent, signed
 from models.hazard.candidates import TRIALS
+from models.vocabulary import Kind, Verdict
 
 if TYPE_CHECKING:
     from models.training.events import Study
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 def training_table(training: Training) -> str:
     """Return the candidates with their skill, and what became champion and why."""
-    broad = training.verification[training.verification["kind"] == "broad"]
-    over_all = training.integrated[training.integrated["kind"] == "broad"].set_index("model")
+    broad = training.verification[training.verification["kind"] == Kind.BROAD]
+    over_all = training.integrated[training.integrated["kind"] == Kind.BROAD].set_index("model")
     horizons = list(dict.fromkeys(broad["horizon_days"]))
     heads = [*(f"{horizon} days" for horizon in horizons), "all horizons"]
     rows = [("", heads)]
@@ -85,7 +86,7 @@ def study_text(study: Study) -> str:
         "What each group of features adds to the logistic hazard (paired, 90 % interval of the "
         "difference of Brier scores, broad seasons; below 0 helps)",
     ]
-    broad = study.ablation[study.ablation["kind"] == "broad"]
+    broad = study.ablation[study.ablation["kind"] == Kind.BROAD]
     for group, rows in broad.groupby("group", sort=False):
         cells = (
             f"{row['horizon_days']} d {row['verdict']} [{row['brier_low']:+.3f}, "
@@ -166,7 +167,7 @@ def _verdicts(broad: pd.DataFrame, name: str) -> str:
     for verdict in own["verdict"].unique():
         rows = own[own["verdict"] == verdict]
         days = ", ".join(str(horizon) for horizon in rows["horizon_days"])
-        words = f"{verdict} than climatology" if verdict != "cannot tell" else verdict
+        words = f"{verdict} than climatology" if verdict != Verdict.CANNOT_TELL else verdict
         said.append(f"{words} at {days} days")
     return f"Verdict on {name} by 90 % intervals: {'; '.join(said) or 'it is the reference'}."
 

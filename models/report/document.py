@@ -14,11 +14,12 @@ from features.reference.load import load_reference
 from models.hazard.candidates import CANDIDATES
 from models.report.figures import probability_over_time
 from models.training.run import Training, train
+from models.vocabulary import Kind
 
 
 def skill_table(training: Training) -> str:
     """Return Brier skill by candidate and horizon as a Markdown table, evidence below."""
-    broad = training.verification[training.verification["kind"] == "broad"]
+    broad = training.verification[training.verification["kind"] == Kind.BROAD]
     by_horizon = broad.drop_duplicates("horizon_days").set_index("horizon_days")
     horizons = list(by_horizon.index)
     lines = [

@@ -11,6 +11,7 @@ from features.market.season import PARTIAL_THRESHOLD
 from models.formatting import interval, listed, long_day, percent, signed, wrap
 from models.report.sayings import on_partial, on_window
 from models.report.terminal import Terminal
+from models.vocabulary import Kind, Verdict
 
 BAR_WIDTH = 8
 DRIVERS_SHOWN = 8
@@ -21,9 +22,9 @@ STATES = {
     "broad": "a broad altcoin season",
 }
 VERDICTS = {
-    "better": "better than climatology",
-    "worse": "worse than climatology",
-    "cannot tell": "cannot tell",
+    Verdict.BETTER: "better than climatology",
+    Verdict.WORSE: "worse than climatology",
+    Verdict.CANNOT_TELL: "cannot tell",
 }
 _PLAIN = Terminal()
 
@@ -50,7 +51,7 @@ def forecast_text(forecast: Mapping[str, Any], terminal: Terminal = _PLAIN) -> s
 
 def question(forecast: Mapping[str, Any], kind: str) -> str:
     """Return what the probabilities of a kind of season answer."""
-    threshold = forecast["definition"]["threshold"] if kind == "broad" else PARTIAL_THRESHOLD
+    threshold = forecast["definition"]["threshold"] if kind == Kind.BROAD else PARTIAL_THRESHOLD
     return f"Chance that a {kind} altcoin season begins (season index {threshold:g} or more)"
 
 

@@ -20,6 +20,7 @@ from models.report.reliability import reliability_at, shown_horizons
 from models.report.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
 from models.report.style import inline_svg
 from models.tracking.tables import TrainingTables
+from models.vocabulary import Kind, Verdict
 
 _FOLDER = Path(__file__).parent
 _UNITS = {feature.name: feature.unit for feature in CATALOGUE}
@@ -128,12 +129,12 @@ def _reliability(hindcast: pd.DataFrame, name: str) -> list[Markup]:
 
 
 def _skill(verification: pd.DataFrame, name: str) -> list[dict[str, Any]]:
-    own = verification[(verification["kind"] == "broad") & (verification["model"] == name)]
+    own = verification[(verification["kind"] == Kind.BROAD) & (verification["model"] == name)]
     return [_scored(row) for row in own.to_dict("records")]
 
 
 def _candidates(integrated: pd.DataFrame) -> list[dict[str, Any]]:
-    broad = integrated[integrated["kind"] == "broad"]
+    broad = integrated[integrated["kind"] == Kind.BROAD]
     return [_scored(row) for row in broad.to_dict("records")]
 
 
@@ -143,7 +144,7 @@ def _scored(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         **row,
         "interval": interval(low, high),
-        "words": "the reference" if reference else VERDICTS.get(str(row["verdict"]), "n/a"),
+        "words": "the reference" if reference else VERDICTS[Verdict(row["verdict"])],
     }
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from models.formatting import listed, long_day, percent
-
-CANNOT_TELL = "cannot tell"
+from models.vocabulary import Kind, Verdict
 
 
 def on_skill(forecast: Mapping[str, Any]) -> list[str]:
@@ -47,7 +46,7 @@ def on_partial(forecast: Mapping[str, Any]) -> str:
     for horizon, verdict in forecast["evidence"]["partial_verdicts"].items():
         by_verdict.setdefault(verdict, []).append(horizon)
     said = (
-        f"{verdict if verdict == CANNOT_TELL else f'{verdict} than climatology'} at "
+        f"{verdict if verdict == Verdict.CANNOT_TELL else f'{verdict} than climatology'} at "
         f"{listed(horizons)} days"
         for verdict, horizons in by_verdict.items()
     )
@@ -67,8 +66,8 @@ def on_window(forecast: Mapping[str, Any]) -> str:
     days = _days(forecast["as_of"], end)
     nearest = min(skills, key=lambda horizon: abs(horizon - days))
     trust = {
-        "better": "forecasts have beaten climatology",
-        "worse": "forecasts did worse than climatology: read it as climatology",
+        Verdict.BETTER: "forecasts have beaten climatology",
+        Verdict.WORSE: "forecasts did worse than climatology: read it as climatology",
     }.get(skills[nearest], "forecasts cannot be told from climatology: read it as climatology")
     return (
         f"The window until {long_day(end)} spans {days} days. At {nearest} days, the "
@@ -86,8 +85,8 @@ def on_today(forecast: Mapping[str, Any]) -> str:
     rows = [
         row
         for row in forecast["forecasts"]
-        if row["kind"] == "broad"
-        and skills.get(str(row["horizon_days"]), {}).get("verdict") == "better"
+        if row["kind"] == Kind.BROAD
+        and skills.get(str(row["horizon_days"]), {}).get("verdict") == Verdict.BETTER
     ]
     if not rows or rows[0]["probability"] is None:
         return ""
@@ -118,7 +117,7 @@ def on_claims(headlines: Sequence[Mapping[str, Any]]) -> str:
     headlines : sequence of mapping
         From `models.report.display.headlines`.
     """
-    told = [row for row in headlines if row["verdict"] != CANNOT_TELL]
+    told = [row for row in headlines if row["verdict"] != Verdict.CANNOT_TELL]
     total = len(headlines)
     if not told:
         return (
@@ -150,21 +149,21 @@ def headline(forecast: Mapping[str, Any]) -> tuple[str, str]:
 
 
 _ON_SKILL = {
-    "better": "Out of sample it forecast better than climatology {days} days ahead: the 90 % "
+    Verdict.BETTER: "Out of sample it forecast better than climatology {days} days ahead: the 90 % "
     "interval of its Brier skill lies above 0.",
-    "worse": "It forecast worse than climatology {days} days ahead: read those windows as "
+    Verdict.WORSE: "It forecast worse than climatology {days} days ahead: read those windows as "
     "climatology.",
-    CANNOT_TELL: "At {days} days the history cannot tell it from climatology: read those windows "
-    "as climatology.",
+    Verdict.CANNOT_TELL: "At {days} days the history cannot tell it from climatology: read those "
+    "windows as climatology.",
 }
 
 
 def _headline(forecast: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     """Return the broad window by date, or else the last one, and its last day."""
-    by_date = [row for row in forecast["by_date"] if row["kind"] == "broad"]
+    by_date = [row for row in forecast["by_date"] if row["kind"] == Kind.BROAD]
     if by_date:
         return by_date[0], by_date[0]["date"]
-    row = [row for row in forecast["forecasts"] if row["kind"] == "broad"][-1]
+    row = [row for row in forecast["forecasts"] if row["kind"] == Kind.BROAD][-1]
     return row, row["window_end"]
 
 

@@ -15,6 +15,7 @@ from models.hazard.candidates import CANDIDATES, available
 from models.tracking.promotion import Terms
 from models.tracking.record import Entry, Record, Value
 from models.tracking.store import SKILL_TAG
+from models.vocabulary import Kind
 
 if TYPE_CHECKING:
     from models.training.run import Settings, Training
@@ -160,7 +161,7 @@ def _challenger(training: Training) -> str | None:
     """
     others = [n for n in training.forecasters if n not in (training.choice.champion, REFERENCE)]
     scores = training.integrated
-    own = scores[(scores["kind"] == "broad") & scores["model"].isin(others)]
+    own = scores[(scores["kind"] == Kind.BROAD) & scores["model"].isin(others)]
     known = own.dropna(subset="log_score").sort_values("log_score", kind="stable")
     return next(iter([*known["model"], *others]), None)
 
@@ -251,12 +252,12 @@ def metrics(training: Training, name: str) -> list[Value]:
         Candidate.
     """
     found = [
-        *_of_kind(training, name, "broad"),
+        *_of_kind(training, name, Kind.BROAD),
         *(each._replace(key=f"partial/{each.key.removeprefix('more/')}")
-          for each in _of_kind(training, name, "partial")
+          for each in _of_kind(training, name, Kind.PARTIAL)
           if each.key.partition("_")[0] in ("brier", "log")),
         *(Value("curves/brier_skill_by_horizon", row["brier_skill"], int(row["horizon_days"]))
-          for row in _rows(training.verification, name, "broad")),
+          for row in _rows(training.verification, name, Kind.BROAD)),
         *(Value("curves/log_score_by_year", score, year)
           for year, score in training.yearly_log_scores(name).items()),
     ]  # fmt: skip
@@ -295,8 +296,10 @@ def _skill_tags(training: Training, name: str) -> dict[str, str]:
     """Return the headlines as text, so that one column of the table holds value and interval."""
     if name == REFERENCE:
         return {SKILL_TAG: "reference"}
-    found = dict.fromkeys((SKILL_TAG,), next(iter(_rows(training.integrated, name, "broad")), {}))
-    for row in _rows(training.verification, name, "broad"):
+    found = dict.fromkeys(
+        (SKILL_TAG,), next(iter(_rows(training.integrated, name, Kind.BROAD)), {})
+    )
+    for row in _rows(training.verification, name, Kind.BROAD):
         if row["horizon_days"] <= HEADLINE_DAYS:
             found[f"{SKILL_TAG}_{row['horizon_days']}d"] = row
     return {tag: interval(row) for tag, row in found.items()}
@@ -318,7 +321,7 @@ def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str,
 
 def _training_note(training: Training) -> str:
     """Return the description of a training: its choice and a table of the candidates."""
-    broad = training.verification[training.verification["kind"] == "broad"]
+    broad = training.verification[training.verification["kind"] == Kind.BROAD]
     horizons = [int(days) for days in dict.fromkeys(broad["horizon_days"])]
     lines = [
         f"Champion by the gate: **{training.choice.champion}**; {training.choice.reason}.",
