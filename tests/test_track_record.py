@@ -16,12 +16,14 @@ from features.panel import DataError, MarketPanel
 from models.formatting import WIDTH
 from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
-from models.ledger.entry import Entry, Window
+from models.ledger.entry import Entry, RecordedWindow
+from models.ledger.results import TrackRecord, track_record_json
 from models.ledger.track_record import track_record
-from models.report.ledger_text import record_text
+from models.report.ledger_text import track_record_text
 from models.verification.hindcast import hindcast
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Kind
 
 DEFINITION = {"threshold": 75.0, "quiet_days": 30.0, "window_days": 90.0, "top": 50.0}
 THRESHOLDS = {"broad": 75.0, "partial": 50.0}
@@ -41,12 +43,12 @@ def panel_of(*values: float, first: date = FIRST) -> MarketPanel:
 def window(
     as_of: date, horizon: int, probability: float | None = 0.2, *, by_date: bool = False,
     kind: str = "broad", climatology: float | None = 0.1,
-) -> Window:  # fmt: skip
+) -> RecordedWindow:  # fmt: skip
     end = as_of + timedelta(days=horizon)
-    return Window(kind, horizon, end, by_date, probability, 0.0, 1.0, climatology)
+    return RecordedWindow(Kind(kind), horizon, end, by_date, probability, 0.0, 1.0, climatology)
 
 
-def entry(as_of: date, *windows: Window, line: int = 1, late: int = 1, **changes) -> Entry:
+def entry(as_of: date, *windows: RecordedWindow, line: int = 1, late: int = 1, **changes) -> Entry:
     recorded = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + timedelta(days=late)
     settings = {
         "id": f"{line}", "as_of": as_of, "recorded_at": recorded, "replay": late > 8,
@@ -56,8 +58,13 @@ def entry(as_of: date, *windows: Window, line: int = 1, late: int = 1, **changes
     return Entry(line=line, **(settings | changes))
 
 
-def judge(panel: MarketPanel, *entries: Entry) -> dict:
+def record_of(panel: MarketPanel, *entries: Entry) -> TrackRecord:
     return track_record(Ledger(entries, ()), panel)
+
+
+def judge(panel: MarketPanel, *entries: Entry) -> dict:
+    """Return a track record as JSON has it."""
+    return track_record_json(record_of(panel, *entries))
 
 
 def one(panel: MarketPanel, as_of: date, horizon: int) -> dict:
@@ -185,11 +192,11 @@ def test_replays_are_scored_apart():
         entry(day(40 + late), window(day(40 + late), 30, late / 100), late=late, line=late)
         for late in (8, 9)
     )
-    record = judge(panel, early, late)
+    record = track_record_json(whole := record_of(panel, early, late))
     assert [(row["made"], row["resolved"], row["expected"]) for row in record["scores"]] == [
         ("ahead", 1, 0.08), ("replay", 1, 0.09),
     ]  # fmt: skip
-    text = record_text(record)
+    text = track_record_text(whole)
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "0 % to 25 %: 0 of 1 came true (said 8 %" in " ".join(text.split())
     assert text.index("made ahead of time\n") < text.index("Replays")
@@ -256,18 +263,19 @@ def test_a_model_trained_on_the_day_is_counted(days):
 
 def test_a_forecast_that_ruled_out_what_happened_is_counted_and_json_holds():
     panel = panel_of(*[20.0] * 60, *[80.0] * 21)
-    record = judge(panel, entry(day(40), window(day(40), 30, 0.0)))
+    whole = record_of(panel, entry(day(40), window(day(40), 30, 0.0)))
+    record = track_record_json(whole)
     (row,) = record["scores"]
     assert (row["log_score"], row["ruled_out"], row["brier"]) == (None, 1, 1.0)
     json.dumps(record, allow_nan=False)
-    assert "inf" in record_text(record)
-    assert "with a probability of 0 for what happened" in record_text(record)
+    assert "inf" in track_record_text(whole)
+    assert "with a probability of 0 for what happened" in track_record_text(whole)
 
 
 def test_an_empty_ledger_has_an_empty_record():
-    record = judge(panel_of(*[20.0] * 100))
-    assert record["scores"] == record["windows"] == []
-    assert record_text(record) == "The ledger holds no forecast yet."
+    record = record_of(panel_of(*[20.0] * 100))
+    assert record.scores == record.windows == ()
+    assert track_record_text(record) == "The ledger holds no forecast yet."
 
 
 def test_days_before_the_data_and_other_indices_are_errors():

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from models.report.reliability import reliability
+from models.report.reliability_diagram import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
-from models.training.events import WARNING_LEVEL, champion_forecasts, has_events
 from models.training.run import STEP_DAYS
+from models.training.study import WARNING_LEVEL, champion_forecasts, has_events
 from models.verification.scores import precision_recall
 from models.vocabulary import Kind
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.catalogue.builder import feature_frame
+from models.formatting import markdown, scored
 from models.hazard.candidates import CANDIDATES, available
 from models.tracking.promotion import Terms
-from models.tracking.record import Entry, Record, Value
 from models.tracking.store import SKILL_TAG
+from models.tracking.training_record import RunRecord, TrainingRecord, Value
+from models.training.skill_table import skill_table
 from models.vocabulary import Kind
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def compose(
     run_id: str,
     started_ms: int,
     finished_ms: int,
-) -> Record:
+) -> TrainingRecord:
     """Put together all that a training leaves in the store.
 
     Parameters
@@ -105,7 +107,7 @@ def compose(
     tables : mapping of str to pandas.DataFrame
         Further tables for the parent, by name.
     experiment, run_id, started_ms, finished_ms
-        As in `Record`.
+        As in `TrainingRecord`.
     title : str
         Name of the parent run.
     """
@@ -123,12 +125,12 @@ def compose(
         name: _child(training, name, title, terms, provenance, figures.get(name, {}))
         for name in training.forecasters
     }
-    return Record(
+    return TrainingRecord(
         experiment=experiment,
         run_id=run_id,
         started_ms=started_ms,
         finished_ms=finished_ms,
-        parent=Entry(
+        parent=RunRecord(
             name=title,
             params={**parent.params, "candidates": ",".join(training.forecasters)},
             tags={
@@ -173,13 +175,13 @@ def _child(
     terms: Terms,
     provenance: Provenance,
     figures: Mapping[str, bytes],
-) -> Entry:
+) -> RunRecord:
     # The candidates beside it are in their training's name; here they would only be in the way.
     own = f"{name}, {title.replace(f', {_beside(training.settings)}', '')}"
     entry = _entry(training, name, own, terms, provenance, figures)
     forecaster = training.forecasters[name]
     meaning = CANDIDATES[name].meaning
-    return Entry(
+    return RunRecord(
         name=entry.name,
         params=entry.params,
         tags={
@@ -207,7 +209,7 @@ def _entry(
     terms: Terms,
     provenance: Provenance,
     figures: Mapping[str, bytes],
-) -> Entry:
+) -> RunRecord:
     """Return what the training and its candidates have in common."""
     settings = training.settings
     params = {
@@ -230,7 +232,7 @@ def _entry(
         "trained_until": f"{training.trained_until:%Y-%m-%d}",
         "versions": ", ".join(f"{name} {of}" for name, of in provenance.versions.items()),
     }  # fmt: skip
-    return Entry(
+    return RunRecord(
         name=title,
         params={key: str(value) for key, value in params.items()},
         tags={key: str(value) for key, value in tags.items()},
@@ -302,7 +304,7 @@ def _skill_tags(training: Training, name: str) -> dict[str, str]:
     for row in _rows(training.verification, name, Kind.BROAD):
         if row["horizon_days"] <= HEADLINE_DAYS:
             found[f"{SKILL_TAG}_{row['horizon_days']}d"] = row
-    return {tag: interval(row) for tag, row in found.items()}
+    return {tag: _scored(row) for tag, row in found.items()}
 
 
 def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
@@ -321,28 +323,16 @@ def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str,
 
 def _training_note(training: Training) -> str:
     """Return the description of a training: its choice and a table of the candidates."""
-    broad = training.verification[training.verification["kind"] == Kind.BROAD]
-    horizons = [int(days) for days in dict.fromkeys(broad["horizon_days"])]
-    lines = [
-        f"Champion by the gate: **{training.choice.champion}**; {training.choice.reason}.",
-        "",
-        "Brier skill against climatology, broad seasons, out of sample (90 % interval):",
-        "",
-        "| candidate | " + " | ".join(f"{days} days" for days in horizons) + " |",
-        "|---" * (len(horizons) + 1) + "|",
-    ]
-    for name in training.forecasters:
-        own = broad[broad["model"] == name].to_dict("records")
-        if name != REFERENCE:
-            lines.append(f"| {name} | " + " | ".join(interval(row) for row in own) + " |")
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            f"Champion by the gate: **{training.choice.champion}**; {training.choice.reason}.",
+            "",
+            "Brier skill against climatology, broad seasons, out of sample (90 % interval):",
+            "",
+            *markdown(skill_table(training)),
+        ]
+    )
 
 
-def interval(row: Mapping[Any, Any], name: str = "brier_skill") -> str:
-    """Return a score with its interval in words, "unknown" where it cannot be computed."""
-    value, low, high = (row.get(f"{name}{end}") for end in _INTERVAL)
-    if not _finite(value):
-        return "unknown"
-    if not (_finite(low) and _finite(high)):
-        return f"{value:+.2f}"
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+def _scored(row: Mapping[Any, Any]) -> str:
+    return scored(*(row.get(f"brier_skill{end}") for end in _INTERVAL))
