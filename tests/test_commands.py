@@ -23,6 +23,8 @@ from features.market.season import season_index, season_state
 from features.reference.load import load_reference
 from features.storage import simulations as simulated
 from models.forecasting.forecast import forecast
+from models.forecasting.schema import forecast_json
+from models.forecasting.season_status import season_status
 from models.hazard.candidates import CANDIDATES, available
 from models.tracking.reading import load_forecaster
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME
@@ -381,10 +383,9 @@ def test_the_same_question_gets_the_same_bytes_and_the_library_agrees(trained):
     one, two = (run(predict.app, "--json", "--tracking-uri", uri).stdout for _ in range(2))
     assert one == two
     stored = load_forecaster(uri)
-    own = forecast(
-        load_reference(), stored.forecaster, stored.model_id, as_of=END,
-        by=None, today=after(2),
-    )  # fmt: skip
+    status = season_status(load_reference(), stored.forecaster, END)
+    made = forecast(status, stored.forecaster, stored.model_id, by=None, today=after(2))
+    own = json.loads(json.dumps(forecast_json(made)))
     answer = json.loads(one)
     answer["data"]["age_days"] = own["data"]["age_days"]
     stale = [w for w in answer["warnings"] if "stale" in w]

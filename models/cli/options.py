@@ -169,7 +169,7 @@ def versions() -> dict[str, str]:
     return {"python": python, **{name: metadata.version(name) for name in PACKAGES}}
 
 
-class Progress:
+class ProgressLine:
     """Progress on stderr: one line that moves on a terminal, a few lines elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""What one forecaster says of every day of a span."""
+"""Forecasts of every day of a span by one forecaster, trained with hindsight or not."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from features.panel import DataError, MarketPanel
 from models.forecasting.forecast import HORIZONS
 from models.forecasting.intervals import probabilities
 from models.hazard.forecaster import Forecaster
+from models.vocabulary import Kind
 
 
-def history(
+def reforecast(
     panel: MarketPanel,
     forecaster: Forecaster,
     *,
@@ -67,7 +68,7 @@ def history(
     tables = []
     for kind, threshold in forecaster.thresholds.items():
         risk = at_risk(index, threshold=threshold, quiet_days=quiet_days).loc[days].to_numpy()
-        values = probabilities(forecaster, features, kind, horizons, at_risk=risk)
+        values = probabilities(forecaster, features, Kind(kind), horizons, at_risk=risk)
         as_of = np.repeat(days, len(horizons))
         horizon = np.tile(horizons, len(days))
         tables.append(
@@ -79,7 +80,7 @@ def history(
                     "window_end": as_of + pd.to_timedelta(horizon, unit="D"),
                     "index": np.repeat(index.loc[days].to_numpy(), len(horizons)),
                     "at_risk": np.repeat(risk, len(horizons)),
-                    **{name: value.ravel() for name, value in values.items()},
+                    **{name: value.ravel() for name, value in values._asdict().items()},
                     "in_training": [forecaster.evidence.in_training(day) for day in as_of],
                     "in_sample": [forecaster.evidence.in_sample(day) for day in as_of],
                 }
@@ -89,7 +90,7 @@ def history(
 
 
 def sample_note(table: pd.DataFrame, forecaster: Forecaster) -> str:
-    """Return whose probabilities a history holds, and how many of its days are in sample."""
+    """Return whose probabilities a reforecast holds, and how many of its days are in sample."""
     days = table.drop_duplicates("as_of")["in_sample"]
     note = (
         f"note: every row is what one model ({forecaster.name}, trained until "

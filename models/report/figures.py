@@ -13,12 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from models.report.reliability import reliability
+from models.report.reliability_diagram import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
-from models.training.events import WARNING_LEVEL, champion_forecasts, has_events
 from models.training.run import STEP_DAYS
+from models.training.study import WARNING_LEVEL, champion_forecasts, has_events
 from models.verification.scores import precision_recall
+from models.vocabulary import Kind
 
 if TYPE_CHECKING:
     from models.training.run import Training
@@ -47,7 +48,7 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
     if has_events(training):
         whole["timeline.png"] = event_timeline(
             champion_forecasts(training),
-            training.onsets["broad"],
+            training.onsets[Kind.BROAD],
             level=WARNING_LEVEL,
             step_days=STEP_DAYS,
         )
@@ -81,7 +82,9 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
     horizon = min(training.settings.horizons, key=lambda days: abs(days - horizon))
     table = training.hindcast
     own = table[
-        (table["model"] == name) & (table["kind"] == "broad") & (table["horizon_days"] == horizon)
+        (table["model"] == name)
+        & (table["kind"] == Kind.BROAD)
+        & (table["horizon_days"] == horizon)
     ]
     threshold = training.settings.definition.threshold
     figure = blank()
@@ -105,7 +108,7 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
         label="climatology",
     )  # fmt: skip
     for axes in (above, below):
-        _mark_onsets(axes, training.onsets["broad"], index.index[0])
+        _mark_onsets(axes, training.onsets[Kind.BROAD], index.index[0])
     below.set(
         ylabel=f"P(onset in {horizon} days)", ylim=(0, 1), xlim=(index.index[0], index.index[-1])
     )
@@ -129,7 +132,7 @@ def discrimination(hindcast: pd.DataFrame, names: Sequence[str], horizon: int = 
     """
     figure = blank(height=5.0)
     left, right = figure.subplots(1, 2)
-    broad = hindcast[(hindcast["kind"] == "broad") & hindcast["outcome"].notna()]
+    broad = hindcast[(hindcast["kind"] == Kind.BROAD) & hindcast["outcome"].notna()]
     horizon = min(hindcast["horizon_days"].unique(), key=lambda days: abs(days - horizon))
     rows = broad[broad["horizon_days"] == horizon]
     for name, colour in zip(names, cycle(COLOURS), strict=False):
@@ -162,7 +165,7 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
     """
     figure = blank()
     axes = figure.subplots()
-    broad = verification[(verification["kind"] == "broad") & verification["brier_skill"].notna()]
+    broad = verification[(verification["kind"] == Kind.BROAD) & verification["brier_skill"].notna()]
     names = [name for name in broad["model"].unique() if name != "climatology"]
     horizons = sorted(broad["horizon_days"].unique())
     for number, name in enumerate(names):

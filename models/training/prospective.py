@@ -16,6 +16,7 @@ from models.verification.counts import PERIOD_DAYS, dispersion, rare_event_score
 from models.verification.hindcast import REFERENCE
 from models.verification.sample import SCORES
 from models.verification.scores import skill
+from models.vocabulary import Kind
 
 PROBABILITIES = {f"p{horizon}": horizon for horizon in HORIZONS}
 COLUMNS = (
@@ -107,7 +108,7 @@ def judge(table: pd.DataFrame, index: pd.Series, definition: OnsetDefinition) ->
     )
 
 
-def scores(judged: pd.DataFrame, clustering: Mapping[str, float]) -> pd.DataFrame:
+def scores(judged: pd.DataFrame, clustering: Mapping[Kind, float]) -> pd.DataFrame:
     """Score the resolved forecasts of each candidate, kind and horizon.
 
     Parameters
@@ -134,7 +135,7 @@ def scores(judged: pd.DataFrame, clustering: Mapping[str, float]) -> pd.DataFram
         )
         found = rare_event_scores(
             pd.DatetimeIndex(own["as_of"]), pd.DatetimeIndex(own["window_end"]),
-            outcome, probability, climatology, clustering=clustering[str(kind)],
+            outcome, probability, climatology, clustering=clustering[Kind(str(kind))],
         )  # fmt: skip
         rows.append(
             {
@@ -182,7 +183,7 @@ def page(table: pd.DataFrame, panel: MarketPanel, definition: OnsetDefinition) -
 def _release(
     rows: pd.DataFrame,
     judged: pd.DataFrame,
-    onset_days: Mapping[str, pd.DatetimeIndex],
+    onset_days: Mapping[Kind, pd.DatetimeIndex],
     index: pd.Series,
     last_day: pd.Timestamp,
 ) -> Iterator[str]:
