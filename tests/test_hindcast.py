@@ -436,7 +436,8 @@ def leads_learnt_early(rows, folds):
     counts = []
     as_of = rows.as_of
     planned = folds.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS))
-    refits = iter([fold.refit_on for fold in planned if fold.test.size])
+    scored = rows.kind != NO_KIND
+    refits = iter([fold.refit_on for fold in planned if scored[fold.test].any()])
 
     def fit(X, targets, weight):
         periods = expand(targets)
