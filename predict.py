@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from datetime import datetime
 
 import typer
 
@@ -57,11 +58,8 @@ def predict(
     """
     if other_command(context):
         return
-    for option, given in (
-        ("--as-of", as_of), ("--record", recorded.record), ("--plot or --report", written.files),
-    ):  # fmt: skip
-        if printed.history and given:
-            raise typer.BadParameter(f"--history and {option} exclude each other.")
+    if printed.history:
+        _refuse_beside_history(as_of, written, recorded)
     with clear_errors():
         clock, progress = now(), ProgressLine(quiet=False)
         panel = load_panel(market, clock, progress)
@@ -71,17 +69,14 @@ def predict(
             last = printed.history[1] if printed.history else as_of
             # These answers have no place for it.
             for problem in panel.provenance.problems_on(as_timestamp(last) or panel.last_day):
-                progress.tell(f"warning: {problem}")
+                progress.message(f"warning: {problem}")
         if printed.history:
             text, note = command.history_answer(panel, store, printed)
-            progress.tell(note)
+            progress.message(note)
             answer(text)
             return
-        days = {"as_of": as_of, "by": by, "since": written.since}
-        issued = command.issue(
-            panel, store, **{name: as_timestamp(day) for name, day in days.items()},
-            today=clock.normalize(),
-        )  # fmt: skip
+        days = map(as_timestamp, (as_of, by, written.since))
+        issued = command.issue(panel, store, *days, today=clock.normalize())
         command.write_pictures(issued, store, written)
     if recorded.path is not None:
         from models.cli.ledger_command import record_forecast
@@ -138,6 +133,18 @@ def health(*, as_of: AsOfOption = None, market: MarketOptions, json: JsonOption 
         answer(health_text(state))
     if state.refusal:
         fail(state.refusal, ExitCode.DATA)
+
+
+def _refuse_beside_history(
+    as_of: datetime | None, written: FileOptions, recorded: RecordOptions
+) -> None:
+    for option, given in (
+        ("--as-of", as_of),
+        ("--record", recorded.record),
+        ("--plot or --report", written.files),
+    ):
+        if given:
+            raise typer.BadParameter(f"--history and {option} exclude each other.")
 
 
 def main() -> None:

@@ -57,15 +57,15 @@ def train(
     signal.signal(signal.SIGTERM, _interrupt)
     progress = ProgressLine(quiet=quiet)
     with clear_errors():
-        progress.say("loading libraries")
+        progress.step("loading libraries")
         from models.cli.training_command import carry_out, order_of, outcome_lines, warn
 
         order = order_of(training, logging, jobs)
-        progress.say(f"reading {market.source.value} data")
+        progress.step(f"reading {market.source.value} data")
         instant = now()
         panel = load_panel(market, instant, progress, jobs)
         for problem in panel.provenance.problems_on(order.until or panel.last_day):
-            progress.tell(f"warning: {problem}")
+            progress.message(f"warning: {problem}")
         outcome = carry_out(order, panel, instant, progress)
         warn(order, panel, outcome, progress)
     for part in outcome_lines(order, outcome):

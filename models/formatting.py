@@ -165,7 +165,7 @@ def scored(value: float | None, low: float | None, high: float | None) -> str:
     ('+0.35 [+0.21, +0.51]', '+0.35', 'n/a')
     """
     ends = interval(low, high)
-    return signed(value) if ends == "n/a" else f"{signed(value)} {ends}"
+    return signed(value) if "n/a" in (signed(value), ends) else f"{signed(value)} {ends}"
 
 
 def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:

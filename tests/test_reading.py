@@ -25,6 +25,7 @@ from models.forecasting import season_status as status_of
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId, NoteCode
 from models.forecasting.reforecast import reforecast, sample_note
+from models.forecasting.schema import forecast_json
 from models.forecasting.season_status import season_status
 from models.forecasting.trend import DAYS_AGO, trend
 from models.formatting import WIDTH, listed, long_day, percent, signed, unbroken
@@ -326,6 +327,16 @@ def test_in_sample_ends_with_the_training(say, quick, day, sampled):
     assert f"{quick.trained_until:%Y-%m-%d}" == "2019-06-18"
     warned = [note for note in say(day).notes if note.code is NoteCode.IN_SAMPLE]
     assert bool(warned) == sampled
+
+
+def test_every_warning_has_a_code_and_figures_for_machines(say):
+    for day, code in (
+        ("2019-06-17", NoteCode.IN_SAMPLE), ("2022-08-10", NoteCode.BY_OUT_OF_REACH),
+    ):  # fmt: skip
+        (note,) = [note for note in say(day).notes if note.code is code]
+        assert note.fields
+        json.dumps(note.fields, allow_nan=False)
+        assert note.text in forecast_json(say(day))["warnings"]
 
 
 # --- the history ---------------------------------------------------------------------------------

@@ -36,10 +36,10 @@ class Issued:
 def issue(
     panel: MarketPanel,
     store: StoreOptions,
-    *,
     as_of: pd.Timestamp | None,
     by: pd.Timestamp | None,
     since: pd.Timestamp | None,
+    *,
     today: pd.Timestamp,
 ) -> Issued:
     """Forecast a day, the last one by default.

@@ -124,7 +124,7 @@ def load_panel(
             return load(options, now, progress, jobs)
         finally:
             for warning in caught:
-                progress.tell(f"warning: {warning.message}")
+                progress.message(f"warning: {warning.message}")
 
 
 def _files(
@@ -156,7 +156,7 @@ def _yahoo(
     if options.offline:
         age = cache.age(now)
         state = "nothing is stored" if age is None else f"the stored prices are {spoken(age)} old"
-        progress.tell(f"offline: {state} ({cache.directory})")
+        progress.message(f"offline: {state} ({cache.directory})")
     return load_yahoo(
         Request(
             cache, now, options.mode, directory, flow_directory(), options.universe, jobs, progress

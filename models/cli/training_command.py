@@ -168,11 +168,11 @@ def carry_out(
             panel, order.settings, until=until, jobs=order.jobs, progress=progress
         )
         _write_hindcast(training, order.hindcast_out)
-        progress.say("testing the article's claims")
+        progress.step("testing the article's claims")
         tested = claims(panel, order.settings.definition, training.until)
         eventful = order.report and has_events(training)
         studied = study(panel, training, tested, order.jobs, progress) if eventful else None
-        progress.say("logging to MLflow")
+        progress.step("logging to MLflow")
         tables = {
             **provenance_tables(panel, instant.normalize()),
             **(studied.tables() if studied else {"claims": tested}),
@@ -224,9 +224,9 @@ def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: ProgressL
     """Tell what the answer does not show and a person must know."""
     days = pd.DatetimeIndex([outcome.training.until])
     if flows := missing_flows(build_features(panel, days)):
-        progress.tell(f"warning: {missing_flows_text(flows)}")
+        progress.message(f"warning: {missing_flows_text(flows)}")
     if order.report and outcome.study is None:
-        progress.tell(
+        progress.message(
             "warning: no onset has followed a resolved forecast of the champion yet: there are no "
             "events to report, only the claims in MLflow."
         )

@@ -93,8 +93,8 @@ def _scored(
     mean, reference = _mean(score(outcome, own)), _mean(score(outcome, climatology))
     # A forecast that ruled out what happened has an infinite log score, which JSON cannot hold.
     plain = [value if np.isfinite(value) else None for value in (mean, reference)]
-    found = skill(mean, reference)
-    return plain[0], plain[1], found if np.isfinite(found) else None
+    ratio = skill(mean, reference)
+    return plain[0], plain[1], ratio if np.isfinite(ratio) else None
 
 
 def _mean(scores: FloatArray) -> float:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from models.report.picture import draw_index
 from models.report.reliability_diagram import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
@@ -86,17 +87,10 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
         & (table["kind"] == Kind.BROAD)
         & (table["horizon_days"] == horizon)
     ]
-    threshold = training.settings.definition.threshold
     figure = blank()
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
     index = training.index.loc[own["as_of"].min() :]
-    above.plot(index.index, index, color=GREY, linewidth=0.9)
-    above.axhline(threshold, color=GREY, linewidth=0.8, linestyle=":")
-    above.fill_between(
-        index.index, threshold, index, where=index >= threshold, color=ORANGE, alpha=0.5,
-        linewidth=0,
-    )  # fmt: skip
-    above.set(ylabel="season index", ylim=(0, 100))
+    draw_index(above, index, training.settings.definition.threshold)
     above.set_title(
         f"Probability that a broad altcoin season begins within {horizon} days "
         f"({name}, out of sample)"

@@ -85,12 +85,12 @@ def forecast_page(
     since : pandas.Timestamp, optional
         First day of the picture.
     """
-    number, asked = headline(forecast)
+    number, about = headline(forecast)
     content = {
         "forecast": forecast,
         "state": STATES[forecast.season.state],
         "number": number,
-        "question": asked,
+        "question": about,
         "trust": trust_statement(forecast),
         "statements": [
             *skill_statements(forecast), partial_statement(forecast), today_statement(forecast)

@@ -75,19 +75,23 @@ def describe(past: OutOfSample, *, since: pd.Timestamp | None = None) -> str:
     )
 
 
+def draw_index(axes: Axes, index: pd.Series, threshold: float) -> None:
+    """Draw the season index, the threshold of a broad season, and such seasons shaded."""
+    axes.plot(index.index, index, color=GREY, linewidth=0.9)
+    axes.axhline(threshold, color=GREY, linewidth=0.8, linestyle=":")
+    axes.fill_between(
+        index.index, threshold, index, where=index >= threshold, color=ORANGE, alpha=0.5,
+        linewidth=0,
+    )  # fmt: skip
+    axes.set(ylabel="season index", ylim=(0, 100))
+
+
 def _first(past: OutOfSample, since: pd.Timestamp | None) -> pd.Timestamp:
     return past.begins() if since is None else max(since, past.index.index[0])
 
 
 def _index(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
-    index = past.index.loc[first:]
-    axes.plot(index.index, index, color=GREY, linewidth=0.9)
-    axes.axhline(past.threshold, color=GREY, linewidth=0.8, linestyle=":")
-    axes.fill_between(
-        index.index, past.threshold, index, where=index >= past.threshold, color=ORANGE,
-        alpha=0.5, linewidth=0,
-    )  # fmt: skip
-    axes.set(ylabel="season index", ylim=(0, 100))
+    draw_index(axes, past.index.loc[first:], past.threshold)
     axes.set_title(
         f"Season index; broad seasons ({past.threshold:g} or more) shaded, onsets marked",
         loc="left", fontsize=9.5, wrap=True,

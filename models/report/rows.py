@@ -45,11 +45,11 @@ def driver_groups(forecast: Forecast) -> list[DriverGroup]:
     groups: dict[str, list[Driver]] = {}
     for driver in forecast.drivers:
         groups.setdefault(driver.group, []).append(driver)
-    found = [
+    summed = [
         DriverGroup(name, sum(driver.log_odds for driver in own), tuple(own))
         for name, own in groups.items()
     ]
-    return sorted(found, key=lambda group: -abs(group.total))
+    return sorted(summed, key=lambda group: -abs(group.total))
 
 
 def driver_value(driver: Driver) -> str:
