@@ -21,8 +21,8 @@ ROOMS = (
     "features.health", "features.storage", "features.sources.columns", "features.sources.files",
     "features.sources.etf_flows", "features.reference", "features.sources.append",
     "features.sources.yahoo",
-    "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.hazard",
-    "models.verification", "models.outlook", "models.training", "models.forecasting",
+    "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
+    "models.hazard", "models.verification", "models.training", "models.forecasting",
     "models.ledger", "models.tracking", "models.report", "models.cli", "train", "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")

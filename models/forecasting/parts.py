@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import pandas as pd
 
+from models.outlook.answers import Outlook
 from models.vocabulary import Kind, Verdict
 
 
@@ -254,6 +255,8 @@ class Forecast:
         What it was made from.
     notes : tuple of Note
         Its warnings.
+    outlook : Outlook, optional
+        The seasons to come; None where no season has been seen to learn from.
     """
 
     as_of: pd.Timestamp
@@ -267,6 +270,7 @@ class Forecast:
     model: ModelSummary
     data: DataSummary
     notes: tuple[Note, ...]
+    outlook: Outlook | None = None
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
