@@ -15,6 +15,8 @@ MEAN_DAYS = 50
 # A share over fewer priced coins than this fraction of the ranked ones is noise: on days when the
 # source lost most of its coins it shows seasons that nobody saw.
 MIN_COVERAGE = 0.4
+# The embedded history covers this much in its recent years; less is said as a problem.
+GOOD_COVERAGE = 0.88
 MAX_SNAPSHOT_AGE_DAYS = 45
 STAND_IN_DAYS = 7
 

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.flows import fund_flow, share_of_market_cap
-from features.market.season import CARRIED_DAYS, STAND_IN_DAYS, TOP, WINDOW_DAYS, breadth
+from features.market.season import (
+    CARRIED_DAYS,
+    GOOD_COVERAGE,
+    STAND_IN_DAYS,
+    TOP,
+    WINDOW_DAYS,
+    breadth,
+)
 from features.panel import DAY, DataError, MarketPanel
 from features.provenance import DataProvenance
 from features.sources.columns import checked, shown
@@ -124,17 +131,22 @@ def _ranking_provenance(snapshots: pd.Series, compared: pd.Series, top: int) -> 
     """Tell how old the last ranking is, and how many of its coins the last day compares."""
     ranked_until, last = snapshots.max(), compared.index[-1]
     age = (last - ranked_until).days
-    sentence = (
-        f"Top {top}: rankings to {ranked_until:%Y-%m-%d}; on {last:%Y-%m-%d} "
-        f"{compared.iloc[-1]} of its coins could be compared."
+    step = f"Top {top}: rankings to {ranked_until:%Y-%m-%d}."
+    problems: dict[str, pd.Timestamp] = {}
+    if age > STAND_IN_DAYS:
+        problems[
+            f"The last ranking is of {ranked_until:%Y-%m-%d}, {age} days before {last:%Y-%m-%d}: "
+            "it stands in for the days since."
+        ] = ranked_until + (STAND_IN_DAYS + 1) * DAY
+    covered = f"{compared.iloc[-1]} of the top {top} altcoins could be compared on {last:%Y-%m-%d}"
+    good = compared.index[compared >= GOOD_COVERAGE * top]
+    if compared.iloc[-1] < GOOD_COVERAGE * top:
+        problems[f"Only {covered}: the season index is that of those coins alone."] = (
+            good[-1] + DAY if len(good) else compared.index[0]
+        )
+    return DataProvenance(
+        (step, f"{covered}."), tuple(problems), since=min(problems.values(), default=None)
     )
-    if age <= STAND_IN_DAYS:
-        return DataProvenance((sentence,))
-    problem = (
-        f"The last ranking is of {ranked_until:%Y-%m-%d}, {age} days before {last:%Y-%m-%d}: it "
-        "stands in for the days since."
-    )
-    return DataProvenance((sentence,), (problem,), since=ranked_until + (STAND_IN_DAYS + 1) * DAY)
 
 
 def load_tables(
