@@ -155,7 +155,8 @@ def predict(
             require_usable(panel, as_of=as_timestamp(as_of), today=clock.normalize())
         stored = load_forecaster(tracking_uri, model)
         if history or csv:
-            for problem in panel.provenance.problems:  # these answers have no place for it
+            told_of = as_timestamp(history[1] if history else as_of) or panel.last_day
+            for problem in panel.provenance.problems_on(told_of):  # they have no place for it
                 progress.tell(f"warning: {problem}")
         if history:
             first, last = (as_timestamp(day) for day in history)

@@ -138,7 +138,7 @@ def train(
         progress.say(f"reading {market.source.value} data")
         instant = now()
         panel = load_panel(market, instant, progress, jobs)
-        for problem in panel.provenance.problems:
+        for problem in panel.provenance.problems_on(order.until or panel.last_day):
             progress.tell(f"warning: {problem}")
         outcome = carry_out(order, panel, instant, progress)
         warn(order, panel, outcome, progress)

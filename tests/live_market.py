@@ -7,26 +7,26 @@ import pandas as pd
 
 from features.market.season import TOP
 from features.market.splice import OVERLAP_DAYS
+from features.market.universe import CHECK_DAYS, HISTORY_YEARS
 from features.panel import DAY
 from features.reference.load import load_reference
 from features.reference.membership import load_membership
 from features.sources.yahoo.tickers import BITCOIN, ETHER, INDICES
+from tests.embedded import END, RANKED
 
-FIRST = pd.Timestamp("2022-12-10")
+FIRST = RANKED - pd.DateOffset(years=HISTORY_YEARS)
 
 
 def closes(now: pd.Timestamp, *, seed: int = 0, largest: int | None = None) -> dict[str, pd.Series]:
-    """Return closes by ticker from 2022-12-10 to the running day.
+    """Return closes by ticker from three years before the last ranking to the running day.
 
     Until the embedded end the stock indices, Bitcoin and Ether have the
     embedded returns, and every day of the overlap has about as many coins
     ahead of Bitcoin over 90 days as the embedded index says. After it all is
-    a random walk. With `largest` only so many coins are in it; with fewer than
-    50 nothing can be simulated, which saves time.
+    a random walk. With `largest` only so many coins are in it, which saves time.
     """
     reference, membership = load_reference(), load_membership()
     random = np.random.default_rng(seed)
-    end = membership.last_day
     days = pd.date_range(FIRST, now.normalize(), unit="s")
     bitcoin = _walked(reference.series("bitcoin").asfreq("D").ffill(), days, 1000.0, random)
     found = {BITCOIN: bitcoin}
@@ -34,28 +34,32 @@ def closes(now: pd.Timestamp, *, seed: int = 0, largest: int | None = None) -> d
     for name, ticker in INDICES.items():
         found[ticker] = _walked(reference.series(name), weekdays, 25.0, random)
     ether = _walked(reference.series("eth_btc").asfreq("D").ffill(), days, 0.0003, random)
-    index = reference.series("season_index").loc[end - (OVERLAP_DAYS - 1) * DAY :]
+    index = reference.series("season_index").loc[END - (OVERLAP_DAYS - 1) * DAY :]
     coins = membership.coins[membership.coins["check_day"].notna()]
     if largest is not None:
         coins = coins.loc[coins["share"].nlargest(largest).index]
     members = coins["share"].nlargest(TOP).index
     order = pd.Series(random.random(len(coins)), coins.index)
-    order[members] = (
-        coins["check_90"][members].rank(ascending=False, na_option="bottom") - 1
-    ) / TOP
+    # The embedded index of the last days counts those that have a price to the end; the others are
+    # spread among them in the order of their returns as well, so that all of them agree with it.
+    counted = coins["check_day"][members] == END
+    for group in (members[counted], members[~counted]):
+        returns = coins["check_90"][group].rank(ascending=False, na_option="bottom")
+        order[group] = (returns - 1) / len(group)
     # As many of the members are ahead as the index says, those first that lead in the end.
     ahead = index.to_numpy()[:, None] / 100 > order.to_numpy()[None, :]
     for position, (coin, facts) in enumerate(coins.iterrows()):
         # Flat until the overlap: without dispersion nothing can be simulated, which takes time.
         relative = pd.Series(np.cumsum(random.normal(0, 0.03, len(days))), days)
-        relative[days <= end] = 0.0
+        relative[days <= END] = 0.0
         relative.loc[index.index] = np.where(ahead[:, position], 0.02, -0.02)
-        at = facts["check_day"]
-        if pd.notna(facts["check_90"]):
-            relative.loc[at] = facts["check_90"] + relative.get(at - 90 * DAY, 0.0)
-        if pd.notna(facts["check_30"]) and at - 30 * DAY in relative.index:
-            relative.loc[at - 30 * DAY] = relative.loc[at] - facts["check_30"]
-        relative.loc[end + DAY :] += relative.loc[end] - relative.loc[end + DAY]
+        # The days before are moved, not the check's own: that may be the day of the last ranking,
+        # whose prices carry the ranks on.
+        for ago in CHECK_DAYS:
+            then = facts["check_day"] - ago * DAY
+            if pd.notna(facts[f"check_{ago}"]) and then in relative.index:
+                relative.loc[then] = relative.loc[facts["check_day"]] - facts[f"check_{ago}"]
+        relative.loc[END + DAY :] += relative.loc[END] - relative.loc[END + DAY]
         ticker = ETHER if coin == "ethereum" else facts["tickers"][-1]
         own = ether if coin == "ethereum" else 0.001 * np.exp(relative)
         if ticker not in found or pd.notna(facts["share"]):

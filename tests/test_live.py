@@ -18,6 +18,7 @@ import predict
 import train
 from features.catalogue.builder import build_features
 from features.health import require_usable, series_health
+from features.market.season import TOP
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
 from features.reference.membership import load_membership
 from features.sources.etf_flows import store as flow_store
@@ -27,13 +28,19 @@ from features.sources.yahoo.request import Request
 from features.sources.yahoo.tickers import NEEDED
 from models.forecasting.data_quality import health, health_text
 from tests import live_market
+from tests.embedded import END, after, iso, session
 from tests.yahoo_server import Market, YahooServer
 
 ROOT = Path(__file__).parents[1]
-END = pd.Timestamp("2025-12-10")
-NOW = pd.Timestamp("2026-01-05 10:00")
-TODAY = NOW.normalize()
-LAST = pd.Timestamp("2026-01-04")
+TODAY, LAST = after(26), after(25)
+NOW = TODAY + pd.Timedelta(hours=10)
+# A day of the live market on which coins die or a ranking was fetched.
+MIDDLE = after(10)
+COINS = load_membership().coins
+LISTED = COINS["share"].dropna()
+# Coins of the last ranking that no check recognises: the live market lacks them.
+UNCHECKED = COINS["check_day"][LISTED.index].isna()
+LACKING, LACKING_TOP = (int(UNCHECKED[LISTED.nlargest(n).index].sum()) for n in (100, TOP))
 
 
 class Prices:
@@ -79,6 +86,15 @@ def top(count: int, *, skip: int = 1) -> list[str]:
     return [coins["tickers"][coin][-1] for coin in largest]
 
 
+def compared(lost: int) -> str:
+    """What is said of the last day when so many coins of the top are lost."""
+    return f"{TOP - LACKING_TOP - lost} of the top 50 altcoins could be compared on {iso(LAST)}"
+
+
+def unusable(lost: int) -> str:
+    return f"No usable closes of {LACKING + lost} of the {len(LISTED)} altcoins"
+
+
 def problems(panel: MarketPanel) -> str:
     return "\n".join(panel.provenance.problems)
 
@@ -94,7 +110,7 @@ def test_the_embedded_history_stays_and_the_days_since_are_added(panel, referenc
     assert [panel.digest_of(name) for name in flows] == [reference.digest_of(n) for n in flows]
     for name in ("season_index", "bitcoin", "eth_btc", "carried_breadth_30"):
         assert len(panel.series(name).loc[END:]) == 26
-    assert panel.series("sp500").index[-1] == pd.Timestamp("2026-01-02")
+    assert panel.series("sp500").index[-1] == session(LAST)
 
 
 def test_levels_go_on_with_yahoos_returns(panel, market):
@@ -112,7 +128,7 @@ def test_the_season_index_is_counted_by_hand(panel, market):
     ahead = {}
     for coin in members:
         ticker = "ETH-USD" if coin == "ethereum" else coins["tickers"][coin][-1]
-        if ticker in market and coin != "rain":
+        if ticker in market:
             relative = market[ticker] / market["BTC-USD"]
             ahead[coin] = relative.loc[LAST] > relative.loc[LAST - pd.Timedelta(days=90)]
     # Some coins at the border of the 50 may be others, by their prices since.
@@ -122,13 +138,13 @@ def test_the_season_index_is_counted_by_hand(panel, market):
 
 def test_each_step_is_told(panel):
     steps = "\n".join(panel.provenance.steps)
-    for said in ("Embedded history to 2025-12-10", "price x last known supply", "season_index:",
-                 "bitcoin: rebased over 60 days", "49 of the top 50 altcoins"):  # fmt: skip
+    for said in (f"Embedded history to {iso(END)}", "price x last known supply", "season_index:",
+                 "bitcoin: rebased over 60 days", compared(0)):  # fmt: skip
         assert said in steps
-    assert panel.provenance.sources["bitcoin"] == "embedded, Yahoo from 2025-12-11"
+    assert panel.provenance.sources["bitcoin"] == f"embedded, Yahoo from {iso(after(1))}"
     assert panel.provenance.sources["iwm_flow"] == "embedded"
-    assert "iwm_flow (2025-12-10)" in problems(panel)
-    assert "bitcoin_dominance (2025-12-10)" in problems(panel)
+    assert f"iwm_flow ({iso(session(END))})" in problems(panel)
+    assert f"bitcoin_dominance ({iso(END)})" in problems(panel)
     assert problems(panel).count("simulated series") == 2
 
 
@@ -142,16 +158,41 @@ def test_problems_are_kept_by_views_but_not_of_the_embedded_days(panel):
 def test_coverage_is_told_by_year(panel):
     years = {(year.year, year.source): year for year in panel.provenance.coverage}
     assert years[2014, "embedded"].coverage < 0.7 < years[2020, "embedded"].coverage
-    live = years[2026, "yahoo"]
-    assert (live.days, live.coverage, live.unused_days) == (4, 0.98, 0)
+    live = years[LAST.year, "yahoo"]
+    assert (live.days, live.coverage, live.unused_days) == (
+        LAST.day_of_year, pytest.approx(1 - LACKING_TOP / TOP, abs=0.01), 0,
+    )  # fmt: skip
+
+
+def test_coins_priced_again_behind_the_seam_are_no_disagreement(market, tmp_path):
+    """The embedded end lacks the prices of some coins: like is compared with like, and it is said.
+
+    All those coins gain on Bitcoin every day of the overlap, so that the index over all coins is
+    further off than is allowed.
+    """
+    members = LISTED.nlargest(TOP).index
+    lost = members[COINS["check_day"][members] < COINS["check_day"].max()]
+    if len(lost) < 10:
+        pytest.skip("the embedded end has the prices of nearly all coins")
+    rising = dict(market)
+    for coin in lost:
+        ticker = COINS["tickers"][coin][-1]
+        closes = market[ticker]
+        overlap = (closes.index > after(-60)) & (closes.index != COINS["check_day"][coin])
+        rising[ticker] = closes * np.exp(np.where(overlap & (closes.index <= END), 0.5, 0.0))
+    panel = load(rising, tmp_path)
+    (said,) = [p for p in panel.provenance.problems if p.startswith("season_index: from ")]
+    assert f"from {iso(after(1))} on it also counts coins that have no price" in said
+    points = float(said.split("change it by ")[1].split()[0])
+    assert 5 < points < 100 * len(lost) / TOP
 
 
 # --- no look-ahead -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("as_of", ["2025-12-11", "2025-12-24"])
+@pytest.mark.parametrize("as_of", [after(1), after(14)], ids=iso)
 def test_nothing_after_as_of_bears_on_it(panel, market, as_of, tmp_path):
-    day = pd.Timestamp(as_of)
+    day = as_of
     random = np.random.default_rng(1)
     scrambled = {}
     for ticker, closes in market.items():
@@ -175,7 +216,7 @@ def test_a_ranking_of_today_leaves_all_days_as_they_are(panel, market, tmp_path)
 
 
 def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
-    day = pd.Timestamp("2025-12-20")
+    day = MIDDLE
     new = [f"NEW{i}9999-USD" for i in range(10)]
     ranking = live_market.ranking()
     rows = pd.DataFrame({"ticker": new, "name": "New", "market_cap_usd": 5e11})
@@ -188,7 +229,7 @@ def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
     change = other.series("season_index") - panel.series("season_index")
     assert (change.loc[: day - pd.Timedelta(days=1)] == 0).all()
     assert (change.loc[day:] > 0).all()
-    assert "rankings of 1 days from 2025-12-20" in "\n".join(other.provenance.steps)
+    assert f"rankings of 1 days from {iso(day)}" in "\n".join(other.provenance.steps)
 
 
 # --- survivorship and coverage -------------------------------------------------------------------
@@ -202,8 +243,8 @@ def without(market, tickers, since=None):
 
 def test_coins_that_yahoo_lacks_stay_ranked_and_count_as_uncovered(market, tmp_path):
     panel = load(without(market, top(9)), tmp_path)
-    assert "No usable closes of 10 of the 100 altcoins" in problems(panel)
-    assert "40 of the top 50 altcoins could be compared on 2026-01-04" in problems(panel)
+    assert unusable(9) in problems(panel)
+    assert compared(9) in problems(panel)
     assert panel.last_day == LAST
 
 
@@ -212,37 +253,36 @@ def test_why_closes_were_refused_is_told_of_coins_that_yahoo_has(market, tmp_pat
         def closes(self, *arguments, **options):
             answer = super().closes(*arguments, **options)
             said = "Yahoo: SOL-USD jumps from 1 to 90; left out."
-            return replace(
-                answer, problems=(*answer.problems, said), absent=frozenset({"RAIN-USD"})
-            )
+            return replace(answer, problems=(*answer.problems, said), absent=frozenset({"XRP-USD"}))
 
-    prices = Jumping(without(market, ["SOL-USD"]))
+    prices = Jumping(without(market, ["SOL-USD", "XRP-USD"]))
     panel = load_yahoo(Request(prices, NOW, "offline", tmp_path, tmp_path))
-    assert "No usable closes of 2 of the 100 altcoins" in problems(panel)
+    assert unusable(2) in problems(panel)
     assert problems(panel).count("Yahoo: SOL-USD jumps from 1 to 90") == 1
-    assert "RAIN-USD" not in problems(panel)
+    assert "XRP-USD" not in problems(panel)
 
 
 def test_coins_that_die_count_as_uncovered(market, tmp_path):
-    panel = load(without(market, top(9), since="2025-12-20"), tmp_path)
-    assert "40 of the top 50 altcoins could be compared on 2026-01-04" in problems(panel)
+    panel = load(without(market, top(9), since=MIDDLE), tmp_path)
+    assert compared(9) in problems(panel)
 
 
 def test_below_the_coverage_the_index_is_not_used(market, tmp_path):
-    dying = without(market, top(20), since="2025-12-20")
+    dying = without(market, top(20), since=MIDDLE)
     panel = load(dying, tmp_path)
-    assert panel.last_day == pd.Timestamp("2025-12-20")
+    assert panel.last_day == MIDDLE
     assert f"less than {MIN_LIVE_COVERAGE:.0%}" in problems(panel)
-    live = next(y for y in panel.provenance.coverage if (y.year, y.source) == (2026, "yahoo"))
-    assert (live.coverage, live.unused_days) == (0.58, 4)
-    with pytest.raises(DataError, match="the data end on 2025-12-20, 16 days ago"):
+    assert compared(20) in problems(panel)
+    unused = [year.unused_days for year in panel.provenance.coverage if year.source == "yahoo"]
+    assert sum(unused) == (LAST - MIDDLE).days
+    with pytest.raises(DataError, match=f"the data end on {iso(MIDDLE)}, 16 days ago"):
         require_usable(panel, as_of=None, today=TODAY)
 
 
 def test_a_wrong_coin_is_left_out_by_name(market, tmp_path):
     panel = load({**market, "SOL-USD": market["BTC-USD"] * 0.001}, tmp_path)
     assert "SOL-USD is not solana: its 90-day return" in problems(panel)
-    assert "No usable closes of 2 of the 100 altcoins" in problems(panel)
+    assert unusable(1) in problems(panel)
 
 
 def test_an_ether_that_is_another_coin_is_refused(market, tmp_path):
@@ -277,34 +317,36 @@ def test_a_season_index_that_disagrees_is_refused(market, tmp_path):
 
 def test_a_clock_before_the_embedded_end_is_refused(tmp_path):
     now = END + pd.Timedelta(hours=12)
-    with pytest.raises(DataError, match=r"clock says 2025-12-10, but .* ends on 2025-12-10"):
+    with pytest.raises(DataError, match=rf"clock says {iso(END)}, but .* ends on {iso(END)}"):
         load_yahoo(Request(Prices({}), now, "offline", tmp_path, tmp_path))
 
 
 def test_fund_figures_that_begin_too_late_are_not_joined(market, tmp_path):
-    days = pd.bdate_range("2025-12-29", "2026-01-02", unit="s")
+    days = pd.bdate_range(after(19), LAST, unit="s")
     for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
         values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
         flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
     late = load(market, tmp_path)
-    assert "iwm_flow: only 17 of the 21 sessions to 2025-12-16 have a figure" in problems(late)
-    assert late.series("iwm_flow").index[-1] == END
+    fourth = pd.bdate_range(after(1), periods=4)[-1]
+    assert f"iwm_flow: only 17 of the 21 sessions to {iso(fourth)} have a figure" in problems(late)
+    assert late.series("iwm_flow").index[-1] == session(END)
 
 
 def test_fund_figures_that_meet_the_embedded_ones_are_joined(market, tmp_path):
-    days = pd.bdate_range("2025-12-08", "2026-01-02", unit="s")
+    days = pd.bdate_range(after(-2), LAST, unit="s")
     for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
         values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
         flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
     joined = load(market, tmp_path)
-    assert joined.series("iwm_flow").index[-1] == pd.Timestamp("2026-01-02")
+    assert joined.series("iwm_flow").index[-1] == session(LAST)
     assert "iwm_flow" not in problems(joined)
-    assert joined.provenance.sources["iwm_flow"] == "embedded, imported figures from 2025-12-11"
+    first = iso(pd.bdate_range(after(1), periods=1)[0])
+    assert joined.provenance.sources["iwm_flow"] == f"embedded, imported figures from {first}"
 
 
 def test_a_users_universe_takes_the_place_of_the_rankings(market, tmp_path):
     path = tmp_path / "mine.csv"
-    rows = [f"2025-12-11,{rank},{ticker}" for rank, ticker in enumerate(top(60, skip=0), 1)
+    rows = [f"{iso(after(1))},{rank},{ticker}" for rank, ticker in enumerate(top(60, skip=0), 1)
             if ticker in market]  # fmt: skip
     path.write_text("\n".join(["snapshot_date,rank,ticker", *rows]))
     panel = load(market, tmp_path, universe=path)
@@ -323,7 +365,9 @@ def test_health_describes_every_series(panel):
     assert bitcoin["longest_gap_days"] == 2
     assert table.loc["sp500", "coverage"] == pytest.approx(0.964, abs=0.002)
     assert table.loc["simulated_50_30", "gaps"] == 0
-    assert table.loc["iwm_flow", "problem"].startswith("ended 25 days before")
+    assert table.loc["iwm_flow", "problem"].startswith(
+        f"ended {(LAST - session(END)).days} days before"
+    )
     assert table.loc["bitcoin", "digest"] == panel.digest_of("bitcoin")[:12]
 
 
@@ -342,15 +386,15 @@ def test_health_refuses_exactly_when_a_forecast_would(panel, reference):
     assert fine["refusal"] is None
     assert fine["schema"] == "altseason.health/1"
     later = health(panel, as_of=None, today=TODAY + pd.Timedelta(days=30))
-    assert later["refusal"].startswith("the data end on 2026-01-04, 31 days ago")
+    assert later["refusal"].startswith(f"the data end on {iso(LAST)}, 31 days ago")
     assert health(panel, as_of=LAST, today=TODAY + pd.Timedelta(days=30))["refusal"] is None
     assert "as_of must lie" in health(panel, as_of=TODAY, today=TODAY)["refusal"]
     assert health(reference, as_of=None, today=TODAY)["refusal"] is None
     json.dumps(fine, allow_nan=False)
-    text = health_text(fine)
-    assert "Fit for a forecast." in text
-    assert "simulated (26 series)" in text
-    assert "2026  yahoo" in text
+    said = health_text(fine)
+    assert "Fit for a forecast." in said
+    assert "simulated (26 series)" in said
+    assert f"{LAST.year}  yahoo" in said
 
 
 # --- the commands, with the real client against a local Yahoo ------------------------------------
@@ -403,7 +447,7 @@ def test_offline_the_same_is_forecast_and_the_age_is_told(live, tmp_path):
     assert forecast.returncode == 0, forecast.stderr
     assert "offline: the stored prices are 0 hours old" in forecast.stderr
     answer = json.loads(forecast.stdout)
-    assert answer["data"]["source"] == "yahoo, embedded to 2025-12-10"
+    assert answer["data"]["source"] == f"yahoo, embedded to {iso(END)}"
     assert answer["data"]["last_day"] == json.loads(done.stdout)["last_day"]
     assert any("Data: " in warning and "iwm_flow" in warning for warning in answer["warnings"])
     assert any("Embedded history" in step for step in answer["data"]["provenance"])
@@ -446,7 +490,7 @@ def test_health_of_the_embedded_history():
     done = CliRunner().invoke(predict.app, ["health"])
     assert done.exit_code == 0
     assert "season_index" in done.stdout
-    refused = CliRunner().invoke(predict.app, ["health", "--as-of", "2026-01-01", "--json"])
+    refused = CliRunner().invoke(predict.app, ["health", "--as-of", iso(after(1)), "--json"])
     assert refused.exit_code == 3
     assert json.loads(refused.stdout)["refusal"] in refused.stderr
 

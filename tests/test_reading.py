@@ -22,6 +22,7 @@ from models.forecasting.trend import DAYS_AGO, trend
 from models.formatting import WIDTH, listed, long_day, percent, signed, unbroken
 from models.report.forecast_text import forecast_text, windows
 from models.report.terminal import Terminal
+from tests.embedded import REFIT, iso
 
 ESCAPES = re.compile(r"\x1b\[\d*m")
 SHARES = st.floats(0, 1)
@@ -312,12 +313,13 @@ def test_history_marks_the_days_whose_future_the_model_knows(reference, forecast
 
 def test_history_says_whose_it_is_and_warns_on_stderr(trained):
     uri, _, _ = trained
-    arguments = ["--history", "2025-11-20", "2025-11-30", "--tracking-uri", uri]
+    first, last = (iso(REFIT + pd.Timedelta(days=days)) for days in (-5, 5))
+    arguments = ["--history", first, last, "--tracking-uri", uri]
     result = CliRunner().invoke(predict.app, [*arguments, "--json"])
     answer = json.loads(result.stdout)
     assert answer["schema"] == "altseason.history/1"
     assert answer["model"]["name"] == "logistic"
-    assert answer["model"]["trained_until"] == "2025-11-25"
-    assert "one model (logistic, trained until 2025-11-25)" in result.stderr
+    assert answer["model"]["trained_until"] == iso(REFIT)
+    assert f"one model (logistic, trained until {iso(REFIT)})" in result.stderr
     assert "5 of 11 days are in sample" in result.stderr
     assert [row["in_sample"] for row in answer["rows"][::5]][:11] == [True] * 5 + [False] * 6

@@ -17,13 +17,17 @@ from features.catalogue.momentum import sessions_since_record
 from features.market.season import breadth
 from features.market.simulation import simulate
 from features.panel import DAY, SERIES, SPECS, DataError, MarketPanel
+from features.reference import compile as compile_command
 from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE, load_reference
 from features.sources.files import load_files
+from models.forecasting.data_quality import health, health_text
+from models.forecasting.forecast import ModelId, forecast
+from tests.embedded import END, RANKED, iso, session
 
 FIRST = pd.Timestamp("2024-01-01")
 COINS = ("bitcoin", "ethereum", "aaa", "bbb", "ccc")
 SIMULATED = [spec.name for spec in SERIES if spec.name.startswith("simulated_")]
-EMBEDDED_DAYS = pd.date_range("2014-07-01", "2025-12-10", unit="s")
+EMBEDDED_DAYS = pd.date_range("2014-07-01", END, unit="s")
 
 
 def raw(name, values, days=None):
@@ -587,6 +591,122 @@ def test_coin_closes_are_passed_on(tmp_path):
     assert panel.series("eth_btc").tolist() == ether["close_btc"].tolist()
 
 
+# ---- days past the last ranking ----
+
+
+def aged(directory, age):
+    """Return the made-up panel whose last ranking is so many days old, and that ranking's day."""
+    ranked = FIRST + (129 - age) * DAY
+    universe = market()["universe"]
+    return loaded(directory, universe=universe[universe["snapshot_date"] <= ranked]), ranked
+
+
+@pytest.mark.parametrize(("age", "told"), [(0, False), (7, False), (8, True), (45, True)])
+def test_the_last_ranking_stands_in_and_its_age_is_told(age, told, tmp_path):
+    whole = loaded(tmp_path)
+    panel, ranked = aged(tmp_path, age)
+    # The ranks are the same every day, so that the last ones change nothing.
+    assert panel.series("season_index").equals(whole.series("season_index"))
+    said = panel.provenance
+    assert said.steps == (
+        f"Top 50: rankings to {iso(ranked)}; on 2024-05-09 4 of its coins could be compared.",
+    )
+    problem = (f"The last ranking is of {iso(ranked)}, {age} days before 2024-05-09: it stands in "
+               "for the days since.")  # fmt: skip
+    assert said.problems == ((problem,) if told else ())
+    assert said.problems_on(panel.last_day) == said.problems
+    # A week of standing in is nothing to tell; problems begin on the eighth day.
+    assert said.problems_on(ranked + 7 * DAY) == ()
+    assert said.problems_on(ranked + 8 * DAY) == said.problems
+    state = health(panel, as_of=None, today=panel.last_day)
+    assert state["problems"] == list(said.problems)
+    assert (problem in " ".join(health_text(state).split())) == told
+
+
+def test_a_ranking_older_than_45_days_gives_no_index(tmp_path):
+    panel, ranked = aged(tmp_path, 46)
+    assert panel.series("season_index").index[-1] == ranked + 45 * DAY
+    panel, ranked = aged(tmp_path, 60)
+    assert panel.series("season_index").index[-1] == ranked + 45 * DAY
+
+
+def test_a_forecast_warns_of_an_old_ranking(quick, reference, tmp_path):
+    climatology, model_id = quick.forecasters["climatology"], ModelId("1", "0123456789abcdef")
+
+    def warnings_of(panel, day):
+        result = forecast(panel, climatology, model_id, as_of=day, by=None, today=day)
+        return [w for w in result["warnings"] if w.startswith("Data: ")]
+
+    panel, ranked = aged(tmp_path, 20)
+    (warning,) = warnings_of(panel, panel.last_day)
+    assert warning.startswith(f"Data: The last ranking is of {iso(ranked)}, 20 days before")
+    assert warnings_of(panel, ranked + 7 * DAY) == []
+    # The embedded history: what its provenance says, on the days that it concerns.
+    said, age = reference.provenance, (END - RANKED).days
+    assert warnings_of(reference, END) == [f"Data: {problem}" for problem in said.problems_on(END)]
+    assert any(f"ranking is of {iso(RANKED)}, {age} days" in p for p in said.problems) == (age > 7)
+    assert warnings_of(reference, RANKED) == []
+
+
+# ---- compiling ----
+
+
+def compiled(directory, out, monkeypatch, capsys, **replaced):
+    written(directory, {**market(), **replaced})
+    monkeypatch.setenv("ALTSEASON_CACHE_DIR", str(directory / "cache"))
+    monkeypatch.setattr("sys.argv", ["compile", "--data-dir", str(directory), "--out", str(out)])
+    # So small a market has no pasts to draw from: nothing is simulated.
+    monkeypatch.setattr(compile_command, "simulated_series", lambda *_, **__: pd.DataFrame())
+    assert compile_command.main() == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_compiling_names_each_old_value_that_changes(tmp_path, monkeypatch, capsys):
+    (tmp_path / "out").mkdir()
+    arguments = tmp_path, tmp_path / "out", monkeypatch, capsys
+    series, last = market()["series"], pd.Timestamp("2024-05-09")
+    earlier = compiled(*arguments, **{
+        name: table[table[column] < last]
+        for (name, table), column in zip(market().items(), ("date", "date", "snapshot_date"),
+                                         strict=True)
+    })  # fmt: skip
+    assert len(earlier) == 1  # nothing was there before
+    assert "digest" in earlier[0]
+    # Later days are news, no revisions.
+    grown = compiled(*arguments)
+    assert grown[:-1] == ["No value to 2024-05-08 has changed."]
+    assert compiled(*arguments)[:-1] == ["No value to 2024-05-09 has changed."]
+    before = load_reference(tmp_path / "out").series("russell2000")
+    days = before.index[[10, 40]]
+    raised = (series["series"] == "russell2000_close") & series["date"].isin(days)
+    series.loc[raised, "value"] *= 1.01
+    said = compiled(*arguments, series=series)
+    assert said[0] == "2 values to 2024-05-09 have changed:"
+    rows = [line.split() for line in said if line.split()[:1] == ["russell2000"]]
+    by_series, *by_day = rows
+    assert by_series[:4] == ["russell2000", "2", iso(days[0]), iso(days[1])]
+    for row, day in zip(by_day, days, strict=True):
+        assert row[:2] == ["russell2000", iso(day)]
+        old, new, change = map(float, row[2:])
+        assert old == pytest.approx(before[day])
+        assert (new, change) == pytest.approx((1.01 * old, 0.01 * old), rel=1e-3)
+    assert float(by_series[4]) == pytest.approx(0.01 * before[days].max(), rel=1e-3)
+
+
+def test_an_unreadable_old_history_is_replaced_with_a_warning(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / HISTORY_FILE).write_text("no table")
+    written(tmp_path, market())
+    monkeypatch.setattr("sys.argv", ["compile", "--data-dir", str(tmp_path), "--out", str(out)])
+    monkeypatch.setattr(compile_command, "simulated_series", lambda *_, **__: pd.DataFrame())
+    assert compile_command.main() == 0
+    said = capsys.readouterr()
+    assert "It is replaced without a list of revisions." in said.err
+    assert len(said.out.splitlines()) == 1
+    load_reference(out)
+
+
 # ---- the embedded history ----
 
 
@@ -647,9 +767,10 @@ def test_embedded_levels_begin_at_100(reference, name):
     assert reference.series(name).iloc[0] == 100.0
 
 
-def test_the_embedded_history_ends_on_2025_12_10(reference):
-    assert reference.last_day == EMBEDDED_DAYS[-1]
-    assert {reference.series(name).index[-1] for name in reference.names} == {EMBEDDED_DAYS[-1]}
+def test_every_embedded_series_ends_together_or_with_the_last_session(reference):
+    for name in reference.names:
+        traded = SPECS[name].kind == "flow" or name in ("russell2000", "sp500")
+        assert reference.series(name).index[-1] == (session(END) if traded else END), name
 
 
 def test_nothing_older_than_ether_and_the_crypto_funds_is_missing_from_2014_07_on(reference):
@@ -833,8 +954,9 @@ def test_records_of_the_russell_2000(from_files):
     assert close.loc["2021-11-08"] == pytest.approx(2442.74, abs=0.005)
     recent = records[records >= "2021-11-08"]
     assert recent[:2].tolist() == [pd.Timestamp("2021-11-08"), pd.Timestamp("2025-09-18")]
-    # The data README counts nine record closes in 2025; the series, which ends on 12-10, has eight.
-    assert (records.year == 2025).sum() == 8
+    # As many as the data README counts.
+    in_2025 = records[records.year == 2025]
+    assert (len(in_2025), in_2025[-1]) == (9, pd.Timestamp("2025-12-11"))
 
 
 @pytest.mark.real_data

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.catalogue.builder import MAX_AGE_DAYS
 from features.market.season import TOP, WINDOW_DAYS, breadth
-from features.market.splice import joined_index, joined_level, until_gap
+from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, until_gap
 from features.market.universe import carried_rankings
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
 from features.provenance import DataProvenance, YearCoverage
@@ -26,6 +26,8 @@ from features.storage.simulations import simulated_series
 MIN_LIVE_COVERAGE = 0.7
 # The embedded history covers this much in its recent years; less is said as a problem.
 GOOD_COVERAGE = 0.88
+# Points of the season index: a smaller step at the seam is within what one coin makes of 50.
+SMALL_STEP = 2.0
 
 SEASON = (
     "season_index",
@@ -76,7 +78,7 @@ def load_yahoo(request: Request) -> MarketPanel:
     closes = coin_closes(request, membership, _tickers(own, rankings), notes)
     snapshots = _universe(membership, own, rankings, closes, notes)
     table, last = closes.table(), closes.coins.index[-1]
-    season, coverage = _season(reference, table, snapshots, notes)
+    season, coverage = _season(reference, membership, table, snapshots, notes)
     series = {name: reference.series(name) for name in reference.names}
     series |= _levels(reference, closes, notes) | season
     series |= joined_flows(request, reference, closes, notes)
@@ -147,15 +149,17 @@ def _universe(
 
 
 def _season(
-    reference: MarketPanel, table: pd.DataFrame, snapshots: pd.DataFrame, notes: Notes
+    reference: MarketPanel,
+    membership: Membership,
+    table: pd.DataFrame,
+    snapshots: pd.DataFrame,
+    notes: Notes,
 ) -> tuple[dict[str, pd.Series], list[YearCoverage]]:
     """Continue the season series by Yahoo's closes, on days with enough coins."""
     live = breadth(table, snapshots)
     covered = live["coins_compared"] / TOP
     live = live.where(covered >= MIN_LIVE_COVERAGE)
-    embedded = pd.DataFrame({name: reference.series(name) for name in SEASON})
-    joined, sentence = joined_index(embedded, live[list(SEASON)])
-    notes.steps.append(sentence)
+    joined = _joined_season(reference, membership, table, snapshots, live, notes)
     # No coin has a price 90 days before the first day.
     covered = covered.loc[covered.index[0] + WINDOW_DAYS * DAY :]
     later = covered.loc[reference.last_day + DAY :]
@@ -181,6 +185,37 @@ def _season(
         for year, days in by_year
     ]  # fmt: skip
     return {name: joined[name].dropna() for name in SEASON}, coverage
+
+
+def _joined_season(
+    reference: MarketPanel,
+    membership: Membership,
+    table: pd.DataFrame,
+    snapshots: pd.DataFrame,
+    live: pd.DataFrame,
+    notes: Notes,
+) -> pd.DataFrame:
+    """Put the live season series behind the embedded ones, if both agree over the same coins.
+
+    An embedded history whose last days lack the prices of some coins counts
+    the others; Yahoo may have all. Like is compared with like, and what the
+    other coins change from the seam on is said.
+    """
+    embedded = pd.DataFrame({name: reference.series(name) for name in SEASON})
+    checked = membership.coins["check_day"]
+    lasting = table["coin"].isin(checked.index[checked == checked.max()])
+    same = breadth(table[lasting], snapshots)
+    _, sentence = joined_index(embedded, same[list(SEASON)])
+    notes.steps.append(sentence)
+    end = reference.last_day
+    others = (live - same)["season_index"].loc[end - (OVERLAP_DAYS - 1) * DAY : end].mean()
+    if abs(others) >= SMALL_STEP:
+        notes.problems.append(
+            f"season_index: from {end + DAY:%Y-%m-%d} on it also counts coins that have no price "
+            f"at the embedded end; over the {OVERLAP_DAYS} days before they change it by "
+            f"{others:+.1f} points on average."
+        )
+    return pd.concat([embedded, live.loc[end + DAY :, list(SEASON)]])
 
 
 def _levels(reference: MarketPanel, closes: Closes, notes: Notes) -> dict[str, pd.Series]:

@@ -1,0 +1,32 @@
+"""Where the embedded history and its rankings end: what "the last day" means in every test.
+
+The history is made again from time to time, so that no test names its end itself.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from features.reference.load import load_reference
+from features.reference.membership import load_membership
+
+# The day of the last ranking may be before the last day with a value.
+END = load_reference().last_day
+RANKED = load_membership().last_day
+# The last scheduled refit of a training on the whole history.
+REFIT = pd.date_range("2025-11-25", END, freq="28D", unit="s")[-1]
+
+
+def after(days: int) -> pd.Timestamp:
+    """Return the day so many days after the end; before it, if negative."""
+    return END + pd.Timedelta(days=days)
+
+
+def iso(day: pd.Timestamp) -> str:
+    """Return a day as the commands take and print it: 2025-12-31."""
+    return f"{day:%Y-%m-%d}"
+
+
+def session(day: pd.Timestamp) -> pd.Timestamp:
+    """Return the last weekday until a day."""
+    return pd.offsets.BDay().rollback(day)
