@@ -25,7 +25,7 @@ class TaskName(StrEnum):
 
     panel = "panel"
     simulation = "simulation"
-    bootstrap = "bootstrap"
+    interval = "interval"
     predict = "predict"
     training = "training"
 

@@ -88,18 +88,19 @@ def simulation(bench: Bench) -> Iterator[Row]:
         )
 
 
-def bootstrap(bench: Bench) -> Iterator[Row]:
+def interval(bench: Bench) -> Iterator[Row]:
     """Make a skill interval over several times the weekly forecasts."""
-    from models.verification.significance import RESAMPLES, resample_counts, skill_interval
+    from models.verification.significance import skill_interval, window_contrasts
 
-    def interval(count: int) -> object:
+    def made(count: int) -> object:
         weeks = pd.date_range("1990-01-02", periods=count, freq="7D", unit="s")
         own, reference = np.random.default_rng(0).random((2, count))
-        return skill_interval(own, reference, resample_counts(weeks, block_days=90, step_days=7))
+        contrasts = window_contrasts(weeks, horizon_days=90, step_days=7)
+        return skill_interval(own, reference, contrasts)
 
     for times in TIMES:
         count = times * bench.sizes.forecasts
-        yield f"{count} forecasts, {RESAMPLES} resamples", partial(interval, count)
+        yield f"{count} forecasts", partial(made, count)
 
 
 def predict(bench: Bench) -> Iterator[Row]:
@@ -124,7 +125,7 @@ def training(bench: Bench) -> Iterator[Row]:
 
 
 TASKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
-    task.__name__: task for task in (panel, simulation, bootstrap, predict, training)
+    task.__name__: task for task in (panel, simulation, interval, predict, training)
 }
 
 

@@ -14,8 +14,8 @@ STALE_DAYS = 7
 _LONG_WEEKEND = 4
 
 
-def index_at(panel: MarketPanel, as_of: pd.Timestamp) -> pd.Series:
-    """Return the season index up to a day, as it was known at the day's end.
+def known_on(panel: MarketPanel, as_of: pd.Timestamp) -> tuple[MarketPanel, pd.Series]:
+    """Return the market and its season index as they were known at the end of a day.
 
     Parameters
     ----------
@@ -26,21 +26,24 @@ def index_at(panel: MarketPanel, as_of: pd.Timestamp) -> pd.Series:
 
     Returns
     -------
-    pandas.Series
-        Percent (0-100) on consecutive days.
+    view : MarketPanel
+        What was available then.
+    index : pandas.Series
+        Percent (0-100) on consecutive days, to that day.
 
     Raises
     ------
     DataError
         If the day has no index: no forecast can be made from it.
     """
-    index = season_index(panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0]))
+    view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
+    index = season_index(view)
     if as_of not in index.index or np.isnan(index.loc[as_of]):
         raise DataError(
             f"as_of must lie between {index.index[0]:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, "
             f"the days of {panel.source}; got {as_of:%Y-%m-%d}."
         )
-    return index
+    return view, index
 
 
 def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:
@@ -62,13 +65,30 @@ def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.
     DataError
         If the data are too old or do not hold the day.
     """
+    require_current(panel, as_of=as_of, today=today)
+    known_on(panel, panel.last_day if as_of is None else as_of)
+
+
+def require_current(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:
+    """Refuse data that are too old for a forecast of no day in particular.
+
+    Parameters
+    ----------
+    panel, as_of, today
+        As for `require_usable`, of which this is the part that costs nothing.
+
+    Raises
+    ------
+    DataError
+        If the data are too old and no day is named.
+    """
     age = (today - panel.last_day).days
+    # Strict: data of exactly a week ago are still current.
     if as_of is None and panel.source != "reference" and age > STALE_DAYS:
         raise DataError(
             f"the data end on {panel.last_day:%Y-%m-%d}, {age} days ago; at most {STALE_DAYS} are "
             "allowed. Renew them (predict.py health says what is wrong) or name a day with --as-of."
         )
-    index_at(panel, as_of or panel.last_day)
 
 
 def series_health(panel: MarketPanel, today: pd.Timestamp) -> pd.DataFrame:

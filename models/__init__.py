@@ -2,5 +2,6 @@
 
 Rooms, each may import those before it as far as its own first lines allow: `hazard`,
 `verification`, `training`, `forecasting`, `ledger`, `tracking`, `report`, `cli`. `models.onset`
-is the only module that looks forward; `formatting` and `errors` are what all rooms share.
+is the only module that looks forward; `vocabulary`, `formatting` and `errors` are what all rooms
+share.
 """

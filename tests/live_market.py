@@ -7,11 +7,11 @@ import pandas as pd
 
 from features.market.season import TOP
 from features.market.splice import OVERLAP_DAYS
-from features.market.universe import CHECK_DAYS, HISTORY_YEARS
+from features.market.universe import CHECK_DAYS
 from features.panel import DAY
 from features.reference.load import load_reference
 from features.reference.membership import load_membership
-from features.sources.yahoo.tickers import BITCOIN, ETHER, INDICES
+from features.sources.yahoo.tickers import BITCOIN, ETHER, HISTORY_YEARS, INDICES
 from tests.embedded import END, RANKED
 
 FIRST = RANKED - pd.DateOffset(years=HISTORY_YEARS)

@@ -13,7 +13,7 @@ from models.onset import OnsetDefinition
 from models.training.ablation import COLUMNS, CORE, ablation, compare_groups, feature_groups
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings, landmarks
 from models.verification.hindcast import hindcast
-from models.verification.significance import resample_counts
+from models.verification.significance import difference_interval, window_contrasts
 from models.verification.walk_forward import WalkForward
 
 UNTIL = pd.Timestamp("2017-09-30")
@@ -118,20 +118,22 @@ def test_scores_that_disagree_cannot_tell():
     assert row["verdict"] == "cannot tell"
 
 
-def test_intervals_are_quantiles_of_the_resampled_means():
-    table = table_of()
+@pytest.mark.parametrize("horizon", [30, 180])
+def test_intervals_are_those_of_windows_as_long_as_the_horizon(horizon):
+    table = table_of(horizon=horizon)
     better = (table["model"] == "better").to_numpy()
     random = np.random.default_rng(2)
     table.loc[better, "probability"] = random.uniform(0.2, 0.8, better.sum())
-    row = compare_groups(table, {"better": ("a",)}, seed=3).iloc[0]
+    row = compare_groups(table, {"better": ("a",)}).iloc[0]
     first = table[table["model"] == CORE]
     outcome, own = first["outcome"].to_numpy(), table.loc[better, "probability"].to_numpy()
-    difference = (own - outcome) ** 2 - (CORE_FORECAST - outcome) ** 2
-    counts = resample_counts(pd.DatetimeIndex(first["as_of"]), block_days=90, step_days=7, seed=3)
-    means = [np.average(difference, weights=row) for row in counts]
-    assert (row["brier_low"], row["brier_high"]) == pytest.approx(
-        tuple(np.quantile(means, [0.05, 0.95]))
+    days = pd.DatetimeIndex(first["as_of"])
+    expected = difference_interval(
+        (own - outcome) ** 2,
+        (CORE_FORECAST - outcome) ** 2,
+        window_contrasts(days, horizon_days=horizon, step_days=7),
     )
+    assert (row["brier_low"], row["brier_high"]) == pytest.approx(expected[1:])
 
 
 def test_forecasts_not_resolved_yet_are_left_out(compared):
@@ -201,7 +203,7 @@ def test_the_core_is_the_candidate_logistic(reference, short):
     assert row["brier_skill_without"] == pytest.approx(1 - own / reference_score, rel=1e-12)
 
 
-def test_fitting_leaves_the_given_classifiers_unfitted(reference):
+def test_fitting_leaves_the_given_models_unfitted(reference):
     rows = landmarks(reference, season_index(reference), OnsetDefinition())
     unfitted = Settings(candidates=("logistic",)).unfitted()
     targets = rows.targets(pd.Timestamp("2018-01-01"))

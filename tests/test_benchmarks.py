@@ -26,7 +26,7 @@ def benchmarks(*arguments: object):
 @pytest.mark.parametrize("from_directory", [False, True])
 def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
     # predict and training cost a training each: their parts are tested where they belong.
-    names = ("panel", "simulation", "bootstrap")
+    names = ("panel", "simulation", "interval")
     source = ()
     if from_directory:
         source = ("--data-dir", written(drawn_market(55, 220), tmp_path / "market"))
@@ -36,7 +36,7 @@ def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
     report = json.loads(result.stdout)
     assert report["schema"] == "altseason.benchmarks/1"
     rows = report["results"]
-    assert [row["task"] for row in rows] == ["panel"] * 3 + ["simulation"] * 2 + ["bootstrap"] * 3
+    assert [row["task"] for row in rows] == ["panel"] * 3 + ["simulation"] * 2 + ["interval"] * 3
     for row in rows:
         assert len(row["seconds"]) == 2
         assert 0 < row["minimum"] <= row["median"]

@@ -23,7 +23,7 @@ from models.verification.association import (
     in_words,
     rank,
 )
-from models.verification.significance import resample_counts
+from models.verification.resampling import resample_counts
 
 PARTIAL = "partial alone"
 

@@ -26,7 +26,9 @@ from features.sources.yahoo.closes import Answer
 from features.sources.yahoo.panel import MIN_LIVE_COVERAGE, load_yahoo
 from features.sources.yahoo.request import Request
 from features.sources.yahoo.tickers import NEEDED
-from models.forecasting.data_quality import health, health_text
+from models.forecasting.data_quality import data_health
+from models.forecasting.schema import health_json
+from models.report.health_text import health_text
 from tests import live_market
 from tests.embedded import END, after, iso, session
 from tests.yahoo_server import Market, YahooServer
@@ -382,19 +384,20 @@ def test_health_of_one_series():
 
 
 def test_health_refuses_exactly_when_a_forecast_would(panel, reference):
-    fine = health(panel, as_of=None, today=TODAY)
-    assert fine["refusal"] is None
-    assert fine["schema"] == "altseason.health/1"
-    later = health(panel, as_of=None, today=TODAY + pd.Timedelta(days=30))
-    assert later["refusal"].startswith(f"the data end on {iso(LAST)}, 31 days ago")
-    assert health(panel, as_of=LAST, today=TODAY + pd.Timedelta(days=30))["refusal"] is None
-    assert "as_of must lie" in health(panel, as_of=TODAY, today=TODAY)["refusal"]
-    assert health(reference, as_of=None, today=TODAY)["refusal"] is None
-    json.dumps(fine, allow_nan=False)
-    said = health_text(fine)
-    assert "Fit for a forecast." in said
-    assert "simulated (26 series)" in said
-    assert f"{LAST.year}  yahoo" in said
+    fine = data_health(panel, as_of=None, today=TODAY)
+    assert fine.refusal is None
+    later = data_health(panel, as_of=None, today=TODAY + pd.Timedelta(days=30))
+    assert later.refusal.startswith(f"the data end on {iso(LAST)}, 31 days ago")
+    assert data_health(panel, as_of=LAST, today=TODAY + pd.Timedelta(days=30)).refusal is None
+    assert "as_of must lie" in data_health(panel, as_of=TODAY, today=TODAY).refusal
+    assert data_health(reference, as_of=None, today=TODAY).refusal is None
+    content = health_json(fine)
+    assert content["schema"] == "altseason.health/1"
+    json.dumps(content, allow_nan=False)
+    text = health_text(fine)
+    assert "Fit for a forecast." in text
+    assert "simulated (26 series)" in text
+    assert f"{LAST.year}  yahoo" in text
 
 
 # --- the commands, with the real client against a local Yahoo ------------------------------------

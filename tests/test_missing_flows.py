@@ -11,6 +11,7 @@ from features.catalogue.flows import missing_flows, missing_flows_text
 from features.panel import MarketPanel
 from models.forecasting.forecast import ModelId, forecast
 from models.training.run import Settings, train
+from tests.embedded import END
 
 FLOWS = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
 FUNDS = ["IWM", "US spot Bitcoin ETFs", "US spot Ether ETFs"]
@@ -31,7 +32,7 @@ def missing_on(panel, day):
 
 
 def test_the_embedded_history_lacks_no_flows(reference):
-    for day in ("2018-06-01", "2024-03-01", "2025-12-10"):
+    for day in ("2018-06-01", "2024-03-01", "2025-12-10", END):
         assert missing_on(reference, day) == []
 
 

@@ -9,7 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from models.verification.scores import brier_scores, corp, log_scores, recalibrate, skill
-from models.verification.significance import resample_counts, skill_interval
+from models.verification.significance import skill_interval, window_contrasts
 from models.verification.summary import COLUMNS, verify
 
 fast = settings(derandomize=True, deadline=None, max_examples=100)
@@ -103,114 +103,7 @@ def test_equal_forecasts_are_recalibrated_to_their_frequency():
     assert recalibrate(outcome, probability) == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1, 0])
 
 
-# The block bootstrap
-
 WEEKS = pd.date_range("2017-01-03", periods=520, freq="7D", unit="s")
-
-
-def test_a_resample_is_as_long_as_the_calendar():
-    counts = resample_counts(WEEKS, block_days=90, step_days=7, resamples=50)
-    assert counts.shape == (50, 520)
-    assert (counts.sum(axis=1) == 520).all()
-    assert (counts == counts.round()).all()
-
-
-def test_steps_without_a_row_are_resampled_too():
-    every = resample_counts(WEEKS, block_days=90, step_days=7, resamples=50, seed=3)
-    kept = np.r_[0:40, 300:520]
-    some = resample_counts(WEEKS[kept], block_days=90, step_days=7, resamples=50, seed=3)
-    assert (some == every[:, kept]).all()
-
-
-def test_rows_of_one_step_stay_together():
-    counts = resample_counts(WEEKS.repeat(2), block_days=90, step_days=7, resamples=50)
-    assert (counts[:, ::2] == counts[:, 1::2]).all()
-    assert (counts.sum(axis=1) == 1040).all()
-
-
-def test_rows_need_no_order():
-    order = np.random.default_rng(0).permutation(520)
-    counts = resample_counts(WEEKS, block_days=90, step_days=7, resamples=20)
-    shuffled = resample_counts(WEEKS[order], block_days=90, step_days=7, resamples=20)
-    assert (shuffled == counts[:, order]).all()
-
-
-def test_the_seed_decides_the_resamples():
-    drawn = [
-        resample_counts(WEEKS, block_days=90, step_days=7, resamples=20, seed=seed)
-        for seed in (1, 1, 2)
-    ]
-    assert (drawn[0] == drawn[1]).all()
-    assert (drawn[0] != drawn[2]).any()
-
-
-@pytest.mark.parametrize("block_days", [28, 91, 182])
-def test_blocks_have_the_mean_length_asked_for(block_days):
-    # Neighbours are drawn together unless a block ends between them, so counts k steps apart
-    # correlate like (1 - step / block)**k, less a part that shrinks with the calendar's length.
-    counts = resample_counts(WEEKS, block_days=block_days, step_days=7, resamples=4000)
-    deviation = counts - 1
-    together = (deviation[:, 1:] * deviation[:, :-1]).mean() / (deviation**2).mean()
-    assert 7 / (1 - together) == pytest.approx(block_days, rel=0.2)
-
-
-def test_blocks_wrap_at_the_end_of_the_calendar():
-    counts = resample_counts(WEEKS, block_days=182, step_days=7, resamples=4000)
-    assert np.corrcoef(counts[:, 0], counts[:, -1])[0, 1] > 0.9
-    np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.12)
-
-
-def test_blocks_no_longer_than_a_step_draw_every_step_by_itself():
-    counts = resample_counts(WEEKS, block_days=7, step_days=7, resamples=2000)
-    assert abs(np.corrcoef(counts[:, 0], counts[:, 1])[0, 1]) < 0.1
-
-
-def test_the_skill_interval_covers_the_true_skill_nine_times_in_ten():
-    # Outcome 1 has probability q, uniform in (0, 1). Forecasting q scores 1/6, 1/2 scores 1/4.
-    random = np.random.default_rng(0)
-    counts = resample_counts(WEEKS, block_days=28, step_days=7, resamples=500)
-    covered = []
-    for _ in range(300):
-        q = random.random(520)
-        outcome = (random.random(520) < q).astype(float)
-        reference = brier_scores(outcome, np.full(520, 0.5))
-        interval = skill_interval(brier_scores(outcome, q), reference, counts)
-        covered.append(interval.low <= 1 / 3 <= interval.high)
-    assert 0.82 < np.mean(covered) < 0.96
-
-
-def test_overlapping_outcomes_widen_the_interval():
-    random = np.random.default_rng(0)
-    single = random.random(520)
-    lasting = np.repeat(random.random(40), 13)
-    counts = resample_counts(WEEKS, block_days=180, step_days=7, resamples=500)
-    widths = []
-    for score in (single, lasting):
-        _, low, high = skill_interval(score, np.full(520, 0.5), counts)
-        widths.append(high - low)
-    assert widths[1] > 2 * widths[0]
-
-
-def test_the_interval_holds_the_value_and_narrows_with_the_level():
-    random = np.random.default_rng(1)
-    score, reference = random.random((2, 520))
-    counts = resample_counts(WEEKS, block_days=90, step_days=7, resamples=500)
-    wide = skill_interval(score, reference, counts)
-    narrow = skill_interval(score, reference, counts, level=0.5)
-    assert wide.value == narrow.value == pytest.approx(skill(score.mean(), reference.mean()))
-    assert wide.low < narrow.low < wide.value < narrow.high < wide.high
-
-
-def test_skill_against_a_perfect_reference_is_not_a_number():
-    counts = np.ones((10, 4))
-    assert np.isnan(skill_interval(np.ones(4), np.zeros(4), counts)).all()
-
-
-def test_resamples_with_a_perfect_reference_are_left_out():
-    score, reference = np.array([1.0, 1.0]), np.array([2.0, 0.0])
-    counts = np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]])
-    interval = skill_interval(score, reference, counts, level=1.0)
-    assert interval == (0.0, 0.0, 0.5)
 
 
 # The verification of a hindcast
@@ -239,7 +132,7 @@ def tiny_hindcast(outcome=TINY_OUTCOME, kind="broad", horizon=30):
 def verified(hindcast, onsets=()):
     days = pd.DatetimeIndex(list(onsets)).as_unit("s")
     kinds = hindcast["kind"].unique()
-    return verify(hindcast, dict.fromkeys(kinds, days), step_days=7, resamples=100)
+    return verify(hindcast, dict.fromkeys(kinds, days), step_days=7)
 
 
 def test_verification_worked_by_hand():
@@ -319,8 +212,8 @@ def test_every_kind_and_horizon_is_scored_by_itself():
     assert by_key.loc[("partial", 30), "auc"] == pytest.approx(roc_auc_score(flipped, TINY_MODEL))
 
 
-@pytest.mark.parametrize(("horizon", "block_days"), [(30, 90), (90, 90), (365, 365)])
-def test_blocks_are_as_long_as_the_horizon_and_at_least_90_days(horizon, block_days):
+@pytest.mark.parametrize("horizon", [30, 90, 365])
+def test_the_windows_of_an_interval_are_as_long_as_the_horizon(horizon):
     outcome, probability = random_forecasts(300)
     days = WEEKS[:300]
     table = pd.DataFrame(
@@ -334,21 +227,9 @@ def test_blocks_are_as_long_as_the_horizon_and_at_least_90_days(horizon, block_d
             "probability": probability,
         }
     )
-    row = verify(table, {"broad": days[:0]}, step_days=7, resamples=50, seed=4).iloc[0]
-    counts = resample_counts(days, block_days=block_days, step_days=7, resamples=50, seed=4)
+    row = verify(table, {"broad": days[:0]}, step_days=7).iloc[0]
+    contrasts = window_contrasts(days, horizon_days=horizon, step_days=7)
     reference = brier_scores(outcome, np.full(300, 0.5))
-    expected = skill_interval(brier_scores(outcome, probability), reference, counts)
+    expected = skill_interval(brier_scores(outcome, probability), reference, contrasts)
     ends = row[["brier_skill", "brier_skill_low", "brier_skill_high"]]
     assert ends.tolist() == pytest.approx(list(expected))
-
-
-def test_the_seed_decides_the_intervals():
-    outcome, probability = random_forecasts(300)
-    common = {"as_of": WEEKS[:300], "kind": "broad", "horizon_days": 30, "outcome": outcome}
-    table = pd.DataFrame({**common, "climatology": 0.5, "model": "m", "probability": probability})
-    none = {"broad": WEEKS[:0]}
-    lows = [
-        verify(table, none, step_days=7, resamples=50, seed=seed)["brier_skill_low"].iloc[0]
-        for seed in (1, 1, 2)
-    ]
-    assert lows[0] == lows[1] != lows[2]

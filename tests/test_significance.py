@@ -16,10 +16,10 @@ from models.verification.significance import (
     Interval,
     diebold_mariano,
     difference_interval,
-    episode_counts,
-    resample_counts,
+    episode_contrasts,
     skill_interval,
     verdict,
+    window_contrasts,
 )
 from models.verification.summary import INTEGRATED_COLUMNS, integrated, verify
 
@@ -34,176 +34,257 @@ def overlapping(n, seed, length=13):
     return np.convolve(terms, np.ones(length), "valid") / np.sqrt(length)
 
 
-# Blocks
+# Contrasts of windows
 
 
-def test_the_bootstrap_variance_is_that_of_politis_and_romano():
-    # Their closed form for a mean: 1/n (R0 + 2 sum b(i) R(i)), with the sample autocovariances R
-    # and b(i) = (1 - i/n) (1 - p)**i + i/n (1 - p)**(n - i), p = step / block.
-    n, p = 150, 7 / 91
-    score = overlapping(n, seed=0)
-    deviation, lag = score - score.mean(), np.arange(1, n)
-    R = np.correlate(deviation, deviation, "full")[n - 1 :] / n
-    b = (1 - lag / n) * (1 - p) ** lag + lag / n * (1 - p) ** (n - lag)
-    expected = (R[0] + 2 * b @ R[1:]) / n
-    counts = resample_counts(WEEKS[:n], block_days=91, step_days=7, resamples=20_000)
-    assert (counts @ score / n).var() == pytest.approx(expected, rel=0.04)
+def t_interval(values, level=0.90):
+    return stats.ttest_1samp(values, 0.0).confidence_interval(level)
 
 
-def test_the_bootstrap_percentiles_are_those_of_arch():
-    # arch 8.0.0, score as below:
-    # draws = StationaryBootstrap(13, score, seed=0).apply(np.mean, 20_000)
-    # np.quantile(draws, [0.05, 0.95])
-    golden = [-0.34798515, 0.08049581]
-    score = overlapping(400, seed=0)
-    counts = resample_counts(WEEKS, block_days=91, step_days=7, resamples=20_000)
-    drawn = np.quantile(counts @ score / 400, [0.05, 0.95])
-    np.testing.assert_allclose(drawn, golden, rtol=0, atol=0.006)
+@pytest.mark.parametrize("horizon", [7, 90, 180, 365])
+def test_cosines_are_contrasts_independent_of_each_other_and_of_the_mean(horizon):
+    weights, degrees = window_contrasts(WEEKS, horizon_days=horizon, step_days=7)
+    products = weights @ weights.T
+    np.testing.assert_allclose(products, products[0, 0] * np.eye(len(weights)), atol=1e-12)
+    np.testing.assert_allclose(weights.sum(axis=1), 0, atol=1e-12)
+    # One for every two windows of at least 90 days among 2,800.
+    assert len(weights) == degrees == {7: 15, 90: 15, 180: 7, 365: 3}[horizon]
 
 
-def test_blocks_as_long_as_the_windows_cover_the_true_difference_far_more_often_than_days():
-    # 31 windows of 91 days in all: percentile intervals still fall short of 90 in 100.
-    blocks, days = (
-        resample_counts(WEEKS, block_days=days, step_days=7, resamples=500) for days in (91, 7)
-    )
-    covered = []
-    for seed in range(300):
-        score = overlapping(400, seed)
-        intervals = [difference_interval(score, np.zeros(400), each) for each in (blocks, days)]
-        covered.append([interval.low <= 0 <= interval.high for interval in intervals])
-    fitting, naive = np.mean(covered, axis=0)
-    assert 0.72 < fitting < 0.92
-    assert naive < 0.5
+def test_with_one_cosine_less_than_rows_the_interval_is_students():
+    # Four rows in 600 days hold three windows of 180 days, but none that overlap.
+    days = pd.DatetimeIndex(["2017-01-01", "2017-05-31", "2017-10-28", "2018-03-27"])
+    contrasts = window_contrasts(days, horizon_days=1, step_days=150)
+    values = np.array([0.3, -0.1, 0.4, 0.2])
+    found = difference_interval(values, np.zeros(4), contrasts)
+    assert found[1:] == pytest.approx(tuple(t_interval(values)), rel=1e-4)
+
+
+@pytest.mark.parametrize("horizon", [90, 180, 365])
+@pytest.mark.parametrize("weeks", [400, 700])
+def test_the_expected_variance_is_that_of_the_mean_of_fully_overlapping_windows(horizon, weeks):
+    n = weeks
+    days = pd.date_range("2017-01-03", periods=n, freq="7D")
+    shared = 1 - np.abs(np.subtract.outer(np.arange(n), np.arange(n))) * 7 / horizon
+    covariance = np.maximum(shared, 0)
+    weights, _ = window_contrasts(days, horizon_days=horizon, step_days=7)
+    expected = np.trace(weights @ covariance @ weights.T)
+    assert expected == pytest.approx(covariance.mean(), rel=0.06)
+
+
+def test_without_the_overlap_known_the_variance_would_be_too_small():
+    n, horizon = 400, 180
+    lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    covariance = np.maximum(1 - lag * 7 / horizon, 0)
+    weights, _ = window_contrasts(WEEKS, horizon_days=7, step_days=7)
+    assert np.trace(weights @ covariance @ weights.T) < 0.8 * covariance.mean()
+
+
+def test_rows_of_windows_need_no_order():
+    order = np.random.default_rng(0).permutation(400)
+    every = window_contrasts(WEEKS, horizon_days=90, step_days=7)
+    shuffled = window_contrasts(WEEKS[order], horizon_days=90, step_days=7)
+    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
+
+
+def test_steps_without_a_row_leave_as_many_cosines():
+    kept = np.r_[0:60, 75:200, 230:231, 260:400]
+    weights, degrees = window_contrasts(WEEKS[kept], horizon_days=90, step_days=7)
+    assert weights.shape == (degrees, len(kept)) == (15, 326)
+    np.testing.assert_allclose(weights.sum(axis=1), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("horizon", "weeks"), [(30, 65), (90, 65), (91, 65), (365, 261)])
+def test_less_than_five_windows_have_no_error(horizon, weeks):
+    enough = window_contrasts(WEEKS[:weeks], horizon_days=horizon, step_days=7)
+    short = window_contrasts(WEEKS[: weeks - 1], horizon_days=horizon, step_days=7)
+    assert enough.degrees == 2
+    assert np.isnan(short.degrees)
+    assert short.weights.shape == (1, weeks - 1)
+    assert np.isnan(difference_interval(np.arange(weeks - 1.0), np.zeros(weeks - 1), short).low)
+
+
+def test_as_few_rows_as_cosines_have_no_error():
+    few = WEEKS[[0, 100, 399]]
+    assert np.isnan(window_contrasts(few, horizon_days=365, step_days=7).degrees)
+    four = window_contrasts(WEEKS[[0, 100, 200, 399]], horizon_days=365, step_days=7)
+    assert four.degrees == 3
 
 
 # Episodes
 
-ONSETS = WEEKS[[20, 45, 46, 100, 180, 250, 390]]
+ONSETS = WEEKS[[20, 70, 71, 120, 180, 250, 340]]
 
 
-def test_a_stretch_enters_a_resample_whole_or_not_at_all():
-    counts = episode_counts(WEEKS, ONSETS, resamples=200)
+def test_the_interval_over_equal_stretches_is_students_of_their_means():
+    score = overlapping(400, seed=1)
+    contrasts = episode_contrasts(WEEKS, WEEKS[40:400:40])
+    assert contrasts.degrees == pytest.approx(9)
+    found = difference_interval(score, np.zeros(400), contrasts)
+    means = score.reshape(10, 40).mean(axis=1)
+    assert found[1:] == pytest.approx(tuple(t_interval(means)))
+
+
+def test_a_stretch_enters_its_contrast_whole():
+    weights, _ = episode_contrasts(WEEKS, ONSETS)
     # A row on the day of an onset waits for the next one.
-    edges = [0, 20, 45, 46, 100, 180, 250, 390, 400]
-    starts = counts[:, edges[:-1]]
-    assert (counts == np.repeat(starts, np.diff(edges), axis=1)).all()
-    assert (starts.sum(axis=1) == 8).all()
-    assert (starts > 1).any()
-    assert (starts == 0).any()
+    edges = [0, 20, 70, 71, 120, 180, 250, 340, 400]
+    stretch = np.repeat(np.arange(8), np.diff(edges))
+    assert ((weights > 0) == (stretch == np.arange(8)[:, None])).all()
+    assert len(np.unique(weights)) == 2
+
+
+def test_stretches_of_unequal_length_count_as_fewer():
+    # Shares 1/2 and five times 1/10: 1 / (1/4 + 5/100) = 10/3 stretches are too few, and
+    # 3/8 and five times 1/8 are 1 / (9/64 + 5/64) = 64/14.
+    for lengths in ([50, *[10] * 5], [30, *[10] * 5]):
+        ends = np.cumsum(lengths)
+        assert np.isnan(episode_contrasts(WEEKS[: ends[-1]], WEEKS[ends[:-1]]).degrees)
+    # 2/7 and five times 1/7: 49/9.
+    ends = np.cumsum([20, *[10] * 5])
+    found = episode_contrasts(WEEKS[: ends[-1]], WEEKS[ends[:-1]])
+    assert found.degrees == pytest.approx(49 / 9 - 1)
+    assert found.weights.max() == pytest.approx(np.sqrt(49 / 40) / 70)
 
 
 def test_rows_of_stretches_need_no_order():
     order = np.random.default_rng(0).permutation(400)
-    counts = episode_counts(WEEKS, ONSETS, resamples=20)
-    shuffled = episode_counts(WEEKS[order], ONSETS, resamples=20)
-    assert (shuffled == counts[:, order]).all()
+    every = episode_contrasts(WEEKS, ONSETS)
+    shuffled = episode_contrasts(WEEKS[order], ONSETS)
+    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
 
 
-def test_the_seed_decides_the_episodes():
-    drawn = [episode_counts(WEEKS, ONSETS, resamples=20, seed=seed) for seed in (1, 1, 2)]
-    assert (drawn[0] == drawn[1]).all()
-    assert (drawn[0] != drawn[2]).any()
-
-
-def test_fewer_than_five_stretches_have_no_interval():
-    enough = episode_counts(WEEKS, WEEKS[[50, 100, 150, 200]], resamples=10)
-    few = episode_counts(WEEKS, WEEKS[[50, 100, 150]], resamples=10)
-    assert (enough[:, [0, 50, 100, 150, 200]].sum(axis=1) == MIN_UNITS).all()
-    assert few.shape == (10, 400)
-    assert np.isnan(few).all()
+def test_fewer_than_five_stretches_have_no_error():
+    enough = episode_contrasts(WEEKS[:250], WEEKS[[50, 100, 150, 200]])
+    few = episode_contrasts(WEEKS[:200], WEEKS[[50, 100, 150]])
+    assert enough.degrees == pytest.approx(MIN_UNITS - 1)
+    assert few.weights.shape == (1, 200)
+    assert np.isnan(few.weights).all()
 
 
 def test_stretches_without_rows_do_not_count():
-    rows = WEEKS[:100]
-    assert np.isnan(episode_counts(rows, WEEKS[100:200:10], resamples=10)).all()
+    assert np.isnan(episode_contrasts(WEEKS[:100], WEEKS[100:200:10]).degrees)
 
 
-def test_the_variance_over_equal_stretches_is_that_of_their_means():
-    # k stretches drawn independently: the variance of the mean is that of the means over k.
-    score = overlapping(400, seed=1)
-    counts = episode_counts(WEEKS, WEEKS[40:400:40], resamples=20_000)
-    resampled = counts @ score / counts.sum(axis=1)
-    assert resampled.var() == pytest.approx(score.reshape(10, 40).mean(axis=1).var() / 10, rel=0.04)
-
-
-def test_episode_intervals_cover_the_true_difference_at_least_four_times_in_five():
+def test_episode_intervals_cover_the_true_difference_nine_times_in_ten():
     # Each of 14 stretches has an effect of its own, which days cannot average away.
     random = np.random.default_rng(0)
     length = random.integers(8, 50, 14)
     n = length.sum()
     rows = pd.date_range("2017-01-03", periods=n, freq="7D", unit="s")
-    counts = episode_counts(rows, rows[np.cumsum(length)[:-1]], resamples=500)
-    single = resample_counts(rows, block_days=7, step_days=7, resamples=500)
+    contrasts = episode_contrasts(rows, rows[np.cumsum(length)[:-1]])
     covered = []
-    for _ in range(300):
+    for _ in range(1000):
         score = np.repeat(random.normal(size=14), length) + random.normal(size=n)
-        intervals = [difference_interval(score, np.zeros(n), each) for each in (counts, single)]
-        covered.append([interval.low <= 0 <= interval.high for interval in intervals])
+        interval = difference_interval(score, np.zeros(n), contrasts)
+        covered.append((interval.low <= 0 <= interval.high, abs(score.mean()) <= naive(score)))
     episodes, days = np.mean(covered, axis=0)
-    assert 0.78 < episodes < 0.95
+    assert 0.87 < episodes < 0.93
     assert days < 0.5
+
+
+def naive(score):
+    return stats.norm.ppf(0.95) * score.std() / np.sqrt(len(score))
+
+
+# Skill
+
+
+@fast
+@given(st.integers(0, 10_000), st.floats(0.1, 10))
+def test_against_a_constant_reference_skill_is_a_difference(seed, constant):
+    score = np.random.default_rng(seed).random(400)
+    reference = np.full(400, constant)
+    contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
+    skills = skill_interval(score, reference, contrasts)
+    value, low, high = difference_interval(score, reference, contrasts)
+    assert skills == pytest.approx((-value / constant, -high / constant, -low / constant))
+
+
+def test_the_error_of_a_skill_is_that_of_its_derivative():
+    score, reference = np.random.default_rng(0).random((2, 400))
+    contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
+
+    def skill_of(weight):
+        return 1 - (weight * score).sum() / (weight * reference).sum()
+
+    # How the skill moves where one row counts a little more, times the rows.
+    step = 1e-6
+    moved = [skill_of(1 + step * (np.arange(400) == row)) for row in range(400)]
+    influence = 400 * (np.array(moved) - skill_of(np.ones(400))) / step
+    found = skill_interval(score, reference, contrasts)
+    reach = stats.t.ppf(0.95, 15) * contrasts.error(influence)
+    assert found.high - found.value == pytest.approx(reach, rel=1e-4)
+
+
+def test_the_interval_holds_the_value_and_narrows_with_the_level():
+    score, reference = np.random.default_rng(1).random((2, 400))
+    contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
+    wide = skill_interval(score, reference, contrasts)
+    narrow = skill_interval(score, reference, contrasts, level=0.5)
+    assert wide.value == narrow.value == pytest.approx(skill(score.mean(), reference.mean()))
+    assert wide.low < narrow.low < wide.value < narrow.high < wide.high
+
+
+def test_skill_against_a_perfect_reference_is_not_a_number():
+    contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
+    assert np.isnan(skill_interval(np.ones(400), np.zeros(400), contrasts)).all()
 
 
 # Paired differences
 
 
-def test_a_difference_worked_by_hand():
-    first, second = np.array([1.0, 2.0, 6.0]), np.array([2.0, 2.0, 2.0])
-    counts = np.array([[1, 1, 1], [3, 0, 0], [0, 1, 1], [0, 0, 0]], dtype=float)
-    # Of -1, 0 and 4 the means are 1, -1 and 2; the resample without rows has none.
-    interval = difference_interval(first, second, counts, level=1.0)
-    assert interval == (1.0, -1.0, 2.0)
+def contrasts_by(unit):
+    if unit == "windows":
+        return window_contrasts(WEEKS, horizon_days=91, step_days=7)
+    return episode_contrasts(WEEKS, ONSETS)
 
 
 @fast
-@given(st.integers(0, 10_000), st.floats(-3, 3), st.sampled_from(["blocks", "episodes"]))
+@given(st.integers(0, 10_000), st.floats(-3, 3), st.sampled_from(["windows", "episodes"]))
 def test_exchanging_the_forecasts_reverses_the_difference(seed, shift, unit):
     first, second = np.random.default_rng(seed).normal(size=(2, 400))
     first = first + shift
-    counts = (
-        resample_counts(WEEKS, block_days=91, step_days=7, resamples=100)
-        if unit == "blocks"
-        else episode_counts(WEEKS, ONSETS, resamples=100)
-    )
-    one = difference_interval(first, second, counts)
-    other = difference_interval(second, first, counts)
+    contrasts = contrasts_by(unit)
+    one = difference_interval(first, second, contrasts)
+    other = difference_interval(second, first, contrasts)
     assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
     opposite = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
     found = [verdict(each, lower_is_better=True) for each in (one, other)]
     assert found[1] == opposite[found[0]]
 
 
-def test_equal_forecasts_differ_by_nothing():
+@pytest.mark.parametrize("unit", ["windows", "episodes"])
+def test_equal_forecasts_differ_by_nothing(unit):
     score = overlapping(400, seed=3)
-    counts = resample_counts(WEEKS, block_days=91, step_days=7, resamples=100)
-    interval = difference_interval(score, score, counts)
+    interval = difference_interval(score, score, contrasts_by(unit))
     assert interval == (0.0, 0.0, 0.0)
     assert verdict(interval, lower_is_better=True) == "cannot tell"
+    assert skill_interval(score**2, score**2, contrasts_by(unit)) == (0.0, 0.0, 0.0)
 
 
 def test_pairing_cancels_what_both_forecasts_share():
     shared, own = overlapping(400, seed=4), 0.1 * overlapping(400, seed=5)
-    counts = resample_counts(WEEKS, block_days=91, step_days=7, resamples=500)
-    paired = difference_interval(shared + own, shared, counts)
-    alone = difference_interval(shared + own, np.zeros(400), counts)
+    contrasts = contrasts_by("windows")
+    paired = difference_interval(shared + own, shared, contrasts)
+    alone = difference_interval(shared + own, np.zeros(400), contrasts)
     assert paired.high - paired.low < 0.2 * (alone.high - alone.low)
 
 
 def test_an_infinite_score_has_no_interval():
     first, second = np.full(400, 0.5), overlapping(400, seed=0) ** 2
     first[7] = np.inf
-    counts = resample_counts(WEEKS, block_days=91, step_days=7, resamples=50)
+    contrasts = contrasts_by("windows")
     for interval, value in (
-        (difference_interval(first, second, counts), np.inf),
-        (difference_interval(second, first, counts), -np.inf),
-        (difference_interval(first, first, counts), np.nan),
-        (skill_interval(first, second, counts), -np.inf),
-        (skill_interval(second, first, counts), np.nan),
+        (difference_interval(first, second, contrasts), np.inf),
+        (difference_interval(second, first, contrasts), -np.inf),
+        (difference_interval(first, first, contrasts), np.nan),
+        (skill_interval(first, second, contrasts), -np.inf),
+        (skill_interval(second, first, contrasts), np.nan),
     ):
         assert interval == pytest.approx((value, np.nan, np.nan), nan_ok=True)
         assert verdict(interval) == "cannot tell"
-    test = diebold_mariano(first, second, WEEKS, horizon_days=30, step_days=7)
-    assert np.isnan(test).all()
+    assert np.isnan(diebold_mariano(first, second, contrasts)).all()
 
 
 # Verdicts
@@ -230,53 +311,13 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, of_skill, of_
 # Diebold and Mariano
 
 
-def test_diebold_mariano_worked_by_hand():
-    # Deviations 1, 1, -1, -1 from the mean 1. Windows of one step do not overlap: two lags with
-    # weights 1 and 1/2, sums of products 4 and 1, variance (4 + 2 * 1/2 * 1) / 16; correction
-    # (4 + 1 - 2 * 2 + 2 * 1 / 4) / 4 = 0.375; degrees of freedom 1.5 * 4 / 2 = 3.
-    first, second = np.array([2.0, 2.0, 0.0, 0.0]), np.zeros(4)
-    test = diebold_mariano(first, second, WEEKS[:4], horizon_days=7, step_days=7)
-    assert test.statistic == pytest.approx(np.sqrt(0.375 / (5 / 16)))
-    assert test.p_value == pytest.approx(2 * stats.t.sf(test.statistic, 3))
-
-
-def test_neighbours_across_a_gap_are_no_neighbours():
-    # As above, but of the products at lag 1 only the two that are positive remain: 6 / 16.
-    first, second = np.array([2.0, 2.0, 0.0, 0.0]), np.zeros(4)
-    test = diebold_mariano(first, second, WEEKS[[0, 1, 3, 4]], horizon_days=7, step_days=7)
-    assert test.statistic == pytest.approx(1.0)
-
-
-def test_windows_a_day_longer_than_a_step_overlap():
-    first, second = overlapping(40, seed=0), np.zeros(40)
-    seven, eight = (
-        diebold_mariano(first, second, WEEKS[:40], horizon_days=days, step_days=7)
-        for days in (7, 8)
-    )
-    assert abs(eight.statistic) < abs(seven.statistic)
-
-
-def test_diebold_mariano_agrees_with_the_package_of_that_name():
-    # dieboldmariano 1.1.0, first and second as below:
-    # dm_test([0.0] * 400, first, second, loss=lambda actual, score: score, h=26,
-    #         variance_estimator="bartlett")[0]
-    # 26 is twice the 13 steps over which windows of 91 days overlap.
-    first, second = overlapping(400, seed=1) + 0.3, overlapping(400, seed=0)
-    test = diebold_mariano(first, second, WEEKS, horizon_days=91, step_days=7)
-    assert test.statistic == pytest.approx(0.6657530235752033, rel=1e-12)
-
-
-def test_diebold_mariano_agrees_with_statsmodels_across_gaps():
-    # statsmodels 0.15.0, first, second and kept as below:
-    # seen = np.zeros(400); seen[kept] = 1; n = len(kept)
-    # fit = sm.OLS((first - second) * seen, seen).fit(
-    #     cov_type="HAC", cov_kwds={"maxlags": 25, "use_correction": False})
-    # fit.tvalues[0] * np.sqrt((n + 1 - 2 * 26 + 26 * 25 / n) / n)
-    first, second = overlapping(400, seed=1) + 0.3, overlapping(400, seed=0)
-    kept = np.r_[0:60, 75:200, 230:231, 260:400]
-    test = diebold_mariano(first[kept], second[kept], WEEKS[kept], horizon_days=91, step_days=7)
-    assert test.statistic == pytest.approx(1.4127697856426347, rel=1e-12)
-    assert test.p_value == pytest.approx(2 * stats.t.sf(1.4127697856426347, 1.5 * 326 / 26))
+@fast
+@given(st.integers(0, 10_000), st.floats(-0.6, 0.6))
+def test_the_p_value_is_below_a_tenth_just_where_the_interval_leaves_out_0(seed, shift):
+    first, second = overlapping(400, seed) + shift, overlapping(400, seed + 1)
+    contrasts = contrasts_by("windows")
+    found = verdict(difference_interval(first, second, contrasts), lower_is_better=True)
+    assert (diebold_mariano(first, second, contrasts).p_value < 0.10) == (found != "cannot tell")
 
 
 @fast
@@ -284,41 +325,34 @@ def test_diebold_mariano_agrees_with_statsmodels_across_gaps():
 def test_diebold_mariano_knows_no_unit_and_no_order(seed, scale, shift):
     first, second = np.random.default_rng(seed).normal(size=(2, 80))
     order = np.random.default_rng(seed).permutation(80)
-    plain = diebold_mariano(first, second, WEEKS[:80], horizon_days=30, step_days=7)
-    scaled = diebold_mariano(
-        scale * first + shift, scale * second + shift, WEEKS[:80], horizon_days=30, step_days=7
+    in_order, shuffled = (
+        window_contrasts(days, horizon_days=30, step_days=7)
+        for days in (WEEKS[:80], WEEKS[:80][order])
     )
-    moved = diebold_mariano(
-        second[order], first[order], WEEKS[:80][order], horizon_days=30, step_days=7
-    )
+    plain = diebold_mariano(first, second, in_order)
+    scaled = diebold_mariano(scale * first + shift, scale * second + shift, in_order)
+    moved = diebold_mariano(second[order], first[order], shuffled)
     assert scaled == pytest.approx(plain, rel=1e-6)
     assert (-moved.statistic, moved.p_value) == pytest.approx(plain)
 
 
 def test_true_hypotheses_are_seldom_rejected_though_windows_overlap():
     # 300 weeks of 400 at random; scores of windows of 91 days differ by nothing in expectation.
-    random = np.random.default_rng(0)
-    kept = np.sort(random.permutation(400)[:300])
+    kept = np.sort(np.random.default_rng(0).permutation(400)[:300])
+    contrasts = window_contrasts(WEEKS[kept], horizon_days=91, step_days=7)
     rejected = []
-    for seed in range(400):
+    for seed in range(1000):
         score = overlapping(400, seed)[kept]
-        rejected.append(
-            [
-                diebold_mariano(
-                    score, np.zeros(300), WEEKS[kept], horizon_days=days, step_days=7
-                ).p_value
-                < 0.10
-                for days in (91, 7)
-            ]
-        )
-    fitting, naive = np.mean(rejected, axis=0)
-    assert 0.04 < fitting < 0.17
-    assert naive > 0.4
+        test = diebold_mariano(score, np.zeros(300), contrasts)
+        rejected.append((test.p_value < 0.10, abs(score.mean()) > naive(score)))
+    fitting, days = np.mean(rejected, axis=0)
+    assert 0.07 < fitting < 0.13
+    assert days > 0.4
 
 
 def test_a_true_difference_is_found():
     first = overlapping(400, seed=2) - 1.5
-    test = diebold_mariano(first, np.zeros(400), WEEKS, horizon_days=91, step_days=7)
+    test = diebold_mariano(first, np.zeros(400), contrasts_by("windows"))
     assert test.statistic < 0
     assert test.p_value < 0.01
 
@@ -326,15 +360,16 @@ def test_a_true_difference_is_found():
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 def test_a_constant_difference_cannot_be_tested(shift):
     score = np.arange(400.0)
-    test = diebold_mariano(score + shift, score, WEEKS, horizon_days=30, step_days=7)
-    assert np.isnan(test).all()
+    assert np.isnan(diebold_mariano(score + shift, score, contrasts_by("windows"))).all()
 
 
-def test_more_lags_than_rows_cannot_be_tested():
-    score = overlapping(27, seed=0)
+def test_less_than_five_windows_cannot_be_tested():
+    score = overlapping(65, seed=0)
     enough, short = (
-        diebold_mariano(score[:n], np.zeros(n), WEEKS[:n], horizon_days=91, step_days=7)
-        for n in (27, 26)
+        diebold_mariano(
+            score[:n], np.zeros(n), window_contrasts(WEEKS[:n], horizon_days=91, step_days=7)
+        )
+        for n in (65, 64)
     )
     assert 0 < enough.p_value < 1
     assert np.isnan(short).all()
@@ -381,12 +416,12 @@ def market(horizons=HORIZONS, weeks=400, kinds=("broad",), seed=0):
 
 def on(table, *, kind="broad", onsets=BEGUN, function=verify, **options):
     kinds = dict.fromkeys(table["kind"].unique(), onsets)
-    return function(table, kinds, step_days=7, resamples=200, **options)
+    return function(table, kinds, step_days=7, **options)
 
 
 def paired(table, first, second, onsets=BEGUN, **options):
     kinds = dict.fromkeys(table["kind"].unique(), onsets)
-    return compare(table, first, [second], kinds, step_days=7, resamples=200, **options)
+    return compare(table, first, [second], kinds, step_days=7, **options)
 
 
 def test_the_truth_is_better_and_a_coin_is_not():
@@ -406,22 +441,22 @@ def day_scores(table, model, name):
 
 
 @pytest.mark.parametrize("name", ["brier", "log"])
-def test_intervals_of_blocks_and_episodes_are_those_of_their_counts(name):
+def test_intervals_of_windows_and_episodes_are_those_of_their_contrasts(name):
     table = market(horizons=(180,))
-    row = on(table, seed=3).set_index("model").loc["truth"]
+    row = on(table).set_index("model").loc["truth"]
     own, other = (day_scores(table, model, name) for model in ("truth", "persistence"))
     reference = day_scores(table, "climatology", name)
-    blocks = resample_counts(WEEKS, block_days=180, step_days=7, resamples=200, seed=3)
-    episodes = episode_counts(WEEKS, BEGUN, resamples=200, seed=3)
+    windows = window_contrasts(WEEKS, horizon_days=180, step_days=7)
+    episodes = episode_contrasts(WEEKS, BEGUN)
     ends = ["", "_low", "_high"]
     assert row[[f"{name}_skill{end}" for end in ends]].tolist() == pytest.approx(
-        skill_interval(own, reference, blocks)
+        skill_interval(own, reference, windows)
     )
     assert row[[f"{name}_skill_episode{end}" for end in ends[1:]]].tolist() == pytest.approx(
         skill_interval(own, reference, episodes)[1:]
     )
     assert row[[f"{name}_skill_vs_persistence{end}" for end in ends]].tolist() == pytest.approx(
-        skill_interval(own, other, blocks)
+        skill_interval(own, other, windows)
     )
 
 
@@ -445,8 +480,8 @@ def test_average_precision_and_sharpness_stand_in_the_table():
     )
 
 
-def test_less_than_five_blocks_allow_no_verdict():
-    # 65 weeks are 455 days, five blocks of 91; the truth is clearly better in 64 weeks too.
+def test_less_than_five_windows_allow_no_verdict():
+    # 65 weeks are 455 days, five windows of 91; the truth is clearly better in 64 weeks too.
     enough, short = (
         on(market(horizons=(91,), weeks=weeks)).set_index("model").loc["truth"]
         for weeks in (65, 64)
@@ -457,13 +492,13 @@ def test_less_than_five_blocks_allow_no_verdict():
     assert np.isnan(short["brier_skill_low"])
     for weeks, pairs in ((65, 12), (64, 0)):
         table = market(horizons=(91,), weeks=weeks)
-        assert len(integrated_differences(table, "broad", step_days=7, resamples=10)) == pairs
+        assert len(integrated_differences(table, "broad", step_days=7)) == pairs
     compared = paired(table, "truth", "coin")
     assert compared["log_difference_low"].isna().all()
     assert (compared["log_verdict"] == "cannot tell").all()
 
 
-def test_few_episodes_leave_the_interval_of_blocks():
+def test_few_episodes_leave_the_interval_of_windows():
     row = on(market(), onsets=BEGUN[:3]).set_index("model").loc["truth"].iloc[0]
     assert np.isnan(row["brier_skill_episode_low"])
     assert row["brier_skill_low"] > 0
@@ -520,8 +555,8 @@ def test_over_one_horizon_the_integrated_scores_are_those_of_the_horizon():
     pd.testing.assert_frame_equal(whole, each[whole.columns])
 
 
-def test_integrated_blocks_are_as_long_as_the_longest_horizon():
-    # 260 weeks are 1,820 days, less than five blocks of 365.
+def test_integrated_windows_are_as_long_as_the_longest_horizon():
+    # 260 weeks are 1,820 days, less than five windows of 365.
     table = market(horizons=(30, 365), weeks=260)
     assert on(table)["brier_skill_low"].notna().tolist() == [True] * 4 + [False] * 4
     assert on(table, function=integrated)["brier_skill_low"].isna().all()
@@ -538,7 +573,7 @@ def test_no_day_resolved_at_every_horizon_gives_an_empty_table():
     whole = on(table, function=integrated)
     assert whole.empty
     assert whole.columns.tolist() == list(INTEGRATED_COLUMNS)
-    assert integrated_differences(table, "broad", step_days=7, resamples=10) == {}
+    assert integrated_differences(table, "broad", step_days=7) == {}
     assert set(paired(table, "truth", "coin")["horizon_days"]) == {30}
 
 
@@ -572,14 +607,14 @@ def test_differences_are_those_of_the_mean_scores():
 @pytest.mark.parametrize("name", ["brier", "log"])
 def test_comparisons_are_made_of_the_scores_of_each_day(name):
     table = market(horizons=(180,))
-    row = paired(table, "truth", "persistence", seed=3).iloc[0]
+    row = paired(table, "truth", "persistence").iloc[0]
     first, second = (day_scores(table, model, name) for model in ("truth", "persistence"))
-    blocks = resample_counts(WEEKS, block_days=180, step_days=7, resamples=200, seed=3)
-    episodes = episode_counts(WEEKS, BEGUN, resamples=200, seed=3)
-    test = diebold_mariano(first, second, WEEKS, horizon_days=180, step_days=7)
+    windows = window_contrasts(WEEKS, horizon_days=180, step_days=7)
+    episodes = episode_contrasts(WEEKS, BEGUN)
+    test = diebold_mariano(first, second, windows)
     ends = ["", "_low", "_high"]
     assert row[[f"{name}_difference{end}" for end in ends]].tolist() == pytest.approx(
-        difference_interval(first, second, blocks)
+        difference_interval(first, second, windows)
     )
     assert row[[f"{name}_difference_episode{end}" for end in ends[1:]]].tolist() == pytest.approx(
         difference_interval(first, second, episodes)[1:]
@@ -602,7 +637,7 @@ def test_exchanging_the_models_reverses_the_comparison():
 
 def test_the_gate_sees_the_interval_that_a_comparison_shows():
     table = market(kinds=("broad", "partial"))
-    differences = integrated_differences(table, "broad", step_days=7, resamples=200)
+    differences = integrated_differences(table, "broad", step_days=7)
     assert len(differences) == 12
     assert ("truth", "truth") not in differences
     row = paired(table, "truth", "persistence").query("kind == 'broad'").iloc[-1]
@@ -629,7 +664,7 @@ def test_many_compared_at_once_are_what_each_is_alone():
     table = market(kinds=("broad", "partial"))
     kinds = dict.fromkeys(table["kind"].unique(), BEGUN)
     seconds = ["coin", "climatology"]
-    together = compare(table, "truth", seconds, kinds, step_days=7, resamples=200)
+    together = compare(table, "truth", seconds, kinds, step_days=7)
     assert together["second"].unique().tolist() == seconds
     for second in seconds:
         own = together[together["second"] == second].reset_index(drop=True)

@@ -32,13 +32,13 @@ import train
 from models.errors import TrackingError
 from models.tracking import registry
 from models.tracking.listing import versions_text
-from models.tracking.page import find_address, ui_command
 from models.tracking.promotion import HAND
 from models.tracking.reading import load_forecaster
-from models.tracking.record import keep, read_record
 from models.tracking.registry import list_versions, promote, rollback
 from models.tracking.runs import log_later, training_run
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, shown, why
+from models.tracking.training_record import keep, read_record
+from models.tracking.ui import find_address, ui_command
 from models.verification.gate import Choice
 
 ROOT = Path(__file__).parents[1]
@@ -157,7 +157,7 @@ def test_the_choice_is_champion_and_the_best_other_challenger(logged):
 def test_the_experiment_opens_on_model_training_and_explains_itself(logged):
     experiment = client_of(logged).get_experiment_by_name("altcoin-season")
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
-    assert "block-bootstrap interval" in experiment.tags["mlflow.note.content"]
+    assert "90 % interval, made for overlapping windows" in experiment.tags["mlflow.note.content"]
     view = json.loads(experiment.tags["mlflow.sharedViewState.trainings"])
     columns = json.loads(view["state"])["selectedColumns"]
     tags = {name for each in runs_of(logged) for name in each.data.tags}

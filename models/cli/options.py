@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -37,22 +37,6 @@ class ExitCode(IntEnum):
     FAILURE = 1
     USAGE = 2
     DATA = 3
-
-
-class CandidateName(StrEnum):
-    """The candidates, simplest first."""
-
-    climatology = "climatology"
-    persistence = "persistence"
-    logistic = "logistic"
-    simulation = "simulation"
-    pool = "pool"
-    stack = "stack"
-    logistic_simulated = "logistic_simulated"
-    logistic_all = "logistic_all"
-    lightgbm = "lightgbm"
-    lightgbm_all = "lightgbm_all"
-    blend = "blend"
 
 
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data stale, insufficient or malformed."
@@ -79,9 +63,9 @@ def collect_seldom() -> None:
     atexit.register(gc.freeze)
 
 
-def version_option(asked: bool) -> None:
+def version_option(wanted: bool) -> None:
     """Print the version and leave."""
-    if asked:
+    if wanted:
         typer.echo(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
         raise typer.Exit(ExitCode.DONE)
 
@@ -185,7 +169,7 @@ def versions() -> dict[str, str]:
     return {"python": python, **{name: metadata.version(name) for name in PACKAGES}}
 
 
-class Progress:
+class ProgressLine:
     """Progress on stderr: one line that moves on a terminal, a few lines elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -202,14 +186,14 @@ class Progress:
         elif done == total or done % max(total // 4, 1) == 0:
             print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
 
-    def say(self, message: str) -> None:
-        """Say what happens next."""
+    def step(self, message: str) -> None:
+        """Show what happens next."""
         if not self.quiet:
-            self.tell(message)
+            self.message(message)
 
-    def tell(self, message: str) -> None:
-        """Tell what a person must know, quiet or not."""
-        print(message, file=sys.stderr, flush=True)
+    def message(self, text: str) -> None:
+        """Show what a person must know, quiet or not."""
+        print(text, file=sys.stderr, flush=True)
 
 
 def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:

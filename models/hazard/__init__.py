@@ -1,6 +1,7 @@
 """Hazards: features in, a probability per lead out.
 
-Every candidate is one classifier over leads of 30 days, and a fitted one with its climatology and
-its evidence is a forecaster, stored as plain values. Imports `features`; knows no labels but those
-it is handed, and nothing of verification, training, MLflow or pictures.
+A hazard model is an estimator over leads of 30 days; a candidate is one with a name, in the running
+for champion; a fitted candidate with its climatology, replicates and evidence is a forecaster,
+stored as plain values; a version is a forecaster in MLflow's registry. Imports `features`; knows no
+labels but those it is handed, and nothing of verification, training, MLflow or pictures.
 """

@@ -12,7 +12,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from models.hazard.leads import N_LEADS, FloatArray, IntArray, lead_probabilities
+from models.hazard.leads import (
+    N_LEADS,
+    FloatArray,
+    IntArray,
+    lead_hazards,
+)
 
 THRESHOLD = "threshold"
 
@@ -21,13 +26,44 @@ class TooFewRows(ValueError):
     """The rows do not suffice to fit or to forecast out of sample."""
 
 
-class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
+def once_a_day(X: pd.DataFrame, weight: FloatArray) -> FloatArray:
+    """Share each row's weight among the thresholds that its as_of day is a row of.
+
+    Whether a season begins at 70 or at 75 is one thing that the market did, not
+    two: all rows of a day together weigh what a single one would.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame, shape (n, f)
+        Features and `threshold`, indexed by as_of.
+    weight : numpy.ndarray, shape (n,)
+        Weight of each row; rows of weight 0 take no share.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"threshold": [50.0, 75.0, 75.0]}, index=[1, 1, 2])
+    >>> once_a_day(X, np.ones(3)).tolist()
+    [0.5, 0.5, 1.0]
+    """
+    # Distinct thresholds, not rows: a row that is there twice is a day that counts twice.
+    counted = X[THRESHOLD].where(weight > 0).groupby(level=0).transform("nunique")
+    return weight / np.maximum(counted.to_numpy(dtype=float), 1.0)
+
+
+class HazardModel(ClassifierMixin, BaseEstimator, ABC):
     """Probability that the next onset falls in each of 13 leads of 30 days, or in none.
 
     A row describes one as_of day and one kind of season: the features and a
     column `threshold`, the season index at which that kind begins. A season
     with a higher threshold cannot begin unless one with a lower threshold has
-    begun too, so a row's hazard is never below that of the higher thresholds.
+    begun too, so the probability by the end of a lead is never below that of
+    any higher threshold. Every threshold between the lowest and the highest of
+    training can be asked for: between two of them the probabilities run
+    straight from the one's to the other's.
 
     Attributes
     ----------
@@ -89,9 +125,11 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If a threshold was not seen in training.
+            If a threshold is below or above all of training.
         """
-        return lead_probabilities(self.hazards(X))
+        survival = self._survival(X)
+        by_lead = -np.diff(survival, axis=1, prepend=1.0)
+        return np.column_stack([by_lead, survival[:, -1]])
 
     def predict(self, X: pd.DataFrame) -> IntArray:
         """Return the likeliest lead of each row, 0 for none."""
@@ -99,20 +137,34 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     def hazards(self, X: pd.DataFrame) -> FloatArray:
         """Return P(onset in lead k | none before), shape (n, 13)."""
+        return lead_hazards(self.predict_proba(X))
+
+    def _survival(self, X: pd.DataFrame) -> FloatArray:
+        """Return P(no onset by the end of each lead), thresholds in order, shape (n, 13)."""
         check_is_fitted(self, "thresholds_")
         asked = X[THRESHOLD].to_numpy(dtype=float)
-        unseen = ~np.isin(asked, self.thresholds_)
-        if unseen.any():
+        lowest, highest = self.thresholds_[0], self.thresholds_[-1]
+        if (outside := (asked < lowest) | (asked > highest)).any():
             raise ValueError(
-                f"threshold must be one of {self.thresholds_.tolist()}, got {asked[unseen][0]:g}."
+                f"threshold must be from {lowest:g} to {highest:g}, got {asked[outside][0]:g}."
             )
-        hazards = self._hazards(X)
-        for threshold in self.thresholds_:
-            lower = asked < threshold
-            if lower.any():
-                floor = self._hazards(X[lower].assign(**{THRESHOLD: threshold}))
-                hazards[lower] = np.maximum(hazards[lower], floor)
-        return hazards
+        # A threshold of training is its own upper neighbour (side="left"), and its lower one.
+        upper = np.searchsorted(self.thresholds_, asked, side="left")
+        lower = np.where(self.thresholds_[upper] == asked, upper, upper - 1)
+        least = np.ones((len(X), N_LEADS))
+        above = least.copy()
+        for position in reversed(
+            range(lower.min(initial=len(self.thresholds_)), len(self.thresholds_))
+        ):
+            rows = lower <= position
+            trained = X[rows].assign(**{THRESHOLD: self.thresholds_[position]})
+            least[rows] = np.minimum(least[rows], np.cumprod(1 - self._hazards(trained), axis=1))
+            above[upper == position] = least[upper == position]
+        gap = self.thresholds_[upper] - self.thresholds_[lower]
+        share = np.divide(
+            asked - self.thresholds_[lower], gap, out=np.zeros_like(gap), where=gap > 0
+        )
+        return least + share[:, None] * (above - least)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return what each feature adds to the log-odds of an onset in the next 90 days.
@@ -139,7 +191,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
         """Return the settings chosen inside the training window, by name."""
         return {}
 
-    def settled(self) -> LeadClassifier:
+    def settled(self) -> HazardModel:
         """Return an unfitted copy whose settings are those that this one has chosen."""
         return clone(self)
 
@@ -157,4 +209,4 @@ class LeadClassifier(ClassifierMixin, BaseEstimator, ABC):
     @classmethod
     @abstractmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Return a fitted classifier from `state()`."""
+        """Return a fitted hazard model from `state()`."""

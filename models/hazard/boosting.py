@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel, once_a_day
 from models.hazard.first_passage import INFORMED_LEADS
 from models.hazard.leads import N_LEADS, FloatArray, IntArray, expand
 from models.hazard.tuning import choose
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 
-class BoostedHazard(LeadClassifier):
+class BoostedHazard(HazardModel):
     """Small LightGBM trees over features, threshold and lead.
 
-    Breadth can only raise the hazard, a higher threshold can only lower it.
+    Breadth can only raise the hazard, a higher threshold can only lower it. All
+    rows of one as_of day together count once.
 
     Parameters
     ----------
@@ -34,7 +35,8 @@ class BoostedHazard(LeadClassifier):
         Numbers of trees, ascending; of several, one is chosen inside the
         training window.
     leaves, min_rows : int
-        Leaves of each tree, person-periods in the smallest leaf.
+        Leaves of each tree, person-periods in the smallest leaf: eight
+        thresholds see a market day's month, so 400 of them are 50 such months.
     learning_rate : float
         Shrinkage of each tree.
     column_share : float
@@ -49,7 +51,7 @@ class BoostedHazard(LeadClassifier):
         increasing: tuple[str, ...] = (),
         trees: tuple[int, ...] = (100,),
         leaves: int = 4,
-        min_rows: int = 100,
+        min_rows: int = 400,
         learning_rate: float = 0.05,
         column_share: float = 0.5,
         seed: int = 0,
@@ -86,7 +88,8 @@ class BoostedHazard(LeadClassifier):
             "seed": self.seed,
             "verbosity": -1,
         }
-        table = lightgbm.Dataset(rows, periods.onset, weight=weight[periods.row])
+        each = once_a_day(X, weight)[periods.row]
+        table = lightgbm.Dataset(rows, periods.onset, weight=each)
         booster = lightgbm.train(settings, table, num_boost_round=self.trees_)
         self.model_text_ = booster.model_to_string()
         self.__dict__.pop("_booster", None)

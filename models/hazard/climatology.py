@@ -1,18 +1,46 @@
-"""Climatology: the forecast to beat."""
+"""Climatology, the forecast to beat, and what all forecasts without features share."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from models.hazard.base import THRESHOLD, LeadClassifier
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.leads import N_LEADS, FloatArray, IntArray
 
 
-class Climatology(LeadClassifier):
+class FeaturelessHazard(HazardModel):
+    """The same hazards for every row of a threshold, learnt from that threshold's rows alone."""
+
+    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
+        asked = X[THRESHOLD].to_numpy(dtype=float)
+        own = [asked == threshold for threshold in self.thresholds_]
+        self.hazards_ = np.stack([self._of(X[rows], targets[rows], weight[rows]) for rows in own])
+
+    def _hazards(self, X: pd.DataFrame) -> FloatArray:
+        return self.hazards_[np.searchsorted(self.thresholds_, X[THRESHOLD].to_numpy(dtype=float))]
+
+    @staticmethod
+    @abstractmethod
+    def _of(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> FloatArray:
+        """Return the hazards that one threshold's rows teach, shape (13,)."""
+
+    def state(self) -> dict[str, Any]:
+        return {"thresholds": self.thresholds_.tolist(), "hazards": self.hazards_.tolist()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        model = cls()
+        model.thresholds_ = np.array(state["thresholds"])
+        model.hazards_ = np.array(state["hazards"])
+        return model
+
+
+class Climatology(FeaturelessHazard):
     """Onset frequency among the resolved at-risk training days of the same kind.
 
     The frequency within k leads is (onsets + 1/2) / (rows + 1) over the rows
@@ -24,35 +52,12 @@ class Climatology(LeadClassifier):
     Krichevsky and Trofimov (1981), https://doi.org/10.1109/TIT.1981.1056331
     """
 
-    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
-        kind = X[THRESHOLD].to_numpy(dtype=float)
-        self.hazards_ = np.stack(
-            [
-                _frequency_hazards(targets[kind == threshold], weight[kind == threshold])
-                for threshold in self.thresholds_
-            ]
-        )
-
-    def _hazards(self, X: pd.DataFrame) -> FloatArray:
-        kind = np.searchsorted(self.thresholds_, X[THRESHOLD].to_numpy(dtype=float))
-        return self.hazards_[kind]
-
-    def state(self) -> dict[str, Any]:
-        return {"thresholds": self.thresholds_.tolist(), "hazards": self.hazards_.tolist()}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        climatology = cls()
-        climatology.thresholds_ = np.array(state["thresholds"])
-        climatology.hazards_ = np.array(state["hazards"])
-        return climatology
-
-
-def _frequency_hazards(targets: IntArray, weight: FloatArray) -> FloatArray:
-    onset_lead, known = targets[:, :1], targets[:, 1:]
-    lead = np.arange(1, N_LEADS + 1)
-    resolved = known >= lead
-    onset = resolved & (onset_lead > 0) & (onset_lead <= lead)
-    frequency = (weight @ onset + 0.5) / (weight @ resolved + 1.0)
-    survival = np.append(1.0, 1 - np.maximum.accumulate(frequency))
-    return 1 - survival[1:] / survival[:-1]
+    @staticmethod
+    def _of(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> FloatArray:
+        onset_lead, known = targets[:, :1], targets[:, 1:]
+        lead = np.arange(1, N_LEADS + 1)
+        resolved = known >= lead
+        onset = resolved & (onset_lead > 0) & (onset_lead <= lead)
+        frequency = (weight @ onset + 0.5) / (weight @ resolved + 1.0)
+        survival = np.append(1.0, 1 - np.maximum.accumulate(frequency))
+        return 1 - survival[1:] / survival[:-1]

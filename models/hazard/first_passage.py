@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
+from scipy.special import expit, logit
 
-from features.market.simulation import LEAD_ENDS, PATHS, series_name
-from models.hazard.base import THRESHOLD, LeadClassifier
+from features.market.simulation import LEAD_ENDS, PATHS, THRESHOLDS, series_name
+from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.climatology import Climatology
-from models.hazard.leads import FloatArray, IntArray
+from models.hazard.leads import FloatArray, IntArray, lead_hazards
 
 # Half a path: where no path crosses in a lead, or all do, the log-odds are not infinite.
 _LEAST = 0.5 / (PATHS + 1)
 # The index looks back over 90 days: so far ahead does the simulation know part of it already.
 INFORMED_LEADS = 3
+SIMULATED = tuple(series_name(threshold, end) for threshold in THRESHOLDS for end in LEAD_ENDS)
 
 
-class Simulation(LeadClassifier):
+class Simulation(HazardModel):
     """First passage of the simulated paths, as it is: nothing is fitted.
 
-    A row without a simulation gets climatology's hazards.
+    A row without a simulation gets climatology's hazards, and so does a
+    threshold above the highest simulated one, unless the paths are below them.
     """
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         self.climatology_ = Climatology().fit(X, targets, weight)
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
-        simulated = simulated_hazards(X)
-        return np.where(np.isnan(simulated), self.climatology_.hazards(X), simulated)
+        return simulated_or(X, self.climatology_.hazards(X))
 
     def feature_names(self) -> list[str]:
-        return [series_name(int(t), end) for t in self.thresholds_ for end in LEAD_ENDS]
+        return list(SIMULATED)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the log-odds of the simulated hazard over climatology's, over three leads."""
@@ -43,8 +45,7 @@ class Simulation(LeadClassifier):
             for model in (self, self.climatology_)
         )
         share = (logit(own) - logit(base)).mean(axis=1)
-        name = series_name(int(X[THRESHOLD].iloc[0]), LEAD_ENDS[INFORMED_LEADS - 1])
-        return pd.DataFrame({name: share}, index=X.index)
+        return pd.DataFrame({driver_name(X): share}, index=X.index)
 
     def state(self) -> dict[str, Any]:
         return {"climatology": self.climatology_.state()}
@@ -57,8 +58,23 @@ class Simulation(LeadClassifier):
         return model
 
 
+def driver_name(X: pd.DataFrame) -> str:
+    """Return the series that stands for the simulation among the drivers of a row's forecast.
+
+    That of its threshold, or of the nearest simulated one, over 90 days.
+    """
+    asked = float(X[THRESHOLD].iloc[0])
+    nearest = min(THRESHOLDS, key=lambda threshold: abs(threshold - asked))
+    return series_name(nearest, LEAD_ENDS[INFORMED_LEADS - 1])
+
+
 def simulated_hazards(X: pd.DataFrame) -> FloatArray:
     """Return the simulated hazards of each row's own threshold, NaN where there are none.
+
+    Paths were counted at the thresholds of `features.market.simulation`. Between
+    two of them the log-odds of a crossing by the end of a lead run straight from
+    the one's to the other's; above the highest stands its own chance, which is
+    the most that a higher threshold's can be.
 
     Parameters
     ----------
@@ -68,14 +84,51 @@ def simulated_hazards(X: pd.DataFrame) -> FloatArray:
     Returns
     -------
     numpy.ndarray, shape (n, 13)
+        NaN below the lowest simulated threshold too.
     """
     asked = X[THRESHOLD].to_numpy(dtype=float)
-    survival = np.full((len(X), len(LEAD_ENDS) + 1), np.nan)
-    for threshold in np.unique(asked):
-        columns = [series_name(int(threshold), end) for end in LEAD_ENDS]
-        if threshold == int(threshold) and set(columns) <= set(X.columns):
-            own = asked == threshold
-            reached = X.loc[own, columns].to_numpy(dtype=float) / 100
-            survival[own, 1:] = 1 - np.maximum.accumulate(reached, axis=1)
-            survival[own, 0] = 1.0
+    by_threshold = [_crossed(X, threshold) for threshold in THRESHOLDS]
+    crossed = np.where((asked == THRESHOLDS[0])[:, None], by_threshold[0], np.nan)
+    for (low, high), (first, second) in zip(
+        pairwise(THRESHOLDS), pairwise(by_threshold), strict=True
+    ):
+        share = ((asked - low) / (high - low))[:, None]
+        lower, upper = (logit(np.clip(each, _LEAST, 1 - _LEAST)) for each in (first, second))
+        between = expit((1 - share) * lower + share * upper)
+        crossed = np.where((share > 0) & (share < 1), between, crossed)
+        crossed = np.where(share >= 1, second, crossed)
+    survival = np.column_stack([np.ones(len(X)), 1 - crossed])
     return 1 - survival[:, 1:] / survival[:, :-1]
+
+
+def simulated_or(X: pd.DataFrame, hazards: FloatArray) -> FloatArray:
+    """Return the simulated hazards, and others where nothing was simulated.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame, shape (n, f)
+        The simulated features and `threshold`.
+    hazards : numpy.ndarray, shape (n, 13)
+        What stands for a row without a simulation, and for one of a threshold
+        above the highest simulated, as far as that one's chance allows.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, 13)
+    """
+    simulated = simulated_hazards(X)
+    own = np.where(np.isnan(simulated), hazards, simulated)
+    above = X[THRESHOLD].to_numpy(dtype=float) > THRESHOLDS[-1]
+    # What the paths bound is the chance by a lead's end, not the hazard within a lead.
+    survival = (np.cumprod(1 - each[above], axis=1) for each in (own, hazards))
+    by_lead = -np.diff(np.maximum(*survival), axis=1, prepend=1.0, append=0.0)
+    own[above] = lead_hazards(by_lead)
+    return own
+
+
+def _crossed(X: pd.DataFrame, threshold: int) -> FloatArray:
+    """Return the share of paths past a simulated threshold by each lead's end, shape (n, 13)."""
+    columns = [series_name(threshold, end) for end in LEAD_ENDS]
+    if not set(columns) <= set(X.columns):
+        return np.full((len(X), len(LEAD_ENDS)), np.nan)
+    return np.maximum.accumulate(X[columns].to_numpy(dtype=float) / 100, axis=1)

@@ -24,7 +24,7 @@ class PersonPeriods(NamedTuple):
 
 
 def lead_targets(days_to_onset: ArrayLike, days_known: ArrayLike) -> IntArray:
-    """Turn days into the targets that classifiers are fitted to.
+    """Turn days into the targets that hazard models are fitted to.
 
     A lead counts as known only when its last day is: an onset seen early in an
     unfinished lead would else enter while its quiet neighbours could not, and

@@ -1,4 +1,4 @@
-"""Linear pools of classifiers, and classifiers as plain values."""
+"""Linear pools of hazard models, and hazard models as plain values."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.boosting import BoostedHazard
 from models.hazard.climatology import Climatology
-from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_hazards
+from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_or
 from models.hazard.leads import FloatArray, IntArray, lead_hazards, lead_probabilities
 from models.hazard.regression import LogisticHazard
+from models.hazard.renewal import Renewal
 from models.hazard.stacking import Stack
 
 
-class Blend(LeadClassifier):
+class Blend(HazardModel):
     """The plain mean of its members' probabilities per lead.
 
     Equal weights: with about 15 episodes, fitted ones would be noise
@@ -26,20 +27,20 @@ class Blend(LeadClassifier):
 
     Parameters
     ----------
-    members : sequence of LeadClassifier
-        Unfitted classifiers; `fit` fits copies of them.
+    members : sequence of HazardModel
+        Unfitted hazard models; `fit` fits copies of them.
 
     References
     ----------
     Stock and Watson (2004), https://doi.org/10.1002/for.928
     """
 
-    def __init__(self, members: Sequence[LeadClassifier]) -> None:
+    def __init__(self, members: Sequence[HazardModel]) -> None:
         self.members = members
 
     @classmethod
-    def of_fitted(cls, members: Sequence[LeadClassifier]) -> Self:
-        """Return a fitted blend of classifiers that are fitted already."""
+    def of_fitted(cls, members: Sequence[HazardModel]) -> Self:
+        """Return a fitted blend of hazard models that are fitted already."""
         blend = cls(members)
         blend.members_ = list(members)
         blend.thresholds_ = members[0].thresholds_
@@ -71,13 +72,15 @@ class Blend(LeadClassifier):
         return cls.of_fitted([from_state(member) for member in state["members"]])
 
 
-class Pool(LeadClassifier):
-    """Hazard and simulation in equal parts over 90 days, hazard and climatology beyond.
+class Pool(HazardModel):
+    """Hazard and simulation in equal parts over 90 days, the renewal process beyond.
 
     The simulation carries what has happened into the 90 days that the index
-    looks back over; beyond them nothing is known yet, and the hazard is shrunk
-    to climatology. A row without a simulation gets the hazard alone over 90
-    days.
+    looks back over; beyond them every day that decides the index is still to
+    come, and only how often seasons begin is known. A row without a simulation
+    gets the hazard alone over 90 days; a threshold above the highest simulated
+    one gets half of it from the paths that reached the latter, where these are
+    fewer than the hazard says.
 
     Parameters
     ----------
@@ -91,14 +94,15 @@ class Pool(LeadClassifier):
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         self.hazard_ = clone(self.hazard).fit(X, targets, weight)
         self.simulation_ = Simulation().fit(X, targets, weight)
+        self.renewal_ = Renewal().fit(X, targets, weight)
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         hazards = self.hazard_.hazards(X)
-        simulated = simulated_hazards(X)
-        own = np.where(np.isnan(simulated), hazards, simulated)
-        pooled = lead_hazards((lead_probabilities(hazards) + lead_probabilities(own)) / 2)
-        shrunk = (hazards + self.simulation_.climatology_.hazards(X)) / 2
-        return np.column_stack([pooled[:, :INFORMED_LEADS], shrunk[:, INFORMED_LEADS:]])
+        parts = lead_probabilities(hazards), lead_probabilities(simulated_or(X, hazards))
+        pooled = lead_hazards(np.mean(parts, axis=0))
+        # Day 90 is the last of lead 3, the last that the index of today bears on.
+        beyond = self.renewal_.hazards(X)[:, INFORMED_LEADS:]
+        return np.column_stack([pooled[:, :INFORMED_LEADS], beyond])
 
     def feature_names(self) -> list[str]:
         return [*self.hazard_.feature_names(), *self.simulation_.feature_names()]
@@ -110,31 +114,38 @@ class Pool(LeadClassifier):
         )
 
     def state(self) -> dict[str, Any]:
-        return {"hazard": self.hazard_.state(), "simulation": self.simulation_.state()}
+        return {
+            "hazard": self.hazard_.state(),
+            "simulation": self.simulation_.state(),
+            "renewal": self.renewal_.state(),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
+        if "renewal" not in state:
+            raise ValueError("a pool of an earlier version, without a renewal process; train again")
         hazard = LogisticHazard.from_state(state["hazard"])
         model = cls(hazard)
         model.hazard_ = hazard
         model.simulation_ = Simulation.from_state(state["simulation"])
+        model.renewal_ = Renewal.from_state(state["renewal"])
         model.thresholds_ = hazard.thresholds_
         return model
 
 
-_TYPES: Mapping[str, type[LeadClassifier]] = {
+_TYPES: Mapping[str, type[HazardModel]] = {
     kind.__name__: kind
     for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Blend, Pool, Stack)
 }
 
 
-def to_state(model: LeadClassifier) -> dict[str, Any]:
-    """Return a fitted classifier as plain values, with its type."""
+def to_state(model: HazardModel) -> dict[str, Any]:
+    """Return a fitted hazard model as plain values, with its type."""
     return {"type": type(model).__name__, **model.state()}
 
 
-def from_state(state: Mapping[str, Any]) -> LeadClassifier:
-    """Return the fitted classifier that `to_state` described.
+def from_state(state: Mapping[str, Any]) -> HazardModel:
+    """Return the fitted hazard model that `to_state` described.
 
     Raises
     ------

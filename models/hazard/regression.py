@@ -7,14 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from features.market.simulation import LEAD_ENDS, series_name
-from models.hazard.base import THRESHOLD, LeadClassifier
-from models.hazard.first_passage import INFORMED_LEADS, simulated_hazards
-from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, IntArray, expand
+from models.hazard.base import THRESHOLD, HazardModel, once_a_day
+from models.hazard.first_passage import (
+    INFORMED_LEADS,
+    SIMULATED,
+    driver_name,
+    simulated_hazards,
+)
+from models.hazard.leads import N_LEADS, FloatArray, IntArray, PersonPeriods, expand
 from models.hazard.tuning import choose
 
 # Lead 1, 2, 3, and 4 or later. The season index looks back 90 days, so what has already happened
@@ -24,12 +29,14 @@ BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
 _MAX_DEVIATIONS = 3.0
 
 
-class LogisticHazard(LeadClassifier):
+class LogisticHazard(HazardModel):
     """Penalised logistic regression of the onset in a lead.
 
     Each feature, standardised in training, clipped at three deviations and 0
     where missing, has its own slope in leads 1, 2, 3 and in all later leads
-    together; so has the threshold. Only the intercept is free of the penalty.
+    together; so has the threshold, which every row carries as a covariate. Only
+    the intercept is free of the penalty. All rows of one as_of day together
+    count once.
 
     Parameters
     ----------
@@ -68,6 +75,7 @@ class LogisticHazard(LeadClassifier):
             self.scales, lambda scale: clone(self).set_params(scales=(scale,)), X, targets, weight
         )
         self.columns_ = [*self.features, *self.others]
+        weight = once_a_day(X, weight)
         used = (targets[:, 1] > 0) & (weight > 0)
         self.mean_, deviation = _mean_deviation(self._values(X)[used], weight[used])
         stretch = [1.0] * len(self.features) + [self.scale_] * len(self.others) + [1.0]
@@ -78,15 +86,15 @@ class LogisticHazard(LeadClassifier):
             known = log_odds[np.isfinite(log_odds)]
             if known.size:
                 self.simulated_ = float(known.mean()), float(known.std()) or 1.0
-        periods = expand(targets)
-        design = self._design(X)[periods.row, periods.lead - 1]
-        model = LogisticRegression(C=self.C, max_iter=1000)
-        model.fit(design, periods.onset, sample_weight=weight[periods.row])
+        periods, months = self._distinct(expand(targets), weight)
+        # Of the slopes of four groups of leads each period has one: three quarters are zeros.
+        design = csr_array(self._design(X, periods.row, periods.lead))
+        model = LogisticRegression(C=self.C, tol=1e-6, max_iter=5000)
+        model.fit(design, periods.onset, sample_weight=months)
         self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
 
     def feature_names(self) -> list[str]:
-        names = [series_name(int(t), end) for t in self.thresholds_ for end in LEAD_ENDS]
-        return [*self.columns_, *(names if self.simulated_ else [])]
+        return [*self.columns_, *(SIMULATED if self.simulated_ else [])]
 
     def chosen(self) -> dict[str, float]:
         return {"others_scale": self.scale_} if self.others else {}
@@ -96,7 +104,9 @@ class LogisticHazard(LeadClassifier):
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         # A sum per row, not a matrix product: its last bits must not depend on the other rows.
-        return expit((self._design(X) * self.coef_).sum(axis=-1) + self.intercept_)
+        row, lead = np.indices((len(X), N_LEADS)).reshape(2, -1)
+        log_odds = (self._design(X, row, lead + 1) * self.coef_).sum(axis=1) + self.intercept_
+        return expit(log_odds).reshape(len(X), N_LEADS)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         coef = self.coef_.reshape(-1, BASIS.shape[1])
@@ -105,8 +115,7 @@ class LogisticHazard(LeadClassifier):
         table = pd.DataFrame(shares, columns=self.columns_, index=X.index)
         if self.simulated_ is not None:
             by_lead = self._simulated(X, *self.simulated_) * (BASIS @ coef[-1])
-            name = series_name(int(X[THRESHOLD].iloc[0]), LEAD_DAYS * INFORMED_LEADS)
-            table[name] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
+            table[driver_name(X)] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
         return table
 
     def _values(self, X: pd.DataFrame) -> FloatArray:
@@ -118,16 +127,29 @@ class LogisticHazard(LeadClassifier):
         clipped = np.clip(deviations, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
         return np.nan_to_num(clipped) * self.stretch_
 
-    def _design(self, X: pd.DataFrame) -> FloatArray:
-        """Return the design of every row and lead, shape (n, 13, (columns + 2) * 4)."""
-        standardised = np.column_stack([np.ones(len(X)), self._standardise(X)])
-        crossed = standardised[:, None, :, None] * BASIS[None, :, None, :]
-        design = crossed.reshape(len(X), N_LEADS, -1)
-        if self.simulated_ is None:
-            return design
-        return np.concatenate(
-            [design, self._simulated(X, *self.simulated_)[:, :, None] * BASIS], axis=2
-        )
+    def _design(self, X: pd.DataFrame, row: IntArray, lead: IntArray) -> FloatArray:
+        """Return the design of person-periods, shape (periods, (columns + 2) * 4)."""
+        basis = BASIS[lead - 1]
+        columns = np.column_stack([np.ones(len(X)), self._standardise(X)])[row]
+        if self.simulated_ is not None:
+            simulated = self._simulated(X, *self.simulated_)[row, lead - 1]
+            columns = np.column_stack([columns, simulated])
+        crossed = columns[:, :, None] * basis[:, None, :]
+        return crossed.reshape(len(row), columns.shape[1] * basis.shape[1])
+
+    def _distinct(
+        self, periods: PersonPeriods, weight: FloatArray
+    ) -> tuple[PersonPeriods, FloatArray]:
+        """Return the periods that differ in design or outcome, and the weight of all alike.
+
+        From the fourth lead on the periods of a row are alike, which makes the fit no other but
+        faster; the simulated hazard tells them apart.
+        """
+        lead = periods.lead if self.simulated_ else np.minimum(periods.lead, BASIS.shape[1])
+        key = (periods.row * (N_LEADS + 1) + lead) * 2 + periods.onset
+        _, first, alike = np.unique(key, return_index=True, return_inverse=True)
+        distinct = PersonPeriods(periods.row[first], lead[first], periods.onset[first])
+        return distinct, np.bincount(alike, weights=weight[periods.row]).astype(np.float64)
 
     @staticmethod
     def _simulated(X: pd.DataFrame, mean: float, deviation: float) -> FloatArray:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel, once_a_day
 from models.hazard.climatology import Climatology
-from models.hazard.first_passage import Simulation, simulated_hazards
+from models.hazard.first_passage import Simulation, simulated_or
 from models.hazard.leads import FloatArray, IntArray, expand
 from models.hazard.regression import BASIS, LogisticHazard
 from models.hazard.tuning import split_at
@@ -26,7 +26,7 @@ _ROUNDS = 200
 Weights = tuple[tuple[float, ...], ...]
 
 
-class Stack(LeadClassifier):
+class Stack(HazardModel):
     """Mean of climatology, hazard and simulation, weighted by what each has shown.
 
     Leads 1, 2, 3 and all later ones have weights of their own. They are those
@@ -84,13 +84,13 @@ class Stack(LeadClassifier):
             periods = expand(targets[valid])
             hazards = members._member_hazards(X[valid])[:, periods.row, periods.lead - 1]
             likelihood = np.where(periods.onset == 1, hazards, 1 - hazards).T
-            yield likelihood, weight[valid][periods.row], BASIS[periods.lead - 1].argmax(axis=1)
+            months = once_a_day(X[valid], weight[valid])
+            yield likelihood, months[periods.row], BASIS[periods.lead - 1].argmax(axis=1)
 
     def _member_hazards(self, X: pd.DataFrame) -> FloatArray:
         """Return the hazards of each member, shape (3, n, 13)."""
-        hazard, simulated = self.hazard_.hazards(X), simulated_hazards(X)
-        own = np.where(np.isnan(simulated), hazard, simulated)
-        return np.stack([self.climatology_.hazards(X), hazard, own])
+        hazard = self.hazard_.hazards(X)
+        return np.stack([self.climatology_.hazards(X), hazard, simulated_or(X, hazard)])
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         by_lead = BASIS @ np.array(self.weights_)

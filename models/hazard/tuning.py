@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel, once_a_day
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, censor, expand
 
 TRAINING_SHARE = 2 / 3
@@ -19,7 +19,7 @@ Setting = TypeVar("Setting")
 
 def choose(
     settings: Sequence[Setting],
-    make: Callable[[Setting], LeadClassifier],
+    make: Callable[[Setting], HazardModel],
     X: pd.DataFrame,
     targets: IntArray,
     weight: FloatArray,
@@ -27,7 +27,8 @@ def choose(
     """Return the setting that forecasts the last third of the training days best.
 
     The first two thirds are cut to what was known when the last third began;
-    the score is the mean log loss per person-period of the last third.
+    the score is the mean log loss per person-period of the last third, in which
+    each as_of day counts once.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def choose(
         From the most to the least shrunk. With only one there is no choice;
         the first is taken where the window is too short to judge.
     make : callable
-        Makes an unfitted classifier of a setting.
+        Makes an unfitted hazard model of a setting.
     X : pandas.DataFrame, shape (n, f)
         Features and `threshold`, indexed by as_of.
     targets : numpy.ndarray, shape (n, 2)
@@ -48,10 +49,11 @@ def choose(
     earlier, train, valid = split_at(X, targets, weight, TRAINING_SHARE)
     if not (earlier[train, 0] > 0).any() or not (targets[valid, 0] > 0).any():
         return settings[0]
+    judged = once_a_day(X[valid], weight[valid])
     losses = []
     for setting in settings:
         model = make(setting).fit(X[train], earlier[train], weight[train])
-        losses.append(_log_loss(model.hazards(X[valid]), targets[valid], weight[valid]))
+        losses.append(_log_loss(model.hazards(X[valid]), targets[valid], judged))
     return settings[int(np.argmin(losses))]
 
 

@@ -10,22 +10,21 @@ import pandas as pd
 from features.catalogue.builder import CATALOGUE
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
-from models.hazard.leads import FloatArray
 from models.hazard.regression import LogisticHazard
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
 from models.verification.hindcast import REFERENCE, hindcast
 from models.verification.scores import brier_scores, log_scores, skill
 from models.verification.significance import (
-    CANNOT_TELL,
-    MIN_BLOCK_DAYS,
+    Contrasts,
     Interval,
     difference_interval,
-    resample_counts,
+    window_contrasts,
 )
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Verdict
 
 CORE = "core"
 SCALES = (0.03, 0.1, 0.3)
@@ -74,11 +73,10 @@ def ablation(
         and `brier_skill_with` (against climatology; higher is better),
         `brier_difference` (mean Brier score with the group less without it:
         below 0 the group helps) with `brier_low` and `brier_high` (90 %,
-        paired, block bootstrap with blocks of the horizon, at least 90 days);
-        the same of the log score; `verdict` ("helps" if the interval of both
-        scores is below 0, "harms" if that of both is above, else "cannot
-        tell"). Where every outcome is the same there is nothing to tell apart
-        and all is NaN.
+        paired, as `difference_interval` by windows); the same of the log score;
+        `verdict` ("helps" if the interval of both scores is below 0, "harms" if
+        that of both is above, else "cannot tell"). Where every outcome is the
+        same there is nothing to tell apart and all is NaN.
     """
     settings = settings or Settings()
     until = panel.last_day if until is None else until
@@ -93,7 +91,7 @@ def ablation(
         jobs=jobs,
         progress=progress,
     )
-    return compare_groups(table, groups, seed=settings.seed)
+    return compare_groups(table, groups)
 
 
 def feature_groups() -> dict[str, tuple[str, ...]]:
@@ -111,9 +109,7 @@ def feature_groups() -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def compare_groups(
-    table: pd.DataFrame, groups: Mapping[str, tuple[str, ...]], *, seed: int = 0
-) -> pd.DataFrame:
+def compare_groups(table: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Compare the forecasts with each group to those of the core, paired.
 
     Parameters
@@ -122,8 +118,6 @@ def compare_groups(
         A hindcast whose models are `core`, the groups and climatology.
     groups : mapping of str to tuple of str
         Features added, by group.
-    seed : int
-        Seed of the bootstrap.
 
     Returns
     -------
@@ -139,20 +133,18 @@ def compare_groups(
             own = wide[(wide["kind"] == kind) & (wide["horizon_days"] == horizon)]
             if own.empty:
                 continue
-            counts = resample_counts(
-                pd.DatetimeIndex(own["as_of"]),
-                block_days=max(horizon, MIN_BLOCK_DAYS), step_days=STEP_DAYS, seed=seed,
-            )  # fmt: skip
+            days = pd.DatetimeIndex(own["as_of"])
+            contrasts = window_contrasts(days, horizon_days=horizon, step_days=STEP_DAYS)
             common = {"kind": kind, "horizon_days": horizon, "days": len(own)}
             for group, features in groups.items():
                 evidence = {"group": group, "features": len(features)}
-                rows.append({**common, **evidence, **_differences(own, group, counts)})
+                rows.append({**common, **evidence, **_differences(own, group, contrasts)})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _differences(own: pd.DataFrame, group: str, counts: FloatArray) -> dict[str, float | str]:
+def _differences(own: pd.DataFrame, group: str, contrasts: Contrasts) -> dict[str, float | str]:
     outcome = own["outcome"].to_numpy(dtype=float)
-    found: dict[str, float | str] = {"verdict": CANNOT_TELL}
+    found: dict[str, float | str] = {"verdict": Verdict.CANNOT_TELL}
     if not 0 < outcome.mean() < 1:
         return found
     intervals = []
@@ -162,7 +154,7 @@ def _differences(own: pd.DataFrame, group: str, counts: FloatArray) -> dict[str,
         )
         found[f"{name}_skill_without"] = skill(without.mean(), reference.mean())
         found[f"{name}_skill_with"] = skill(within.mean(), reference.mean())
-        interval = difference_interval(within, without, counts)
+        interval = difference_interval(within, without, contrasts)
         found[f"{name}_difference"] = interval.value
         found[f"{name}_low"], found[f"{name}_high"] = interval.low, interval.high
         intervals.append(interval)
@@ -172,10 +164,10 @@ def _differences(own: pd.DataFrame, group: str, counts: FloatArray) -> dict[str,
 def _verdict(intervals: list[Interval]) -> str:
     if all(interval.high < 0 for interval in intervals):
         return "helps"
-    return "harms" if all(interval.low > 0 for interval in intervals) else CANNOT_TELL
+    return "harms" if all(interval.low > 0 for interval in intervals) else Verdict.CANNOT_TELL
 
 
-def _unfitted(groups: Mapping[str, tuple[str, ...]]) -> dict[str, LeadClassifier]:
+def _unfitted(groups: Mapping[str, tuple[str, ...]]) -> dict[str, HazardModel]:
     return {
         REFERENCE: Climatology(),
         CORE: LogisticHazard(BREADTH_CORE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,17 +15,18 @@ from threadpoolctl import threadpool_limits
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
-from models.hazard.base import THRESHOLD, LeadClassifier, TooFewRows
-from models.hazard.candidates import CANDIDATES, fit_candidates, seeded
+from models.hazard.base import THRESHOLD, HazardModel, TooFewRows
+from models.hazard.candidates import CANDIDATES, PRIMARY, fit_candidates, seeded
 from models.hazard.forecaster import Evidence, Forecaster
 from models.hazard.leads import FloatArray, IntArray
 from models.onset import OnsetDefinition, label, onsets
 from models.verification.comparison import compare, integrated_differences
 from models.verification.gate import Choice, choose_champion
-from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import log_scores
 from models.verification.summary import integrated, verify
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Kind
 
 FIRST_DAY = pd.Timestamp("2014-07-01")
 STEP_DAYS = 7
@@ -33,6 +34,8 @@ OUT_OF_SAMPLE = pd.Timestamp("2017-01-03")  # the first as_of day of the grid in
 REFIT_DAYS = 28
 HORIZONS = (30, 60, 90, 180, 365)
 REPLICATES = 100
+# Below 50 half of the coins lag Bitcoin, which nobody calls a season; above 85 the onsets are few.
+POOLED = tuple(float(threshold) for threshold in range(50, 90, 5))
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,7 +57,7 @@ class Settings:
     horizons : tuple of int
         Days ahead at which forecasts are verified, each in [1, 390].
     seed : int
-        Seed of LightGBM, of the replicates and of the bootstrap.
+        Seed of LightGBM and of the replicates.
     replicates : int
         Refits to resampled episodes behind the intervals of a forecast.
     """
@@ -65,7 +68,7 @@ class Settings:
     seed: int = 0
     replicates: int = REPLICATES
 
-    def unfitted(self) -> dict[str, LeadClassifier]:
+    def unfitted(self) -> dict[str, HazardModel]:
         """Return the candidates to fit, simplest first."""
         return seeded({REFERENCE, *self.candidates}, self.seed)
 
@@ -119,7 +122,7 @@ class Training:
         """Return a candidate's mean log score of broad seasons by year of the forecast."""
         own = self.hindcast[
             (self.hindcast["model"] == name)
-            & (self.hindcast["kind"] == "broad")
+            & (self.hindcast["kind"] == Kind.BROAD)
             & self.hindcast["outcome"].notna()
         ]
         scores = log_scores(own["outcome"].to_numpy(), own["probability"].to_numpy())
@@ -170,7 +173,10 @@ def train(
     known = panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
     index = season_index(known)
     rows = landmarks(known, index, settings.definition)
-    onset_days = {k: onsets(index, each) for k, each in settings.definition.by_kind().items()}
+    definitions = settings.definition.by_kind()
+    onset_days: dict[str, pd.DatetimeIndex] = {
+        kind: onsets(index, each) for kind, each in definitions.items()
+    }
     schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
     try:
         table = hindcast(
@@ -181,29 +187,28 @@ def train(
             jobs=jobs,
             progress=partial(progress, "hindcast"),
         )
-        if not (table["kind"] == "broad").any():
+        if not (table["kind"] == Kind.BROAD).any():
             raise TooFewRows("no day out of sample is at risk of a broad season.")
     except TooFewRows as error:
         raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
-    verification = verify(table, onset_days, step_days=STEP_DAYS, seed=settings.seed)
+    verification = verify(table, onset_days, step_days=STEP_DAYS)
     choice = choose_champion(
-        verification[verification["kind"] == "broad"],
+        verification[verification["kind"] == Kind.BROAD],
         tuple(CANDIDATES),
-        integrated_differences(table, "broad", step_days=STEP_DAYS, seed=settings.seed),
+        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
+        primary=PRIMARY,
     )
     rivals = [name for name in table["model"].unique() if name != choice.champion]
-    comparison = compare(
-        table, choice.champion, rivals, onset_days, step_days=STEP_DAYS, seed=settings.seed
-    )
+    comparison = compare(table, choice.champion, rivals, onset_days, step_days=STEP_DAYS)
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
-        rows, trained_until, onset_days["broad"], settings, jobs=jobs,
+        rows, trained_until, onset_days[Kind.BROAD], settings, jobs=jobs,
         progress=partial(progress, "intervals"),
     )  # fmt: skip
     forecasters = {
         name: Forecaster(
             name=name,
-            thresholds={k: each.threshold for k, each in settings.definition.by_kind().items()},
+            thresholds={kind: each.threshold for kind, each in definitions.items()},
             model=model,
             climatology=models[REFERENCE],
             replicates=[replicate[name] for replicate in replicates],
@@ -235,14 +240,18 @@ def train(
         hindcast=table,
         verification=verification,
         comparison=comparison,
-        integrated=integrated(table, onset_days, step_days=STEP_DAYS, seed=settings.seed),
+        integrated=integrated(table, onset_days, step_days=STEP_DAYS),
         choice=choice,
         forecasters=forecasters,
     )
 
 
 def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition) -> Landmarks:
-    """Build the at-risk rows of every seventh day from 2014-07-01, for both kinds of season.
+    """Build the at-risk rows of every seventh day from 2014-07-01, for every threshold.
+
+    Both kinds of season are rows to forecast. The thresholds 50, 55, ..., 85
+    are rows to learn from besides, if both kinds lie within them: more onsets,
+    of the same market.
 
     Parameters
     ----------
@@ -256,7 +265,7 @@ def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition)
     days = pd.date_range(FIRST_DAY, index.index[-1], freq=f"{STEP_DAYS}D", unit="s")
     features = build_features(panel, days)
     frames, outcomes = [], []
-    for kind, each in definition.by_kind().items():
+    for kind, each in _definitions(definition):
         labelled = label(index, days, each)
         at_risk = labelled["at_risk"].to_numpy()
         frames.append(features[at_risk].assign(**{THRESHOLD: each.threshold}))
@@ -273,6 +282,17 @@ def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition)
     )
 
 
+def _definitions(definition: OnsetDefinition) -> list[tuple[str, OnsetDefinition]]:
+    """Return each kind of season with its definition, then the further thresholds, of no kind."""
+    kinds = definition.by_kind()
+    taken = [each.threshold for each in kinds.values()]
+    further: list[float] = []
+    if POOLED[0] <= min(taken) and max(taken) <= POOLED[-1]:
+        further = [threshold for threshold in POOLED if threshold not in taken]
+    pooled = [(NO_KIND, replace(definition, threshold=threshold)) for threshold in further]
+    return [*kinds.items(), *pooled]
+
+
 def fit_with_replicates(
     rows: Landmarks,
     day: pd.Timestamp,
@@ -281,7 +301,7 @@ def fit_with_replicates(
     *,
     jobs: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[dict[str, LeadClassifier], list[dict[str, LeadClassifier]]]:
+) -> tuple[dict[str, HazardModel], list[dict[str, HazardModel]]]:
     """Fit the candidates on a day, once to all rows and again to resampled episodes.
 
     An episode is the stretch of rows that ends with an onset of a broad
@@ -301,9 +321,9 @@ def fit_with_replicates(
 
     Returns
     -------
-    models : dict of str to LeadClassifier
+    models : dict of str to HazardModel
         Fitted to all rows.
-    replicates : list of dict of str to LeadClassifier
+    replicates : list of dict of str to HazardModel
         One dict per resample.
     """
     X, targets, weight = training_rows(rows, day)
@@ -332,8 +352,8 @@ def _draw(episode: IntArray, targets: IntArray, random: np.random.Generator) -> 
 
 
 def _refit(
-    settled: dict[str, LeadClassifier], X: pd.DataFrame, targets: IntArray, weight: FloatArray
-) -> dict[str, LeadClassifier]:
+    settled: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
+) -> dict[str, HazardModel]:
     drawn = weight > 0
     with threadpool_limits(limits=1):
         return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])

@@ -12,17 +12,16 @@ from threadpoolctl import threadpool_limits
 from models.verification.sample import (
     SCORES,
     UNKNOWN,
-    Counts,
     Sample,
-    block_counts,
+    Units,
     by_horizon,
-    counts_of,
+    contrasts_over,
     evidence,
     over_horizons,
+    units_of,
 )
 from models.verification.scores import log_scores
 from models.verification.significance import (
-    RESAMPLES,
     Interval,
     diebold_mariano,
     difference_interval,
@@ -46,8 +45,6 @@ def compare(
     onsets: Mapping[str, pd.DatetimeIndex],
     *,
     step_days: int,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Compare a model with others on the same days, at each horizon and over all.
 
@@ -59,7 +56,7 @@ def compare(
         Name of one of its models.
     seconds : sequence of str
         Names of those it is compared with.
-    onsets, step_days, resamples, seed
+    onsets, step_days
         As for `verify`.
 
     Returns
@@ -68,9 +65,9 @@ def compare(
         Columns `kind`, `horizon_days` (missing where the scores are means over
         all horizons, as from `integrated`), `first`, `second`, `days`,
         `episodes`, `brier_difference` (first - second: negative where the first
-        is better) with its 90 % interval from blocks, `_low` and `_high`, and
-        from episodes, `_episode_low` and `_episode_high`, `brier_p_value` of
-        the Diebold-Mariano test, `brier_verdict` on the first by blocks
+        is better) with its 90 % interval by windows, `_low` and `_high`, and
+        by episodes, `_episode_low` and `_episode_high`, `brier_p_value` of
+        the Diebold-Mariano test, `brier_verdict` on the first by windows
         (better, worse, cannot tell); the same for the log score in `log_`.
 
     Raises
@@ -89,10 +86,10 @@ def compare(
         each_horizon = [(sample, sample.longest) for sample in by_horizon(asked)]
         over_all = [(sample, pd.NA) for sample in over_horizons(asked)]
         for sample, horizon_days in [*each_horizon, *over_all]:
-            counts = counts_of(sample, onsets, step_days, resamples, seed)
+            units = units_of(sample, onsets, step_days)
             common = {**evidence(sample, onsets), "horizon_days": horizon_days, "first": first}
             for second in seconds:
-                found = _difference(sample, first, second, counts, step_days)
+                found = _difference(sample, first, second, units)
                 rows.append({**common, "second": second, **found})
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"horizon_days": "Int64"})
 
@@ -102,15 +99,13 @@ def integrated_differences(
     kind: str,
     *,
     step_days: int,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> dict[tuple[str, str], Interval]:
     """Return the paired differences of the log score over all horizons, of every two models.
 
     Parameters
     ----------
-    hindcast, step_days, resamples, seed
-        As for `verify`; blocks are as long as the longest horizon.
+    hindcast, step_days
+        As for `verify`; windows are as long as the longest horizon.
     kind : str
         Kind of season.
 
@@ -119,37 +114,33 @@ def integrated_differences(
     dict of (str, str) to Interval
         By first and second model: first - second, negative where the first is
         better, as `compare` has it. Empty while the days resolved at every
-        horizon span less than 5 blocks.
+        horizon span less than 5 windows.
     """
     differences: dict[tuple[str, str], Interval] = {}
     with threadpool_limits(limits=1):
         for sample in over_horizons(hindcast[hindcast["kind"] == kind]):
-            counts = block_counts(sample, step_days, resamples, seed)
-            if np.isnan(counts).any():
+            contrasts = contrasts_over(sample, step_days)
+            if np.isnan(contrasts.degrees):
                 continue
             scores = {model: sample.scores(log_scores, model) for model in sample.probability}
             for first, second in permutations(scores, 2):
                 differences[first, second] = difference_interval(
-                    scores[first], scores[second], counts
+                    scores[first], scores[second], contrasts
                 )
     return differences
 
 
-def _difference(
-    sample: Sample, first: str, second: str, counts: Counts, step_days: int
-) -> dict[str, object]:
+def _difference(sample: Sample, first: str, second: str, units: Units) -> dict[str, object]:
     row: dict[str, object] = {}
     for name, score in SCORES:
         scores = sample.scores(score, first), sample.scores(score, second)
-        blocks = episodes = UNKNOWN
+        windows = episodes = UNKNOWN
         p_value = float("nan")
         if sample.varied:
-            blocks = difference_interval(*scores, counts.blocks)
-            episodes = difference_interval(*scores, counts.episodes)
-            p_value = diebold_mariano(
-                *scores, sample.as_of, horizon_days=sample.longest, step_days=step_days
-            ).p_value
-        found = verdict(blocks, lower_is_better=True)
-        values = (*blocks, *episodes[1:], p_value, found)
+            windows = difference_interval(*scores, units.windows)
+            episodes = difference_interval(*scores, units.episodes)
+            p_value = diebold_mariano(*scores, units.windows).p_value
+        found = verdict(windows, lower_is_better=True)
+        values = (*windows, *episodes[1:], p_value, found)
         row |= {f"{name}_{column}": v for column, v in zip(_DIFFERENCE, values, strict=True)}
     return row

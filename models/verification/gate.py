@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import pandas as pd
 
 from models.verification.hindcast import REFERENCE
-from models.verification.significance import BETTER, Interval, verdict
+from models.verification.significance import Interval, verdict
+from models.vocabulary import Verdict
 
 
 class Choice(NamedTuple):
@@ -22,15 +24,22 @@ def choose_champion(
     verification: pd.DataFrame,
     simplest_first: Sequence[str],
     differences: Mapping[tuple[str, str], Interval],
+    *,
+    primary: str | None = None,
 ) -> Choice:
-    """Choose the simplest candidate that beats climatology and that no such candidate beats.
+    """Choose the declared primary candidate unless the figures veto it, else by rank.
 
-    A candidate is eligible if its Brier skill against climatology is above 0
-    with the lower end of the 90 % interval at one horizon and below 0 with the
-    upper end at none, and if the paired difference of its log score over all
-    horizons to climatology's is below 0 with the upper end of its interval. Of
-    two eligible candidates the simpler is kept unless the interval of their
-    paired difference says that the other is better.
+    The primary stands if its Brier skill against climatology is above 0 with
+    the lower end of the 90 % interval at one horizon and below 0 with the upper
+    end at none, and no other candidate's log score over all horizons is lower
+    by the interval of their paired difference.
+
+    By rank, the choice is the simplest candidate that beats climatology and
+    that no such candidate beats. A candidate is eligible if it has skill at a
+    horizon and harm at none, as above, and if the paired difference of its log
+    score over all horizons to climatology's is below 0 with the upper end of
+    its interval. Of two eligible candidates the simpler is kept unless the
+    interval of their paired difference says that the other is better.
 
     Parameters
     ----------
@@ -40,6 +49,8 @@ def choose_champion(
         Names of all candidates.
     differences : mapping of (str, str) to Interval
         From `integrated_differences`, the same kind.
+    primary : str, optional
+        Name of the candidate declared beforehand; by default there is none.
 
     Returns
     -------
@@ -68,7 +79,48 @@ def choose_champion(
             REFERENCE,
             "the days resolved at every horizon do not yet span five windows of the longest",
         )
-    by_model = dict(tuple(verification.groupby("model")))
+    by_model = {str(name): scores for name, scores in verification.groupby("model")}
+    ranked = partial(_by_rank, by_model, simplest_first, differences)
+    if primary is None or primary not in by_model:
+        return ranked()
+    if veto := _veto(primary, by_model, differences):
+        choice = ranked()
+        return Choice(
+            choice.champion,
+            f"{choice.reason}; {primary}, declared beforehand, is not champion: {veto}",
+        )
+    return Choice(
+        primary,
+        f"declared beforehand, and nothing vetoes it: beats climatology "
+        f"({_best(by_model[primary])}; 90 % interval), is worse at no horizon, and no candidate "
+        f"beats it over all horizons",
+    )
+
+
+def _veto(
+    primary: str,
+    by_model: Mapping[str, pd.DataFrame],
+    differences: Mapping[tuple[str, str], Interval],
+) -> str | None:
+    """Say why the primary cannot be champion, None if it can."""
+    scores = by_model[primary]
+    if (harmed := scores["brier_skill_high"] < 0).any():
+        return f"it is worse than climatology at {scores.loc[harmed, 'horizon_days'].iloc[0]} days"
+    if not _skilled(scores):
+        return "it beats climatology at no horizon by its interval"
+    # Any candidate may object, be it eligible itself or not.
+    rivals = [name for name in by_model if name != primary and _beats(differences[name, primary])]
+    if not rivals:
+        return None
+    winner = min(rivals, key=lambda name: differences[name, primary].high)
+    return f"{winner} beats it by {_text(differences[winner, primary])} in log score"
+
+
+def _by_rank(
+    by_model: Mapping[str, pd.DataFrame],
+    simplest_first: Sequence[str],
+    differences: Mapping[tuple[str, str], Interval],
+) -> Choice:
     skilled = [name for name in simplest_first if name in by_model and _skilled(by_model[name])]
     if not skilled:
         return Choice(
@@ -95,7 +147,7 @@ def _skilled(scores: pd.DataFrame) -> bool:
 
 
 def _beats(difference: Interval) -> bool:
-    return verdict(difference, lower_is_better=True) == BETTER
+    return verdict(difference, lower_is_better=True) is Verdict.BETTER
 
 
 def _simplest_unbeaten(
@@ -103,8 +155,7 @@ def _simplest_unbeaten(
 ) -> str:
     # Not a walk in which each winner meets the next only: "cannot tell" is not transitive, and a
     # walk could end with a candidate that equals a simpler one it has never met. One is always
-    # unbeaten: to beat is to score lower in 95 % of the same resamples, and a ring in which each
-    # beats the next takes 20 candidates.
+    # unbeaten: intervals hold their value, so that nobody beats the one that scores lowest.
     for name in eligible:
         if not any(_beats(differences[rival, name]) for rival in eligible if rival != name):
             return name
@@ -120,11 +171,8 @@ def _reason(
     scores: pd.DataFrame,
     differences: Mapping[tuple[str, str], Interval],
 ) -> str:
-    best = scores.nlargest(1, "brier_skill_low").iloc[0]
-    skill = Interval(best["brier_skill"], best["brier_skill_low"], best["brier_skill_high"])
     beats = (
-        f"beats climatology (Brier skill {_text(skill, 2)} at {best['horizon_days']} days, "
-        f"difference in log score over all horizons "
+        f"beats climatology ({_best(scores)}, difference in log score over all horizons "
         f"{_text(differences[champion, REFERENCE])}; 90 % intervals)"
     )
     if len(eligible) == 1:
@@ -142,6 +190,12 @@ def _beaten(
     rivals = [rival for rival in eligible if rival != name]
     winner = min(rivals, key=lambda rival: differences[rival, name].high)
     return f"{winner} beats {name}, which is simpler, by {_text(differences[winner, name])}"
+
+
+def _best(scores: pd.DataFrame) -> str:
+    best = scores.nlargest(1, "brier_skill_low").iloc[0]
+    skill = Interval(best["brier_skill"], best["brier_skill_low"], best["brier_skill_high"])
+    return f"Brier skill {_text(skill, 2)} at {best['horizon_days']} days"
 
 
 def _text(interval: Interval, digits: int = 3) -> str:

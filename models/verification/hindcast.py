@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from models.hazard.base import LeadClassifier
+from models.hazard.base import HazardModel, TooFewRows
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
 from models.verification.walk_forward import Fold, WalkForward
 
 REFERENCE = "climatology"
+NO_KIND = ""
 COLUMNS = (
     "as_of", "kind", "horizon_days", "model", "probability", "climatology", "outcome",
     "resolved_on", "fold",
 )  # fmt: skip
 
-Fit = Callable[[pd.DataFrame, IntArray, FloatArray], Mapping[str, LeadClassifier]]
+Fit = Callable[[pd.DataFrame, IntArray, FloatArray], Mapping[str, HazardModel]]
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """At-risk rows, one per as_of day and kind of season, with what came after them.
+    """At-risk rows, one per as_of day and threshold, with what came after them.
 
     Parameters
     ----------
     X : pandas.DataFrame, shape (n, f)
         Features and `threshold`, indexed by as_of.
     kind : numpy.ndarray of str, shape (n,)
-        Kind of season.
+        Kind of season; `NO_KIND` where a row is learnt from but never scored.
     days_to_onset : numpy.ndarray, shape (n,)
         Days to the next onset; NaN where none has been seen.
     days_known : numpy.ndarray of int, shape (n,)
@@ -54,7 +55,7 @@ class Landmarks:
 
     @property
     def weight(self) -> FloatArray:
-        """Weight of each row: a day of outcome counts once though several rows see it."""
+        """Weight of each row: several rows of a threshold see a day of outcome that counts once."""
         return np.full(len(self.X), self.step_days / LEAD_DAYS)
 
     def targets(self, day: pd.Timestamp) -> IntArray:
@@ -72,7 +73,7 @@ def hindcast(
     jobs: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Forecast every out-of-sample row with the model in force on its day.
+    """Forecast every out-of-sample row of a kind with the model in force on its day.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def hindcast(
     folds : WalkForward
         The schedule of refits.
     fit : callable
-        Takes X, targets and weights; returns fitted classifiers by name,
+        Takes X, targets and weights; returns fitted hazard models by name,
         `climatology` among them. Must be picklable if `jobs` is not 1.
     horizons : sequence of int
         Days ahead, each in [1, 390].
@@ -95,11 +96,19 @@ def hindcast(
     pandas.DataFrame
         Columns `COLUMNS`, one row per as_of, kind, horizon and model;
         `outcome` is 0.0, 1.0, or NaN while unresolved.
+
+    Raises
+    ------
+    TooFewRows
+        If no row of a kind is out of sample, or a fold has no training rows.
     """
     as_of = rows.as_of
-    planned = [
-        fold for fold in folds.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS)) if fold.test.size
-    ]
+    scored = rows.kind != NO_KIND
+    every = folds.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS))
+    own = (replace(fold, test=fold.test[scored[fold.test]]) for fold in every)
+    planned = [fold for fold in own if fold.test.size]
+    if not planned:
+        raise TooFewRows("no day out of sample is at risk of any kind of season.")
     parallel = Parallel(n_jobs=min(jobs, len(planned)), return_as="generator")
     tables = []
     for table in parallel(delayed(_forecast)(rows, fold, fit, list(horizons)) for fold in planned):

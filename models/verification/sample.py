@@ -1,4 +1,4 @@
-"""Resolved forecasts of all models for the same days, and how a bootstrap resamples them."""
+"""Resolved forecasts of all models for the same days, and what measures their error."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import pandas as pd
 from models.hazard.leads import FloatArray
 from models.verification.scores import brier_scores, log_scores
 from models.verification.significance import (
-    MIN_BLOCK_DAYS,
-    MIN_UNITS,
+    Contrasts,
     Interval,
-    episode_counts,
-    resample_counts,
+    episode_contrasts,
+    window_contrasts,
 )
 
 Score = Callable[[FloatArray, FloatArray], FloatArray]
@@ -44,8 +43,8 @@ class Sample:
     def varied(self) -> bool:
         """Return whether there is anything to tell apart.
 
-        Where every outcome is the same, no resample knows the other, and a ratio of two scores
-        near 0 would only amplify rounding.
+        Where every outcome is the same, nothing measures how the other would score, and a ratio
+        of two scores near 0 would only amplify rounding.
         """
         return bool(0 < self.outcome.mean() < 1)
 
@@ -69,11 +68,11 @@ class Sample:
         return score(self.outcome, forecasts).mean(axis=1)
 
 
-class Counts(NamedTuple):
-    """How often each row enters each resample, shape (resamples, n), by unit resampled."""
+class Units(NamedTuple):
+    """Contrasts of the rows by unit of evidence."""
 
-    blocks: FloatArray
-    episodes: FloatArray
+    windows: Contrasts
+    episodes: Contrasts
 
 
 def _samples(hindcast: pd.DataFrame) -> Iterator[Sample]:
@@ -115,29 +114,15 @@ def over_horizons(hindcast: pd.DataFrame) -> Iterator[Sample]:
         yield from sample.resolved(list(range(len(sample.horizons))))
 
 
-def block_counts(sample: Sample, step_days: int, resamples: int, seed: int) -> FloatArray:
-    """Resample blocks of the longest horizon, 90 days at the least; NaN where they are too few."""
-    block_days = max(sample.longest, MIN_BLOCK_DAYS)
-    calendar_days = (sample.as_of[-1] - sample.as_of[0]).days + step_days
-    # NaN counts leave intervals without ends. Strict: a calendar of just five blocks suffices.
-    if calendar_days < MIN_UNITS * block_days:
-        return np.full((resamples, len(sample.as_of)), np.nan)
-    return resample_counts(
-        sample.as_of, block_days=block_days, step_days=step_days, resamples=resamples, seed=seed
-    )
+def contrasts_over(sample: Sample, step_days: int) -> Contrasts:
+    """Return contrasts for windows of the longest horizon."""
+    return window_contrasts(sample.as_of, horizon_days=sample.longest, step_days=step_days)
 
 
-def counts_of(
-    sample: Sample,
-    onsets: Mapping[str, pd.DatetimeIndex],
-    step_days: int,
-    resamples: int,
-    seed: int,
-) -> Counts:
-    """Resample blocks and episodes."""
-    blocks = block_counts(sample, step_days, resamples, seed)
-    episodes = episode_counts(sample.as_of, onsets[sample.kind], resamples=resamples, seed=seed)
-    return Counts(blocks, episodes)
+def units_of(sample: Sample, onsets: Mapping[str, pd.DatetimeIndex], step_days: int) -> Units:
+    """Return contrasts by windows and by episodes."""
+    episodes = episode_contrasts(sample.as_of, onsets[sample.kind])
+    return Units(contrasts_over(sample, step_days), episodes)
 
 
 def evidence(sample: Sample, onsets: Mapping[str, pd.DatetimeIndex]) -> dict[str, object]:

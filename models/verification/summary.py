@@ -12,15 +12,15 @@ from models.hazard.leads import FloatArray
 from models.verification.sample import (
     SCORES,
     UNKNOWN,
-    Counts,
     Sample,
+    Units,
     by_horizon,
-    counts_of,
     evidence,
     over_horizons,
+    units_of,
 )
 from models.verification.scores import average_precision, corp, sharpness
-from models.verification.significance import RESAMPLES, skill_interval, verdict
+from models.verification.significance import skill_interval, verdict
 
 PERSISTENCE = "persistence"
 _SKILL = (
@@ -43,8 +43,6 @@ def verify(
     onsets: Mapping[str, pd.DatetimeIndex],
     *,
     step_days: int,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Score the resolved forecasts of a hindcast.
 
@@ -56,23 +54,21 @@ def verify(
         Onset days of each kind: the episodes.
     step_days : int
         Days between the as_of days.
-    resamples, seed : int
-        Of the bootstraps; blocks are as long as the horizon, 90 days at the
-        least.
 
     Returns
     -------
     pandas.DataFrame
         Columns `kind`, `horizon_days`, `model`, `days` (forecasts resolved),
         `episodes` (different onsets inside their windows), `base_rate`,
-        `brier`, `brier_skill` against climatology with its 90 % interval from
-        blocks, `_low` and `_high`, and from episodes, `_episode_low` and
+        `brier`, `brier_skill` against climatology with its 90 % interval by
+        windows, `_low` and `_high`, and by episodes, `_episode_low` and
         `_episode_high`, `brier_skill_vs_persistence` with `_low` and `_high`;
         `log_score` and `log_skill` in the same way; `verdict` on the Brier
-        skill by blocks (better, worse, cannot tell); `auc`,
+        skill by windows (better, worse, cannot tell); `auc`,
         `average_precision`, `sharpness`, `miscalibration`, `discrimination`,
         `uncertainty`. What cannot be computed is NaN: ends of intervals too,
-        where the days span less than 5 blocks, or the rows of 5 episodes.
+        where the days span less than 5 windows (see `window_contrasts`), or the
+        rows count as less than 5 episodes (see `episode_contrasts`).
 
     Raises
     ------
@@ -82,12 +78,12 @@ def verify(
     rows: list[dict[str, object]] = []
     with threadpool_limits(limits=1):
         for sample in by_horizon(hindcast):
-            counts = counts_of(sample, onsets, step_days, resamples, seed)
+            units = units_of(sample, onsets, step_days)
             outcome, size = sample.outcome[:, 0], evidence(sample, onsets)
             size |= {"horizon_days": sample.longest, "base_rate": outcome.mean()}
             for model, forecasts in sample.probability.items():
                 parts = _parts(outcome, forecasts[:, 0])
-                rows.append({**size, "model": model, **_skills(sample, model, counts), **parts})
+                rows.append({**size, "model": model, **_skills(sample, model, units), **parts})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -96,8 +92,6 @@ def integrated(
     onsets: Mapping[str, pd.DatetimeIndex],
     *,
     step_days: int,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Score the forecasts of a hindcast over all horizons at once.
 
@@ -106,8 +100,8 @@ def integrated(
 
     Parameters
     ----------
-    hindcast, onsets, step_days, resamples, seed
-        As for `verify`; blocks are as long as the longest horizon.
+    hindcast, onsets, step_days
+        As for `verify`; windows are as long as the longest horizon.
 
     Returns
     -------
@@ -123,29 +117,29 @@ def integrated(
     rows: list[dict[str, object]] = []
     with threadpool_limits(limits=1):
         for sample in over_horizons(hindcast):
-            counts = counts_of(sample, onsets, step_days, resamples, seed)
+            units = units_of(sample, onsets, step_days)
             size = evidence(sample, onsets)
             for model in sample.probability:
-                rows.append({**size, "model": model, **_skills(sample, model, counts)})
+                rows.append({**size, "model": model, **_skills(sample, model, units)})
     return pd.DataFrame(rows, columns=list(INTEGRATED_COLUMNS))
 
 
-def _skills(sample: Sample, model: str, counts: Counts) -> dict[str, object]:
+def _skills(sample: Sample, model: str, units: Units) -> dict[str, object]:
     row: dict[str, object] = {}
     for name, score in SCORES:
         own, reference = sample.scores(score, model), sample.scores(score)
-        blocks = episodes = persistence = UNKNOWN
+        windows = episodes = persistence = UNKNOWN
         if sample.varied:
-            blocks = skill_interval(own, reference, counts.blocks)
-            episodes = skill_interval(own, reference, counts.episodes)
+            windows = skill_interval(own, reference, units.windows)
+            episodes = skill_interval(own, reference, units.episodes)
         if sample.varied and PERSISTENCE in sample.probability:
             other = sample.scores(score, PERSISTENCE)
-            persistence = skill_interval(own, other, counts.blocks)
-        values = (*blocks, *episodes[1:], *persistence)
+            persistence = skill_interval(own, other, units.windows)
+        values = (*windows, *episodes[1:], *persistence)
         row["brier" if name == "brier" else "log_score"] = own.mean()
         row |= {f"{name}_{column}": v for column, v in zip(_SKILL, values, strict=True)}
         if name == "brier":
-            row["verdict"] = verdict(blocks)
+            row["verdict"] = verdict(windows)
     return row
 
 

@@ -42,7 +42,7 @@ trainings by date, candidates by skill.
 | metric | meaning |
 |---|---|
 | `brier_skill` | 1 - Brier score / that of climatology, over all horizons. Higher is better, 0 is \
-climatology. `_low`, `_high`: 90 % block-bootstrap interval |
+climatology. `_low`, `_high`: 90 % interval, made for overlapping windows |
 | `brier_skill_30d` | the same, 30 days ahead. The columns `skill`, `skill_30d`, ... show both \
 with their intervals |
 | `log_score` | mean negative log probability of what happened, over all horizons. Lower is \

@@ -1,0 +1,102 @@
+"""Which days of the past and of each path bring a season of a kind or of a stronger one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from models.outlook.paths import Paths
+from models.outlook.seasons import (
+    SUSTAINED_DAYS,
+    SUSTAINED_WITHIN,
+    BoolArray,
+    History,
+    IntArray,
+)
+from models.outlook.window import Window
+
+SUSTAINED = "sustained"
+
+
+def kinds_of(paths: Paths) -> tuple[str, ...]:
+    """Return the kinds from the strongest to the weakest: sustained first."""
+    return (SUSTAINED, *paths.begins)
+
+
+def onsets_of(paths: Paths, kind: str) -> BoolArray:
+    """Return on which days a season of the kind *or a stronger one* begins.
+
+    A broad season that begins while a partial one is under way counts as a partial season too:
+    whoever waits for a partial season would not call the year empty. So the chances are ordered
+    in every window.
+
+    Parameters
+    ----------
+    paths : Paths
+        Simulated seasons.
+    kind : str
+        `sustained` or a kind of the paths; sustained seasons are those of the highest threshold.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (days - 90, paths)
+    """
+    asked = paths.days - SUSTAINED_WITHIN
+    highest = next(iter(paths.begins))
+    if kind == SUSTAINED:
+        return _sustained(paths.begins[highest][:asked], paths.in_season[highest])
+    found = np.zeros((asked, paths.n_paths), dtype=bool)
+    for other, begins in paths.begins.items():
+        found |= begins[:asked]
+        if other == kind:
+            return found
+    raise ValueError(f"kind must be one of {', '.join(kinds_of(paths))}, got {kind!r}.")
+
+
+def known_onsets(now: Sequence[History], kind: str, names: Sequence[str]) -> pd.DatetimeIndex:
+    """Return the past onsets of a kind or a stronger one, in order.
+
+    Parameters
+    ----------
+    now : sequence of History
+        By kind, from the highest threshold to the lowest.
+    kind : str
+        `sustained` or one of the names.
+    names : sequence of str
+        The kinds of `now`.
+    """
+    if kind == SUSTAINED:
+        return pd.DatetimeIndex([s.onset for s in now[0].seasons if s.sustained()])
+    found = now[0].onsets
+    for history in now[1 : names.index(kind) + 1]:
+        found = found.union(history.onsets)
+    return found
+
+
+def first_days(onsets: BoolArray) -> IntArray:
+    """Return the first day of each path with an onset; the number of days where there is none."""
+    return np.where(onsets.any(axis=0), onsets.argmax(axis=0), len(onsets))
+
+
+def pending(paths: Paths, window: Window) -> BoolArray:
+    """Tell on which paths a season that began in the window, before as_of, becomes sustained."""
+    highest = next(iter(paths.now))
+    total = np.zeros(paths.n_paths, dtype=bool)
+    for season in paths.now[highest].seasons:
+        age = (paths.as_of - season.onset).days + 1
+        if season.onset >= window.counts_from and season.sustained() is None:
+            ahead = paths.in_season[highest][: SUSTAINED_WITHIN - age].sum(axis=0)
+            total |= season.days_within() + ahead >= SUSTAINED_DAYS
+    return total
+
+
+def _sustained(begins: BoolArray, in_season: BoolArray) -> BoolArray:
+    """Keep the onsets with enough days at the threshold in the days from them, themselves in."""
+    day, path = np.nonzero(begins)
+    total = np.cumsum(in_season, axis=0, dtype=np.int16)
+    days = total[day + SUSTAINED_WITHIN - 1, path] - total[day, path] + 1
+    kept = np.zeros_like(begins)
+    kept[day, path] = days >= SUSTAINED_DAYS
+    return kept

@@ -1,0 +1,130 @@
+"""One threshold on every path: its hazards and seasons, moved on day by day."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.outlook.patterns import Draws
+from models.outlook.posterior import SpellPosterior, cumulative_hazard
+from models.outlook.renewal import Renewal
+from models.outlook.seasons import BoolArray, FloatArray, History, IntArray
+
+LEAD_DAYS = 30
+
+
+class Level:
+    """One threshold's state on every path, moved on day by day.
+
+    `mark` decides how long the season of a path that begins today or next runs. It is drawn by the
+    highest level and serves those below, so that a long broad season falls into a long partial one.
+    """
+
+    def __init__(
+        self,
+        renewal: Renewal,
+        now: History,
+        near_term: FloatArray | None,
+        uniform: FloatArray,
+        days: int,
+        each: int,
+        random: np.random.Generator,
+        above: Level | None,
+    ) -> None:
+        groups = len(uniform)
+        paths = groups * each
+        self.quiet, self.random, self.seasons = now.quiet_days, random, renewal.seasons
+        self.above, self.groups, self.each = above, groups, each
+        self.first, later = _hazards(renewal.quiet, now, near_term, uniform, days)
+        self.later, self.clocks = later.ravel(), len(later)
+        self.group = np.repeat(np.arange(groups), each)
+        self.weights = self.seasons.weights(random, groups)
+        self.mark: FloatArray = random.random(paths) if above is None else above.mark
+        self.used = np.zeros(0, np.int64)
+        self.course = Draws(*(np.zeros(paths, np.int64) for _ in range(3)))
+        self.resumed = now.current is not None
+        if self.resumed:
+            self.course = self.seasons.resume(random, now, groups, self.mark)
+            self.used = np.arange(paths)
+        self.run = np.full(paths, now.run)
+        # An open spell has no season before it to wait for; a season may outlast the paths.
+        self.over = np.full(paths, days if self.resumed else 0)
+        self.in_first = np.full(paths, not self.resumed)
+        self.hazard = np.zeros(paths)
+        self.in_season, self.begins = (np.zeros((days, paths), dtype=bool) for _ in range(2))
+
+    def step(self, day: int, drawn: FloatArray) -> None:
+        """Move on by a day; the level above has moved already."""
+        self._draw_marks()
+        in_season = self.in_season[day]
+        self._run_on(in_season)
+        self._find_hazard(day)
+        begins = np.less(drawn, self.hazard, out=self.begins[day])
+        self.used = np.flatnonzero(begins)
+        if self.used.size:
+            self._begin(self.used)
+            in_season[self.used] = True
+            self.in_first[self.used] = False
+        if self.above is not None:
+            np.logical_or(in_season, self.above.in_season[day], out=in_season)
+        self.run += 1
+        self.run[in_season] = 0
+        if self.resumed:
+            self.over[(self.run == self.quiet) & (self.over > day)] = day
+
+    def _draw_marks(self) -> None:
+        if self.above is None and self.used.size:
+            self.mark[self.used] = self.random.random(len(self.used))
+
+    def _run_on(self, in_season: BoolArray) -> None:
+        course, seasons = self.course, self.seasons
+        # After a whole quiet run the season is over, whatever its course still held.
+        alive = (course.position < course.length) & (self.run < self.quiet)
+        running = np.flatnonzero(alive & (course.position >= 0))
+        pattern = course.pattern[running]
+        position = course.position[running] % seasons.days[pattern]
+        in_season[running] = seasons.in_season[pattern, position]
+        np.add(course.position, 1, out=course.position)
+
+    def _find_hazard(self, day: int) -> None:
+        elapsed = self.run - self.quiet
+        # Below 0 the quiet days are not over: no season can begin.
+        clock = np.clip(elapsed, 0, self.clocks - 1)
+        hazard = self.later.take(clock * self.groups + self.group)
+        if self.in_first.any():
+            hazard = np.where(self.in_first, np.repeat(self.first[day], self.each), hazard)
+        if self.above is not None:
+            # Each kind follows its own process, but never with less chance than the kind above it:
+            # an index at the higher threshold is at the lower one too.
+            np.maximum(hazard, self.above.hazard, out=hazard)
+        self.hazard = np.where(elapsed >= 0, hazard, 0.0)
+
+    def _begin(self, paths: IntArray) -> None:
+        weights = self.weights[self.group[paths]]
+        new = self.seasons.begin(self.random, weights, self.mark[paths])
+        self.course.pattern[paths] = new.pattern
+        self.course.position[paths] = 1
+        self.course.length[paths] = new.length
+
+
+def _hazards(
+    quiet: SpellPosterior,
+    now: History,
+    near_term: FloatArray | None,
+    uniform: FloatArray,
+    days: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Return daily hazards of the spell under way and of later ones, each of shape (days, groups).
+
+    The first is by simulated day, the second by days since an onset became possible.
+    """
+    shape, scale = quiet.draw(uniform[:, :2])
+    edges = np.arange(days + now.elapsed + 1)[:, None]
+    later = -np.expm1(-np.diff(cumulative_hazard(edges, shape, scale), axis=0))
+    first = later[now.elapsed : now.elapsed + days].copy()
+    if near_term is not None and now.at_risk:
+        replicate = (uniform[:, 2] * len(near_term)).astype(np.int64)
+        with np.errstate(divide="ignore"):
+            daily = -np.expm1(np.log1p(-near_term[replicate].T) / LEAD_DAYS)
+        known = np.repeat(daily, LEAD_DAYS, axis=0)[:days]
+        first[: len(known)] = known
+    return first, later

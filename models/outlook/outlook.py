@@ -1,0 +1,212 @@
+"""Every question answered from one set of paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from models.outlook.answers import (
+    Chance,
+    DaysInSeason,
+    FirstOnset,
+    InSeasonOn,
+    Outlook,
+    SeasonLasts,
+)
+from models.outlook.baselines import window_frequency
+from models.outlook.credible import credible_interval
+from models.outlook.events import (
+    SUSTAINED,
+    first_days,
+    kinds_of,
+    known_onsets,
+    onsets_of,
+    pending,
+)
+from models.outlook.paths import Paths
+from models.outlook.seasons import SUSTAINED_WITHIN, IntArray
+from models.outlook.window import Window
+
+LASTS_DAYS = (7, 30, 60, 90)
+
+
+def answer(
+    paths: Paths,
+    window: Window,
+    *,
+    dates: Sequence[pd.Timestamp] = (),
+    level: float = 0.9,
+) -> Outlook:
+    """Read every answer for a window.
+
+    Parameters
+    ----------
+    paths : Paths
+        From `simulate`, at least as many days as the window reaches.
+    window : Window
+        From `year_window` or `date_window`.
+    dates : sequence of pandas.Timestamp
+        Days to tell the chance of being in season on; none by default.
+    level : float
+        Probability of the credible intervals.
+
+    Returns
+    -------
+    Outlook
+
+    Raises
+    ------
+    ValueError
+        If the paths do not reach a day that is asked for.
+    """
+    first, last = _day(paths, window.start), _day(paths, window.end)
+    span = slice(first, last + 1)
+    firsts = {kind: first_days(onsets_of(paths, kind)[span]) for kind in kinds_of(paths)}
+    weakest_first = tuple(reversed(kinds_of(paths)))
+    return Outlook(
+        as_of=paths.as_of,
+        window=window,
+        chances=tuple(_chance(paths, k, window, firsts[k], level) for k in weakest_first),
+        first_onset=tuple(_first_onset(k, window, firsts[k]) for k in weakest_first),
+        days_in_season=tuple(_days_in_season(paths, k, window, span) for k in paths.begins),
+        in_season_on=tuple(_in_season_on(paths, date) for date in dates),
+        season_lasts=tuple(
+            _season_lasts(paths, kind, days, level)
+            for kind, history in paths.now.items()
+            if history.current is not None
+            for days in LASTS_DAYS
+        ),
+        earliest_onset=_earliest(paths),
+        n_paths=paths.n_paths,
+    )
+
+
+def cumulative_chance(paths: Paths, kind: str, *, days: int, level: float = 0.9) -> pd.DataFrame:
+    """Return P(an onset by each day) with its credible band.
+
+    Parameters
+    ----------
+    paths : Paths
+        Simulated seasons.
+    kind : str
+        `sustained` or a kind of the paths.
+    days : int
+        Days after as_of.
+    level : float
+        Probability of the band on each day.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `date`; columns `probability`, `low`, `high`, none of them falling.
+    """
+    first = first_days(onsets_of(paths, kind)[:days])
+    by_day = first <= np.arange(days)[:, None]
+    low, high = credible_interval(by_day, paths.groups, level)
+    return pd.DataFrame(
+        {
+            "probability": by_day.mean(axis=1),
+            "low": np.maximum.accumulate(low),
+            "high": np.maximum.accumulate(high),
+        },
+        index=pd.date_range(paths.as_of + pd.Timedelta(days=1), periods=days, name="date"),
+    )
+
+
+def _day(paths: Paths, date: pd.Timestamp) -> int:
+    day = (date - paths.as_of).days - 1
+    if not 0 <= day < paths.days - SUSTAINED_WITHIN:
+        last = paths.as_of + pd.Timedelta(days=paths.days - SUSTAINED_WITHIN)
+        raise ValueError(
+            f"the paths run from the day after {paths.as_of:%Y-%m-%d} to {last:%Y-%m-%d}, "
+            f"got {date:%Y-%m-%d}; simulate more days."
+        )
+    return day
+
+
+def _chance(paths: Paths, kind: str, window: Window, first: IntArray, level: float) -> Chance:
+    now = list(paths.now.values())
+    onsets = known_onsets(now, kind, list(paths.now))
+    begun = onsets[onsets >= window.counts_from]
+    open_until = now[0].until - pd.Timedelta(days=SUSTAINED_WITHIN - 1 if kind == SUSTAINED else 0)
+    base = window_frequency(onsets, now[0].first, open_until, window.days)
+    if len(begun):
+        return Chance(kind, 1.0, 1.0, 1.0, base, begun[0])
+    comes = first < window.days
+    if kind == SUSTAINED:
+        comes = comes | pending(paths, window)
+    low, high = credible_interval(comes, paths.groups, level)
+    return Chance(kind, float(comes.mean()), float(low), float(high), base, None)
+
+
+def _first_onset(kind: str, window: Window, first: IntArray) -> FirstOnset:
+    days = pd.date_range(window.start, window.end)
+    count = np.bincount(first, minlength=len(days) + 1) / len(first)
+    by_day = pd.Series(count[:-1], days)
+    later = np.cumsum(count[:-1])
+
+    def by(level: float) -> pd.Timestamp | None:
+        reached = np.flatnonzero(later >= level)
+        return days[int(reached[0])] if reached.size else None
+
+    def parts(names: pd.Index) -> tuple[tuple[str, float], ...]:
+        sums = by_day.groupby(names, sort=False).sum()
+        return tuple((str(name), float(share)) for name, share in sums.items())
+
+    quarters = days.year.astype(str) + "-Q" + days.quarter.astype(str)
+    return FirstOnset(
+        kind=kind,
+        months=parts(days.strftime("%Y-%m")),
+        quarters=parts(quarters),
+        none=float(count[-1]),
+        median=by(0.5),
+        interval_50=(by(0.25), by(0.75)),
+        interval_90=(by(0.05), by(0.95)),
+    )
+
+
+def _days_in_season(paths: Paths, kind: str, window: Window, span: slice) -> DaysInSeason:
+    history = paths.now[kind]
+    known = history.days_in_season(window.counts_from)
+    days = known + paths.in_season[kind][span].sum(axis=0)
+    low, low_50, median, high_50, high = np.quantile(
+        days, [0.05, 0.25, 0.5, 0.75, 0.95], method="inverted_cdf"
+    ).tolist()
+    return DaysInSeason(
+        kind=kind,
+        known=known,
+        mean=float(days.mean()),
+        median=median,
+        low=low,
+        high=high,
+        low_50=low_50,
+        high_50=high_50,
+        none=float((days == 0).mean()),
+    )
+
+
+def _in_season_on(paths: Paths, date: pd.Timestamp) -> InSeasonOn:
+    day = _day(paths, date)
+    chances = [(kind, float(days[day].mean())) for kind, days in paths.in_season.items()]
+    return InSeasonOn(date, tuple(chances))
+
+
+def _season_lasts(paths: Paths, kind: str, days: int, level: float) -> SeasonLasts:
+    # `over` is the last of the quiet days: the last day at the threshold came that many before.
+    last = paths.over[kind] - paths.now[kind].quiet_days
+    # Day 0 is the first after as_of: `days` days on is day days - 1.
+    lasts = last >= days - 1
+    low, high = credible_interval(lasts, paths.groups, level)
+    return SeasonLasts(kind, days, float(lasts.mean()), float(low), float(high))
+
+
+def _earliest(paths: Paths) -> tuple[tuple[str, pd.Timestamp], ...]:
+    found: list[tuple[str, pd.Timestamp]] = []
+    earliest = None
+    for kind, history in paths.now.items():
+        own = history.earliest_onset
+        earliest = own if earliest is None else min(earliest, own)
+        found.append((kind, earliest))
+    return (*reversed(found), (SUSTAINED, found[0][1]))

@@ -1,0 +1,121 @@
+"""What the outlook's hindcast was worth against base rates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from models.outlook.hindcast import REFERENCES, STEP_DAYS
+from models.outlook.seasons import FloatArray
+from models.verification.scores import brier_scores, log_scores
+from models.verification.significance import Contrasts, skill_interval, window_contrasts
+
+PIT_BINS = 10
+
+
+def score_chances(chances: pd.DataFrame, *, step_days: int = STEP_DAYS) -> pd.DataFrame:
+    """Score the chances against both references, by kind and horizon.
+
+    Parameters
+    ----------
+    chances : pandas.DataFrame
+        From `outlook_hindcast`.
+    step_days : int
+        Days from one as_of day to the next.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `kind`, `horizon_days`, `rows`, `events`, `score` (`brier`, `log`), `reference`,
+        `value`, `reference_value`, `skill`, `low`, `high`: of the skill, higher is better.
+    """
+    found = []
+    for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
+        outcome = rows["outcome"].to_numpy(dtype=float)
+        contrasts = _contrasts(rows, int(str(horizon)), step_days)
+        for name, score in (("brier", brier_scores), ("log", log_scores)):
+            own = score(outcome, rows["probability"].to_numpy())
+            for reference in REFERENCES:
+                other = score(outcome, rows[reference].to_numpy())
+                skill = skill_interval(own, other, contrasts)
+                found.append(
+                    {
+                        "kind": kind,
+                        "horizon_days": horizon,
+                        "rows": len(rows),
+                        "events": int(outcome.sum()),
+                        "score": name,
+                        "reference": reference,
+                        "value": float(own.mean()),
+                        "reference_value": float(other.mean()),
+                        "skill": skill.value,
+                        "low": skill.low,
+                        "high": skill.high,
+                    }
+                )
+    return pd.DataFrame(found)
+
+
+def score_days(
+    days: pd.DataFrame, *, step_days: int = STEP_DAYS
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score the days in season by CRPS and by the histogram of the PIT.
+
+    Parameters
+    ----------
+    days : pandas.DataFrame
+        From `outlook_hindcast`.
+    step_days : int
+        Days from one as_of day to the next.
+
+    Returns
+    -------
+    scores : pandas.DataFrame
+        Columns `kind`, `horizon_days`, `rows`, `crps`, `crps_reference` (days, lower is better),
+        `skill`, `low`, `high`.
+    histogram : pandas.DataFrame
+        Columns `kind`, `horizon_days`, then the share of each tenth, `0` to `9`: 0.1 each where
+        forecasts are calibrated, more at both ends where they are too narrow.
+
+    References
+    ----------
+    PIT of counts: Czado, Gneiting and Held (2009),
+    https://doi.org/10.1111/j.1541-0420.2009.01191.x
+    """
+    scores, histograms = [], []
+    for (kind, horizon), rows in days.groupby(["kind", "horizon_days"], sort=False):
+        own, other = rows["crps"].to_numpy(), rows["crps_reference"].to_numpy()
+        skill = skill_interval(own, other, _contrasts(rows, int(str(horizon)), step_days))
+        key: dict[str, object] = {"kind": kind, "horizon_days": horizon}
+        scores.append(
+            {
+                **key,
+                "rows": len(rows),
+                "crps": float(own.mean()),
+                "crps_reference": float(other.mean()),
+                "skill": skill.value,
+                "low": skill.low,
+                "high": skill.high,
+            }
+        )
+        shares = pit_histogram(rows["pit_low"].to_numpy(), rows["pit_high"].to_numpy())
+        histograms.append(key | {str(bin_): share for bin_, share in enumerate(shares.tolist())})
+    return pd.DataFrame(scores), pd.DataFrame(histograms)
+
+
+def pit_histogram(low: FloatArray, high: FloatArray, *, bins: int = PIT_BINS) -> FloatArray:
+    """Return the mean share of [low, high] in each bin of [0, 1].
+
+    Examples
+    --------
+    >>> pit_histogram(np.array([0.0, 0.5]), np.array([0.5, 1.0]), bins=2).tolist()
+    [0.5, 0.5]
+    """
+    edges = np.linspace(0, 1, bins + 1)[:, None]
+    width = np.maximum(high - low, np.finfo(float).eps)
+    return np.diff(np.clip((edges - low) / width, 0, 1).mean(axis=1))
+
+
+def _contrasts(rows: pd.DataFrame, horizon: int, step_days: int) -> Contrasts:
+    as_of = pd.DatetimeIndex(rows["as_of"])
+    return window_contrasts(as_of, horizon_days=horizon, step_days=step_days)

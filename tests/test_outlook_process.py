@@ -1,0 +1,261 @@
+"""Spells, seasons and what they tell: hand-worked, against conjugacy, and recovered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from features.market.season import at_risk, daily, onset_days
+from models.outlook.baselines import gamma_poisson, window_frequency
+from models.outlook.patterns import season_law
+from models.outlook.posterior import PRIOR, Prior, fit_spells
+from models.outlook.seasons import Spells, observe
+
+DAY = pd.Timestamp("2020-01-01")
+
+
+def index_of(values) -> pd.Series:
+    return pd.Series(np.asarray(values, float), pd.date_range(DAY, periods=len(values)))
+
+
+def spells_of(days, *, ended=True, truncated=False) -> Spells:
+    days = np.asarray(days, dtype=np.int64)
+    origin = DAY + pd.to_timedelta(np.cumsum(days) - days, unit="D")
+    return Spells(
+        origin, days, np.broadcast_to(ended, days.shape), np.broadcast_to(truncated, days.shape)
+    )
+
+
+@pytest.fixture(scope="module")
+def index(reference) -> pd.Series:
+    return daily(reference.series("season_index"))
+
+
+class TestObserve:
+    def test_a_season_begins_again_within_the_quiet_days(self):
+        # Days: 3 quiet, season 80 20 80, 3 quiet = over, 2 more, onset, still on.
+        seen = index_of([1, 1, 1, 80, 1, 80, 1, 1, 1, 1, 1, 90])
+        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=3)
+        assert found.spells.days.tolist() == [1, 3]
+        assert found.spells.ended.all()
+        assert found.spells.truncated.tolist() == [True, False]
+        first, last = found.seasons
+        assert (first.length, first.days, first.complete) == (6, 2, True)
+        assert (last.length, last.days, last.complete) == (1, 1, False)
+        assert found.current is not None
+        assert found.current.onset == seen.index[-1]
+
+    @pytest.mark.parametrize(
+        ("run", "earliest", "risk"), [(0, 4, False), (2, 2, False), (3, 1, False), (4, 1, True)]
+    )
+    def test_the_earliest_onset_waits_for_the_quiet_days(self, run, earliest, risk):
+        seen = index_of([1, 1, 1, 1, 80] + [1] * run)
+        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=3)
+        assert found.earliest_onset == seen.index[-1] + pd.Timedelta(days=earliest)
+        assert found.at_risk is risk
+        assert (found.current is None) == (run >= 3)
+
+    def test_an_unknown_day_ends_no_spell_and_hides_where_the_next_began(self):
+        seen = index_of([1, 1, 80, 1, 1, 1, np.nan, 1, 1, 1])
+        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=2)
+        assert found.spells.days.tolist() == [1, 1, 1]
+        assert found.spells.ended.tolist() == [True, False, False]
+        assert found.spells.truncated.tolist() == [True, False, True]
+
+    def test_what_is_not_yet_sustained_is_open(self):
+        seen = index_of([1] * 30 + [80] * 29)
+        (season,) = observe(seen, until=seen.index[-1], threshold=75).seasons
+        assert season.sustained() is None
+        longer = index_of([1] * 30 + [80] * 30)
+        (season,) = observe(longer, until=longer.index[-1], threshold=75).seasons
+        assert season.sustained() is True
+        shorter = index_of([1] * 30 + [80] * 29 + [1] * 30)
+        (season,) = observe(shorter, until=shorter.index[-1], threshold=75).seasons
+        assert season.sustained() is False
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(st.sampled_from([20.0, 60.0, 80.0, np.nan]), min_size=1, max_size=80),
+        st.integers(1, 5),
+    )
+    def test_it_agrees_with_the_definition_of_an_onset(self, values, quiet_days):
+        seen = index_of(values)
+        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=quiet_days)
+        assert list(found.onsets) == list(onset_days(seen, threshold=75, quiet_days=quiet_days))
+        risk = at_risk(seen, threshold=75, quiet_days=quiet_days)
+        assert found.at_risk == risk.iloc[-1]
+        # Every day on which an onset was possible lies in one spell.
+        possible = at_risk(seen, threshold=75, quiet_days=quiet_days - 1)
+        assert sum(found.spells.days + 1 - found.spells.ended) == possible.sum()
+
+    def test_the_future_changes_nothing(self, index):
+        until = pd.Timestamp("2021-05-01")
+        other = index.copy()
+        other[index.index > until] = 100.0
+        seen, blind = (observe(i, until=until, threshold=75) for i in (index, other))
+        np.testing.assert_array_equal(seen.spells.days, blind.spells.days)
+        assert [s.in_season.tolist() for s in seen.seasons] == [
+            s.in_season.tolist() for s in blind.seasons
+        ]
+
+    def test_the_day_must_be_known(self, index):
+        with pytest.raises(ValueError, match="until must be a day of the index"):
+            observe(index, until=index.index[-1] + pd.Timedelta(days=1), threshold=75)
+        with pytest.raises(ValueError, match="one value a day"):
+            observe(index[::2], until=index.index[0] + pd.Timedelta(days=4), threshold=75)
+
+
+class TestPosterior:
+    def test_without_ageing_it_is_the_conjugate_gamma(self):
+        days = [30, 80, 110, 150, 190, 240, 290, 350, 440, 210]
+        ended = [True] * 9 + [False]
+        flat = Prior(log_shape_deviation=1e-4, log_scale_deviation=2.0)
+        mean, low, high = fit_spells(spells_of(days, ended=ended), flat).predict([30, 90, 365])
+        # Under a flat log rate: rate ~ Gamma(9, exposure); an onset came half-way of its day.
+        exposure = sum(days) - 9 / 2
+        horizons = np.array([30, 90, 365])
+        np.testing.assert_allclose(mean, 1 - (exposure / (exposure + horizons)) ** 9, atol=0.01)
+        for bound, level in ((low, 0.05), (high, 0.95)):
+            rate = stats.gamma.ppf(level, 9, scale=1 / exposure)
+            np.testing.assert_allclose(bound, 1 - np.exp(-rate * horizons), atol=0.03)
+
+    @pytest.mark.parametrize("shape", [0.7, 1.0, 1.8])
+    def test_shape_and_scale_are_recovered(self, shape):
+        random = np.random.default_rng(0)
+        days = np.ceil(150 * random.weibull(shape, 2_000)).astype(int)
+        post = fit_spells(spells_of(np.minimum(days, 400), ended=days <= 400))
+        assert post.weight.sum() == pytest.approx(1)
+        assert post.shape @ post.weight.sum(axis=1) == pytest.approx(shape, rel=0.05)
+        assert post.scale @ post.weight.sum(axis=0) == pytest.approx(150, rel=0.06)
+
+    def test_a_truncated_spell_has_the_forward_recurrence_time(self):
+        random = np.random.default_rng(1)
+        spells = 150 * random.weibull(2.0, 20_000)
+        ends = np.cumsum(spells)
+        day = random.uniform(ends[0], ends[-2], 600)
+        rest = np.ceil(ends[np.searchsorted(ends, day)] - day).astype(int)
+        post = fit_spells(spells_of(rest, truncated=True))
+        assert post.shape @ post.weight.sum(axis=1) == pytest.approx(2.0, rel=0.12)
+        naive = fit_spells(spells_of(rest))
+        assert naive.shape @ naive.weight.sum(axis=1) < 1.6
+
+    def test_without_ageing_truncation_tells_nothing(self):
+        known = Prior(log_shape_deviation=1e-6)
+        one = fit_spells(spells_of([200, 50]), known)
+        other = fit_spells(spells_of([200, 50], truncated=[True, False]), known)
+        np.testing.assert_allclose(one.weight, other.weight, atol=1e-6)
+
+    def test_draws_follow_the_weights_and_the_same_numbers_move_two_posteriors_alike(self):
+        random = np.random.default_rng(2).random((40_000, 2))
+        post = fit_spells(spells_of([60, 140, 200, 260, 330]))
+        shape, scale = post.draw(random)
+        assert np.log(shape).mean() == pytest.approx(
+            np.log(post.shape) @ post.weight.sum(axis=1), abs=0.01
+        )
+        assert np.log(scale).mean() == pytest.approx(
+            np.log(post.scale) @ post.weight.sum(axis=0), abs=0.02
+        )
+        other = fit_spells(spells_of([20, 40, 60, 100, 120])).draw(random)[1]
+        assert np.corrcoef(np.log(scale), np.log(other))[0, 1] > 0.9
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(st.integers(1, 900), max_size=15), st.integers(0, 500))
+    def test_the_chance_rises_with_the_horizon_and_stays_in_its_interval(self, days, elapsed):
+        horizons = [1, 30, 90, 365, 1_000]
+        mean, low, high = fit_spells(spells_of(days)).predict(horizons, elapsed=elapsed)
+        assert (np.diff(mean) > 0).all()
+        assert ((low >= 0) & (low <= mean) & (mean <= high) & (high <= 1)).all()
+
+    def test_the_prior_hears_that_spells_are_regular(self, index):
+        spells = observe(index, until=pd.Timestamp("2025-12-10"), threshold=75).spells
+        post = fit_spells(spells)
+        assert post.weight.sum(axis=1)[post.shape > 1].sum() > 0.95
+        assert PRIOR.half_life_days is None
+
+    def test_an_old_spell_counts_half_after_a_half_life(self):
+        aged = Prior(half_life_days=100.0, log_shape_deviation=1e-6)
+        old_then_new = fit_spells(spells_of([400, 100]), aged)
+        once = fit_spells(spells_of([400, 100]), Prior(log_shape_deviation=1e-6))
+        scale = [float(p.scale @ p.weight.sum(axis=0)) for p in (old_then_new, once)]
+        assert scale[0] < scale[1]
+
+
+class TestSeasonLaw:
+    def law(self, lengths):
+        values = [[1.0] * 30 + [80.0] * days for days in lengths]
+        seen = index_of(np.concatenate([*values, [1.0] * 30]))
+        return season_law(observe(seen, until=seen.index[-1], threshold=75))
+
+    def test_a_season_longer_than_any_seen_has_its_share_and_the_others_theirs(self):
+        law, random = self.law([10, 20, 40]), np.random.default_rng(0)
+        weights = np.repeat(law.weights(random, 4_000), 5, axis=0)
+        new = law.begin(random, weights, random.random(len(weights)))
+        # One part each: a single day, the three, one beyond all.
+        for days in (1, 10, 20, 40):
+            assert (new.length == days).mean() == pytest.approx(0.2, abs=0.02)
+        assert (new.length > 40).mean() == pytest.approx(0.2, abs=0.02)
+        beyond = new.length[new.length > 40] - 40
+        assert beyond.mean() == pytest.approx((10 + 20 + 40) / 3, rel=0.1)
+
+    def test_a_season_under_way_counts_for_those_that_ran_longer(self):
+        values = [[1.0] * 30 + [80.0] * days for days in (10, 20, 40, 15)]
+        seen = index_of(np.concatenate(values))
+        law = season_law(observe(seen, until=seen.index[-1], threshold=75))
+        np.testing.assert_allclose(law.count, [1, 1, 4 / 3, 4 / 3, 4 / 3])
+
+    @pytest.mark.parametrize("elapsed", [5, 60, 300])
+    def test_a_season_goes_on_whatever_its_length(self, elapsed):
+        values = [[1.0] * 30 + [80.0] * days for days in (10, 20, 40, elapsed)]
+        seen = index_of(np.concatenate(values))
+        now = observe(seen, until=seen.index[-1], threshold=75)
+        known = observe(seen, until=seen.index[-1 - elapsed], threshold=75)
+        random = np.random.default_rng(0)
+        course = season_law(known).resume(random, now, 500, random.random(10_000))
+        left = np.maximum(course.length - np.maximum(course.position, 0), 0)
+        # Far beyond all seen only memorylessness is left: the mean of past seasons to come.
+        if elapsed == 300:
+            assert left.mean() == pytest.approx((10 + 20 + 40) / 3, rel=0.15)
+        assert (left > 0).mean() > 0.3
+
+    @pytest.mark.parametrize(("run", "likely"), [(2, 0.454), (20, 0.032), (29, 0.0037)])
+    def test_the_longer_below_the_less_likely_it_comes_back(self, run, likely):
+        # Seven seasons, each with a gap that closed and the one that ended it, one of a single day
+        # and one part for what was never seen: back each day with chance 1 / 30.
+        season = [80.0] * 5 + [1.0] * 5 + [80.0] * 5
+        seen = index_of(([1.0] * 30 + season) * 8 + [1.0] * run)
+        now = observe(seen, until=seen.index[-1], threshold=75)
+        random = np.random.default_rng(0)
+        course = season_law(now).resume(random, now, 500, random.random(10_000))
+        wait = np.maximum(-course.position, 0)
+        back = (course.position < course.length) & (run + wait < 30)
+        assert back.mean() == pytest.approx(likely, abs=0.02, rel=0.02)
+
+    def test_there_must_be_a_season(self):
+        seen = index_of([1.0] * 100)
+        with pytest.raises(ValueError, match="no season at 75 was over by 2020-04-09"):
+            season_law(observe(seen, until=seen.index[-1], threshold=75))
+
+
+class TestBaselines:
+    @pytest.mark.parametrize(("onsets", "exposure", "horizon"), [(3, 1_000, 365), (0, 50, 30)])
+    def test_gamma_poisson_is_the_negative_binomial(self, onsets, exposure, horizon):
+        expected = 1 - stats.nbinom.pmf(0, onsets + 0.5, exposure / (exposure + horizon))
+        assert gamma_poisson(onsets, exposure, horizon) == pytest.approx(expected)
+
+    def test_gamma_poisson_needs_exposure(self):
+        with pytest.raises(ValueError, match="at least 1, got 0"):
+            gamma_poisson(0, 0, 30)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.sets(st.integers(0, 40)), st.integers(1, 30), st.integers(0, 40))
+    def test_windows_are_counted_one_by_one(self, positions, days, last):
+        onsets = DAY + pd.to_timedelta(sorted(positions), unit="D")
+        starts = range(last + 2 - days)
+        hits = sum(any(s <= p < s + days for p in positions) for s in starts)
+        expected = (hits + 0.5) / (len(starts) + 1)
+        end = DAY + pd.Timedelta(days=last)
+        assert window_frequency(onsets, DAY, end, days) == pytest.approx(expected)
