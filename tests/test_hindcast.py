@@ -10,7 +10,9 @@ import pytest
 
 from features.market.season import season_index
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
-from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets
@@ -274,13 +276,12 @@ def test_processes_change_nothing(real_rows):
 
 def forecast_day(forecaster, panel, day):
     """Return the forecaster's forecasts of a day as predict makes them: kind, horizon to values."""
-    document = forecast(
-        panel, forecaster, ModelId(None, "run"), as_of=day, by=None, today=day, horizons=HORIZONS
-    )
+    status = season_status(panel, forecaster, day)
+    made = forecast(status, forecaster, ModelId(None, "run"), by=None, today=day, horizons=HORIZONS)
     return {
-        (row["kind"], row["horizon_days"]): (row["probability"], row["climatology"])
-        for row in document["forecasts"]
-        if row["probability"] is not None
+        (window.kind, window.horizon_days): (window.probability, window.climatology)
+        for window in made.windows
+        if window.probability is not None
     }
 
 

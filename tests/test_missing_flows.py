@@ -9,7 +9,9 @@ import pytest
 from features.catalogue.builder import build_features
 from features.catalogue.flows import missing_flows, missing_flows_text
 from features.panel import MarketPanel
-from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
 from models.training.run import Settings, train
 
 FLOWS = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
@@ -59,8 +61,9 @@ def test_a_model_trained_without_flows_forecasts_and_says_so(bare):
     training = train(bare, settings, until=until)
     assert {"climatology", "logistic_all"} <= set(training.forecasters)
     for forecaster in training.forecasters.values():
-        told = forecast(bare, forecaster, ModelId(None, "none"), as_of=until, by=None, today=until)
-        assert missing_flows_text(FUNDS[:1]) in told["warnings"]
-        assert not [each for each in told["warnings"] if "iwm_flow" in each]  # said once
-        values = [row["probability"] for row in told["forecasts"]]
+        status = season_status(bare, forecaster, until)
+        made = forecast(status, forecaster, ModelId(None, "none"), by=None, today=until)
+        assert missing_flows_text(FUNDS[:1]) in [note.text for note in made.notes]
+        assert not [note for note in made.notes if "iwm_flow" in note.text]  # said once
+        values = [window.probability for window in made.windows]
         assert all(value is None or np.isfinite(value) for value in values)

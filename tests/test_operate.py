@@ -21,7 +21,9 @@ import predict
 import train
 from features.reference.load import load_reference
 from models.cli.options import ExitCode
-from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
 from models.hazard.candidates import CANDIDATES
 from models.training.run import Settings
 from models.training.run import train as train_all
@@ -302,14 +304,14 @@ def test_all_candidates_replay_alike(reference):
     forecasters = train_all(reference, settings, until=day).forecasters
     assert set(forecasters) == set(CANDIDATES)
     for name, forecaster in forecasters.items():
-        result = forecast(
-            reference, forecaster, ModelId(None, name), as_of=day, by=None, today=later,
-            horizons=settings.horizons,
+        made = forecast(
+            season_status(reference, forecaster, day), forecaster, ModelId(None, name), by=None,
+            today=later, horizons=settings.horizons,
         )  # fmt: skip
-        said = {(row["kind"], row["horizon_days"]): row for row in result["forecasts"]}
+        windows = {(window.kind, window.horizon_days): window for window in made.windows}
         for (kind, horizon), row in rows.loc[name].iterrows():
-            assert said[kind, horizon]["probability"] == row["probability"], name
-            assert said[kind, horizon]["climatology"] == row["climatology"]
+            assert windows[kind, horizon].probability == row["probability"], name
+            assert windows[kind, horizon].climatology == row["climatology"]
 
 
 # --- what a forecast loads -----------------------------------------------------------------------
