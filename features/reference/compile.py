@@ -52,7 +52,7 @@ _FAULTS = (
 
 # Closes of one day under the date of the next are right for an index that compares coins at the
 # same hour, and wrong for a level that goes on with another source's returns.
-_LAST_DATED_RIGHT = dict.fromkeys(("bitcoin", "eth_btc"), pd.Timestamp("2026-05-31"))
+LAST_DATED_RIGHT = dict.fromkeys(("bitcoin", "eth_btc"), pd.Timestamp("2026-05-31"))
 
 
 def derive(panel: MarketPanel) -> MarketPanel:
@@ -71,7 +71,7 @@ def derive(panel: MarketPanel) -> MarketPanel:
     """
     derived = {}
     for name in panel.names:
-        values = panel.series(name).loc[START : _LAST_DATED_RIGHT.get(name)]
+        values = panel.series(name).loc[START : LAST_DATED_RIGHT.get(name)]
         if SPECS[name].kind == "level":
             values = values * (BASE / values.iloc[0])
         derived[name] = values.map(_rounded)
