@@ -446,6 +446,18 @@ def test_in_season_on_a_day(on, outcome):
     assert row["status"] == "open"
 
 
+def test_days_asked_about_one_by_one_are_separate_only_if_their_forecasts_are():
+    panel = panel_of(*[20.0] * 100)
+    made = [
+        entry(day(n), outlook_of(day(n), day(90), in_season_on=[
+            RecordedInSeason(Kind.BROAD, day(n + 10), 0.1)
+        ]), line=n)
+        for n in range(40, 61)
+    ]  # fmt: skip
+    (score,) = record_of(panel, *made).outlook.chance_scores
+    assert (score.group.resolved, score.group.separate_windows) == (21, 3)  # of days 40, 50, 60
+
+
 @pytest.mark.parametrize(("days", "outcome"), [(1, 1), (7, 1), (8, 0), (30, 0)])
 def test_how_long_a_season_lasts(days, outcome):
     # In season on day 40, last on day 47, over 30 days later, and a new one after that.

@@ -115,7 +115,7 @@ class JudgedDays(Judged):
 class Group:
     """What the scores of an answer rest on: counts over one way of making, kind, window, model.
 
-    `separate_windows` are the resolved ones that share no day after as_of.
+    `separate_windows` are the resolved ones whose days from as_of to the last share none.
     """
 
     made: Made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -104,8 +103,8 @@ def _group(own: Sequence[Judged], done: Sequence[Judged]) -> Group:
     first, counts = own[0], Counter(each.status for each in own)
     waiting = [each.due for each in own if each.status is Status.OPEN]
     apart = separate(
-        # Days that were known are no forecast: a window begins after as_of, or later.
-        pd.DatetimeIndex([max(each.as_of, each.first_day - timedelta(days=1)) for each in done]),
+        # From as_of even if a later day alone is asked about: all days to it are still unknown.
+        pd.DatetimeIndex([each.as_of for each in done]),
         pd.DatetimeIndex([each.last_day for each in done]),
     )
     return Group(
