@@ -112,7 +112,9 @@ def test_the_line_is_one_line_of_json_with_its_schema_first(path):
     (line,) = path.read_text().splitlines()
     stored = json.loads(line)
     assert next(iter(stored)) == "schema"
-    assert stored["schema"] == "altseason.ledger/1"
+    assert stored["schema"] == "altseason.ledger/2"
+    assert stored["outlook"] is None
+    assert stored["definition"]["sustained_days"] == 30
     assert stored["commit"] == "abc"
     assert stored["model"]["forecaster_sha256"] == "forecaster"
 
@@ -237,9 +239,9 @@ def test_an_edited_probability_is_refused_with_its_line_and_nothing_is_added(pat
     ("line", "rule"),
     [
         ("hello", "not as it was recorded"),
-        ("[1]", "schema must be altseason.ledger/1"),
-        ("{}", "schema must be altseason.ledger/1"),
-        ('{"schema": "altseason.ledger/2"}', "schema must be altseason.ledger/1"),
+        ("[1]", "schema must be altseason.ledger/2 or altseason.ledger/1"),
+        ("{}", "schema must be altseason.ledger/2"),
+        ('{"schema": "altseason.ledger/3"}', "schema must be altseason.ledger/2"),
         ('{"schema": "altseason.ledger/1", "as_of": NaN}', "NaN is no number"),
     ],
 )
@@ -308,5 +310,5 @@ def test_a_full_disk_leaves_the_file_as_it_was(path):
 def test_only_what_was_recorded_in_time_counts_as_a_forecast(path, late, month, by_date):
     append(path, content(late=late))
     (entry,) = read_ledger(path).entries
-    assert [entry.ahead(window) for window in entry.windows] == [month, by_date]
+    assert [entry.ahead(window.end) for window in entry.windows] == [month, by_date]
     assert entry.replay is not month

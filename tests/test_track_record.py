@@ -26,7 +26,8 @@ from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
-DEFINITION = {"threshold": 75.0, "quiet_days": 30.0, "window_days": 90.0, "top": 50.0}
+DEFINITION = {"threshold": 75.0, "quiet_days": 30.0, "window_days": 90.0, "top": 50.0,
+              "sustained_days": 30.0, "sustained_within": 90.0}  # fmt: skip
 THRESHOLDS = {"broad": 75.0, "partial": 50.0}
 FIRST = date(2025, 1, 1)
 

@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 
 from features.storage.atomic import locked
 from models.errors import LedgerError
-from models.ledger.entry import SCHEMA, Entry
+from models.ledger.entry import SCHEMAS, Entry
 
-_START = json.dumps({"schema": SCHEMA}).encode()[:-1]
+_STARTS = tuple(json.dumps({"schema": schema}).encode()[:-1] for schema in SCHEMAS)
 _SEAL = re.compile(rb'"sha256": "[0-9a-f]{64}"\}$')
 
 
@@ -150,7 +150,7 @@ def _is_torn(line: bytes) -> bool:
     try:
         json.loads(kept)
     except ValueError:
-        begins = kept.startswith(_START) or _START.startswith(kept)
+        begins = any(kept.startswith(start) or start.startswith(kept) for start in _STARTS)
         return begins and not _SEAL.search(kept.rstrip())
     return False
 
@@ -158,8 +158,8 @@ def _is_torn(line: bytes) -> bool:
 def _unsealed(line: bytes) -> dict[str, Any]:
     """Return a line's content; ValueError unless its digest is that of the content."""
     content = json.loads(line, parse_constant=_no_constant)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise ValueError(f"schema must be {SCHEMA}")
+    if not isinstance(content, dict) or content.get("schema") not in SCHEMAS:
+        raise ValueError(f"schema must be {' or '.join(SCHEMAS)}")
     seal = content.pop("sha256", None)
     if seal != _seal(content):
         raise ValueError("its sha256 is not that of its content")

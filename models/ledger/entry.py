@@ -11,13 +11,19 @@ from typing import Any, Self
 from models.forecasting.parts import Forecast
 from models.forecasting.schema import model_json, window_json
 from models.formatting import iso_day
+from models.ledger.outlook_entry import RecordedOutlook, outlook_content, outlook_from_content
+from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.vocabulary import Kind
 
-SCHEMA = "altseason.ledger/1"
+SCHEMA = "altseason.ledger/2"
+# Lines from before the outlook are read too.
+SCHEMAS = (SCHEMA, "altseason.ledger/1")
 PROMPT_DAYS = 7
 
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
-_DEFINITION = ("threshold", "quiet_days", "window_days", "top")
+# What older lines and forecasters, which do not name it, meant.
+_SUSTAINED = {"sustained_days": SUSTAINED_DAYS, "sustained_within": SUSTAINED_WITHIN}
+_DEFINITION = ("threshold", "quiet_days", "window_days", "top", *_SUSTAINED)
 _DAY = timedelta(days=1)
 
 
@@ -75,6 +81,8 @@ class Entry:
         Day whose end closed its training data.
     windows : tuple of RecordedWindow
         What was forecast.
+    outlook : RecordedOutlook, optional
+        The seasons to come, where the line tells of them.
     """
 
     line: int
@@ -87,33 +95,37 @@ class Entry:
     model: str
     trained_until: date
     windows: tuple[RecordedWindow, ...]
+    outlook: RecordedOutlook | None = None
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any], line: int) -> Self:
         """Return the entry of a line's content; LookupError, TypeError, ValueError if malformed."""
         as_of = date.fromisoformat(content["as_of"])
         thresholds = {Kind(key): float(value) for key, value in content["thresholds"].items()}
+        definition = _SUSTAINED | content["definition"]
+        outlook = None if content["schema"] != SCHEMA else content["outlook"]
         return cls(
             line=line,
             id=str(content["id"]),
             as_of=as_of,
             recorded_at=datetime.strptime(content["recorded_at"], _INSTANT).replace(tzinfo=UTC),
             replay=bool(content["replay"]),
-            definition={key: float(content["definition"][key]) for key in _DEFINITION},
+            definition={key: float(definition[key]) for key in _DEFINITION},
             thresholds=thresholds,
             model=str(content["model"]["name"]),
             trained_until=date.fromisoformat(content["model"]["trained_until"]),
             windows=tuple(_window(window, as_of, thresholds) for window in content["windows"]),
+            outlook=None if outlook is None else outlook_from_content(outlook, as_of, thresholds),
         )
 
-    def ahead(self, window: RecordedWindow) -> bool:
+    def ahead(self, end: date) -> bool:
         """Tell whether a window was forecast ahead of time, and is no replay.
 
         It was if the line was recorded within `PROMPT_DAYS` after as_of and
         before the window's last day had ended.
         """
         # The last day ends at 24:00 UTC; at that instant its outcome is known, hence strict.
-        return not self.replay and self.recorded_at < _end_of(window.end)
+        return not self.replay and self.recorded_at < _end_of(end)
 
 
 def content_of(
@@ -151,13 +163,14 @@ def content_of(
         "recorded_at": recorded_at.astimezone(UTC).strftime(_INSTANT),
         # A week is the age up to which data count as current; at its very end they still do.
         "replay": recorded_at > _end_of(forecast.as_of.date()) + PROMPT_DAYS * _DAY,
-        "definition": dict(forecast.definition),
+        "definition": _SUSTAINED | dict(forecast.definition),
         "thresholds": dict(thresholds),
         "season": {"index": forecast.season.index, "at_risk": dict(forecast.season.at_risk)},
         "windows": [
             *({**window_json(window), "by_date": False} for window in forecast.windows),
             *({**window_json(window), "by_date": True} for window in forecast.by_date),
         ],
+        "outlook": None if forecast.outlook is None else outlook_content(forecast.outlook),
         "model": {**model_json(forecast.model), "forecaster_sha256": forecaster_sha256},
         "data": {
             "source": data.source,

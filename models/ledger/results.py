@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
-from math import isfinite
 from typing import Any
 
+from models.ledger.outlook_results import OutlookRecord, outlook_record_json
+from models.ledger.words import Made, Status, dates_as_text, finite, text
 from models.verification.counts import RareEventScores
 from models.vocabulary import Kind
 
 SCHEMA = "altseason.ledger_score/1"
-
-
-class Made(StrEnum):
-    """When a forecast was recorded: before its window ended and promptly, or too late."""
-
-    AHEAD = "ahead"
-    REPLAY = "replay"
-
-
-class Status(StrEnum):
-    """How far a window can be judged, and whether it counts."""
-
-    NO_FORECAST = "no_forecast"
-    OPEN = "open"
-    RESOLVED = "resolved"
-    REVISED = "revised"
-    REPEATED = "repeated"
 
 
 @dataclass(frozen=True)
@@ -169,6 +151,8 @@ class TrackRecord:
         A row for each way of making, kind, threshold, window and model.
     windows : tuple of JudgedWindow
         Every window, in the order of recording.
+    outlook : OutlookRecord
+        What was said of the seasons to come, likewise.
     """
 
     rule: str
@@ -181,6 +165,7 @@ class TrackRecord:
     last_day: dt.date
     scores: tuple[Score, ...]
     windows: tuple[JudgedWindow, ...]
+    outlook: OutlookRecord
 
 
 def track_record_json(record: TrackRecord) -> dict[str, Any]:
@@ -191,21 +176,22 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
         "ledger": {
             "lines": record.lines,
             "torn_lines": list(record.torn_lines),
-            "first_as_of": _text(record.first_as_of),
-            "last_as_of": _text(record.last_as_of),
+            "first_as_of": text(record.first_as_of),
+            "last_as_of": text(record.last_as_of),
         },
         "data": {
             "source": record.source,
             "digest": record.digest,
-            "last_day": _text(record.last_day),
+            "last_day": text(record.last_day),
         },
         "scores": [_score(score) for score in record.scores],
         "windows": [_window(window) for window in record.windows],
+        "outlook": outlook_record_json(record.outlook),
     }
 
 
 def _window(window: JudgedWindow) -> dict[str, Any]:
-    values = _dates_as_text(asdict(window))
+    values = dates_as_text(asdict(window))
     values.pop("quiet_days")
     return values
 
@@ -216,14 +202,14 @@ def _score(score: Score) -> dict[str, Any]:
         low, high, *_ = values = asdict(each)
         classes.append({"from": values.pop(low), "to": values.pop(high), **values})
     rare_events = _rare_events(score.rare_events)
-    return {**_dates_as_text(asdict(score)), "rare_events": rare_events, "classes": classes}
+    return {**dates_as_text(asdict(score)), "rare_events": rare_events, "classes": classes}
 
 
 def _rare_events(rare: RareEventScores) -> dict[str, Any]:
     """Return the scores for JSON, which holds no infinity: None where there is no number."""
     return {
         "onsets": rare.onsets,
-        **_finite(
+        **finite(
             {
                 "expected": rare.expected,
                 "expected_by_climatology": rare.expected_by_climatology,
@@ -233,24 +219,7 @@ def _rare_events(rare: RareEventScores) -> dict[str, Any]:
                 "clustering": rare.clustering,
             }
         ),
-        "gain_per_onset": _finite(rare.gain_per_onset._asdict()),
-        "n_test": _finite(rare.poisson._asdict()),
-        "n_test_clustered": _finite(rare.clustered._asdict()),
+        "gain_per_onset": finite(rare.gain_per_onset._asdict()),
+        "n_test": finite(rare.poisson._asdict()),
+        "n_test_clustered": finite(rare.clustered._asdict()),
     }
-
-
-def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: value if isfinite(value) else None for name, value in values.items()}
-
-
-def _dates_as_text(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _text(value) if isinstance(value, dt.date) else value
-        for name, value in values.items()
-    }
-
-
-def _text(moment: dt.date | None) -> str | None:
-    if isinstance(moment, dt.datetime):
-        return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-    return None if moment is None else moment.isoformat()

@@ -15,9 +15,25 @@ from features.panel import DAY, DataError, MarketPanel
 from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
 from models.ledger.entry import PROMPT_DAYS, Entry, RecordedWindow
-from models.ledger.results import JudgedWindow, Made, Status, TrackRecord
+from models.ledger.outlook_judging import Seen, judge_outlook, marked
+from models.ledger.outlook_results import (
+    JudgedChance,
+    JudgedDays,
+    JudgedFirstOnset,
+    OutlookRecord,
+)
+from models.ledger.outlook_scores import score_chances, score_days, score_first_onsets
+from models.ledger.results import JudgedWindow, TrackRecord
 from models.ledger.window_scores import score_windows
-from models.onset import OnsetDefinition, label, onsets
+from models.ledger.words import Made, Status
+from models.onset import (
+    OnsetDefinition,
+    in_season,
+    label,
+    last_day_in_season,
+    onsets,
+    sustained,
+)
 from models.verification.counts import dispersion
 from models.vocabulary import Kind
 
@@ -60,6 +76,28 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> TrackRecord:
         last_day=panel.last_day.date(),
         scores=tuple(score_windows(windows, outcomes.clustering)),
         windows=windows,
+        outlook=_outlook(ledger, outcomes),
+    )
+
+
+def _outlook(ledger: Ledger, outcomes: _Outcomes) -> OutlookRecord:
+    """Judge and score every answer of the recorded outlooks."""
+    judged = [
+        answer
+        for entry in ledger.entries
+        if entry.outlook is not None
+        for answer in judge_outlook(entry, outcomes.seen(entry), in_training=_in_training(entry))
+    ]
+    chances = marked([each for each in judged if isinstance(each, JudgedChance)])
+    first_onsets = marked([each for each in judged if isinstance(each, JudgedFirstOnset)])
+    days = marked([each for each in judged if isinstance(each, JudgedDays)])
+    return OutlookRecord(
+        chances=chances,
+        first_onsets=first_onsets,
+        days=days,
+        chance_scores=tuple(score_chances(chances)),
+        first_onset_scores=tuple(score_first_onsets(first_onsets)),
+        days_scores=tuple(score_days(days)),
     )
 
 
@@ -85,7 +123,28 @@ class _Outcomes:
         self.source, self.first = panel.source, index.index[0]
         self.ahead = cache(lambda definition: label(index, days, definition).to_dict("index"))
         self.onsets = cache(partial(onsets, index))
+        self.sustained = cache(partial(sustained, index))
+        self.in_season = cache(partial(in_season, index))
+        self.index = index
         self.unknown = np.append(0, np.cumsum(index.isna()))
+
+    def seen(self, entry: Entry) -> Seen:
+        """Return what the data have shown of the seasons that a line speaks of."""
+        own = _definitions(entry)
+        as_of = pd.Timestamp(entry.as_of).as_unit("s")
+        lasting = {each.kind for each in entry.outlook.season_lasts} if entry.outlook else set()
+        known = as_of in self.index.index
+        return Seen(
+            last_day=self.index.index[-1].date(),
+            in_season={kind: self.in_season(each.threshold) for kind, each in own.items()},
+            onsets={kind: self.onsets(each) for kind, each in own.items()},
+            sustained=self.sustained(own[Kind.BROAD]),
+            sustained_within=int(entry.definition["sustained_within"]),
+            season={
+                kind: last_day_in_season(self.index, as_of, own[kind]) if known else None
+                for kind in lasting
+            },
+        )
 
     def days_without_index(self, as_of: pd.Timestamp, horizon: int) -> int:
         """Count the days of a window, as far as the data reach, that have no index."""
@@ -118,7 +177,7 @@ def _windows(entry: Entry, outcomes: _Outcomes) -> Iterator[JudgedWindow]:
             line=entry.line,
             as_of=entry.as_of,
             recorded_at=entry.recorded_at,
-            made=Made.AHEAD if entry.ahead(window) else Made.REPLAY,
+            made=Made.AHEAD if entry.ahead(window.end) else Made.REPLAY,
             in_training=_in_training(entry),
             model=entry.model,
             kind=window.kind,
@@ -148,7 +207,8 @@ def _definitions(entry: Entry) -> dict[Kind, OnsetDefinition]:
             f"{own.window_days}."
         )
     try:
-        quiet = replace(own, quiet_days=int(recorded["quiet_days"]))
+        names = ("quiet_days", "sustained_days", "sustained_within")
+        quiet = replace(own, **{name: int(recorded[name]) for name in names})
         return {kind: replace(quiet, threshold=value) for kind, value in entry.thresholds.items()}
     except ValueError as error:
         raise DataError(f"line {entry.line} of the ledger: {error}") from error

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from models.hazard.leads import FloatArray
-from models.ledger.results import JudgedWindow, ProbabilityClass, Score, Status
+from models.ledger.results import JudgedWindow, ProbabilityClass, Score
+from models.ledger.words import Status
 from models.verification.counts import rare_event_scores
 from models.verification.scores import brier_scores, log_scores, skill
 
+Compared = tuple[float | None, float | None, float | None]
 CLASSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -46,7 +48,7 @@ def _score(group: Sequence[JudgedWindow], clustering: float) -> Score:
         pd.DatetimeIndex([window.window_end for window in done]),
         outcome, own, climatology, clustering=clustering,
     )  # fmt: skip
-    brier, log = (_scored(score, outcome, own, climatology) for score in (brier_scores, log_scores))
+    brier, log = (scored(score, outcome, own, climatology) for score in (brier_scores, log_scores))
     return Score(
         made=first.made,
         kind=first.kind,
@@ -83,14 +85,19 @@ def _values(done: Sequence[JudgedWindow]) -> tuple[FloatArray, FloatArray, Float
     return outcome, own, climatology
 
 
-def _scored(
+def scored(
     score: Callable[[FloatArray, FloatArray], FloatArray],
     outcome: FloatArray,
     own: FloatArray,
     climatology: FloatArray,
-) -> tuple[float | None, float | None, float | None]:
+) -> Compared:
     """Return the mean score, climatology's, and the skill; None where there is none."""
-    mean, reference = _mean(score(outcome, own)), _mean(score(outcome, climatology))
+    return compared(score(outcome, own), score(outcome, climatology))
+
+
+def compared(own: FloatArray, climatology: FloatArray) -> Compared:
+    """Return the mean of scores, that of climatology's, and the skill; None where there is none."""
+    mean, reference = _mean(own), _mean(climatology)
     # A forecast that ruled out what happened has an infinite log score, which JSON cannot hold.
     plain = [value if np.isfinite(value) else None for value in (mean, reference)]
     ratio = skill(mean, reference)

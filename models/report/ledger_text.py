@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 
 from models.formatting import counted, interval, percent, signed, wrap
-from models.ledger.results import JudgedWindow, Made, Score, Status, TrackRecord
+from models.ledger.results import JudgedWindow, Score, TrackRecord
+from models.ledger.words import Made, Status
+from models.report.ledger_outlook_text import outlook_record_text
 from models.verification.counts import NumberTest
 
 OPEN_SHOWN = 12
@@ -37,6 +39,7 @@ def track_record_text(record: TrackRecord) -> str:
     ]
     for made, head in _HEADS.items():
         lines += ["", head, *_group([row for row in record.scores if row.made is made])]
+    lines += outlook_record_text(record.outlook)
     lines += ["", *_open([row for row in record.windows if row.status is Status.OPEN])]
     return "\n".join([*lines, "", wrap(record.rule, indent="")])
 

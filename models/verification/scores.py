@@ -54,6 +54,32 @@ def log_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:
         return -np.log(np.where(outcome == 1, probability, 1 - probability))
 
 
+def ranked_probability_score(came: int, probability: FloatArray) -> float:
+    """Return the ranked probability score of one forecast of ordered classes, in [0, 1].
+
+    The mean squared distance of the cumulative probabilities, the last one left out.
+
+    Parameters
+    ----------
+    came : int
+        Position of the class that happened.
+    probability : numpy.ndarray, shape (classes,)
+        Forecast probability of each class, at least two, in order.
+
+    References
+    ----------
+    Epstein (1969), https://doi.org/10.1175/1520-0450(1969)008%3C0985:ASSFPF%3E2.0.CO;2
+
+    Examples
+    --------
+    >>> ranked_probability_score(1, np.array([0.25, 0.5, 0.25]))  # (0.25^2 + 0.25^2) / 2
+    0.0625
+    """
+    cumulative = np.cumsum(probability)[:-1]
+    happened = np.arange(len(cumulative)) >= came
+    return float(((cumulative - happened) ** 2).mean())
+
+
 def skill(score: float, reference: float) -> float:
     """Return 1 - score / reference: 1 is perfect, 0 as good as the reference.
 
