@@ -163,6 +163,9 @@ def test_writers_at_the_same_time_take_turns(path):
     assert sum(added) == 24
     assert sorted(f"{entry.as_of}" for entry in ledger.entries) == days(24)
     assert ledger.torn == ()
+    # What stays beside the ledger is documented: the empty lock.
+    hidden = [each for each in path.parent.iterdir() if each.name.startswith(".")]
+    assert [(each.name, each.stat().st_size) for each in hidden] == [(f".{path.name}.lock", 0)]
 
 
 # --- crashes and changes -------------------------------------------------------------------------

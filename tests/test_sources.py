@@ -18,10 +18,14 @@ from features.market.season import breadth
 from features.market.simulation import simulate
 from features.panel import DAY, SERIES, SPECS, DataError, MarketPanel
 from features.reference import compile as compile_command
+from features.reference.compile import LAST_DATED_RIGHT
 from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE, load_reference
 from features.sources.files import load_files
-from models.forecasting.data_quality import health, health_text
-from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.data_quality import data_health
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
+from models.report.health_text import health_text
 from tests.embedded import END, RANKED, iso, session
 
 FIRST = pd.Timestamp("2024-01-01")
@@ -618,8 +622,8 @@ def test_the_last_ranking_stands_in_and_its_age_is_told(age, told, tmp_path):
     # A week of standing in is nothing to tell; problems begin on the eighth day.
     assert said.problems_on(ranked + 7 * DAY) == ()
     assert said.problems_on(ranked + 8 * DAY) == said.problems
-    state = health(panel, as_of=None, today=panel.last_day)
-    assert state["problems"] == list(said.problems)
+    state = data_health(panel, as_of=None, today=panel.last_day)
+    assert state.problems == said.problems
     assert (problem in " ".join(health_text(state).split())) == told
 
 
@@ -634,8 +638,9 @@ def test_a_forecast_warns_of_an_old_ranking(quick, reference, tmp_path):
     climatology, model_id = quick.forecasters["climatology"], ModelId("1", "0123456789abcdef")
 
     def warnings_of(panel, day):
-        result = forecast(panel, climatology, model_id, as_of=day, by=None, today=day)
-        return [w for w in result["warnings"] if w.startswith("Data: ")]
+        status = season_status(panel, climatology, day)
+        made = forecast(status, climatology, model_id, by=None, today=day)
+        return [note.text for note in made.notes if note.text.startswith("Data: ")]
 
     panel, ranked = aged(tmp_path, 20)
     (warning,) = warnings_of(panel, panel.last_day)
@@ -645,7 +650,7 @@ def test_a_forecast_warns_of_an_old_ranking(quick, reference, tmp_path):
     said, age = reference.provenance, (END - RANKED).days
     assert warnings_of(reference, END) == [f"Data: {problem}" for problem in said.problems_on(END)]
     assert any(f"ranking is of {iso(RANKED)}, {age} days" in p for p in said.problems) == (age > 7)
-    assert warnings_of(reference, RANKED) == []
+    assert warnings_of(reference, said.since - DAY) == []
 
 
 # ---- compiling ----
@@ -770,7 +775,8 @@ def test_embedded_levels_begin_at_100(reference, name):
 def test_every_embedded_series_ends_together_or_with_the_last_session(reference):
     for name in reference.names:
         traded = SPECS[name].kind == "flow" or name in ("russell2000", "sp500")
-        assert reference.series(name).index[-1] == (session(END) if traded else END), name
+        end = min(session(END) if traded else END, LAST_DATED_RIGHT.get(name, END))
+        assert reference.series(name).index[-1] == end, name
 
 
 def test_nothing_older_than_ether_and_the_crypto_funds_is_missing_from_2014_07_on(reference):
@@ -912,7 +918,8 @@ def compilation(real_data, tmp_path_factory):
     ids=lambda feature: feature.name,
 )
 def test_the_embedded_history_gives_the_features_of_the_files_to_rounding(frames, feature):
-    real, embedded = (frame[feature.name] for frame in frames)
+    end = min(LAST_DATED_RIGHT.get(name, END) for name in feature.sources)
+    real, embedded = (frame.loc[:end, feature.name] for frame in frames)
     assert real.notna().any()
     pd.testing.assert_series_equal(
         embedded, real, check_exact=False, rtol=0, atol=TOLERANCE[feature.unit]

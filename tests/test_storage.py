@@ -30,7 +30,7 @@ ROWS = pd.concat(
 
 
 def first_form(directory: Path, rows: pd.DataFrame = ROWS) -> Path:
-    """Write the fund store as version 0.1 of the program did."""
+    """Write the fund store as earlier versions of the program did."""
     table = pa.Table.from_pandas(rows, preserve_index=False)
     digest = {b"altseason.flows.digest": store.digest(rows).encode()}
     path = directory / store.FILE

@@ -542,7 +542,7 @@ def test_a_password_is_not_shown():
 
 
 def test_the_address_of_a_store_is_printed_by_its_module(logged, tmp_path, monkeypatch, capsys):
-    module = str(ROOT / "models" / "tracking" / "page.py")
+    module = str(ROOT / "models" / "tracking" / "ui.py")
     monkeypatch.setattr(sys, "argv", [module, logged])
     runpy.run_path(module, run_name="__main__")
     assert capsys.readouterr().out.startswith("Open http://127.0.0.1:5000/#/experiments/")

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.flows import fund_flow, share_of_market_cap
-from features.market.season import CARRIED_DAYS, STAND_IN_DAYS, TOP, WINDOW_DAYS, breadth
+from features.market.season import (
+    CARRIED_DAYS,
+    GOOD_COVERAGE,
+    STAND_IN_DAYS,
+    TOP,
+    WINDOW_DAYS,
+    breadth,
+)
 from features.panel import DAY, DataError, MarketPanel
 from features.provenance import DataProvenance
 from features.sources.columns import checked, shown
@@ -75,7 +82,7 @@ def load_files(
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
-    provenance = _ranking_provenance(universe["snapshot_date"], shares.pop("coins_compared"), top)
+    provenance = _ranking_provenance(universe, shares.pop("coins_compared"), top)
     values = {
         **_equity(observed),
         **_crypto(observed, coins, universe),
@@ -120,21 +127,29 @@ def _with_simulated(panel: MarketPanel, simulated: pd.DataFrame) -> MarketPanel:
     return panel.with_series({str(name): simulated[name] for name in simulated})
 
 
-def _ranking_provenance(snapshots: pd.Series, compared: pd.Series, top: int) -> DataProvenance:
+def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -> DataProvenance:
     """Tell how old the last ranking is, and how many of its coins the last day compares."""
-    ranked_until, last = snapshots.max(), compared.index[-1]
-    age = (last - ranked_until).days
-    sentence = (
+    ranked = universe.loc[universe["rank"] <= top, "snapshot_date"]
+    ranked_until, last = ranked.max(), compared.index[-1]
+    step = (
         f"Top {top}: rankings to {ranked_until:%Y-%m-%d}; on {last:%Y-%m-%d} "
         f"{compared.iloc[-1]} of its coins could be compared."
     )
-    if age <= STAND_IN_DAYS:
-        return DataProvenance((sentence,))
-    problem = (
-        f"The last ranking is of {ranked_until:%Y-%m-%d}, {age} days before {last:%Y-%m-%d}: it "
-        "stands in for the days since."
-    )
-    return DataProvenance((sentence,), (problem,), since=ranked_until + (STAND_IN_DAYS + 1) * DAY)
+    problems: dict[str, pd.Timestamp] = {}
+    age = (last - ranked_until).days
+    if age > STAND_IN_DAYS:
+        problems[
+            f"The last ranking is of {ranked_until:%Y-%m-%d}, {age} days before {last:%Y-%m-%d}: "
+            "it stands in for the days since."
+        ] = ranked_until + (STAND_IN_DAYS + 1) * DAY
+    listed = int((ranked == ranked_until).sum())
+    thin = compared < GOOD_COVERAGE * listed
+    if thin.iloc[-1]:
+        problems[
+            f"Only {compared.iloc[-1]} of the {listed} largest altcoins could be compared on "
+            f"{last:%Y-%m-%d}: the season index is that of those coins alone."
+        ] = thin[~thin].index.max() + DAY if not thin.all() else compared.index[0]
+    return DataProvenance((step,), tuple(problems), since=min(problems.values(), default=None))
 
 
 def load_tables(
