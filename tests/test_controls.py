@@ -285,13 +285,20 @@ def test_the_command_tells_what_passed(monkeypatch, capsys, passed, code, last):
         {"world": "overlap", "statistic": "skill", "unit": "windows", "horizon_days": [30, 365],
          "histories": 1000, "coverage": [0.88, 0.905]}
     )  # fmt: skip
+    chances = pd.DataFrame(
+        {"world": "exponential", "method": "posterior", "horizon_days": [30, 365],
+         "coverage": [0.92, 0.9], "mean_forecast": [0.2, 0.8], "mean_true": [0.2, 0.84]}
+    )  # fmt: skip
     monkeypatch.setattr(controls, "coverage", lambda: held)
+    monkeypatch.setattr(controls, "outlook_coverage", lambda: chances)
     assert controls.main() == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2"]
     assert lines[2].endswith("intervals in 88.0% to 90.5% of simulated histories")
-    assert lines[4] == "Coverage of nominal 90 % intervals, percent"
-    assert lines[-3].split() == ["overlap", "skill", "windows", "88.0", "90.5"]
+    assert lines[3].endswith("in 90.0% to 92.0% of simulated histories, the mean within 0.040")
+    assert lines[5] == "Coverage of nominal 90 % intervals of skills and their differences, percent"
+    assert lines[7].split() == ["overlap", "skill", "windows", "88.0", "90.5"]
+    assert lines[-3].split() == ["exponential", "posterior", "92", "(+0.0)", "90", "(-4.0)"]
     assert lines[-1] == last
 
 

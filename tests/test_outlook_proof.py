@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from models.outlook.seasons import Spells, observe
 from models.training.outlook_coverage import (
@@ -18,8 +19,13 @@ from models.training.outlook_coverage import (
     draw_spells,
     true_chances,
 )
-from models.training.outlook_hindcast import crps, outlook_hindcast
-from models.training.outlook_scores import pit_histogram, score_chances, score_days
+from models.training.outlook_hindcast import crps, near_term_of, outlook_hindcast
+from models.training.outlook_scores import (
+    pit_histogram,
+    rank_chances,
+    score_chances,
+    score_days,
+)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +167,34 @@ def test_the_scores_are_the_means_of_the_rows(hindcast):
     )
     bins = histogram.drop(columns=["kind", "horizon_days"])
     np.testing.assert_allclose(bins.sum(axis=1), 1)
+
+
+def test_the_near_term_is_what_the_candidate_said_out_of_sample(small_training):
+    table = small_training.hindcast
+    table = pd.concat([table, table[table["horizon_days"] == 60].assign(horizon_days=90)])
+    near_term = near_term_of(table, "logistic")
+    own = table[table["model"] == "logistic"].set_index(["as_of", "kind", "horizon_days"])
+    own = own.sort_index()
+    for as_of, kind in own.index.droplevel(2).unique()[:20]:
+        hazards = near_term(as_of)[kind]
+        assert hazards.shape == (1, 3)
+        survival = 1 - own.loc[(as_of, kind), "probability"].loc[[30, 60, 90]].to_numpy()
+        np.testing.assert_allclose(np.cumprod(1 - hazards[0]), survival)
+    assert near_term(pd.Timestamp("2010-01-01")) is None
+
+
+def test_a_candidate_without_the_near_horizons_is_refused(small_training):
+    with pytest.raises(ValueError, match="those within 90 are missing; verify it"):
+        near_term_of(small_training.hindcast, "logistic")
+
+
+def test_the_ranking_is_that_of_the_rows(hindcast):
+    ranked = rank_chances(hindcast[0], step_days=90).set_index(["kind", "horizon_days"])
+    rows = hindcast[0].query("kind == 'broad' and horizon_days == 60")
+    found = ranked.loc[("broad", 60)]
+    assert found["auc"] == pytest.approx(roc_auc_score(rows["outcome"], rows["probability"]))
+    assert (found["rows"], found["events"]) == (len(rows), rows["outcome"].sum())
+    assert found["low"] < found["auc"] < found["high"]
 
 
 @settings(max_examples=30, deadline=None)

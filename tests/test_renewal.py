@@ -8,7 +8,9 @@ from scipy.stats import weibull_min
 
 from models.hazard.base import THRESHOLD
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, incidence, lead_targets
-from models.hazard.renewal import SCALE_DAYS, Renewal, _spells
+from models.hazard.renewal import Renewal, _spells
+from models.outlook.posterior import PRIOR, fit_spells
+from models.outlook.seasons import Spells
 
 WEEK = 7
 ENDS = LEAD_DAYS * np.arange(1, N_LEADS + 1)
@@ -44,20 +46,21 @@ def by_lead(spells, **rest):
 def test_spells_are_read_from_the_rows():
     X, targets, weight = rows_of([98, 14, 210], open_days=70)
     used = targets[:, 1] > 0
-    days, ended, counts, step = _spells(X.index[used], targets[used], weight[used])
-    # Open: the last row with a lead known is on day 35, and quiet for 30 days and half a week more.
-    assert days.tolist() == [98, 14, 210, 35 + 30 + 3.5]
-    assert ended.tolist() == [True, True, True, False]
+    spells, counts = _spells(X.index[used], targets[used], weight[used])
+    # Open: the last row with a lead known is on day 35, and quiet for 30 days; half a week before
+    # the first row, in whole days.
+    assert spells.days.tolist() == [98, 14, 210, 35 + 30 + 3]
+    assert spells.ended.tolist() == [True, True, True, False]
+    assert spells.truncated.tolist() == [True, False, False, False]
     assert counts == pytest.approx([1, 1, 1, 1])
-    assert step == WEEK
 
 
 def test_a_spell_drawn_twice_counts_twice():
     X, targets, weight = rows_of([98, 14, 210])
     twice = np.where(np.arange(len(X)) < 14, 2 * weight, weight)
-    assert _spells(X.index, targets, twice)[2] == pytest.approx([2, 1, 1])
+    assert _spells(X.index, targets, twice)[1] == pytest.approx([2, 1, 1])
     rows = np.r_[np.arange(len(X)), np.arange(14)]
-    assert _spells(X.index[rows], targets[rows], weight[rows])[2] == pytest.approx([2, 1, 1])
+    assert _spells(X.index[rows], targets[rows], weight[rows])[1] == pytest.approx([2, 1, 1])
 
 
 @pytest.mark.parametrize("shape", [0.7, 1.0, 2.0])
@@ -92,4 +95,13 @@ def test_an_open_spell_lowers_the_chance():
 
 def test_one_spell_tells_little_beside_the_prior():
     # The prior's median scale is that of spells of about 200 days: 90 days hold a third.
-    assert by_lead([int(SCALE_DAYS) // WEEK * WEEK])[2] == pytest.approx(0.4, abs=0.15)
+    assert by_lead([int(PRIOR.scale_days) // WEEK * WEEK])[2] == pytest.approx(0.4, abs=0.15)
+
+
+def test_a_spell_that_counts_twice_is_two_spells():
+    X, targets, weight = rows_of([98, 14, 210], open_days=70)
+    spells, _ = _spells(X.index, targets, weight)
+    order = [0, 1, 2, 2, 3]
+    repeated = Spells(*(values[order] for values in vars(spells).values()))
+    counted = fit_spells(spells, counts=np.array([1.0, 1.0, 2.0, 1.0])).weight
+    np.testing.assert_allclose(counted, fit_spells(repeated).weight, rtol=1e-9)

@@ -134,13 +134,37 @@ def cumulative_hazard(days: ArrayLike, shape: ArrayLike, scale: ArrayLike) -> Fl
     return np.power(np.asarray(days, dtype=float) / scale, shape)
 
 
-def fit_spells(spells: Spells, prior: Prior = PRIOR) -> SpellPosterior:
+def rest_survival(days: ArrayLike, shape: ArrayLike, scale: ArrayLike) -> FloatArray:
+    """Return P(rest of a spell > days), the spell met on a day at random; arrays broadcast.
+
+    Q(1/shape, (days/scale) ** shape), Q the regularised upper incomplete gamma function.
+
+    References
+    ----------
+    Forward recurrence time: Cox (1962), Renewal Theory, section 5.1.
+
+    Examples
+    --------
+    >>> rest_survival([0.0, 100.0], 1.0, 100.0).round(3).tolist()  # exponential: exp(-days / scale)
+    [1.0, 0.368]
+    """
+    return gammaincc(1 / np.asarray(shape), cumulative_hazard(days, shape, scale))
+
+
+def prior_grid(prior: Prior = PRIOR) -> tuple[FloatArray, FloatArray]:
+    """Return the shapes, shape (41,), and the scales in days, shape (81,), of every posterior."""
+    log_shape = np.linspace(-4, 4, SHAPES) * prior.log_shape_deviation
+    log_scale = np.log(prior.scale_days) + np.linspace(-4, 4, SCALES) * prior.log_scale_deviation
+    return np.exp(log_shape), np.exp(log_scale)
+
+
+def fit_spells(
+    spells: Spells, prior: Prior = PRIOR, *, counts: FloatArray | None = None
+) -> SpellPosterior:
     """Compute the posterior of the Weibull shape and scale from quiet spells.
 
     An ended spell of d days has the probability of its day, S(d - 1) - S(d); an open one S(d). Of
-    a spell that had begun before it could be seen only the rest is known: on a day taken at random
-    within a spell that rest has survival Q(1/shape, (d/scale)^shape), Q the regularised upper
-    incomplete gamma function.
+    a spell that had begun before it could be seen only the rest is known: `rest_survival`.
 
     Parameters
     ----------
@@ -148,37 +172,34 @@ def fit_spells(spells: Spells, prior: Prior = PRIOR) -> SpellPosterior:
         At least 1 day where ended, at least 0 where open.
     prior : Prior
         Log-normal priors.
+    counts : numpy.ndarray, shape (n,), optional
+        How often each spell counts; once by default.
 
     Returns
     -------
     SpellPosterior
-
-    References
-    ----------
-    Forward recurrence time: Cox (1962), Renewal Theory, section 5.1.
     """
-    log_shape = np.linspace(-4, 4, SHAPES) * prior.log_shape_deviation
-    log_scale = np.log(prior.scale_days) + np.linspace(-4, 4, SCALES) * prior.log_scale_deviation
-    shape, scale = np.exp(log_shape)[:, None, None], np.exp(log_scale)[:, None]
+    shapes, scales = prior_grid(prior)
+    shape, scale = shapes[:, None, None], scales[:, None]
     days = spells.days.astype(float)
 
     def survival(at: FloatArray) -> FloatArray:
-        hazard = cumulative_hazard(at, shape, scale)
         gone = spells.truncated
-        out = np.exp(-hazard)
-        out[..., gone] = gammaincc(1 / shape, hazard[..., gone])
+        out = np.exp(-cumulative_hazard(at, shape, scale))
+        out[..., gone] = rest_survival(at[gone], shape, scale)
         return out
 
     after = survival(days)
     day = survival(np.maximum(days - 1, 0)) - after
     likelihood = np.log(np.maximum(np.where(spells.ended, day, after), np.finfo(float).tiny))
     log_prior = -0.5 * (
-        (log_shape[:, None] / prior.log_shape_deviation) ** 2
-        + ((log_scale - np.log(prior.scale_days)) / prior.log_scale_deviation) ** 2
+        (np.log(shapes)[:, None] / prior.log_shape_deviation) ** 2
+        + (np.log(scales / prior.scale_days) / prior.log_scale_deviation) ** 2
     )
-    log_weight = log_prior + likelihood @ _ages(spells, prior.half_life_days)
+    ages = _ages(spells, prior.half_life_days)
+    log_weight = log_prior + likelihood @ (ages if counts is None else counts * ages)
     weight = np.exp(log_weight - log_weight.max())
-    return SpellPosterior(np.exp(log_shape), np.exp(log_scale), weight / weight.sum())
+    return SpellPosterior(shapes, scales, weight / weight.sum())
 
 
 def _ages(spells: Spells, half_life_days: float | None) -> FloatArray:

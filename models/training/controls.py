@@ -21,6 +21,7 @@ from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
+from models.formatting import aligned
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
@@ -36,6 +37,9 @@ from models.hazard.leads import (
 from models.hazard.pooling import to_state
 from models.hazard.regression import LogisticHazard
 from models.onset import OnsetDefinition
+from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
+from models.training.outlook_coverage import CHANGING
+from models.training.outlook_coverage import coverage as outlook_coverage
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
 from models.verification.coverage import OVERLAP, coverage
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
@@ -198,13 +202,16 @@ def intervals_hold_the_truth(table: pd.DataFrame) -> Control:
     )
 
 
-def coverage_text(table: pd.DataFrame) -> str:
-    """Return coverage in percent, a row per world, statistic and unit, a column per horizon."""
-    days = table["horizon_days"].astype(object).where(table["horizon_days"].notna(), "all")
-    wide = table.assign(horizon_days=days, coverage=100 * table["coverage"]).pivot_table(
-        index=["world", "statistic", "unit"], columns="horizon_days", values="coverage"
+def chances_hold_the_truth(table: pd.DataFrame) -> Control:
+    """Nominal 90 % intervals hold the true chance in 85 to 95 % of histories whose law stays."""
+    found = table[(table["method"] == "posterior") & (table["world"] != CHANGING)]
+    held, bias = found["coverage"], (found["mean_forecast"] - found["mean_true"]).abs()
+    return Control(
+        "intervals of the outlook hold the true probability",
+        bool(held.between(0.85, 0.95).all() and (bias <= 0.06).all()),
+        f"nominal 90 % intervals in {held.min():.1%} to {held.max():.1%} of simulated histories, "
+        f"the mean within {bias.max():.3f}",
     )
-    return str(wide.to_string(float_format="{:.1f}".format, na_rep=""))
 
 
 def mean_skill(
@@ -429,12 +436,19 @@ def _skill_words(found: Interval, seeds: int = 1) -> str:
 def main() -> int:
     """Print one line per control and the coverage of intervals; return 1 if a control fails."""
     failed = 0
-    held = coverage()
-    for control in chain(run(load_reference()), [intervals_hold_the_truth(held)]):
+    skills, chances = coverage(), outlook_coverage()
+    held = [intervals_hold_the_truth(skills), chances_hold_the_truth(chances)]
+    for control in chain(run(load_reference()), held):
         failed += not control.passed
         print(f"{'passed' if control.passed else 'FAILED'}  {control.name}: {control.finding}")
-    print(f"\nCoverage of nominal 90 % intervals, percent\n{coverage_text(held)}\n")
-    print(f"{failed} failed" if failed else "all passed")
+    print("\nCoverage of nominal 90 % intervals of skills and their differences, percent")
+    print("\n".join(aligned(skill_coverage_rows(skills), "<<<>")))
+    print(
+        "\nCoverage of nominal 90 % intervals of the outlook's probabilities, percent "
+        "(mean less true, points)"
+    )
+    print("\n".join(aligned(chance_coverage_rows(chances), "<<>")))
+    print(f"\n{failed} failed" if failed else "\nall passed")
     return int(failed > 0)
 
 

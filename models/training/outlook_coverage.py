@@ -44,12 +44,13 @@ class World:
         return mean / gamma(1 + 1 / self.shape)
 
 
+CHANGING = "rate halves"
 WORLDS = {
     "exponential": World(1.0),
     "weibull 1.3": World(1.3),
     "weibull 0.8": World(0.8),
     # Onsets half as frequent from half-way on, as many in all: 1/150 and 1/300 a day.
-    "rate halves": World(1.0, 0.75 * MEAN_DAYS, 1.5 * MEAN_DAYS),
+    CHANGING: World(1.0, 0.75 * MEAN_DAYS, 1.5 * MEAN_DAYS),
 }
 
 

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 
 from models.outlook.seasons import FloatArray
-from models.training.outlook_hindcast import REFERENCES, STEP_DAYS
+from models.training.outlook_hindcast import REFERENCES
+from models.training.run import REFIT_DAYS
+from models.verification.ranking import auc_interval
 from models.verification.scores import brier_scores, log_scores
 from models.verification.significance import Contrasts, skill_interval, window_contrasts
 
 PIT_BINS = 10
 
 
-def score_chances(chances: pd.DataFrame, *, step_days: int = STEP_DAYS) -> pd.DataFrame:
+def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.DataFrame:
     """Score the chances against both references, by kind and horizon.
 
     Parameters
@@ -56,8 +58,43 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = STEP_DAYS) -> pd.Da
     return pd.DataFrame(found)
 
 
+def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.DataFrame:
+    """Tell whether the chances were higher before an onset than before none, by kind and horizon.
+
+    Parameters
+    ----------
+    chances : pandas.DataFrame
+        From `outlook_hindcast`; rows at risk alone may be picked beforehand.
+    step_days : int
+        Days from one as_of day to the next.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `kind`, `horizon_days`, `rows`, `events`, `auc` (1/2 is chance), `low`, `high`: its
+        90 % interval, from `models.verification.significance.auc_interval`.
+    """
+    found = []
+    for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
+        outcome = rows["outcome"].to_numpy(dtype=float)
+        contrasts = _contrasts(rows, int(str(horizon)), step_days)
+        auc = auc_interval(outcome, rows["probability"].to_numpy(), contrasts)
+        found.append(
+            {
+                "kind": kind,
+                "horizon_days": horizon,
+                "rows": len(rows),
+                "events": int(outcome.sum()),
+                "auc": auc.value,
+                "low": auc.low,
+                "high": auc.high,
+            }
+        )
+    return pd.DataFrame(found)
+
+
 def score_days(
-    days: pd.DataFrame, *, step_days: int = STEP_DAYS
+    days: pd.DataFrame, *, step_days: int = REFIT_DAYS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score the days in season by CRPS and by the histogram of the PIT.
 

@@ -199,7 +199,7 @@ def skill_interval(
     if not np.isfinite(value):
         return Interval(float(value), float("nan"), float("nan"))
     deviation = (score - (1 - value) * reference) / reference.mean()
-    return _student(float(value), deviation, contrasts, level)
+    return student_interval(float(value), deviation, contrasts, level)
 
 
 def difference_interval(
@@ -233,7 +233,7 @@ def difference_interval(
     value = float(first.mean()) - float(second.mean())
     if not np.isfinite(value):
         return Interval(value, float("nan"), float("nan"))
-    return _student(value, first - second - value, contrasts, level)
+    return student_interval(value, first - second - value, contrasts, level)
 
 
 def diebold_mariano(first: FloatArray, second: FloatArray, contrasts: Contrasts) -> DieboldMariano:
@@ -305,7 +305,23 @@ def verdict(interval: Interval, *, lower_is_better: bool = False) -> Verdict:
     return Verdict.CANNOT_TELL
 
 
-def _student(value: float, deviation: FloatArray, contrasts: Contrasts, level: float) -> Interval:
+def student_interval(
+    value: float, deviation: FloatArray, contrasts: Contrasts, level: float = LEVEL
+) -> Interval:
+    """Return Student's interval of a statistic from each row's pull on it.
+
+    Parameters
+    ----------
+    value : float
+        The statistic.
+    deviation : numpy.ndarray, shape (n,)
+        Rows' deviations, of mean 0, whose mean is the statistic's error to first
+        order (its influence function).
+    contrasts : Contrasts
+        From `window_contrasts` or `episode_contrasts`.
+    level : float
+        Probability of the interval.
+    """
     reach = float(stdtrit(contrasts.degrees, (1 + level) / 2)) * contrasts.error(deviation)
     return Interval(value, value - reach, value + reach)
 

@@ -1,0 +1,100 @@
+"""How often intervals held the truth, as rows of a table and as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from models.training.outlook_coverage import CHANGING
+from models.verification.coverage import OVERLAP, RENEWAL
+
+
+def skill_coverage_rows(table: pd.DataFrame) -> list[list[str]]:
+    """Return coverage of the intervals of skills and differences, percent.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `models.verification.coverage.coverage`.
+
+    Returns
+    -------
+    list of list of str
+        The head: horizons, then all of them together. Then a row per world, statistic and unit of
+        evidence; empty where there is none.
+    """
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in table.to_dict("records"):
+        own = found.setdefault((row["world"], row["statistic"], row["unit"]), {})
+        days = row["horizon_days"]
+        head = "all horizons" if pd.isna(days) else f"{days} days"
+        own[head] = "" if pd.isna(row["coverage"]) else f"{100 * row['coverage']:.1f}"
+    heads = list(dict.fromkeys(head for cells in found.values() for head in cells))
+    rows = [["world", "interval of", "by", *heads]]
+    rows += [[*key, *(cells.get(head, "") for head in heads)] for key, cells in found.items()]
+    return rows
+
+
+def chance_coverage_rows(table: pd.DataFrame) -> list[list[str]]:
+    """Return coverage of the intervals of the outlook's probabilities, percent.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `models.training.outlook_coverage.coverage`.
+
+    Returns
+    -------
+    list of list of str
+        The head, then a row per world and method, each cell of a horizon the coverage and, in
+        brackets, the mean forecast less the true one in percentage points.
+    """
+    horizons = list(dict.fromkeys(table["horizon_days"]))
+    rows = [["world", "method", *(f"{days} days" for days in horizons)]]
+    for (world, method), own in table.groupby(["world", "method"], sort=False):
+        bias = 100 * (own["mean_forecast"] - own["mean_true"])
+        cells = (
+            f"{100 * held:.0f} ({less:+.1f})"
+            for held, less in zip(own["coverage"], bias, strict=True)
+        )
+        rows.append([str(world), str(method), *cells])
+    return rows
+
+
+def coverage_sentence(skill: pd.DataFrame, chances: pd.DataFrame) -> str:
+    """Say what nominal 90 % intervals hold on simulated histories.
+
+    Parameters
+    ----------
+    skill : pandas.DataFrame
+        From `models.verification.coverage.coverage`.
+    chances : pandas.DataFrame
+        From `models.training.outlook_coverage.coverage`, the posterior among its methods.
+    """
+    return " ".join(_clauses(skill, chances))
+
+
+def _clauses(skill: pd.DataFrame, chances: pd.DataFrame) -> Iterator[str]:
+    windows = skill[(skill["unit"] == "windows") & skill["horizon_days"].notna()]
+    overlap, renewal = (windows[windows["world"] == world] for world in (OVERLAP, RENEWAL))
+    longest = renewal["horizon_days"] == renewal["horizon_days"].max()
+    yield (
+        f"On simulated histories whose windows overlap as here, nominal 90 % intervals of a skill "
+        f"or a difference hold the true one in {_range(overlap)}; where seasons come and go as "
+        f"here, in {_range(renewal[~longest])}, at {renewal['horizon_days'].max()} days in "
+        f"{_range(renewal[longest])}, because nine years hold one or two droughts as long."
+    )
+    own = chances[chances["method"] == "posterior"]
+    changing = own["world"] == CHANGING
+    days = ", ".join(f"{each}" for each in dict.fromkeys(own["horizon_days"]))
+    yield (
+        f"Nominal 90 % intervals of the outlook's probabilities ({days} days) hold the true one in "
+        f"{_range(own[~changing])} where onsets keep their law, and in {_range(own[changing])} "
+        f"where their rate halves half-way: no interval sees the world change."
+    )
+
+
+def _range(table: pd.DataFrame) -> str:
+    low, high = (f"{100 * end:.0f}" for end in (table["coverage"].min(), table["coverage"].max()))
+    return f"{low} %" if low == high else f"{low} to {high} %"
