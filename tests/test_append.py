@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,13 +17,13 @@ from features.sources.append import directory as appending
 from features.sources.append.command import main
 from features.sources.append.directory import Contradiction, append
 from features.sources.files import TABLES, load_files, load_tables
+from tests.commands import run_python
 
-ROOT = Path(__file__).parents[1]
 FIRST, SEAM, LAST = (pd.Timestamp(day) for day in ("2024-01-01", "2024-06-20", "2024-06-30"))
 DAY_OF = {"series": "date", "coins": "date", "universe": "snapshot_date"}
 
 
-def market() -> dict[str, pd.DataFrame]:
+def sixty_coins() -> dict[str, pd.DataFrame]:
     """The whole market: 60 coins, weekly snapshots, seven series of which the flows come late."""
     random = np.random.default_rng(7)
     days = pd.date_range(FIRST, LAST)
@@ -60,7 +59,7 @@ def market() -> dict[str, pd.DataFrame]:
     }
 
 
-MARKET = market()
+MARKET = sixty_coins()
 
 
 def cut(first: pd.Timestamp, last: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -385,7 +384,7 @@ def test_a_run_killed_between_two_tables_is_finished_by_the_next(
 # --- the command ---------------------------------------------------------------------------------
 
 
-def run(monkeypatch, capsys, *arguments):
+def run_append(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["append", *map(str, arguments)])
     code = main()
     out, err = capsys.readouterr()
@@ -394,18 +393,18 @@ def run(monkeypatch, capsys, *arguments):
 
 def test_the_command_says_what_it_did(mine, later, monkeypatch, capsys):
     where = ("--data-dir", mine, "--add", later)
-    code, out, err = run(monkeypatch, capsys, *where, "--dry-run")
+    code, out, err = run_append(monkeypatch, capsys, *where, "--dry-run")
     assert (code, err) == (0, "")
     assert out.splitlines()[1] == "coins: 600 rows added, 540 there already, 0 replaced, 0 removed."
     assert out.splitlines()[-2].startswith("The season index ends on 2024-06-30 (before: 2024-06")
     assert out.splitlines()[-1] == "Nothing written (--dry-run)."
     old = changed(later, "coins", "coin7", IN_COINS, "close_usd", 17.0)
-    code, out, err = run(monkeypatch, capsys, *where)
+    code, out, err = run_append(monkeypatch, capsys, *where)
     assert (code, out) == (3, "")
     named, error = err.splitlines()
     assert named == f"coins: coin7 on 2024-06-15: close_usd is {old!r}, would be 17.0"
     assert error.startswith("error: 1 values of")
-    code, out, _ = run(monkeypatch, capsys, *where, "--replace")
+    code, out, _ = run_append(monkeypatch, capsys, *where, "--replace")
     assert code == 0
     assert named in out
     assert out.splitlines()[-1] == f"What was replaced: {mine / 'revisions-1.csv'}"
@@ -414,7 +413,7 @@ def test_the_command_says_what_it_did(mine, later, monkeypatch, capsys):
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_directory_that_cannot_be_written_is_exit_1(mine, later, monkeypatch, capsys):
     mine.chmod(0o500)
-    assert run(monkeypatch, capsys, "--data-dir", mine, "--add", later)[0] == 1
+    assert run_append(monkeypatch, capsys, "--data-dir", mine, "--add", later)[0] == 1
     mine.chmod(0o700)
 
 
@@ -423,7 +422,7 @@ def test_a_table_that_cannot_be_replaced_is_exit_1(mine, later, monkeypatch, cap
         raise PermissionError(errno.EACCES, "Permission denied", str(mine))
 
     monkeypatch.setattr(appending.shutil, "copyfile", refused)
-    code, out, err = run(monkeypatch, capsys, "--data-dir", mine, "--add", later)
+    code, out, err = run_append(monkeypatch, capsys, "--data-dir", mine, "--add", later)
     assert (code, out) == (1, "")
     assert err.startswith("error: [Errno 13] Permission denied")
 
@@ -431,9 +430,6 @@ def test_a_table_that_cannot_be_replaced_is_exit_1(mine, later, monkeypatch, cap
 @pytest.mark.parametrize("arguments", [[], ["--data-dir", "."], ["--data-dir", ".", "--add", "."],
                                        ["--data-dir", ".", "--add", "absent"]])  # fmt: skip
 def test_a_mistaken_command_is_exit_2(arguments, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "features.sources.append", *arguments], cwd=tmp_path,
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = run_python("-m", "features.sources.append", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -22,8 +21,8 @@ from features.sources.etf_flows.checks import LIMITS, gaps
 from features.sources.etf_flows.directory import DATA_VARIABLE, flow_directory
 from features.sources.etf_flows.series import fund_flows, record_shares
 from features.sources.etf_flows.store import FILE, StoreError, add, read, rows_of
+from tests.commands import ROOT, run_python
 
-ROOT = Path(__file__).parents[1]
 BTC, ETH = "btc_etf_net_flow_usd", "eth_etf_net_flow_usd"
 SHARES, NAV = "iwm_shares_outstanding", "iwm_nav"
 DAYS = pd.bdate_range("2025-11-03", periods=20, unit="s")
@@ -416,14 +415,8 @@ def flows_csv(tmp_path):
 
 
 def command(store, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "features.sources.etf_flows", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, DATA_VARIABLE: str(store), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {DATA_VARIABLE: str(store), "NO_COLOR": "1"}
+    return run_python("-m", "features.sources.etf_flows", *arguments, **environment)
 
 
 def test_a_file_is_imported_shown_and_replaced(tmp_path, flows_csv):

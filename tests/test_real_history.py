@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,6 +14,7 @@ from features.panel import MarketPanel
 from features.reference.compile import LAST_DATED_RIGHT
 from features.reference.load import CARD_FILE, load_reference
 from features.sources.files import load_files
+from tests.commands import run_python
 from tests.embedded import COMPLETE_DAYS, END, SIMULATED_SERIES
 
 pytestmark = pytest.mark.real_data
@@ -78,17 +75,11 @@ def compilation(real_data, tmp_path_factory):
         "print(status.partition('VmHWM:')[2].split()[0])\n"
         "sys.exit(code)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, "--data-dir", str(real_data), "--out", str(out)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(__file__).parents[1]),
-            "ALTSEASON_CACHE_DIR": str(out / "cache"),
-        },
-    )
+    done = run_python(
+        "-c", script, "--data-dir", real_data, "--out", out,
+        ALTSEASON_CACHE_DIR=str(out / "cache"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return out, 1024 * int(done.stdout.split()[-1])
 
 

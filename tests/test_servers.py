@@ -18,7 +18,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
-from typer.testing import CliRunner
 
 import models.training.run
 import train
@@ -27,6 +26,7 @@ from models.tracking.registry import list_versions, promote
 from models.tracking.runs import log_later
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address
+from tests.commands import run_command
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 PATIENCE = 90.0
@@ -34,10 +34,6 @@ CHROMIUM = shutil.which("chromium")
 # The options of the fixture `small_training`.
 SMALL = ("--model", "persistence", "--model", "logistic", "--horizons", "30,60",
          "--until", "2018-12-31")  # fmt: skip
-
-
-def run(app, *arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def free_port() -> int:
@@ -176,7 +172,7 @@ def test_two_trainings_at_once_lose_nothing_and_leave_one_champion(server, make_
 def test_the_command_works_unchanged_against_a_server(server, small_training, monkeypatch):
     """All of the command but the training itself, which no server changes."""
     monkeypatch.setattr(models.training.run, "train", lambda *_, **__: small_training)
-    result = run(
+    result = run_command(
         train.app, *SMALL, "--tracking-uri", server.uri, "--experiment", "another",
         "--run-name", "whole",
     )  # fmt: skip
@@ -199,9 +195,12 @@ def test_a_server_that_goes_down_while_training_costs_nothing(
     before = list_versions(server.uri)
     training = (*SMALL, "--tracking-uri", server.uri)
     try:
-        result = run(train.app, *training)
+        result = run_command(train.app, *training)
         (kept,) = tmp_path.glob("altseason-run-*.zip")
-        early = [run(train.app, *training), run(train.app, "log", kept, *training[-2:])]
+        early = [
+            run_command(train.app, *training),
+            run_command(train.app, "log", kept, *training[-2:]),
+        ]
     finally:
         server.start()
     assert result.exit_code == 1
@@ -214,7 +213,7 @@ def test_a_server_that_goes_down_while_training_costs_nothing(
         assert f"the store {server.uri} cannot be opened" in each.stderr
         assert "hindcast" not in each.stderr
     assert list_versions(server.uri) == before
-    assert run(train.app, "log", kept, "--tracking-uri", server.uri).exit_code == 0
+    assert run_command(train.app, "log", kept, "--tracking-uri", server.uri).exit_code == 0
     client = MlflowClient(server.uri, server.uri)
     runs = client.search_runs([client.get_experiment_by_name("altcoin-season").experiment_id])
     (broken,) = (r for r in runs if "logged_later_as" in r.data.tags)
@@ -234,12 +233,14 @@ def test_a_missing_permission_is_one_message(server, postgresql, make_record):
             "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")  # fmt: skip
     uri = postgresql.replace("ada@", "reader@")
     before = list_versions(server.uri)
-    result = run(train.app, "--tracking-uri", uri, "--experiment", "altcoin-season")
+    result = run_command(train.app, "--tracking-uri", uri, "--experiment", "altcoin-season")
     assert result.exit_code == 1
     assert "permission denied" in result.stderr
     assert "Traceback" not in result.output
     assert "hindcast" not in result.stderr
-    by_hand = run(train.app, "promote", before[-1].version, "--reason", "x", "--tracking-uri", uri)
+    by_hand = run_command(
+        train.app, "promote", before[-1].version, "--reason", "x", "--tracking-uri", uri
+    )
     assert by_hand.exit_code == 1
     assert list_versions(server.uri) == before
 

@@ -25,7 +25,6 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 from mlflow.tracking import MlflowClient
-from typer.testing import CliRunner
 
 import predict
 import train
@@ -40,13 +39,9 @@ from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, s
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address, ui_command
 from models.verification.gate import Choice
+from tests.commands import ROOT, run_command
 
-ROOT = Path(__file__).parents[1]
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
-
-
-def run(app, *arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def client_of(uri: str) -> MlflowClient:
@@ -182,7 +177,7 @@ def test_a_repeated_training_replaces_the_champion(store, make_record):
 
 def test_a_trial_becomes_challenger_and_says_how_to_promote_it(store, make_record, tmp_path):
     path = keep(make_record("trial", data_end="2025-12-10"), tmp_path)
-    result = run(train.app, "log", path, "--tracking-uri", store)
+    result = run_command(train.app, "log", path, "--tracking-uri", store)
     assert result.exit_code == 0, result.output
     assert "alias challenger: --until 2018-12-31 leaves out data until 2025-12-10" in result.stdout
     assert f"train.py promote 3 --reason TEXT --tracking-uri {store}" in result.stdout
@@ -190,7 +185,9 @@ def test_a_trial_becomes_challenger_and_says_how_to_promote_it(store, make_recor
     assert load_forecaster(store, "challenger").model_id.version == "3"
     tags = client_of(store).get_model_version(MODEL_NAME, "3").tags
     assert tags["not_promoted"].startswith("--until 2018-12-31")
-    by_hand = run(train.app, "promote", "3", "--reason", "I know why", "--tracking-uri", store)
+    by_hand = run_command(
+        train.app, "promote", "3", "--reason", "I know why", "--tracking-uri", store
+    )
     assert by_hand.exit_code == 0, by_hand.output
     assert load_forecaster(store).model_id.version == "3"
     assert "not_promoted" not in client_of(store).get_model_version(MODEL_NAME, "3").tags
@@ -275,7 +272,9 @@ def test_versions_are_listed_with_their_skill(logged):
     text = versions_text([newest, champion])
     assert f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" in text
     assert "Version 1, champion by gate: there was no champion" in text
-    printed = json.loads(run(train.app, "versions", "--json", "--tracking-uri", logged).stdout)
+    printed = json.loads(
+        run_command(train.app, "versions", "--json", "--tracking-uri", logged).stdout
+    )
     assert printed["schema"] == "altseason.versions/1"
     assert printed["versions"][1]["skill"]["brier_skill_30d"]["value"] == value
 
@@ -294,7 +293,7 @@ def test_versions_are_listed_with_their_skill(logged):
     ],
 )
 def test_mistakes_get_one_message(arguments, code, message, store):
-    result = run(train.app, *arguments, "--tracking-uri", store)
+    result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == code
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.output
@@ -303,7 +302,7 @@ def test_mistakes_get_one_message(arguments, code, message, store):
 
 @pytest.mark.parametrize("command", [["versions"], ["rollback", "--reason", "x"]])
 def test_a_store_that_is_not_there_is_not_made(command, tmp_path):
-    result = run(train.app, *command, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
+    result = run_command(train.app, *command, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
     assert result.exit_code == 1
     assert "there is no store at" in result.stderr
     assert not list(tmp_path.iterdir())
@@ -322,8 +321,8 @@ def test_a_record_survives_its_file(small_record, tmp_path):
 
 def test_a_file_is_logged_once(store, make_record, tmp_path):
     path = keep(make_record("once"), tmp_path)
-    assert run(train.app, "log", path, "--tracking-uri", store).exit_code == 0
-    again = run(train.app, "log", path, "--tracking-uri", store)
+    assert run_command(train.app, "log", path, "--tracking-uri", store).exit_code == 0
+    again = run_command(train.app, "log", path, "--tracking-uri", store)
     assert again.exit_code == 1
     assert "is in the store already, as run" in again.stderr
     assert len(list_versions(store)) == 4
@@ -393,7 +392,7 @@ def test_an_older_schema_is_one_message_before_any_training(store):
     with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as database:
         database.execute("UPDATE alembic_version SET version_num = '1b5f0d9ad7c1'")
         database.commit()
-    result = run(train.app, "--tracking-uri", store)
+    result = run_command(train.app, "--tracking-uri", store)
     assert result.exit_code == 1
     assert "cannot be opened: Detected out-of-date database schema" in result.stderr
     assert "mlflow db upgrade" in result.stderr
@@ -482,7 +481,7 @@ def test_a_changed_forecaster_is_refused_by_predict_and_by_mlflow(store, make_re
         load_forecaster(uri)
     with pytest.raises(TrackingError, match="not what was logged"):
         mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@champion")
-    result = run(predict.app, "--tracking-uri", uri, "--as-of", "2018-12-31")
+    result = run_command(predict.app, "--tracking-uri", uri, "--as-of", "2018-12-31")
     assert result.exit_code == 1
     assert "Traceback" not in result.output
 
@@ -524,7 +523,7 @@ def test_the_reason_is_the_first_line_that_gives_one():
 def test_a_server_that_is_down_is_not_one_without_a_model(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for command in (["versions"], ["promote", "1", "--reason", "x"]):
-        result = run(train.app, *command, "--tracking-uri", "http://127.0.0.1:9")
+        result = run_command(train.app, *command, "--tracking-uri", "http://127.0.0.1:9")
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr.rstrip(".\n").endswith("it does not answer (Connection refused)")
     with pytest.raises(TrackingError, match="cannot be read: it does not answer"):
