@@ -382,7 +382,7 @@ STARTS = WEEKS[25:400:25]
 BEGUN = STARTS + pd.Timedelta(days=3)
 
 
-def market(horizons=HORIZONS, weeks=400, kinds=("broad",), seed=0):
+def synthetic_hindcast(horizons=HORIZONS, weeks=400, kinds=("broad",), seed=0):
     """Return a hindcast of onsets known ahead: truth, a coin and climatology's forecasts."""
     random = np.random.default_rng(seed)
     rows = WEEKS[:weeks]
@@ -425,11 +425,11 @@ def paired(table, first, second, onsets=BEGUN, **options):
 
 
 def test_the_truth_is_better_and_a_coin_is_not():
-    table = on(market()).set_index(["horizon_days", "model"])
+    table = on(synthetic_hindcast()).set_index(["horizon_days", "model"])
     assert (table.xs("truth", level="model")["verdict"] == "better").all()
     assert (table.xs("climatology", level="model")["verdict"] == "cannot tell").all()
     assert not (table.xs("coin", level="model")["verdict"] == "better").any()
-    whole = on(market(), function=integrated).set_index("model")
+    whole = on(synthetic_hindcast(), function=integrated).set_index("model")
     assert whole.loc["truth", "verdict"] == "better"
     assert whole.loc["truth", "log_skill_low"] > 0
 
@@ -442,7 +442,7 @@ def day_scores(table, model, name):
 
 @pytest.mark.parametrize("name", ["brier", "log"])
 def test_intervals_of_windows_and_episodes_are_those_of_their_contrasts(name):
-    table = market(horizons=(180,))
+    table = synthetic_hindcast(horizons=(180,))
     row = on(table).set_index("model").loc["truth"]
     own, other = (day_scores(table, model, name) for model in ("truth", "persistence"))
     reference = day_scores(table, "climatology", name)
@@ -461,7 +461,7 @@ def test_intervals_of_windows_and_episodes_are_those_of_their_contrasts(name):
 
 
 def test_skill_against_persistence_needs_persistence():
-    table = market()
+    table = synthetic_hindcast()
     columns = [f"{name}_skill_vs_persistence" for name in ("brier", "log")]
     assert (on(table).set_index("model").loc["persistence", columns] == 0).all(axis=None)
     without = on(table[table["model"] != "persistence"])
@@ -470,7 +470,7 @@ def test_skill_against_persistence_needs_persistence():
 
 
 def test_average_precision_and_sharpness_stand_in_the_table():
-    table = market(horizons=(30,))
+    table = synthetic_hindcast(horizons=(30,))
     truth = table[table["model"] == "truth"]
     row = on(table).set_index("model").loc["truth"]
     expected = average_precision_score(truth["outcome"], truth["probability"])
@@ -483,7 +483,7 @@ def test_average_precision_and_sharpness_stand_in_the_table():
 def test_less_than_five_windows_allow_no_verdict():
     # 65 weeks are 455 days, five windows of 91; the truth is clearly better in 64 weeks too.
     enough, short = (
-        on(market(horizons=(91,), weeks=weeks)).set_index("model").loc["truth"]
+        on(synthetic_hindcast(horizons=(91,), weeks=weeks)).set_index("model").loc["truth"]
         for weeks in (65, 64)
     )
     assert (enough["verdict"], short["verdict"]) == ("better", "cannot tell")
@@ -491,7 +491,7 @@ def test_less_than_five_windows_allow_no_verdict():
     assert short["brier_skill"] > 0.2
     assert np.isnan(short["brier_skill_low"])
     for weeks, pairs in ((65, 12), (64, 0)):
-        table = market(horizons=(91,), weeks=weeks)
+        table = synthetic_hindcast(horizons=(91,), weeks=weeks)
         assert len(integrated_differences(table, "broad", step_days=7)) == pairs
     compared = paired(table, "truth", "coin")
     assert compared["log_difference_low"].isna().all()
@@ -499,14 +499,14 @@ def test_less_than_five_windows_allow_no_verdict():
 
 
 def test_few_episodes_leave_the_interval_of_windows():
-    row = on(market(), onsets=BEGUN[:3]).set_index("model").loc["truth"].iloc[0]
+    row = on(synthetic_hindcast(), onsets=BEGUN[:3]).set_index("model").loc["truth"].iloc[0]
     assert np.isnan(row["brier_skill_episode_low"])
     assert row["brier_skill_low"] > 0
     assert row["verdict"] == "better"
 
 
 def test_a_model_that_lacks_a_day_is_an_error():
-    table = market()
+    table = synthetic_hindcast()
     lacking = table.drop(
         table.index[(table["model"] == "coin") & (table["horizon_days"] == 60)][:2]
     )
@@ -549,7 +549,7 @@ def test_integrated_scores_worked_by_hand():
 
 
 def test_over_one_horizon_the_integrated_scores_are_those_of_the_horizon():
-    table = market(horizons=(60,), kinds=("broad", "partial"))
+    table = synthetic_hindcast(horizons=(60,), kinds=("broad", "partial"))
     whole, each = on(table, function=integrated), on(table)
     assert whole.columns.tolist() == list(INTEGRATED_COLUMNS)
     pd.testing.assert_frame_equal(whole, each[whole.columns])
@@ -557,18 +557,18 @@ def test_over_one_horizon_the_integrated_scores_are_those_of_the_horizon():
 
 def test_integrated_windows_are_as_long_as_the_longest_horizon():
     # 260 weeks are 1,820 days, less than five windows of 365.
-    table = market(horizons=(30, 365), weeks=260)
+    table = synthetic_hindcast(horizons=(30, 365), weeks=260)
     assert on(table)["brier_skill_low"].notna().tolist() == [True] * 4 + [False] * 4
     assert on(table, function=integrated)["brier_skill_low"].isna().all()
     assert (
-        on(market(horizons=(30, 365), weeks=261), function=integrated)["log_skill_low"]
+        on(synthetic_hindcast(horizons=(30, 365), weeks=261), function=integrated)["log_skill_low"]
         .notna()
         .all()
     )
 
 
 def test_no_day_resolved_at_every_horizon_gives_an_empty_table():
-    table = market()
+    table = synthetic_hindcast()
     table.loc[table["horizon_days"] == 60, "outcome"] = np.nan
     whole = on(table, function=integrated)
     assert whole.empty
@@ -581,7 +581,7 @@ def test_no_day_resolved_at_every_horizon_gives_an_empty_table():
 
 
 def test_a_comparison_has_a_row_per_kind_and_horizon_and_one_over_all():
-    table = paired(market(kinds=("broad", "partial")), "truth", "coin")
+    table = paired(synthetic_hindcast(kinds=("broad", "partial")), "truth", "coin")
     assert table.columns.tolist() == list(COMPARE_COLUMNS)
     keys = table[["kind", "horizon_days"]].fillna(0).apply(tuple, axis=1).tolist()
     expected = [(kind, days) for kind in ("broad", "partial") for days in (30, 60)]
@@ -592,7 +592,7 @@ def test_a_comparison_has_a_row_per_kind_and_horizon_and_one_over_all():
 
 
 def test_differences_are_those_of_the_mean_scores():
-    table = market()
+    table = synthetic_hindcast()
     found = paired(table, "persistence", "coin")
     each, whole = on(table), on(table, function=integrated)
     scores = pd.concat([each, whole])
@@ -606,7 +606,7 @@ def test_differences_are_those_of_the_mean_scores():
 
 @pytest.mark.parametrize("name", ["brier", "log"])
 def test_comparisons_are_made_of_the_scores_of_each_day(name):
-    table = market(horizons=(180,))
+    table = synthetic_hindcast(horizons=(180,))
     row = paired(table, "truth", "persistence").iloc[0]
     first, second = (day_scores(table, model, name) for model in ("truth", "persistence"))
     windows = window_contrasts(WEEKS, horizon_days=180, step_days=7)
@@ -623,7 +623,7 @@ def test_comparisons_are_made_of_the_scores_of_each_day(name):
 
 
 def test_exchanging_the_models_reverses_the_comparison():
-    table = market()
+    table = synthetic_hindcast()
     one, other = paired(table, "truth", "coin"), paired(table, "coin", "truth")
     for name in ("brier_difference", "log_difference"):
         for unit in ("", "_episode"):
@@ -636,7 +636,7 @@ def test_exchanging_the_models_reverses_the_comparison():
 
 
 def test_the_gate_sees_the_interval_that_a_comparison_shows():
-    table = market(kinds=("broad", "partial"))
+    table = synthetic_hindcast(kinds=("broad", "partial"))
     differences = integrated_differences(table, "broad", step_days=7)
     assert len(differences) == 12
     assert ("truth", "truth") not in differences
@@ -647,7 +647,7 @@ def test_the_gate_sees_the_interval_that_a_comparison_shows():
 
 
 def test_where_every_outcome_is_the_same_nothing_can_be_told():
-    table = market(horizons=(30,)).assign(outcome=1.0)
+    table = synthetic_hindcast(horizons=(30,)).assign(outcome=1.0)
     row = paired(table, "truth", "coin").iloc[0]
     assert row.filter(regex="difference|p_value").isna().all()
     assert row["brier_verdict"] == row["log_verdict"] == "cannot tell"
@@ -657,11 +657,11 @@ def test_a_model_that_is_not_in_the_hindcast_is_an_error():
     with pytest.raises(
         ValueError, match="must be in the hindcast, got magic; it holds climatology"
     ):
-        paired(market(), "truth", "magic")
+        paired(synthetic_hindcast(), "truth", "magic")
 
 
 def test_many_compared_at_once_are_what_each_is_alone():
-    table = market(kinds=("broad", "partial"))
+    table = synthetic_hindcast(kinds=("broad", "partial"))
     kinds = dict.fromkeys(table["kind"].unique(), BEGUN)
     seconds = ["coin", "climatology"]
     together = compare(table, "truth", seconds, kinds, step_days=7)

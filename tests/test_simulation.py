@@ -18,7 +18,7 @@ DAYS = 420
 NAMES = [f"coin{number:03d}" for number in range(COINS + 10)]
 
 
-def market(drift: float = 0.0, noise: float = 0.03, seed: int = 0, days: int = DAYS):
+def drifting_market(drift: float = 0.0, noise: float = 0.03, seed: int = 0, days: int = DAYS):
     """Return coins and universe of 110 altcoins whose log price in BTC drifts a day."""
     random = np.random.default_rng(seed)
     dates = pd.date_range(FIRST, periods=days, unit="s")
@@ -55,7 +55,7 @@ def on(*numbers: int) -> pd.DatetimeIndex:
 
 @pytest.fixture(scope="module")
 def walk():
-    return market()
+    return drifting_market()
 
 
 @pytest.fixture(scope="module")
@@ -105,17 +105,17 @@ def test_nothing_after_the_day_bears_on_it(walk, walked):
 
 
 def test_a_market_that_always_gains_on_bitcoin_is_in_season_at_once():
-    table = simulate(*market(drift=0.05, noise=0.002), on(400), paths=20)
+    table = simulate(*drifting_market(drift=0.05, noise=0.002), on(400), paths=20)
     assert table.to_numpy() == pytest.approx(100 * 20.5 / 21)
 
 
 def test_a_market_that_always_loses_to_bitcoin_never_is():
-    table = simulate(*market(drift=-0.05, noise=0.002), on(400), paths=20)
+    table = simulate(*drifting_market(drift=-0.05, noise=0.002), on(400), paths=20)
     assert table.to_numpy() == pytest.approx(100 * 0.5 / 21)
 
 
 def test_a_wilder_present_widens_what_may_happen():
-    calm_coins, universe = market(seed=3)
+    calm_coins, universe = drifting_market(seed=3)
     wild_coins = calm_coins.copy()
     log_price = np.log(wild_coins["close_btc"].to_numpy().reshape(DAYS, -1))
     steps = np.diff(log_price, axis=0, prepend=log_price[:1])
@@ -163,7 +163,7 @@ def test_fewer_than_20_priced_coins_of_the_top_are_no_market(walk, priced, rows)
 @pytest.mark.parametrize(("drift", "percent"), [(0.05, 100 * 20.5 / 21), (-0.05, 100 * 0.5 / 21)])
 def test_with_fewer_than_50_priced_coins_the_index_counts_those(drift, percent):
     """Of 50 coins the 30 that gain would be 60 %, and a broad season would never come."""
-    coins, universe = market(drift=drift, noise=0.002)
+    coins, universe = drifting_market(drift=drift, noise=0.002)
     table = simulate(thinned(coins, universe, 30), universe, on(400), paths=20)
     assert table.to_numpy() == pytest.approx(percent)
 
