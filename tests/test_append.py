@@ -128,7 +128,7 @@ def test_appended_days_give_the_panel_of_the_whole(tmp_path, form, later_form):
     assert content(mine) == kept
 
 
-def test_the_form_and_the_other_columns_of_a_table_stay(mine, later):
+def test_form_and_other_columns_stay(mine, later):
     coins = pd.read_parquet(mine / "coins.parquet")
     coins["date"], coins["note"] = coins["date"].astype("datetime64[ms]"), "by hand"
     coins["coin"] = coins["coin"].astype("category")
@@ -220,7 +220,7 @@ def test_the_smallest_difference_counts(mine, later):
     [("coins", "coin3", SEAM), ("coins", "coin3", IN_COINS), ("universe", "coin3", IN_UNIVERSE),
      ("series", "sp500_close", IN_SERIES)],
 )  # fmt: skip
-def test_a_day_that_is_over_is_not_filled_in_unseen(mine, later, table, label, day):
+def test_an_old_day_is_not_filled_in_unseen(mine, later, table, label, day):
     path = mine / f"{table}.parquet"
     rows = pd.read_parquet(path)
     own = "series" if table == "series" else "coin"
@@ -231,7 +231,7 @@ def test_a_day_that_is_over_is_not_filled_in_unseen(mine, later, table, label, d
     assert caught.value.rows["old"].isna().all()
 
 
-def test_a_snapshot_of_days_that_are_over_is_a_revision_of_the_index(mine, later):
+def test_an_old_snapshot_revises_the_index(mine, later):
     path = mine / "universe.parquet"
     rows = pd.read_parquet(path)
     rows[rows["snapshot_date"] < IN_UNIVERSE].to_parquet(path, index=False)
@@ -240,7 +240,7 @@ def test_a_snapshot_of_days_that_are_over_is_a_revision_of_the_index(mine, later
     assert set(caught.value.rows["date"]) == {IN_UNIVERSE}
 
 
-def test_a_series_that_ended_sooner_goes_on_from_its_own_end(mine, later):
+def test_a_series_goes_on_from_its_own_end(mine, later):
     # btc_etf_net_flow_usd ends two days before the others: its next days are no revision.
     ends = pd.read_parquet(mine / "series.parquet").groupby("series")["date"].max()
     assert ends["btc_etf_net_flow_usd"] < ends["sp500_close"]
@@ -307,7 +307,7 @@ def spoil(later, table, column, value):
         ("series", "date", pd.Timestamp("2024-12-02"), "must not be later than 2024-07-01"),
     ],
 )
-def test_the_rules_hold_for_the_union_before_it_is_written(mine, later, table, column, value, rule):
+def test_the_union_is_checked_before_it_is_written(mine, later, table, column, value, rule):
     spoil(later, table, column, value)
     before = content(mine)
     with pytest.raises(DataError, match=rule) as caught:
@@ -348,7 +348,7 @@ def test_a_full_disk_leaves_all_tables_as_they_were(mine, later, monkeypatch, fu
     assert content(mine) == before
 
 
-def test_a_link_stays_a_link_and_a_mode_a_mode(mine, later, tmp_path):
+def test_links_and_modes_stay(mine, later, tmp_path):
     target = tmp_path / "elsewhere.parquet"
     (mine / "coins.parquet").rename(target)
     (mine / "coins.parquet").symlink_to(target)
@@ -360,9 +360,7 @@ def test_a_link_stays_a_link_and_a_mode_a_mode(mine, later, tmp_path):
 
 
 @pytest.mark.parametrize("moved", [1, 2])
-def test_a_run_killed_between_two_tables_is_finished_by_the_next(
-    mine, later, tmp_path, monkeypatch, moved
-):
+def test_a_killed_run_is_finished_by_the_next(mine, later, tmp_path, monkeypatch, moved):
     whole = load_files(write(tmp_path / "whole", cut(FIRST, LAST)))
     replace, done = Path.replace, []
 

@@ -72,7 +72,7 @@ def real_rows(reference):
 # The table
 
 
-def test_the_hindcast_has_one_row_per_day_kind_horizon_and_model(cheap_training):
+def test_one_row_per_day_kind_horizon_and_model(cheap_training):
     table = cheap_training.hindcast
     assert table.columns.tolist() == list(COLUMNS)
     assert not table.duplicated(KEYS).any()
@@ -93,7 +93,7 @@ def test_the_hindcast_has_the_types_of_its_columns(cheap_training):
         assert pd.api.types.is_datetime64_dtype(types[column])
 
 
-def test_the_hindcast_covers_every_day_at_risk_on_the_grid(cheap_training, random_panel):
+def test_every_day_at_risk_is_covered(cheap_training, random_panel):
     rows = rows_of(random_panel)
     out = (rows.as_of >= OUT_OF_SAMPLE) & (rows.kind != NO_KIND)
     expected = set(zip(rows.as_of[out], rows.kind[out], strict=True))
@@ -157,7 +157,7 @@ def test_climatology_is_the_frequency_of_what_was_resolved(cheap_training, rando
     assert row["climatology"] == pytest.approx(expected, rel=1e-12)
 
 
-def test_probabilities_rise_with_the_horizon_and_fall_with_the_threshold(cheap_training):
+def test_probabilities_rise_with_horizon_and_fall_with_threshold(cheap_training):
     table = cheap_training.hindcast
     within = table.groupby(["as_of", "kind", "model"])["probability"]
     assert (within.diff().dropna() >= -1e-13).all()
@@ -249,7 +249,7 @@ def test_a_shorter_history_gives_the_same_forecasts(cheap_training, random_panel
     assert shorter["outcome"].isna().to_numpy()[~resolved].all()
 
 
-def test_scrambling_everything_after_a_day_changes_no_forecast_before(cheap_training, random_panel):
+def test_scrambling_later_days_changes_no_forecast(cheap_training, random_panel):
     day = pd.Timestamp("2018-06-12")
     table = random_panel.observations()
     later = (table["available_at"] > end_of_day(pd.DatetimeIndex([day]))[0]).to_numpy()
@@ -300,9 +300,7 @@ def hindcast_day(table, name, day):
 
 
 @common_days
-def test_a_model_trained_until_a_day_forecasts_it_as_the_long_hindcast_did(
-    reference, real_training, day, age
-):
+def test_training_until_a_day_gives_the_hindcasts_forecast(reference, real_training, day, age):
     day = pd.Timestamp(day)
     trained = train(reference, CHEAP, until=day)
     assert (day - trained.trained_until).days == age
@@ -313,9 +311,7 @@ def test_a_model_trained_until_a_day_forecasts_it_as_the_long_hindcast_did(
 
 
 @common_days
-def test_every_candidate_trained_until_a_day_forecasts_it_as_the_hindcast_did(
-    reference, real_rows, day, age
-):
+def test_every_candidate_gives_the_hindcasts_forecast(reference, real_rows, day, age):
     day = pd.Timestamp(day)
     trained = train(reference, Settings(replicates=1), until=day)
     assert list(trained.forecasters) == list(CANDIDATES)
@@ -523,7 +519,7 @@ def test_nothing_has_skill_on_noise(seed):
 # The history
 
 
-def test_the_hazard_on_the_embedded_history_clears_the_first_bar(real_training):
+def test_the_embedded_history_clears_the_first_bar(real_training):
     scores = real_training.verification
     hazard = scores["model"] == "logistic"
     scores = scores[hazard & (scores["kind"] == "broad")].set_index("horizon_days")
@@ -544,7 +540,7 @@ def test_the_hazard_on_the_embedded_history_clears_the_first_bar(real_training):
         (90.0, [50, 90]),  # Beyond what is pooled: the two kinds alone.
     ],
 )
-def test_every_threshold_is_learnt_from_and_the_kinds_are_scored(random_panel, threshold, learnt):
+def test_every_threshold_is_learnt_and_kinds_scored(random_panel, threshold, learnt):
     definition = OnsetDefinition(threshold=threshold)
     rows = landmarks(random_panel, season_index(random_panel), definition)
     assert np.unique(rows.X[THRESHOLD]).tolist() == learnt

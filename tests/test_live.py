@@ -100,7 +100,7 @@ def problems(panel: MarketPanel) -> str:
 # --- what it makes -------------------------------------------------------------------------------
 
 
-def test_the_embedded_history_stays_and_the_days_since_are_added(panel, reference):
+def test_live_days_follow_the_embedded_history(panel, reference):
     assert panel.last_day == LAST
     instant = end_of_day(pd.DatetimeIndex([END]))[0]
     assert panel.known_at(instant).digest == reference.known_at(instant).digest
@@ -146,7 +146,7 @@ def test_each_step_is_told(panel):
     assert problems(panel).count("simulated series") == 2
 
 
-def test_problems_are_kept_by_views_but_not_of_the_embedded_days(panel):
+def test_only_views_of_live_days_keep_problems(panel):
     view = panel.known_at(end_of_day(pd.DatetimeIndex([END]))[0])
     assert view.provenance == panel.provenance
     assert view.provenance.problems_on(END) == ()
@@ -207,13 +207,13 @@ def test_nothing_after_as_of_bears_on_it(panel, live_closes, as_of, tmp_path):
     pd.testing.assert_frame_equal(build_features(panel, days), build_features(other, days))
 
 
-def test_a_ranking_of_today_leaves_all_days_as_they_are(panel, live_closes, tmp_path):
+def test_a_ranking_of_today_changes_no_day(panel, live_closes, tmp_path):
     today = live_market.ranking().assign(symbol="X")
     today["market_cap_usd"] = today["market_cap_usd"].to_numpy()[::-1]
     assert load(live_closes, tmp_path, rankings={TODAY: today}).digest == panel.digest
 
 
-def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, live_closes, tmp_path):
+def test_a_past_ranking_brings_in_new_coins(panel, live_closes, tmp_path):
     day = MIDDLE
     new = [f"NEW{i}9999-USD" for i in range(10)]
     ranking = live_market.ranking()
@@ -239,14 +239,14 @@ def without(live_closes, tickers, since=None):
     return held | ({ticker: live_closes[ticker].loc[:since] for ticker in tickers} if since else {})
 
 
-def test_coins_that_yahoo_lacks_stay_ranked_and_count_as_uncovered(live_closes, tmp_path):
+def test_missing_coins_stay_ranked_but_uncovered(live_closes, tmp_path):
     panel = load(without(live_closes, top(9)), tmp_path)
     assert unusable(9) in problems(panel)
     assert compared(9) in problems(panel)
     assert panel.last_day == LAST
 
 
-def test_why_closes_were_refused_is_told_of_coins_that_yahoo_has(live_closes, tmp_path):
+def test_refused_closes_are_explained(live_closes, tmp_path):
     class Jumping(Prices):
         def closes(self, *arguments, **options):
             answer = super().closes(*arguments, **options)
@@ -425,7 +425,7 @@ def test_health_from_yahoo(live):
     assert held["series"].value_counts().to_dict() == {"iwm_shares_outstanding": 1, "iwm_nav": 1}
 
 
-def test_offline_the_same_is_forecast_and_the_age_is_told(live, tmp_path):
+def test_offline_forecasts_the_same_and_tells_the_age(live, tmp_path):
     folder, done, dead = live
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     trained = run_command(

@@ -92,9 +92,7 @@ def test_the_second_time_nothing_is_asked(ongoing_market, cache, yahoo_server):
 
 
 @pytest.mark.parametrize("days", [1, 40])
-def test_later_only_the_tail_is_asked_and_nothing_is_lost(
-    ongoing_market, cache, yahoo_server, tmp_path, days
-):
+def test_later_only_the_tail_is_asked(ongoing_market, cache, yahoo_server, tmp_path, days):
     closes(cache)
     later = NOW + days * DAY
     advance(ongoing_market, later)
@@ -117,7 +115,7 @@ def test_a_shorter_span_cuts_nothing_out_of_the_store(ongoing_market, cache, yah
     assert yahoo_server.asked == []
 
 
-def test_a_tail_begins_two_weeks_before_the_last_stored_day(ongoing_market, cache, yahoo_server):
+def test_a_tail_overlaps_two_weeks(ongoing_market, cache, yahoo_server):
     closes(cache, ["BTC-USD"])
     yahoo_server.asked.clear()
     advance(ongoing_market, NOW + 3 * DAY)
@@ -454,7 +452,7 @@ def test_offline_the_newest_ranking_is_read(ongoing_market, cache, yahoo_server)
     assert yahoo_server.asked == []
 
 
-def test_a_refused_ranking_tells_the_age_of_what_is_stored(ongoing_market, cache):
+def test_a_refused_ranking_tells_the_stored_ones_age(ongoing_market, cache):
     closes(cache)
     ongoing_market.faults = {"ranking": "rate_limit"}
     with pytest.raises(SourceUnavailable, match=r"rate limit.*Prices 1 hour old are stored."):

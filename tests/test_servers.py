@@ -146,7 +146,7 @@ def log_in_process(uri: str, path: str) -> str:
 # --- a tracking server on PostgreSQL --------------------------------------------------------------
 
 
-def test_two_trainings_at_once_lose_nothing_and_leave_one_champion(server, make_record, tmp_path):
+def test_two_trainings_at_once_leave_one_champion(server, make_record, tmp_path):
     paths = [str(keep(make_record(f"number {n}"), tmp_path)) for n in range(2)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         pool.submit(is_ready).result()
@@ -357,7 +357,7 @@ def test_two_runs_compared_show_their_differences(page, interface):
     assert "seed" not in parameters
 
 
-def test_a_run_shows_its_scores_its_data_and_its_curves(page, interface):
+def test_a_run_shows_scores_data_and_curves(page, interface):
     runs = runs_by_name(interface[1])
     text = go(page, f"/experiments/1/runs/{runs['logistic, first']}", "brier_skill_30d")
     assert "logistic hazard on season index and carried breadth" in text
@@ -392,7 +392,7 @@ def test_figures_are_readable_in_the_artifacts(page, interface, dark):
     assert corner[4] > 500
 
 
-def test_the_model_says_what_it_is_and_who_made_it_champion(page, interface):
+def test_the_model_names_itself_and_its_promoter(page, interface):
     text = go(page, "/models/altcoin-season", "Version 5")
     assert "Probability that an altcoin season begins" in text
     assert "@ champion" in text

@@ -42,7 +42,7 @@ def t_interval(values, level=0.90):
 
 
 @pytest.mark.parametrize("horizon", [7, 90, 180, 365])
-def test_cosines_are_contrasts_independent_of_each_other_and_of_the_mean(horizon):
+def test_cosines_are_independent_contrasts(horizon):
     weights, degrees = window_contrasts(WEEKS, horizon_days=horizon, step_days=7)
     products = weights @ weights.T
     np.testing.assert_allclose(products, products[0, 0] * np.eye(len(weights)), atol=1e-12)
@@ -51,7 +51,7 @@ def test_cosines_are_contrasts_independent_of_each_other_and_of_the_mean(horizon
     assert len(weights) == degrees == {7: 15, 90: 15, 180: 7, 365: 3}[horizon]
 
 
-def test_with_one_cosine_less_than_rows_the_interval_is_students():
+def test_the_most_cosines_give_students_interval():
     # Four rows in 600 days hold three windows of 180 days, but none that overlap.
     days = pd.DatetimeIndex(["2017-01-01", "2017-05-31", "2017-10-28", "2018-03-27"])
     contrasts = window_contrasts(days, horizon_days=1, step_days=150)
@@ -62,7 +62,7 @@ def test_with_one_cosine_less_than_rows_the_interval_is_students():
 
 @pytest.mark.parametrize("horizon", [90, 180, 365])
 @pytest.mark.parametrize("weeks", [400, 700])
-def test_the_expected_variance_is_that_of_the_mean_of_fully_overlapping_windows(horizon, weeks):
+def test_expected_variance_of_overlapping_windows(horizon, weeks):
     n = weeks
     days = pd.date_range("2017-01-03", periods=n, freq="7D")
     shared = 1 - np.abs(np.subtract.outer(np.arange(n), np.arange(n))) * 7 / horizon
@@ -72,7 +72,7 @@ def test_the_expected_variance_is_that_of_the_mean_of_fully_overlapping_windows(
     assert expected == pytest.approx(covariance.mean(), rel=0.06)
 
 
-def test_without_the_overlap_known_the_variance_would_be_too_small():
+def test_ignoring_overlap_understates_the_variance():
     n, horizon = 400, 180
     lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
     covariance = np.maximum(1 - lag * 7 / horizon, 0)
@@ -116,7 +116,7 @@ def test_as_few_rows_as_cosines_have_no_error():
 ONSETS = WEEKS[[20, 70, 71, 120, 180, 250, 340]]
 
 
-def test_the_interval_over_equal_stretches_is_students_of_their_means():
+def test_over_equal_stretches_the_interval_is_students():
     score = overlapping(400, seed=1)
     contrasts = episode_contrasts(WEEKS, WEEKS[40:400:40])
     assert contrasts.degrees == pytest.approx(9)
@@ -166,7 +166,7 @@ def test_stretches_without_rows_do_not_count():
     assert np.isnan(episode_contrasts(WEEKS[:100], WEEKS[100:200:10]).degrees)
 
 
-def test_episode_intervals_cover_the_true_difference_nine_times_in_ten():
+def test_episode_intervals_cover_the_true_difference():
     # Each of 14 stretches has an effect of its own, which days cannot average away.
     random = np.random.default_rng(0)
     length = random.integers(8, 50, 14)
@@ -201,7 +201,7 @@ def test_against_a_constant_reference_skill_is_a_difference(seed, constant):
     assert skills == pytest.approx((-value / constant, -high / constant, -low / constant))
 
 
-def test_the_error_of_a_skill_is_that_of_its_derivative():
+def test_the_error_of_a_skill_is_linearised():
     score, reference = np.random.default_rng(0).random((2, 400))
     contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
 
@@ -217,7 +217,7 @@ def test_the_error_of_a_skill_is_that_of_its_derivative():
     assert found.high - found.value == pytest.approx(reach, rel=1e-4)
 
 
-def test_the_interval_holds_the_value_and_narrows_with_the_level():
+def test_intervals_hold_the_value_and_are_nested():
     score, reference = np.random.default_rng(1).random((2, 400))
     contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
     wide = skill_interval(score, reference, contrasts)
@@ -313,7 +313,7 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, of_skill, of_
 
 @fast
 @given(st.integers(0, 10_000), st.floats(-0.6, 0.6))
-def test_the_p_value_is_below_a_tenth_just_where_the_interval_leaves_out_0(seed, shift):
+def test_p_value_and_interval_agree_on_zero(seed, shift):
     first, second = overlapping(400, seed) + shift, overlapping(400, seed + 1)
     contrasts = contrasts_by("windows")
     found = verdict(difference_interval(first, second, contrasts), lower_is_better=True)
@@ -441,7 +441,7 @@ def day_scores(table, model, name):
 
 
 @pytest.mark.parametrize("name", ["brier", "log"])
-def test_intervals_of_windows_and_episodes_are_those_of_their_contrasts(name):
+def test_intervals_are_those_of_their_contrasts(name):
     table = synthetic_hindcast(horizons=(180,))
     row = on(table).set_index("model").loc["truth"]
     own, other = (day_scores(table, model, name) for model in ("truth", "persistence"))
@@ -548,7 +548,7 @@ def test_integrated_scores_worked_by_hand():
     assert row["log_skill"] == pytest.approx(skill(log_score, np.log(2)))
 
 
-def test_over_one_horizon_the_integrated_scores_are_those_of_the_horizon():
+def test_integrating_one_horizon_gives_its_scores():
     table = synthetic_hindcast(horizons=(60,), kinds=("broad", "partial"))
     whole, each = on(table, function=integrated), on(table)
     assert whole.columns.tolist() == list(INTEGRATED_COLUMNS)
@@ -567,7 +567,7 @@ def test_integrated_windows_are_as_long_as_the_longest_horizon():
     )
 
 
-def test_no_day_resolved_at_every_horizon_gives_an_empty_table():
+def test_no_resolved_day_gives_an_empty_table():
     table = synthetic_hindcast()
     table.loc[table["horizon_days"] == 60, "outcome"] = np.nan
     whole = on(table, function=integrated)
@@ -580,7 +580,7 @@ def test_no_day_resolved_at_every_horizon_gives_an_empty_table():
 # Two models
 
 
-def test_a_comparison_has_a_row_per_kind_and_horizon_and_one_over_all():
+def test_one_comparison_per_kind_and_horizon_and_over_all():
     table = paired(synthetic_hindcast(kinds=("broad", "partial")), "truth", "coin")
     assert table.columns.tolist() == list(COMPARE_COLUMNS)
     keys = table[["kind", "horizon_days"]].fillna(0).apply(tuple, axis=1).tolist()
@@ -646,14 +646,14 @@ def test_the_gate_sees_the_interval_that_a_comparison_shows():
     assert row[columns].tolist() == pytest.approx(differences["truth", "persistence"])
 
 
-def test_where_every_outcome_is_the_same_nothing_can_be_told():
+def test_equal_outcomes_tell_nothing():
     table = synthetic_hindcast(horizons=(30,)).assign(outcome=1.0)
     row = paired(table, "truth", "coin").iloc[0]
     assert row.filter(regex="difference|p_value").isna().all()
     assert row["brier_verdict"] == row["log_verdict"] == "cannot tell"
 
 
-def test_a_model_that_is_not_in_the_hindcast_is_an_error():
+def test_a_model_outside_the_hindcast_is_an_error():
     with pytest.raises(
         ValueError, match="must be in the hindcast, got magic; it holds climatology"
     ):

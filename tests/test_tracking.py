@@ -79,7 +79,7 @@ def store(logged, tmp_path) -> str:
 # --- what is logged ------------------------------------------------------------------------------
 
 
-def test_names_tags_and_params_say_what_a_person_asks_first(logged):
+def test_names_tags_and_params(logged):
     runs = {each.info.run_name: each for each in runs_of(logged)}
     assert set(runs) == {"small", "climatology, small", "persistence, small", "logistic, small"}
     parent, child = runs["small"], runs["logistic, small"]
@@ -110,7 +110,7 @@ def test_the_metrics_are_those_of_the_tables(logged, small_training):
     assert min(child.data.metrics) == "brier_skill"
 
 
-def test_the_score_of_a_year_is_the_mean_over_its_days(small_training):
+def test_a_years_score_is_its_days_mean(small_training):
     import numpy as np
 
     table = small_training.hindcast
@@ -175,7 +175,7 @@ def test_a_repeated_training_replaces_the_champion(store, make_record):
     assert client_of(store).get_model_version(MODEL_NAME, "3").tags["previous_champion"] == "1"
 
 
-def test_a_trial_becomes_challenger_and_says_how_to_promote_it(store, make_record, tmp_path):
+def test_a_trial_becomes_challenger(store, make_record, tmp_path):
     path = keep(make_record("trial", data_end="2025-12-10"), tmp_path)
     result = run_command(train.app, "log", path, "--tracking-uri", store)
     assert result.exit_code == 0, result.output
@@ -229,9 +229,7 @@ def test_two_rollbacks_go_two_back(store):
     assert [rollback(store, "back", WHO, WHEN).version for _ in range(2)] == ["2", "1"]
 
 
-def test_a_store_that_does_not_answer_is_not_one_without_a_champion(
-    store, make_record, monkeypatch
-):
+def test_a_silent_store_is_not_without_champion(store, make_record, monkeypatch):
     """A trial must not become champion because the question for the present one failed."""
 
     def down(self, name):
@@ -328,7 +326,7 @@ def test_a_file_is_logged_once(store, make_record, tmp_path):
     assert len(list_versions(store)) == 4
 
 
-def test_the_run_that_broke_points_to_the_one_logged_later(store, make_record):
+def test_a_broken_run_points_to_the_later_one(store, make_record):
     with (
         pytest.raises(RuntimeError),
         training_run(store, "altcoin-season", "broken", 1_700_000_000_000) as broken,
@@ -375,9 +373,7 @@ def test_a_damaged_file_is_refused(how, small_record, tmp_path):
         read_record(path)
 
 
-def test_a_file_that_cannot_be_written_goes_to_the_temporary_directory(
-    small_record, tmp_path, monkeypatch
-):
+def test_an_unwritable_file_goes_to_the_temporary_directory(small_record, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     assert keep(small_record, Path("/proc/nowhere")).parent == tmp_path
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc/nowhere")
@@ -468,7 +464,7 @@ def forecaster_files(uri: str, run_name: str) -> tuple[Path, Path]:
     return place, next(model.rglob("forecaster-*.json.gz"))
 
 
-def test_a_changed_forecaster_is_refused_by_predict_and_by_mlflow(store, make_record):
+def test_a_changed_forecaster_is_refused(store, make_record):
     uri = store
     log_later(make_record("changed"), uri, WHO, WHEN)
     mlflow.set_tracking_uri(uri)
@@ -498,7 +494,7 @@ def test_no_pickle_is_in_the_store(logged):
 # --- small things --------------------------------------------------------------------------------
 
 
-def test_a_write_is_repeated_while_another_training_is_in_the_way():
+def test_a_blocked_write_is_repeated():
     left = [MlflowException("duplicate key", error_code=BAD_REQUEST)] * 2
 
     def write():
@@ -520,7 +516,7 @@ def test_the_reason_is_the_first_line_that_gives_one():
     assert why(RuntimeError()) == "RuntimeError"
 
 
-def test_a_server_that_is_down_is_not_one_without_a_model(monkeypatch):
+def test_a_server_down_is_not_without_model(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for command in (["versions"], ["promote", "1", "--reason", "x"]):
         result = run_command(train.app, *command, "--tracking-uri", "http://127.0.0.1:9")
@@ -540,7 +536,7 @@ def test_a_password_is_not_shown():
     assert shown("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
 
 
-def test_the_address_of_a_store_is_printed_by_its_module(logged, tmp_path, monkeypatch, capsys):
+def test_the_module_prints_the_stores_address(logged, tmp_path, monkeypatch, capsys):
     module = str(ROOT / "models" / "tracking" / "ui.py")
     monkeypatch.setattr(sys, "argv", [module, logged])
     runpy.run_path(module, run_name="__main__")

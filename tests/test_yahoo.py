@@ -194,7 +194,7 @@ def test_a_required_series_must_be_whole(yahoo_market, ticker, fault, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_days_shifted_by_a_wrong_time_zone_are_seen_by_the_weekend(yahoo_market):
+def test_a_wrong_time_zone_shows_at_the_weekend(yahoo_market):
     yahoo_market.faults = {"^GSPC": "shifted"}
     with pytest.raises(DataError, match=SHIFTED["shifted"]):
         fetch()
