@@ -388,18 +388,21 @@ def test_partial_seasons_with_and_without_a_broad_one():
     assert found["sentence"].startswith("Of 8 partial seasons 2 stayed without a broad one")
 
 
-@pytest.mark.parametrize(("days", "seasons"), [(79, 0), (80, 1)])
-def test_a_partial_season_counts_once_ninety_days_have_passed(days, seasons):
-    assert partial_alone(QUIET, (60, 11), (20, days))["days"] == seasons
-
-
-@pytest.mark.parametrize(("days", "seasons"), [(30, 0), (31, 1)])
-def test_a_partial_season_counts_once_it_is_over(days, seasons):
-    assert partial_alone(QUIET, (60, 150), (20, days))["days"] == seasons
-
-
-def test_partial_seasons_before_2014_07_01_do_not_count():
-    assert partial_alone((20, 29), (60, 20), (20, 200))["days"] == 0
+@pytest.mark.parametrize(
+    ("stretches", "seasons"),
+    [
+        # It counts once ninety days have passed,
+        ((QUIET, (60, 11), (20, 79)), 0),
+        ((QUIET, (60, 11), (20, 80)), 1),
+        # once it is over,
+        ((QUIET, (60, 150), (20, 30)), 0),
+        ((QUIET, (60, 150), (20, 31)), 1),
+        # and not before 2014-07-01.
+        (((20, 29), (60, 20), (20, 200)), 0),
+    ],
+)
+def test_when_a_partial_season_counts(stretches, seasons):
+    assert partial_alone(*stretches)["days"] == seasons
 
 
 def test_features_that_are_unknown_leave_nothing_to_say():

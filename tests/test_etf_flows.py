@@ -120,14 +120,17 @@ def test_a_split_is_refused(tmp_path):
         add(tmp_path / "other", some(SHARES, [100.0, 129.0]))
 
 
-def test_figures_before_2008_may_jump_as_they_did(tmp_path):
-    days = pd.bdate_range("2007-06-28", periods=2, unit="s")
-    assert len(add(tmp_path, some(SHARES, [100.0, 59000.0], days)).added) == 2
-
-
-def test_after_a_year_without_figures_shares_may_have_doubled(tmp_path):
-    days = pd.DatetimeIndex(["2024-11-04", "2025-11-04"])
-    assert len(add(tmp_path, some(SHARES, [100.0, 200.0], days)).added) == 2
+@pytest.mark.parametrize(
+    ("days", "shares"),
+    [
+        # Before 2008 they did.
+        (["2007-06-28", "2007-06-29"], [100.0, 59000.0]),
+        # A year without figures is time enough.
+        (["2024-11-04", "2025-11-04"], [100.0, 200.0]),
+    ],
+)
+def test_when_shares_may_jump(tmp_path, days, shares):
+    assert len(add(tmp_path, some(SHARES, shares, pd.DatetimeIndex(days))).added) == 2
 
 
 # ---- Yahoo's figures ----
@@ -228,18 +231,14 @@ def test_a_foreign_parquet_file_is_not_trusted(filled):
         assert read(filled).empty
 
 
-def test_a_store_that_is_no_file_is_an_error(tmp_path):
+@pytest.mark.parametrize("call", [read, lambda directory: add(directory, some(BTC, [1.0]))])
+def test_what_cannot_be_a_store_is_an_error(tmp_path, call):
     (tmp_path / FILE).mkdir()
-    for call in (read, lambda directory: add(directory, some(BTC, [1.0]))):
-        with pytest.raises(StoreError, match=f"{FILE}: cannot be"):
-            call(tmp_path)
-
-
-def test_a_directory_that_is_a_file_is_an_error(tmp_path):
+    with pytest.raises(StoreError, match=f"{FILE}: cannot be"):
+        call(tmp_path)
     (tmp_path / "file").write_text("")
-    for call in (read, lambda directory: add(directory, some(BTC, [1.0]))):
-        with pytest.raises(StoreError, match="cannot be"):
-            call(tmp_path / "file")
+    with pytest.raises(StoreError, match="cannot be"):
+        call(tmp_path / "file")
 
 
 # ---- several processes ----

@@ -258,25 +258,25 @@ def test_hits_misses_and_false_alarms_of_a_worked_case():
     assert np.isnan(most["false_alarm_days"])
 
 
-def test_an_onset_that_no_window_reached_is_not_missed():
-    table = forecasts([0.1, 0.1])
-    counted = contingency(table, onset_days(week(20)), step_days=STEP, levels=(0.5,)).iloc[0]
-    assert counted["onsets"] == 0
-    assert np.isnan(counted["hit_rate"])
-
-
-def test_what_is_not_resolved_is_not_counted():
-    table = forecasts([0.1, 0.9], outcome=[0.0, np.nan])
-    counted = contingency(table, onset_days(), step_days=STEP, levels=(0.5,)).iloc[0]
-    assert counted["alarms"] == 0
-    assert np.isnan(counted["false_alarm_ratio"])
-
-
-def test_whoever_always_gives_alarm_never_misses():
-    table = forecasts([0.9] * 10)
-    counted = contingency(table, onset_days(week(10)), step_days=STEP, levels=(0.5,)).iloc[0]
-    assert counted["hit_rate"] == 1
-    assert counted["alarm_share"] == 1
+@pytest.mark.parametrize(
+    ("table", "onsets", "expected"),
+    [
+        # No window reached the onset.
+        (forecasts([0.1, 0.1]), onset_days(week(20)), {"onsets": 0, "hit_rate": np.nan}),
+        # The alarm is not resolved.
+        (
+            forecasts([0.1, 0.9], outcome=[0.0, np.nan]),
+            onset_days(),
+            {"alarms": 0, "false_alarm_ratio": np.nan},
+        ),
+        # Whoever always gives alarm never misses.
+        (forecasts([0.9] * 10), onset_days(week(10)), {"hit_rate": 1, "alarm_share": 1}),
+    ],
+    ids=["out of reach", "unresolved", "always alarm"],
+)
+def test_what_is_counted_at_the_edges(table, onsets, expected):
+    counted = contingency(table, onsets, step_days=STEP, levels=(0.5,)).iloc[0]
+    assert counted[list(expected)].tolist() == pytest.approx(list(expected.values()), nan_ok=True)
 
 
 @settings(max_examples=60, deadline=None)

@@ -409,18 +409,33 @@ def test_a_flow_difference_compares_the_same_sessions():
     assert value == sum(n * n - n for n in range(9, 30))
 
 
-@pytest.mark.parametrize("window", [7, 30, 90, 180])
-def test_eth_btc_momentum(window):
-    ratio = 0.05 * np.exp(0.001 * np.arange(200.0))
-    values = feature_on_its_days(f"eth_btc_momentum_{window}", eth_btc=ratio)
-    assert values[-1] == pytest.approx(0.001 * window)
+@pytest.mark.parametrize(
+    ("series", "prefix", "window"),
+    [
+        *(("eth_btc", "eth_btc_momentum", window) for window in (7, 30, 90, 180)),
+        *(("bitcoin", "bitcoin_momentum", window) for window in (30, 90, 365)),
+    ],
+)
+def test_momentum_is_the_log_return_of_the_window(series, prefix, window):
+    closes = 7 * np.exp(0.002 * np.arange(400.0))
+    values = feature_on_its_days(f"{prefix}_{window}", **{series: closes})
+    assert values[-1] == pytest.approx(0.002 * window)
 
 
-def test_eth_btc_forgets_highs_after_a_year():
-    ratio = [4.0] + [1.0] * 364 + [0.5, 2.0]
-    values = feature_on_its_days("eth_btc_distance_from_high", eth_btc=ratio)
-    expected = [math.log(1 / 4), math.log(0.5), 0.0]
-    np.testing.assert_allclose(values[364:], expected, atol=1e-15)
+@pytest.mark.parametrize(
+    ("name", "series", "values", "places", "expected"),
+    [
+        # Ether forgets a high after a year,
+        ("eth_btc_distance_from_high", "eth_btc", [4.0] + [1.0] * 364 + [0.5, 2.0],
+         [364, 365, 366], [1 / 4, 0.5, 1.0]),
+        # Bitcoin never forgets its record.
+        ("bitcoin_drawdown", "bitcoin", [100.0] + [40.0] * 500 + [50.0, 200.0, 100.0],
+         [1, -3, -2, -1], [0.4, 0.5, 1.0, 0.5]),
+    ],
+)  # fmt: skip
+def test_the_distance_from_a_high(name, series, values, places, expected):
+    distance = feature_on_its_days(name, **{series: values})
+    np.testing.assert_allclose(distance[places], np.log(expected), atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -438,20 +453,6 @@ def test_season_index_change_is_in_points(window, change):
     index = 90 - 2 * np.arange(40.0)
     values = feature_on_its_days(f"season_index_change_{window}", season_index=index)
     assert values[-1] == change
-
-
-def test_bitcoin_drawdown_is_from_the_record_of_all_time():
-    closes = [100.0] + [40.0] * 500 + [50.0, 200.0, 100.0]
-    values = feature_on_its_days("bitcoin_drawdown", bitcoin=closes)
-    expected = [math.log(0.4), math.log(0.5), 0.0, math.log(0.5)]
-    np.testing.assert_allclose(values[[1, -3, -2, -1]], expected, atol=1e-15)
-
-
-@pytest.mark.parametrize("window", [30, 90, 365])
-def test_bitcoin_momentum(window):
-    closes = 7 * np.exp(0.002 * np.arange(400.0))
-    values = feature_on_its_days(f"bitcoin_momentum_{window}", bitcoin=closes)
-    assert values[-1] == pytest.approx(0.002 * window)
 
 
 @pytest.mark.parametrize("name", [f.name for f in CATALOGUE if f.sources == (f.name,)])

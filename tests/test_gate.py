@@ -99,25 +99,22 @@ def test_candidates_that_were_not_hindcast_are_passed_over():
 # Skill at the horizons
 
 
-def test_a_lower_end_of_zero_is_not_above_zero():
-    assert choose({"logistic": [(0.0, 0.5)] * 2}).champion == "climatology"
-
-
-def test_one_horizon_with_skill_is_enough():
-    assert choose({"persistence": UNPROVEN, "logistic": GOOD}).champion == "logistic"
-
-
-def test_an_upper_end_below_zero_at_any_horizon_excludes():
-    assert choose({"persistence": HARMFUL, "logistic": GOOD}).champion == "logistic"
-
-
-def test_an_upper_end_of_zero_does_not_exclude():
-    assert choose({"logistic": [(0.1, 0.4), (-0.5, 0.0)]}).champion == "logistic"
-
-
-def test_skill_not_a_number_decides_nothing():
-    assert choose({"logistic": [(0.1, 0.4), (NAN, NAN)]}).champion == "logistic"
-    assert choose({"logistic": [(NAN, NAN)] * 2}).champion == "climatology"
+@pytest.mark.parametrize(
+    ("models", "champion"),
+    [
+        # The lower end must lie above zero at one horizon.
+        ({"logistic": [(0.0, 0.5)] * 2}, "climatology"),
+        ({"persistence": UNPROVEN, "logistic": GOOD}, "logistic"),
+        # An upper end below zero at any horizon excludes, one of zero does not.
+        ({"persistence": HARMFUL, "logistic": GOOD}, "logistic"),
+        ({"logistic": [(0.1, 0.4), (-0.5, 0.0)]}, "logistic"),
+        # What is not a number neither earns nor excludes.
+        ({"logistic": [(0.1, 0.4), (NAN, NAN)]}, "logistic"),
+        ({"logistic": [(NAN, NAN)] * 2}, "climatology"),
+    ],
+)
+def test_skill_at_the_horizons_makes_eligible(models, champion):
+    assert choose(models).champion == champion
 
 
 # Skill over all horizons
@@ -161,20 +158,23 @@ def test_a_challenger_whose_interval_ends_at_zero_replaces_none():
     assert choice.champion == "persistence"
 
 
-def test_a_simpler_candidate_that_beats_a_complex_one_stays():
-    models = {"persistence": GOOD, "logistic": GOOD}
-    assert choose(models, ("persistence", "logistic")).champion == "persistence"
-
-
-def test_a_candidate_that_is_not_eligible_beats_none():
-    models = {"persistence": GOOD, "logistic": HARMFUL}
-    assert choose(models, ("logistic", "persistence")).champion == "persistence"
-
-
-def test_a_simpler_equal_of_the_best_wins():
-    # Lightgbm beats persistence; logistic, simpler than lightgbm, can be told from neither.
-    models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
-    assert choose(models, ("lightgbm", "persistence")).champion == "logistic"
+@pytest.mark.parametrize(
+    ("models", "lower", "champion"),
+    [
+        # A simpler candidate that beats a complex one stays.
+        ({"persistence": GOOD, "logistic": GOOD}, ("persistence", "logistic"), "persistence"),
+        # One that is not eligible beats none.
+        ({"persistence": GOOD, "logistic": HARMFUL}, ("logistic", "persistence"), "persistence"),
+        # Lightgbm beats persistence; logistic, simpler than lightgbm, can be told from neither.
+        (
+            {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD},
+            ("lightgbm", "persistence"),
+            "logistic",
+        ),
+    ],
+)
+def test_the_simplest_that_none_beats_wins(models, lower, champion):
+    assert choose(models, lower).champion == champion
 
 
 def test_a_beaten_candidate_is_not_champion():
@@ -320,12 +320,16 @@ def noise(truth, random):
     return random.uniform(0.2, 0.8, len(truth))
 
 
-def test_a_forecast_of_the_truth_replaces_a_shy_one():
-    assert gated({"persistence": shy, "logistic": exact}).champion == "logistic"
-
-
-def test_a_complex_equal_replaces_no_simple_one():
-    assert gated({"persistence": exact, "blend": exact}).champion == "persistence"
+@pytest.mark.parametrize(
+    ("forecasts", "champion"),
+    [
+        ({"persistence": shy, "logistic": exact}, "logistic"),
+        ({"persistence": exact, "blend": exact}, "persistence"),
+    ],
+    ids=["better", "equal"],
+)
+def test_only_a_better_forecast_replaces_a_simpler(forecasts, champion):
+    assert gated(forecasts).champion == champion
 
 
 def test_noise_earns_nothing():

@@ -283,21 +283,18 @@ def test_a_wrong_coin_is_left_out_by_name(live_closes, tmp_path):
     assert unusable(1) in problems(panel)
 
 
-def test_an_ether_that_is_another_coin_is_refused(live_closes, tmp_path):
+@pytest.mark.parametrize(
+    ("ticker", "noise", "refused"),
+    [("ETH-USD", 0.3, "eth_btc"), ("^RUT", 0.02, "russell2000")],
+)
+def test_closes_that_disagree_are_refused(live_closes, tmp_path, ticker, noise, refused):
     random = np.random.default_rng(0)
-    other = live_closes["ETH-USD"] * np.exp(random.normal(0, 0.3, len(live_closes["ETH-USD"])))
-    with pytest.raises(DataError, match=r"^eth_btc: live and embedded values disagree"):
-        load({**live_closes, "ETH-USD": other}, tmp_path)
+    other = live_closes[ticker] * np.exp(random.normal(0, noise, len(live_closes[ticker])))
+    with pytest.raises(DataError, match=rf"^{refused}: live and embedded values disagree on"):
+        load({**live_closes, ticker: other}, tmp_path)
 
 
 # --- disagreement at the seam --------------------------------------------------------------------
-
-
-def test_a_stock_index_that_disagrees_is_refused(live_closes, tmp_path):
-    random = np.random.default_rng(0)
-    other = live_closes["^RUT"] * np.exp(random.normal(0, 0.02, len(live_closes["^RUT"])))
-    with pytest.raises(DataError, match=r"^russell2000: live and embedded values disagree on"):
-        load({**live_closes, "^RUT": other}, tmp_path)
 
 
 def test_a_season_index_that_disagrees_is_refused(live_closes, tmp_path):

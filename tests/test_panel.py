@@ -159,21 +159,18 @@ def test_an_unknown_series_lists_the_known():
         MarketPanel.from_series({"dogecoin": closes()}, "test")
 
 
-def test_a_time_zone_is_refused():
-    with pytest.raises(DataError, match="test: bitcoin: days must carry no time zone, got UTC"):
-        MarketPanel.from_series({"bitcoin": closes().tz_localize("UTC")}, "test")
-
-
-def test_an_index_without_days_is_refused_with_the_series():
-    with pytest.raises(DataError, match="test: bitcoin: days must be datetime64, got int64"):
-        MarketPanel.from_series({"bitcoin": closes().reset_index(drop=True)}, "test")
-
-
-def test_a_day_with_a_time_is_refused_in_series():
-    late = closes()
-    late.index += pd.Timedelta("12h")
-    with pytest.raises(DataError, match=r"bitcoin on 2025-12-01: .* whole day"):
-        MarketPanel.from_series({"bitcoin": late}, "test")
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        (closes().tz_localize("UTC"), "test: bitcoin: days must carry no time zone, got UTC"),
+        (closes().reset_index(drop=True), "test: bitcoin: days must be datetime64, got int64"),
+        (closes().shift(freq="12h"), r"bitcoin on 2025-12-01: .* whole day"),
+    ],
+    ids=["time zone", "numbers", "noon"],
+)
+def test_days_of_a_series_are_checked(series, message):
+    with pytest.raises(DataError, match=message):
+        MarketPanel.from_series({"bitcoin": series}, "test")
 
 
 def test_no_series_at_all_is_refused():

@@ -26,19 +26,18 @@ def test_the_first_choice_becomes_champion_on_any_terms():
     assert decide(odd, None) == (True, "there was no champion")
 
 
-def test_the_same_procedure_on_newer_data_replaces_the_champion():
-    newer = replace(TERMS, until="2026-01-10", data_end="2026-01-10")
-    decision = decide(newer, CHAMPION)
-    assert decision.promote
-    assert decision.reason == "its gate's choice on the terms of version 4"
-
-
-def test_the_same_training_may_be_repeated():
-    assert decide(TERMS, CHAMPION).promote
-
-
-def test_further_candidates_are_no_obstacle():
-    assert decide(replace(TERMS, candidates=(*TERMS.candidates, "pool")), CHAMPION).promote
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"until": "2026-01-10", "data_end": "2026-01-10"},
+        {},
+        {"candidates": (*TERMS.candidates, "pool")},
+    ],
+    ids=["newer data", "the same", "further candidate"],
+)
+def test_the_same_procedure_replaces_the_champion(change):
+    decision = decide(replace(TERMS, **change), CHAMPION)
+    assert decision == (True, "its gate's choice on the terms of version 4")
 
 
 def test_a_champion_of_the_older_rule_is_replaced():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,13 +82,6 @@ def test_ignoring_overlap_understates_the_variance():
     assert np.trace(weights @ covariance @ weights.T) < 0.8 * covariance.mean()
 
 
-def test_rows_of_windows_need_no_order():
-    order = np.random.default_rng(0).permutation(400)
-    every = window_contrasts(WEEKS, horizon_days=90, step_days=7)
-    shuffled = window_contrasts(WEEKS[order], horizon_days=90, step_days=7)
-    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
-
-
 def test_steps_without_a_row_leave_as_many_cosines():
     kept = np.r_[0:60, 75:200, 230:231, 260:400]
     weights, degrees = window_contrasts(WEEKS[kept], horizon_days=90, step_days=7)
@@ -114,6 +109,20 @@ def test_as_few_rows_as_cosines_have_no_error():
 # Episodes
 
 ONSETS = WEEKS[[20, 70, 71, 120, 180, 250, 340]]
+
+
+@pytest.mark.parametrize(
+    "contrasts",
+    [
+        partial(window_contrasts, horizon_days=90, step_days=7),
+        partial(episode_contrasts, onsets=ONSETS),
+    ],
+    ids=["windows", "stretches"],
+)
+def test_rows_need_no_order(contrasts):
+    order = np.random.default_rng(0).permutation(400)
+    every, shuffled = contrasts(WEEKS), contrasts(WEEKS[order])
+    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
 
 
 def test_over_equal_stretches_the_interval_is_students():
@@ -145,13 +154,6 @@ def test_stretches_of_unequal_length_count_as_fewer():
     found = episode_contrasts(WEEKS[: ends[-1]], WEEKS[ends[:-1]])
     assert found.degrees == pytest.approx(49 / 9 - 1)
     assert found.weights.max() == pytest.approx(np.sqrt(49 / 40) / 70)
-
-
-def test_rows_of_stretches_need_no_order():
-    order = np.random.default_rng(0).permutation(400)
-    every = episode_contrasts(WEEKS, ONSETS)
-    shuffled = episode_contrasts(WEEKS[order], ONSETS)
-    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
 
 
 def test_fewer_than_five_stretches_have_no_error():

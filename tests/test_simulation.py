@@ -104,14 +104,10 @@ def test_nothing_after_the_day_bears_on_it(walk, walked):
     pd.testing.assert_frame_equal(again, walked.loc[on(350)])
 
 
-def test_a_market_that_always_gains_is_in_season():
-    table = simulate(*drifting_market(drift=0.05, noise=0.002), on(400), paths=20)
-    assert table.to_numpy() == pytest.approx(100 * 20.5 / 21)
-
-
-def test_a_market_that_always_loses_to_bitcoin_never_is():
-    table = simulate(*drifting_market(drift=-0.05, noise=0.002), on(400), paths=20)
-    assert table.to_numpy() == pytest.approx(100 * 0.5 / 21)
+@pytest.mark.parametrize(("drift", "crossed"), [(0.05, 20), (-0.05, 0)])
+def test_a_steady_market_is_always_or_never_in_season(drift, crossed):
+    table = simulate(*drifting_market(drift=drift, noise=0.002), on(400), paths=20)
+    assert table.to_numpy() == pytest.approx(100 * (crossed + 0.5) / 21)
 
 
 def test_a_wilder_present_widens_what_may_happen():

@@ -142,16 +142,18 @@ def test_an_outcome_that_precedes_its_row_is_an_error():
         next(WalkForward(WEEKS[5]).folds(WEEKS, resolved_on))
 
 
-def test_no_row_out_of_sample_is_an_error():
-    folds = WalkForward(WEEKS[-1] + pd.Timedelta(days=1))
-    with pytest.raises(ValueError, match="none is on or after 2025-07-24"):
-        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=1)))
-
-
-def test_a_fully_purged_fold_is_an_error():
-    folds = WalkForward(WEEKS[6], refit_days=28)
-    with pytest.raises(ValueError, match="fold 0 has no training rows: 6 of 6 purged"):
-        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=365)))
+@pytest.mark.parametrize(
+    ("folds", "resolved_after", "message"),
+    [
+        (WalkForward(WEEKS[-1] + pd.Timedelta(days=1)), 1, "none is on or after 2025-07-24"),
+        (WalkForward(WEEKS[6], refit_days=28), 365,
+         "fold 0 has no training rows: 6 of 6 purged"),
+    ],
+    ids=["nothing out of sample", "all purged"],
+)  # fmt: skip
+def test_a_fold_without_rows_is_an_error(folds, resolved_after, message):
+    with pytest.raises(ValueError, match=message):
+        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=resolved_after)))
 
 
 def test_an_empty_fold_without_forecasts_is_no_error():

@@ -343,18 +343,22 @@ def test_numbers_behind_symbols_are_taken_off(ticker, symbol):
 
 
 @pytest.mark.parametrize(
-    ("fault", "match"),
+    ("fault", "error", "match"),
     [
-        ("empty", "of 0 current coins does not begin with Bitcoin"),
-        ("stale", "of 0 current coins does not begin with Bitcoin"),
-        ("gone", r"ranking is not served any more .HTTP status 400."),
-        ("layout", "unknown layout .KeyError: 'quotes'"),
-        ("column", "unknown layout .KeyError: 'symbol'"),
+        ("empty", DataError, "of 0 current coins does not begin with Bitcoin"),
+        ("stale", DataError, "of 0 current coins does not begin with Bitcoin"),
+        ("gone", DataError, r"ranking is not served any more .HTTP status 400."),
+        ("layout", DataError, "unknown layout .KeyError: 'quotes'"),
+        ("column", DataError, "unknown layout .KeyError: 'symbol'"),
+        *(
+            (fault, SourceUnavailable, REFUSED[fault])
+            for fault in ("rate_limit", "rate_limit_json", "down", "not_json")
+        ),
     ],
 )
-def test_a_ranking_that_cannot_be_used(yahoo_market, fault, match, capfd):
+def test_a_ranking_that_cannot_be_had(yahoo_market, fault, error, match, capfd):
     yahoo_market.faults = {"ranking": fault}
-    with pytest.raises(DataError, match=match):
+    with pytest.raises(error, match=match):
         yahoo.fetch_ranking(4, now=NOW)
     assert capfd.readouterr() == ("", "")
 
@@ -363,14 +367,6 @@ def test_a_ranking_by_something_else(yahoo_market):
     yahoo_market.ranking = yahoo_market.ranking.iloc[::-1]
     with pytest.raises(DataError, match="of 4 current coins does not begin with Bitcoin"):
         yahoo.fetch_ranking(4, now=NOW)
-
-
-@pytest.mark.parametrize("fault", ["rate_limit", "rate_limit_json", "down", "not_json"])
-def test_a_ranking_that_is_refused(yahoo_market, fault, capfd):
-    yahoo_market.faults = {"ranking": fault}
-    with pytest.raises(SourceUnavailable, match=REFUSED[fault]):
-        yahoo.fetch_ranking(4, now=NOW)
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("count", [0, 251])
