@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 import train
 from features.market.season import season_index
 from features.panel import SERIES, MarketPanel
-from features.reference.load import load_reference
+from features.reference.load import CARD_FILE, DIRECTORY, load_reference
 from features.sources.yahoo import client as yahoo
 from models.hazard.candidates import CANDIDATES
 from models.onset import OnsetDefinition
@@ -58,6 +59,12 @@ def real_data() -> Path:
 def reference() -> MarketPanel:
     """The embedded history."""
     return load_reference()
+
+
+@pytest.fixture(scope="session")
+def card() -> dict:
+    """What the card of the embedded history says of it."""
+    return json.loads((DIRECTORY / CARD_FILE).read_text())
 
 
 def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31") -> MarketPanel:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from features.panel import SERIES
 from features.reference.load import load_reference
 from features.reference.membership import load_membership
 
@@ -15,6 +16,9 @@ END = load_reference().last_day
 RANKED = load_membership().last_day
 # The last scheduled refit of a training on the whole history.
 REFIT = pd.date_range("2025-11-25", END, freq="28D", unit="s")[-1]
+# The days on which every feature older than Ether and the crypto funds is known.
+COMPLETE_DAYS = pd.date_range("2014-07-01", END, unit="s")
+SIMULATED_SERIES = [spec.name for spec in SERIES if spec.name.startswith("simulated_")]
 
 
 def after(days: int) -> pd.Timestamp:

@@ -92,7 +92,7 @@ def test_verdicts_follow_the_intervals(compared):
     }  # fmt: skip
 
 
-def test_a_group_that_helps_for_years_and_harms_for_years_cannot_tell():
+def test_a_group_that_helps_and_harms_cannot_tell():
     table = table_of()
     better, worse, same = (
         (table["model"] == name).to_numpy() for name in ("better", "worse", "same")
@@ -119,7 +119,7 @@ def test_scores_that_disagree_cannot_tell():
 
 
 @pytest.mark.parametrize("horizon", [30, 180])
-def test_intervals_are_those_of_windows_as_long_as_the_horizon(horizon):
+def test_windows_are_as_long_as_the_horizon(horizon):
     table = table_of(horizon=horizon)
     better = (table["model"] == "better").to_numpy()
     random = np.random.default_rng(2)
@@ -173,7 +173,7 @@ def short(reference):
     return table, seen
 
 
-def test_the_ablation_has_a_row_per_kind_horizon_and_group(short):
+def test_one_row_per_kind_horizon_and_group(short):
     table, seen = short
     assert table.columns.tolist() == list(COLUMNS)
     assert len(table) == 2 * 2 * len(feature_groups())

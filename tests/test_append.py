@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,13 +17,13 @@ from features.sources.append import directory as appending
 from features.sources.append.command import main
 from features.sources.append.directory import Contradiction, append
 from features.sources.files import TABLES, load_files, load_tables
+from tests.commands import run_python
 
-ROOT = Path(__file__).parents[1]
 FIRST, SEAM, LAST = (pd.Timestamp(day) for day in ("2024-01-01", "2024-06-20", "2024-06-30"))
 DAY_OF = {"series": "date", "coins": "date", "universe": "snapshot_date"}
 
 
-def market() -> dict[str, pd.DataFrame]:
+def sixty_coins() -> dict[str, pd.DataFrame]:
     """The whole market: 60 coins, weekly snapshots, seven series of which the flows come late."""
     random = np.random.default_rng(7)
     days = pd.date_range(FIRST, LAST)
@@ -60,7 +59,7 @@ def market() -> dict[str, pd.DataFrame]:
     }
 
 
-MARKET = market()
+MARKET = sixty_coins()
 
 
 def cut(first: pd.Timestamp, last: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -129,7 +128,7 @@ def test_appended_days_give_the_panel_of_the_whole(tmp_path, form, later_form):
     assert content(mine) == kept
 
 
-def test_the_form_and_the_other_columns_of_a_table_stay(mine, later):
+def test_form_and_other_columns_stay(mine, later):
     coins = pd.read_parquet(mine / "coins.parquet")
     coins["date"], coins["note"] = coins["date"].astype("datetime64[ms]"), "by hand"
     coins["coin"] = coins["coin"].astype("category")
@@ -221,7 +220,7 @@ def test_the_smallest_difference_counts(mine, later):
     [("coins", "coin3", SEAM), ("coins", "coin3", IN_COINS), ("universe", "coin3", IN_UNIVERSE),
      ("series", "sp500_close", IN_SERIES)],
 )  # fmt: skip
-def test_a_day_that_is_over_is_not_filled_in_unseen(mine, later, table, label, day):
+def test_an_old_day_is_not_filled_in_unseen(mine, later, table, label, day):
     path = mine / f"{table}.parquet"
     rows = pd.read_parquet(path)
     own = "series" if table == "series" else "coin"
@@ -232,7 +231,7 @@ def test_a_day_that_is_over_is_not_filled_in_unseen(mine, later, table, label, d
     assert caught.value.rows["old"].isna().all()
 
 
-def test_a_snapshot_of_days_that_are_over_is_a_revision_of_the_index(mine, later):
+def test_an_old_snapshot_revises_the_index(mine, later):
     path = mine / "universe.parquet"
     rows = pd.read_parquet(path)
     rows[rows["snapshot_date"] < IN_UNIVERSE].to_parquet(path, index=False)
@@ -241,7 +240,7 @@ def test_a_snapshot_of_days_that_are_over_is_a_revision_of_the_index(mine, later
     assert set(caught.value.rows["date"]) == {IN_UNIVERSE}
 
 
-def test_a_series_that_ended_sooner_goes_on_from_its_own_end(mine, later):
+def test_a_series_goes_on_from_its_own_end(mine, later):
     # btc_etf_net_flow_usd ends two days before the others: its next days are no revision.
     ends = pd.read_parquet(mine / "series.parquet").groupby("series")["date"].max()
     assert ends["btc_etf_net_flow_usd"] < ends["sp500_close"]
@@ -308,7 +307,7 @@ def spoil(later, table, column, value):
         ("series", "date", pd.Timestamp("2024-12-02"), "must not be later than 2024-07-01"),
     ],
 )
-def test_the_rules_hold_for_the_union_before_it_is_written(mine, later, table, column, value, rule):
+def test_the_union_is_checked_before_it_is_written(mine, later, table, column, value, rule):
     spoil(later, table, column, value)
     before = content(mine)
     with pytest.raises(DataError, match=rule) as caught:
@@ -349,7 +348,7 @@ def test_a_full_disk_leaves_all_tables_as_they_were(mine, later, monkeypatch, fu
     assert content(mine) == before
 
 
-def test_a_link_stays_a_link_and_a_mode_a_mode(mine, later, tmp_path):
+def test_links_and_modes_stay(mine, later, tmp_path):
     target = tmp_path / "elsewhere.parquet"
     (mine / "coins.parquet").rename(target)
     (mine / "coins.parquet").symlink_to(target)
@@ -361,9 +360,7 @@ def test_a_link_stays_a_link_and_a_mode_a_mode(mine, later, tmp_path):
 
 
 @pytest.mark.parametrize("moved", [1, 2])
-def test_a_run_killed_between_two_tables_is_finished_by_the_next(
-    mine, later, tmp_path, monkeypatch, moved
-):
+def test_a_killed_run_is_finished_by_the_next(mine, later, tmp_path, monkeypatch, moved):
     whole = load_files(write(tmp_path / "whole", cut(FIRST, LAST)))
     replace, done = Path.replace, []
 
@@ -385,7 +382,7 @@ def test_a_run_killed_between_two_tables_is_finished_by_the_next(
 # --- the command ---------------------------------------------------------------------------------
 
 
-def run(monkeypatch, capsys, *arguments):
+def run_append(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["append", *map(str, arguments)])
     code = main()
     out, err = capsys.readouterr()
@@ -394,18 +391,18 @@ def run(monkeypatch, capsys, *arguments):
 
 def test_the_command_says_what_it_did(mine, later, monkeypatch, capsys):
     where = ("--data-dir", mine, "--add", later)
-    code, out, err = run(monkeypatch, capsys, *where, "--dry-run")
+    code, out, err = run_append(monkeypatch, capsys, *where, "--dry-run")
     assert (code, err) == (0, "")
     assert out.splitlines()[1] == "coins: 600 rows added, 540 there already, 0 replaced, 0 removed."
     assert out.splitlines()[-2].startswith("The season index ends on 2024-06-30 (before: 2024-06")
     assert out.splitlines()[-1] == "Nothing written (--dry-run)."
     old = changed(later, "coins", "coin7", IN_COINS, "close_usd", 17.0)
-    code, out, err = run(monkeypatch, capsys, *where)
+    code, out, err = run_append(monkeypatch, capsys, *where)
     assert (code, out) == (3, "")
     named, error = err.splitlines()
     assert named == f"coins: coin7 on 2024-06-15: close_usd is {old!r}, would be 17.0"
     assert error.startswith("error: 1 values of")
-    code, out, _ = run(monkeypatch, capsys, *where, "--replace")
+    code, out, _ = run_append(monkeypatch, capsys, *where, "--replace")
     assert code == 0
     assert named in out
     assert out.splitlines()[-1] == f"What was replaced: {mine / 'revisions-1.csv'}"
@@ -414,7 +411,7 @@ def test_the_command_says_what_it_did(mine, later, monkeypatch, capsys):
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_directory_that_cannot_be_written_is_exit_1(mine, later, monkeypatch, capsys):
     mine.chmod(0o500)
-    assert run(monkeypatch, capsys, "--data-dir", mine, "--add", later)[0] == 1
+    assert run_append(monkeypatch, capsys, "--data-dir", mine, "--add", later)[0] == 1
     mine.chmod(0o700)
 
 
@@ -423,7 +420,7 @@ def test_a_table_that_cannot_be_replaced_is_exit_1(mine, later, monkeypatch, cap
         raise PermissionError(errno.EACCES, "Permission denied", str(mine))
 
     monkeypatch.setattr(appending.shutil, "copyfile", refused)
-    code, out, err = run(monkeypatch, capsys, "--data-dir", mine, "--add", later)
+    code, out, err = run_append(monkeypatch, capsys, "--data-dir", mine, "--add", later)
     assert (code, out) == (1, "")
     assert err.startswith("error: [Errno 13] Permission denied")
 
@@ -431,9 +428,6 @@ def test_a_table_that_cannot_be_replaced_is_exit_1(mine, later, monkeypatch, cap
 @pytest.mark.parametrize("arguments", [[], ["--data-dir", "."], ["--data-dir", ".", "--add", "."],
                                        ["--data-dir", ".", "--add", "absent"]])  # fmt: skip
 def test_a_mistaken_command_is_exit_2(arguments, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "features.sources.append", *arguments], cwd=tmp_path,
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = run_python("-m", "features.sources.append", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

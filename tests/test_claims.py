@@ -98,13 +98,13 @@ def test_days_spells_onsets_and_rates_of_a_worked_case():
 
 
 @pytest.mark.parametrize(("ahead", "rate"), [(30, 1), (31, 0), (np.nan, 0)])
-def test_an_onset_on_the_horizons_last_day_is_inside_the_window(ahead, rate):
+def test_the_horizons_last_day_is_inside_the_window(ahead, rate):
     history = history_of([ahead, 1.0, 40.0])
     found = compare(history, np.array([True, False, False]), counts_of(history))
     assert found.rate == rate
 
 
-def test_days_that_do_not_count_are_in_no_rate_and_no_spell():
+def test_uncounted_days_are_in_no_rate_or_spell():
     counted = np.array([True, False, True, True])
     history = history_of([10, 10, 99, 10], counted=counted)
     found = compare(history, np.array([True, True, False, False]), counts_of(history))
@@ -127,7 +127,7 @@ def test_the_interval_holds_what_the_resamples_say():
 # Where all days agree
 
 
-def test_where_all_days_agree_the_interval_is_that_of_the_spells():
+def test_where_days_agree_the_interval_is_of_spells():
     history = history_of(countdown(1000, 100))
     holds = np.arange(1000) % 100 >= 90
     found = compare(history, holds, counts_of(history))
@@ -183,7 +183,7 @@ def test_the_resamples_are_those_of_the_block_bootstrap():
     assert none.counts().shape == (1, 0)
 
 
-def test_shifts_move_the_outcomes_as_one_by_a_year_at_least():
+def test_shifts_move_outcomes_by_a_year_at_least():
     history = history_of(countdown(800, 100), counted=np.arange(800) % 7 > 0)
     followed, barren = history.shifts()
     assert len(followed) == len(range(365, 800 - 365 + 1, 7))
@@ -213,12 +213,12 @@ def test_a_condition_that_goes_with_onsets_is_found(before, verdict):
 
 
 @pytest.mark.parametrize(("sign", "verdict"), [(-1, MORE), (1, LESS)])
-def test_values_that_rise_or_fall_towards_an_onset_are_found(sign, verdict):
+def test_a_trend_towards_an_onset_is_found(sign, verdict):
     history = markets(seed=1)
     assert rank(history, sign * history.days_to_onset, block_counts(history)).verdict == verdict
 
 
-def test_conditions_with_a_rhythm_of_their_own_are_seldom_taken_for_a_signal():
+def test_rhythmic_conditions_are_seldom_taken_for_a_signal():
     verdicts, intervals = [], []
     for seed in range(40):
         history = markets(seed, years=11)
@@ -244,7 +244,7 @@ def test_fewer_than_five_spells_cannot_tell_anything():
     assert "spells" not in found.scarce
 
 
-def test_days_that_are_all_followed_by_an_onset_cannot_tell_anything():
+def test_onsets_after_every_day_tell_nothing():
     history = markets(seed=0)
     always = History(history.as_of, history.counted, history.days_to_onset, 390, 30)
     found = compare(always, history.days_to_onset < 60, block_counts(always))
@@ -323,9 +323,7 @@ def test_nothing_later_than_until_is_used(random_panel):
 
 
 @pytest.mark.parametrize(("number", "horizon"), [(0, 90), (4, 180), (6, 90), (9, 365)])
-def test_the_rates_of_the_embedded_history_are_those_counted_day_by_day(
-    reference, real_claims, number, horizon
-):
+def test_embedded_rates_are_those_counted_by_day(reference, real_claims, number, horizon):
     condition = CONDITIONS[number]
     index = season_index(reference)
     days = pd.date_range(FIRST_DAY, index.index[-1], unit="s")
@@ -390,18 +388,21 @@ def test_partial_seasons_with_and_without_a_broad_one():
     assert found["sentence"].startswith("Of 8 partial seasons 2 stayed without a broad one")
 
 
-@pytest.mark.parametrize(("days", "seasons"), [(79, 0), (80, 1)])
-def test_a_partial_season_counts_once_ninety_days_have_passed(days, seasons):
-    assert partial_alone(QUIET, (60, 11), (20, days))["days"] == seasons
-
-
-@pytest.mark.parametrize(("days", "seasons"), [(30, 0), (31, 1)])
-def test_a_partial_season_counts_once_it_is_over(days, seasons):
-    assert partial_alone(QUIET, (60, 150), (20, days))["days"] == seasons
-
-
-def test_partial_seasons_before_2014_07_01_do_not_count():
-    assert partial_alone((20, 29), (60, 20), (20, 200))["days"] == 0
+@pytest.mark.parametrize(
+    ("stretches", "seasons"),
+    [
+        # It counts once ninety days have passed,
+        ((QUIET, (60, 11), (20, 79)), 0),
+        ((QUIET, (60, 11), (20, 80)), 1),
+        # once it is over,
+        ((QUIET, (60, 150), (20, 30)), 0),
+        ((QUIET, (60, 150), (20, 31)), 1),
+        # and not before 2014-07-01.
+        (((20, 29), (60, 20), (20, 200)), 0),
+    ],
+)
+def test_when_a_partial_season_counts(stretches, seasons):
+    assert partial_alone(*stretches)["days"] == seasons
 
 
 def test_features_that_are_unknown_leave_nothing_to_say():

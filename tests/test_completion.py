@@ -12,8 +12,8 @@ import pytest
 
 from models.cli.market_options import Source
 from models.hazard.candidates import CANDIDATES
+from tests.commands import ROOT, run_python
 
-ROOT = Path(__file__).parents[1]
 SCRIPTS = {"altseason-train": "train", "altseason-predict": "predict"}
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
@@ -83,7 +83,6 @@ def test_completing_loads_nothing_heavy(scripts):
         "except SystemExit:\n    pass\n"
         "print(sorted({'pandas', 'numpy', 'mlflow', 'matplotlib'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["--source", "[]"]

@@ -47,7 +47,7 @@ def test_windows_are_chosen_as_by_hand(as_of, length, chosen):
     assert tuple(np.array(as_of, dtype=int)[mask]) == chosen
 
 
-def test_of_windows_to_one_date_only_the_first_is_separate():
+def test_windows_to_one_date_count_once():
     assert separate(days(3, 1, 2), days(90, 90, 90)).tolist() == [False, True, False]
 
 
@@ -55,7 +55,7 @@ windows = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 120)), max_size
 
 
 @given(windows)
-def test_chosen_windows_share_no_day_and_none_that_would_fit_is_left_out(drawn):
+def test_chosen_windows_are_disjoint_and_as_many_as_fit(drawn):
     begin = np.array([a for a, _ in drawn], dtype=int)
     end = begin + np.array([b for _, b in drawn], dtype=int)
     chosen = separate(days(*begin), days(*end))
@@ -119,7 +119,7 @@ def test_the_two_tails_share_what_was_seen(expected, dispersion, seen):
 
 
 @given(expectations, st.floats(1.01, 8))
-def test_the_negative_binomial_has_the_mean_and_variance_asked_for(expected, dispersion):
+def test_the_negative_binomials_mean_and_variance(expected, dispersion):
     # P(N >= k), summed over k from 1, is the mean, and so from the tails is the second moment.
     number = stats.nbinom(expected / (dispersion - 1), 1 / dispersion)
     assert number.stats("mv") == pytest.approx((expected, dispersion * expected))
@@ -226,7 +226,7 @@ probabilities = st.lists(
 
 
 @given(probabilities)
-def test_gain_per_event_times_events_is_the_difference_of_the_log_scores(rows):
+def test_gain_per_event_is_from_the_log_scores(rows):
     outcome, own, other = np.array(rows).T
     gain = information_gain(outcome, own, other)
     total = (log_scores(outcome, other) - log_scores(outcome, own)).sum()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -22,8 +21,8 @@ from features.sources.etf_flows.checks import LIMITS, gaps
 from features.sources.etf_flows.directory import DATA_VARIABLE, flow_directory
 from features.sources.etf_flows.series import fund_flows, record_shares
 from features.sources.etf_flows.store import FILE, StoreError, add, read, rows_of
+from tests.commands import ROOT, run_python
 
-ROOT = Path(__file__).parents[1]
 BTC, ETH = "btc_etf_net_flow_usd", "eth_etf_net_flow_usd"
 SHARES, NAV = "iwm_shares_outstanding", "iwm_nav"
 DAYS = pd.bdate_range("2025-11-03", periods=20, unit="s")
@@ -53,7 +52,7 @@ def test_what_is_added_is_held_by_series_and_day(tmp_path):
     assert table["origin"].unique().tolist() == ["first.csv"]
 
 
-def test_an_absent_store_holds_nothing_and_is_not_made_by_reading(tmp_path):
+def test_reading_an_absent_store_makes_none(tmp_path):
     assert read(tmp_path / "absent").empty
     assert not (tmp_path / "absent").exists()
 
@@ -121,14 +120,17 @@ def test_a_split_is_refused(tmp_path):
         add(tmp_path / "other", some(SHARES, [100.0, 129.0]))
 
 
-def test_figures_before_2008_may_jump_as_they_did(tmp_path):
-    days = pd.bdate_range("2007-06-28", periods=2, unit="s")
-    assert len(add(tmp_path, some(SHARES, [100.0, 59000.0], days)).added) == 2
-
-
-def test_after_a_year_without_figures_shares_may_have_doubled(tmp_path):
-    days = pd.DatetimeIndex(["2024-11-04", "2025-11-04"])
-    assert len(add(tmp_path, some(SHARES, [100.0, 200.0], days)).added) == 2
+@pytest.mark.parametrize(
+    ("days", "shares"),
+    [
+        # Before 2008 they did.
+        (["2007-06-28", "2007-06-29"], [100.0, 59000.0]),
+        # A year without figures is time enough.
+        (["2024-11-04", "2025-11-04"], [100.0, 200.0]),
+    ],
+)
+def test_when_shares_may_jump(tmp_path, days, shares):
+    assert len(add(tmp_path, some(SHARES, shares, pd.DatetimeIndex(days))).added) == 2
 
 
 # ---- Yahoo's figures ----
@@ -157,7 +159,7 @@ def test_unchanged_shares_of_yahoo_are_no_flow_of_zero(tmp_path):
     assert set(flow_store.read(tmp_path)["date"]) == {DAYS[0], DAYS[2]}
 
 
-def test_what_yahoo_says_later_that_day_is_kept_out_and_told(tmp_path):
+def test_a_later_yahoo_figure_is_left_out_and_told(tmp_path):
     record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
     before = content(tmp_path)
     assert record_shares(tmp_path, DAYS[0], 2.8e8, 250.5) == (
@@ -166,7 +168,7 @@ def test_what_yahoo_says_later_that_day_is_kept_out_and_told(tmp_path):
     assert content(tmp_path) == before
 
 
-def test_a_file_replaces_what_yahoo_said_and_yahoo_nothing_of_a_file(tmp_path):
+def test_files_replace_yahoo_and_not_the_reverse(tmp_path):
     record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
     assert len(add(tmp_path, some(SHARES, [2.79e8])).replaced) == 1
     assert "kept iwm_shares_outstanding 279000000 from first.csv" in str(
@@ -221,7 +223,7 @@ def test_no_flipped_byte_changes_a_figure(filled):
     assert aside > 20
 
 
-def test_a_parquet_file_that_was_not_written_here_is_not_trusted(filled):
+def test_a_foreign_parquet_file_is_not_trusted(filled):
     table = read(filled)
     table.loc[0, "value"] += 1e-9
     table.to_parquet(filled / FILE)
@@ -229,18 +231,14 @@ def test_a_parquet_file_that_was_not_written_here_is_not_trusted(filled):
         assert read(filled).empty
 
 
-def test_a_store_that_is_no_file_is_an_error_of_its_own(tmp_path):
+@pytest.mark.parametrize("call", [read, lambda directory: add(directory, some(BTC, [1.0]))])
+def test_what_cannot_be_a_store_is_an_error(tmp_path, call):
     (tmp_path / FILE).mkdir()
-    for call in (read, lambda directory: add(directory, some(BTC, [1.0]))):
-        with pytest.raises(StoreError, match=f"{FILE}: cannot be"):
-            call(tmp_path)
-
-
-def test_a_directory_that_is_a_file_is_an_error(tmp_path):
+    with pytest.raises(StoreError, match=f"{FILE}: cannot be"):
+        call(tmp_path)
     (tmp_path / "file").write_text("")
-    for call in (read, lambda directory: add(directory, some(BTC, [1.0]))):
-        with pytest.raises(StoreError, match="cannot be"):
-            call(tmp_path / "file")
+    with pytest.raises(StoreError, match="cannot be"):
+        call(tmp_path / "file")
 
 
 # ---- several processes ----
@@ -333,7 +331,7 @@ def test_half_of_the_funds_figures_are_no_flow(tmp_path):
     assert fund_flows(tmp_path, CLOSES, CLOSES) == {}
 
 
-def test_only_what_lies_behind_the_last_gap_is_used_and_told(tmp_path):
+def test_only_days_after_the_last_gap_are_used(tmp_path):
     days = DAYS[[0, 1, 2, 6, 7, 8]]
     add(tmp_path, some(SHARES, [100, 101, 102, 120, 121, 123], days))
     add(tmp_path, some(NAV, [10.0] * 6, days))
@@ -363,7 +361,7 @@ def test_bitcoins_supply_by_hand():
     assert 20.99e6 < supply.iloc[3] < 21e6
 
 
-def test_bitcoins_supply_rises_every_day_and_looks_at_no_later_one():
+def test_bitcoins_supply_rises_and_looks_at_no_later_day():
     days = pd.date_range("2009-01-03", "2040-01-01", unit="s")
     supply = bitcoin_supply(days)
     assert (supply.diff().dropna() >= 0).all()
@@ -416,14 +414,8 @@ def flows_csv(tmp_path):
 
 
 def command(store, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "features.sources.etf_flows", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, DATA_VARIABLE: str(store), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {DATA_VARIABLE: str(store), "NO_COLOR": "1"}
+    return run_python("-m", "features.sources.etf_flows", *arguments, **environment)
 
 
 def test_a_file_is_imported_shown_and_replaced(tmp_path, flows_csv):

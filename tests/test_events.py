@@ -75,7 +75,7 @@ def test_forecasts_of_two_horizons_are_an_error():
 # Alarms
 
 
-def test_an_alarm_is_an_unbroken_run_at_or_above_the_level():
+def test_an_alarm_is_a_run_at_the_level():
     table = forecasts([0.1, 0.5, 0.8, 0.4, 0.9])
     found = found_at(table, onset_days(week(6)))
     assert found["first_day"].tolist() == [week(1), week(4)]
@@ -97,12 +97,12 @@ def test_an_alarm_ends_at_an_onset():
 
 
 @pytest.mark.parametrize(("ahead", "hit"), [(1, True), (30, True), (31, False)])
-def test_an_alarm_is_a_hit_if_an_onset_falls_within_the_horizon_of_its_last_day(ahead, hit):
+def test_an_alarm_hits_within_the_horizon_of_its_end(ahead, hit):
     found = found_at(forecasts([0.9, 0.9]), onset_days(week(1, ahead)))
     assert found["hit"].tolist() == [hit]
 
 
-def test_an_onset_on_the_last_day_itself_is_not_ahead_of_it():
+def test_the_last_day_is_not_ahead_of_itself():
     found = found_at(forecasts([0.9]), onset_days(week(0)))
     assert found["onset"].isna().all()
     assert found["hit"].tolist() == [False]
@@ -179,7 +179,7 @@ def before(table, onsets, level=0.5, days_before=(30, 14)):
     ).set_index("onset")
 
 
-def test_the_probability_before_an_onset_is_the_newest_of_that_day_or_earlier():
+def test_before_an_onset_the_newest_probability_counts():
     # The onset falls on a grid day: 14 days before it is one, 30 days before it is not.
     table = forecasts([0.01, 0.02, 0.03, 0.04, 0.05, 0.06])
     told = before(table, onset_days(week(6))).iloc[0]
@@ -201,7 +201,7 @@ def test_a_forecast_of_another_spell_stands_for_nothing():
     assert np.isnan(gap[["probability_21", "probability_70"]].to_numpy(dtype=float)).all()
 
 
-def test_a_forecast_from_before_the_previous_onset_stands_for_nothing():
+def test_forecasts_before_the_previous_onset_do_not_count():
     table = forecasts([0.3, 0.4])
     told = before(table, onset_days(week(1, 2), week(1, 6)), days_before=(3,))
     assert told.loc[week(1, 2), "probability_3"] == 0.3
@@ -217,7 +217,7 @@ def test_the_first_warning_opens_the_last_alarm_that_hits():
     assert told["lead_days"] == 28
 
 
-def test_a_warning_that_stood_all_the_while_counts_from_its_first_day():
+def test_a_standing_warning_counts_from_its_first_day():
     told = before(forecasts([0.9] * 8), onset_days(week(8))).iloc[0]
     assert told["lead_days"] == 56
 
@@ -258,30 +258,30 @@ def test_hits_misses_and_false_alarms_of_a_worked_case():
     assert np.isnan(most["false_alarm_days"])
 
 
-def test_an_onset_that_no_window_reached_is_not_missed():
-    table = forecasts([0.1, 0.1])
-    counted = contingency(table, onset_days(week(20)), step_days=STEP, levels=(0.5,)).iloc[0]
-    assert counted["onsets"] == 0
-    assert np.isnan(counted["hit_rate"])
-
-
-def test_what_is_not_resolved_is_not_counted():
-    table = forecasts([0.1, 0.9], outcome=[0.0, np.nan])
-    counted = contingency(table, onset_days(), step_days=STEP, levels=(0.5,)).iloc[0]
-    assert counted["alarms"] == 0
-    assert np.isnan(counted["false_alarm_ratio"])
-
-
-def test_whoever_always_gives_alarm_never_misses():
-    table = forecasts([0.9] * 10)
-    counted = contingency(table, onset_days(week(10)), step_days=STEP, levels=(0.5,)).iloc[0]
-    assert counted["hit_rate"] == 1
-    assert counted["alarm_share"] == 1
+@pytest.mark.parametrize(
+    ("table", "onsets", "expected"),
+    [
+        # No window reached the onset.
+        (forecasts([0.1, 0.1]), onset_days(week(20)), {"onsets": 0, "hit_rate": np.nan}),
+        # The alarm is not resolved.
+        (
+            forecasts([0.1, 0.9], outcome=[0.0, np.nan]),
+            onset_days(),
+            {"alarms": 0, "false_alarm_ratio": np.nan},
+        ),
+        # Whoever always gives alarm never misses.
+        (forecasts([0.9] * 10), onset_days(week(10)), {"hit_rate": 1, "alarm_share": 1}),
+    ],
+    ids=["out of reach", "unresolved", "always alarm"],
+)
+def test_what_is_counted_at_the_edges(table, onsets, expected):
+    counted = contingency(table, onsets, step_days=STEP, levels=(0.5,)).iloc[0]
+    assert counted[list(expected)].tolist() == pytest.approx(list(expected.values()), nan_ok=True)
 
 
 @settings(max_examples=60, deadline=None)
 @given(drawn=histories, offsets=onset_lists)
-def test_an_onset_is_hit_if_and_only_if_it_has_a_first_warning(drawn, offsets):
+def test_hit_onsets_are_those_with_a_first_warning(drawn, offsets):
     table, onsets = history_of(drawn, offsets)
     told = before(table, onsets)
     counted = contingency(table, onsets, step_days=STEP, levels=(0.5,)).iloc[0]

@@ -88,7 +88,7 @@ def test_every_series_of_the_panel_feeds_a_feature():
     assert {source for feature in CATALOGUE for source in feature.sources} == set(SPECS)
 
 
-def test_the_catalogue_as_a_table_has_one_row_a_feature():
+def test_the_catalogue_table_has_one_row_a_feature():
     table = feature_frame()
     assert table["name"].tolist() == list(FEATURE_NAMES)
     assert list(table.columns) == [
@@ -99,7 +99,7 @@ def test_the_catalogue_as_a_table_has_one_row_a_feature():
     assert (row["window"], row["step"], row["warm_up"]) == (63, "sessions", 63)
 
 
-def test_the_frame_has_one_row_a_day_and_one_column_a_feature(random_panel):
+def test_one_row_a_day_one_column_a_feature(random_panel):
     days = pd.DatetimeIndex(AS_OF[1:4])
     frame = build_features(random_panel, days)
     assert tuple(frame.columns) == FEATURE_NAMES
@@ -254,7 +254,7 @@ def test_a_day_before_the_first_observation_has_no_value():
 
 
 @pytest.mark.parametrize("lacking", ["russell2000", "eth_btc", "btc_etf_flow", "season_index"])
-def test_a_series_that_the_panel_lacks_leaves_only_its_features_missing(two_years, lacking):
+def test_without_a_series_only_its_features_are_missing(two_years, lacking):
     rows = two_years.observations()
     poorer = MarketPanel.from_observations(rows[rows["series"] != lacking], "poorer")
     frame = build_features(poorer, pd.DatetimeIndex(["2014-12-31"]))
@@ -262,7 +262,7 @@ def test_a_series_that_the_panel_lacks_leaves_only_its_features_missing(two_year
     assert set(frame.columns[frame.isna().any()]) == dependent
 
 
-def test_a_missing_day_of_coins_does_not_shorten_the_window():
+def test_a_missing_coin_day_does_not_shorten_the_window():
     days = pd.date_range("2020-01-01", periods=41, unit="s")
     closes = pd.Series(np.exp(0.01 * np.arange(41.0)), days).drop(days[[20, 21]])
     assert newest("bitcoin_momentum_30", days[40], bitcoin=closes) == pytest.approx(0.30)
@@ -283,7 +283,7 @@ def test_russell_momentum_counts_sessions_and_not_calendar_days():
         assert newest("russell_momentum_21", as_of, russell2000=closes) == pytest.approx(0.21)
 
 
-def test_momentum_against_the_sp500_is_the_difference_of_the_log_returns():
+def test_momentum_against_the_sp500():
     steps = np.arange(70.0)
     value = newest(
         "russell_relative_sp500_63",
@@ -300,14 +300,14 @@ def test_distance_from_record():
     np.testing.assert_allclose(values, [0, 0, math.log(0.9), 0, math.log(0.5)], atol=1e-15)
 
 
-def test_sessions_since_record_and_a_close_equal_to_the_record_sets_none():
+def test_a_close_equal_to_the_record_sets_none():
     closes = [100.0, 110.0, 99.0, 110.0, 109.0, 110.5]
     values = feature_on_its_days("russell_sessions_since_record", russell2000=closes)
     assert values.tolist() == [0, 0, 1, 2, 3, 0]
 
 
 @pytest.mark.parametrize(("drought", "flag"), [(125, 0.0), (126, 1.0), (300, 1.0)])
-def test_a_breakout_ends_a_drought_of_at_least_126_sessions(drought, flag):
+def test_a_breakout_ends_126_sessions_without_record(drought, flag):
     closes = [100.0] + [90.0] * drought + [101.0] + [95.0] * 100
     values = feature_on_its_days("russell_breakout", russell2000=closes)
     record = drought + 1
@@ -326,7 +326,7 @@ def test_a_breakout_ends_a_drought_of_at_least_126_sessions(drought, flag):
         (100.1, 126, 0.0),  # a new record is a breakout
     ],
 )
-def test_a_retest_is_within_three_percent_below_an_old_record(close, age, flag):
+def test_a_retest_is_just_below_an_old_record(close, age, flag):
     closes = [100.0] + [80.0] * (age - 1) + [close]
     assert feature_on_its_days("russell_retest", russell2000=closes)[-1] == flag
 
@@ -376,7 +376,7 @@ def test_divergence_is_a_rise_with_outflows(step, flow, flag):
     assert np.all(values[21:] == flag)
 
 
-def test_divergence_weighs_the_whole_window_and_not_its_last_session():
+def test_divergence_weighs_the_whole_window():
     closes = 100 * np.exp(0.01 * np.arange(22.0))
     flows = [0.0] + [-1.0] * 20 + [19.0]
     assert (
@@ -409,18 +409,33 @@ def test_a_flow_difference_compares_the_same_sessions():
     assert value == sum(n * n - n for n in range(9, 30))
 
 
-@pytest.mark.parametrize("window", [7, 30, 90, 180])
-def test_eth_btc_momentum(window):
-    ratio = 0.05 * np.exp(0.001 * np.arange(200.0))
-    values = feature_on_its_days(f"eth_btc_momentum_{window}", eth_btc=ratio)
-    assert values[-1] == pytest.approx(0.001 * window)
+@pytest.mark.parametrize(
+    ("series", "prefix", "window"),
+    [
+        *(("eth_btc", "eth_btc_momentum", window) for window in (7, 30, 90, 180)),
+        *(("bitcoin", "bitcoin_momentum", window) for window in (30, 90, 365)),
+    ],
+)
+def test_momentum_is_the_log_return_of_the_window(series, prefix, window):
+    closes = 7 * np.exp(0.002 * np.arange(400.0))
+    values = feature_on_its_days(f"{prefix}_{window}", **{series: closes})
+    assert values[-1] == pytest.approx(0.002 * window)
 
 
-def test_eth_btc_forgets_a_high_of_more_than_a_year_ago():
-    ratio = [4.0] + [1.0] * 364 + [0.5, 2.0]
-    values = feature_on_its_days("eth_btc_distance_from_high", eth_btc=ratio)
-    expected = [math.log(1 / 4), math.log(0.5), 0.0]
-    np.testing.assert_allclose(values[364:], expected, atol=1e-15)
+@pytest.mark.parametrize(
+    ("name", "series", "values", "places", "expected"),
+    [
+        # Ether forgets a high after a year,
+        ("eth_btc_distance_from_high", "eth_btc", [4.0] + [1.0] * 364 + [0.5, 2.0],
+         [364, 365, 366], [1 / 4, 0.5, 1.0]),
+        # Bitcoin never forgets its record.
+        ("bitcoin_drawdown", "bitcoin", [100.0] + [40.0] * 500 + [50.0, 200.0, 100.0],
+         [1, -3, -2, -1], [0.4, 0.5, 1.0, 0.5]),
+    ],
+)  # fmt: skip
+def test_the_distance_from_a_high(name, series, values, places, expected):
+    distance = feature_on_its_days(name, **{series: values})
+    np.testing.assert_allclose(distance[places], np.log(expected), atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -440,22 +455,8 @@ def test_season_index_change_is_in_points(window, change):
     assert values[-1] == change
 
 
-def test_bitcoin_drawdown_is_from_the_record_of_all_time():
-    closes = [100.0] + [40.0] * 500 + [50.0, 200.0, 100.0]
-    values = feature_on_its_days("bitcoin_drawdown", bitcoin=closes)
-    expected = [math.log(0.4), math.log(0.5), 0.0, math.log(0.5)]
-    np.testing.assert_allclose(values[[1, -3, -2, -1]], expected, atol=1e-15)
-
-
-@pytest.mark.parametrize("window", [30, 90, 365])
-def test_bitcoin_momentum(window):
-    closes = 7 * np.exp(0.002 * np.arange(400.0))
-    values = feature_on_its_days(f"bitcoin_momentum_{window}", bitcoin=closes)
-    assert values[-1] == pytest.approx(0.002 * window)
-
-
 @pytest.mark.parametrize("name", [f.name for f in CATALOGUE if f.sources == (f.name,)])
-def test_a_series_that_is_a_feature_itself_is_passed_on(two_years, frame_of_two_years, name):
+def test_series_that_are_features_are_passed_on(two_years, frame_of_two_years, name):
     pd.testing.assert_series_equal(
         frame_of_two_years[name], two_years.series(name), check_exact=True, check_index=True,
         check_freq=False, check_names=False,

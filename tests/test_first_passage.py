@@ -51,7 +51,7 @@ def test_between_simulated_thresholds_log_odds_run_straight(threshold, crossed):
     assert simulated_hazards(row)[0, 0] == pytest.approx(crossed, abs=1e-12)
 
 
-def test_above_the_highest_simulated_threshold_its_paths_are_the_most():
+def test_above_the_highest_threshold_its_paths_bound():
     row = simulated_row(75, [20.0] * N_LEADS).assign(threshold=80.0)
     hazards = np.full((1, N_LEADS), 0.1)
     made = incidence(lead_probabilities(simulated_or(row, hazards)), [30, 60, 90, 390])[0]

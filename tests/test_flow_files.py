@@ -181,7 +181,7 @@ def test_a_cell_that_names_its_column_stands_in_it():
         (b"</ss:Table>", b"<ss:Table>"),
     ],
 )  # fmt: skip
-def test_a_broken_element_is_refused_rather_than_a_row_lost(old, new):
+def test_a_broken_element_loses_no_row_unseen(old, new):
     content = spreadsheet_of(FUND_ROWS)
     at = content.rindex(old)
     assert "is damaged" in refusal(content[:at] + new + content[at + len(old) :])
@@ -256,7 +256,7 @@ def test_the_funds_tell_the_asset():
     assert "Bitcoin or Ether funds, not both" in refusal(csv_of(rows))
 
 
-def test_a_total_that_is_not_the_sum_of_the_funds_is_refused_with_day_and_figures():
+def test_a_total_unlike_the_sum_of_funds_is_refused():
     message = refusal(csv_of(replaced(FLOW_ROWS, 4, 4, "99.2")))
     assert message == "2024-01-12: the funds add up to 97.2, but Total is 99.2 (US$ million)."
 
@@ -267,18 +267,18 @@ def test_a_total_may_differ_by_rounding():
     assert "but Total is 97.5" in refusal(csv_of(replaced(FLOW_ROWS, 4, 4, "97.5")))
 
 
-def test_a_day_without_funds_but_with_a_total_is_refused():
+def test_a_total_without_funds_is_refused():
     assert "add up to 0.0, but Total is 5" in refusal(csv_of(replaced(FLOW_ROWS, 5, 4, "5.0")))
 
 
-def test_the_newest_day_is_left_out_until_every_fund_has_reported():
+def test_the_newest_day_waits_for_every_fund():
     late = replaced(replaced(FLOW_ROWS, 6, 2, "-"), 6, 4, "618.6")
     found = reading(csv_of(late))
     assert found.series[BTC].tolist() == pytest.approx(FLOWS[:2])
     assert found.notes[-1] == "2024-01-16 left out: FBTC not yet reported."
 
 
-def test_a_fund_that_is_not_yet_or_no_longer_there_is_no_reason_to_wait():
+def test_an_absent_fund_is_not_waited_for():
     young = replaced(replaced(FLOW_ROWS, 3, 1, "-"), 3, 4, "131.9")
     assert len(reading(csv_of(young)).series[BTC]) == 3
     closed = [row[:2] + ("-",) + row[3:] if "Jan" in row[0] else row for row in FLOW_ROWS]
@@ -303,12 +303,12 @@ def test_a_table_of_flows_needs_its_total():
         ("\u0661\u0662", "is no figure"),
     ],
 )
-def test_a_cell_that_is_no_figure_is_named_with_its_day(cell, told):
+def test_a_cell_without_figure_is_named(cell, told):
     assert told in refusal(csv_of(replaced(FLOW_ROWS, 4, 1, cell)))
 
 
 @pytest.mark.parametrize("label", ["1l Jan 2024", "12/01/2024", "31 Feb 2024", "12 Xxx 2024"])
-def test_a_row_with_figures_but_no_day_is_refused_not_lost(label):
+def test_figures_without_a_day_are_refused(label):
     assert f"row 5: {label!r} is no day" in refusal(csv_of(replaced(FLOW_ROWS, 4, 0, label)))
 
 
@@ -318,7 +318,7 @@ def test_a_row_of_another_width_is_refused():
     assert "row 5 (12 Jan 2024): has 6 cells, its header has 5" in refusal(csv_of(rows))
 
 
-def test_equal_rows_of_one_day_count_once_and_others_are_refused():
+def test_only_equal_rows_of_a_day_are_accepted():
     assert len(reading(csv_of([*FLOW_ROWS, FLOW_ROWS[3]])).series[BTC]) == 3
     other = ("11 Jan 2024", "111.7", "228.0", "(95.1)", "244.6")
     message = refusal(csv_of([*FLOW_ROWS, other]))
@@ -334,7 +334,7 @@ def test_a_plain_csv_gives_its_figures():
     assert found.series[ETH].tolist() == [-60400000.0, 151900000.0]
 
 
-def test_a_plain_csv_does_not_say_whose_flows_it_holds():
+def test_a_plain_csv_needs_its_asset_named():
     assert "add --asset btc or --asset eth" in refusal(PLAIN)
 
 
@@ -415,7 +415,7 @@ def test_a_figure_is_read_as_it_was_written(value, parentheses):
 
 
 @given(st.text(max_size=12))
-def test_any_other_cell_is_refused_or_a_finite_figure_or_none(text):
+def test_any_cell_is_refused_finite_or_none(text):
     try:
         value = parse_figure(text)
     except DataError:
@@ -464,7 +464,7 @@ def test_any_table_of_flows_comes_back(figures, form):
     ]),
     st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=3)), min_size=1, max_size=4),
 )  # fmt: skip
-def test_a_file_with_other_bytes_in_it_is_read_or_refused(content, changes):
+def test_any_changed_bytes_are_read_or_refused(content, changes):
     for place, other in changes:
         at = int(place * len(content))
         content = content[:at] + other + content[at + len(other) :]

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import train
 from features.panel import DataError, MarketPanel
@@ -25,12 +20,10 @@ from features.sources.etf_flows.layouts import read_file
 from features.sources.files import load_files
 from features.storage.simulations import CACHE_VARIABLE, simulated_series
 from models.cli.options import now
+from tests.commands import run_command, run_python
+from tests.small_market import small_market
 
-ROOT = Path(__file__).parents[1]
-FIRST = pd.Timestamp("2024-01-01")
 TODAY = pd.Timestamp("2025-12-12")
-DAYS = pd.date_range(FIRST, periods=110, unit="s")
-COINS = ("bitcoin", "ethereum", "aaa", "bbb", "ccc")
 DATE = {"series": "date", "coins": "date", "universe": "snapshot_date"}
 VALUES = {
     "series": ["value"],
@@ -40,47 +33,7 @@ VALUES = {
 NAMES = {"series": "series", "coins": "coin", "universe": "coin"}
 DIRECTORIES = 160
 FLOW_FILES = 160
-
-
-def market():
-    """Return the three tables of a small market; the numbers are any."""
-    random = np.random.default_rng(1)
-    bitcoin = 4e4 * np.exp(np.cumsum(0.02 * random.normal(size=len(DAYS))))
-    coins, universe = [], []
-    for rank, coin in enumerate(COINS):
-        close = bitcoin if rank == 0 else np.exp(np.cumsum(0.03 * random.normal(size=len(DAYS))))
-        coins.append(
-            pd.DataFrame({
-                "date": DAYS, "coin": coin, "symbol": coin[:3], "close_usd": close,
-                "close_btc": close / bitcoin, "market_cap_usd": close * 1e8,
-            })
-        )  # fmt: skip
-        if rank:
-            universe.append(
-                pd.DataFrame({
-                    "snapshot_date": DAYS, "rank": rank, "coin": coin, "market_cap_usd": 1e9 / rank,
-                })
-            )  # fmt: skip
-    weekdays = DAYS[DAYS.day_of_week < 5]
-    levels = {
-        "russell2000_close": 2e3, "sp500_close": 5e3, "iwm_shares_outstanding": 2.8e8,
-        "iwm_nav": 250, "btc_etf_net_flow_usd": 1e8, "eth_etf_net_flow_usd": 1e7,
-        "btc_market_cap_usd": 8e11, "crypto_market_cap_ex_btc_usd": 7e11,
-    }  # fmt: skip
-    series = [
-        pd.DataFrame({
-            "series": name, "date": weekdays,
-            "value": level * random.uniform(0.9, 1.1, size=len(weekdays)),
-        })
-        for name, level in levels.items()
-    ]  # fmt: skip
-    return {
-        name: pd.concat(tables, ignore_index=True)
-        for name, tables in (("series", series), ("coins", coins), ("universe", universe))
-    }
-
-
-MARKET = market()
+MARKET = small_market()
 
 
 # ---- what is done to a table ----
@@ -361,7 +314,7 @@ def require_clear(error, told):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_spoilt_directory_ends_in_a_panel_or_one_clear_refusal(whole, tmp_path):
+def test_a_spoilt_directory_is_read_or_refused(whole, tmp_path):
     ends = {"panel": 0, "refused": 0}
     cache = tmp_path / "cache"
     simulation = partial(simulated_series, cache=cache)
@@ -384,9 +337,7 @@ def test_a_spoilt_directory_ends_in_a_panel_or_one_clear_refusal(whole, tmp_path
     assert {path.suffix for path in cache.iterdir()} == {".parquet", ".lock"}
 
 
-def test_the_command_says_what_the_source_says_and_ends_with_the_code_of_bad_data(
-    whole, tmp_path, monkeypatch
-):
+def test_the_command_refuses_as_the_source_does(whole, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     refused = 0
     for seed in range(2000, 2030):
@@ -401,7 +352,7 @@ def test_the_command_says_what_the_source_says_and_ends_with_the_code_of_bad_dat
         store = tmp_path / "mlflow.db"
         arguments = ["--source", "files", "--data-dir", str(directory), "--quiet",
                      "--tracking-uri", f"sqlite:///{store}"]  # fmt: skip
-        done = CliRunner().invoke(train.app, arguments)
+        done = run_command(train.app, *arguments)
         assert (done.exit_code, done.stdout, done.stderr) == (3, "", message), told
         assert not store.exists(), told
         refused += 1
@@ -533,7 +484,7 @@ FLOW_KINDS = [
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_spoilt_flow_file_is_merged_whole_or_refused_and_the_store_kept(tmp_path):
+def test_a_spoilt_flow_file_is_merged_whole_or_refused(tmp_path):
     ends = {"read": 0, "refused": 0}
     store = tmp_path / "store"
     for seed in range(FLOW_FILES):
@@ -571,9 +522,7 @@ def test_a_spoilt_flow_file_is_merged_whole_or_refused_and_the_store_kept(tmp_pa
 def test_importing_a_spoilt_file_ends_in_a_documented_code(tmp_path, seed):
     told = spoilt_flow_file(tmp_path / "flows", seed)
     store = tmp_path / "store"
-    done = CliRunner().invoke(
-        flows_app, ["import", str(tmp_path / "flows"), "--store", str(store), "--asset", "btc"]
-    )
+    done = run_command(flows_app, "import", tmp_path / "flows", "--store", store, "--asset", "btc")
     assert done.exit_code in (0, 2, 3), told
     assert done.exception is None or isinstance(done.exception, SystemExit), told
     if done.exit_code:
@@ -584,13 +533,11 @@ def test_importing_a_spoilt_file_ends_in_a_documented_code(tmp_path, seed):
         assert done.stderr.count("\n") == 1, told
 
 
-def test_the_real_command_refuses_a_spoilt_file_without_a_traceback(tmp_path):
+def test_the_real_command_refuses_without_a_traceback(tmp_path):
     (tmp_path / "flows").write_bytes(as_workbook(fund_table())[:3000])
-    done = subprocess.run(
-        [sys.executable, "-m", "features.sources.etf_flows", "import", str(tmp_path / "flows"),
-         "--store", str(tmp_path / "store")],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        check=False,
+    done = run_python(
+        "-m", "features.sources.etf_flows", "import", tmp_path / "flows",
+        "--store", tmp_path / "store",
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("error: flows: is damaged or no .xlsx workbook")

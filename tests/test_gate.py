@@ -69,7 +69,7 @@ def test_climatology_stays_before_enough_is_resolved_at_every_horizon():
     assert choose_champion(empty, SIMPLEST_FIRST, {}).champion == "climatology"
 
 
-def test_climatology_stays_where_no_candidate_has_skill_at_a_horizon():
+def test_without_skill_at_a_horizon_climatology_stays():
     choice = choose({"persistence": UNPROVEN, "logistic": HARMFUL})
     assert choice.champion == "climatology"
     assert choice.reason.startswith("no candidate has Brier skill with the lower end")
@@ -99,25 +99,22 @@ def test_candidates_that_were_not_hindcast_are_passed_over():
 # Skill at the horizons
 
 
-def test_a_lower_end_of_zero_is_not_above_zero():
-    assert choose({"logistic": [(0.0, 0.5)] * 2}).champion == "climatology"
-
-
-def test_one_horizon_with_the_lower_end_above_zero_is_enough():
-    assert choose({"persistence": UNPROVEN, "logistic": GOOD}).champion == "logistic"
-
-
-def test_an_upper_end_below_zero_at_any_horizon_excludes():
-    assert choose({"persistence": HARMFUL, "logistic": GOOD}).champion == "logistic"
-
-
-def test_an_upper_end_of_zero_does_not_exclude():
-    assert choose({"logistic": [(0.1, 0.4), (-0.5, 0.0)]}).champion == "logistic"
-
-
-def test_skill_that_is_not_a_number_neither_earns_nor_excludes():
-    assert choose({"logistic": [(0.1, 0.4), (NAN, NAN)]}).champion == "logistic"
-    assert choose({"logistic": [(NAN, NAN)] * 2}).champion == "climatology"
+@pytest.mark.parametrize(
+    ("models", "champion"),
+    [
+        # The lower end must lie above zero at one horizon.
+        ({"logistic": [(0.0, 0.5)] * 2}, "climatology"),
+        ({"persistence": UNPROVEN, "logistic": GOOD}, "logistic"),
+        # An upper end below zero at any horizon excludes, one of zero does not.
+        ({"persistence": HARMFUL, "logistic": GOOD}, "logistic"),
+        ({"logistic": [(0.1, 0.4), (-0.5, 0.0)]}, "logistic"),
+        # What is not a number neither earns nor excludes.
+        ({"logistic": [(0.1, 0.4), (NAN, NAN)]}, "logistic"),
+        ({"logistic": [(NAN, NAN)] * 2}, "climatology"),
+    ],
+)
+def test_skill_at_the_horizons_makes_eligible(models, champion):
+    assert choose(models).champion == champion
 
 
 # Skill over all horizons
@@ -139,7 +136,7 @@ def test_the_champion_beats_climatology_over_all_horizons_too(difference, champi
 # One candidate against another
 
 
-def test_of_equals_the_simplest_wins_whatever_the_order_of_the_table():
+def test_the_simplest_of_equals_wins_in_any_order():
     for order in (("blend", "persistence"), ("persistence", "blend")):
         assert choose(dict.fromkeys(order, GOOD)).champion == "persistence"
 
@@ -161,23 +158,26 @@ def test_a_challenger_whose_interval_ends_at_zero_replaces_none():
     assert choice.champion == "persistence"
 
 
-def test_a_simpler_candidate_that_beats_a_complex_one_stays():
-    models = {"persistence": GOOD, "logistic": GOOD}
-    assert choose(models, ("persistence", "logistic")).champion == "persistence"
+@pytest.mark.parametrize(
+    ("models", "lower", "champion"),
+    [
+        # A simpler candidate that beats a complex one stays.
+        ({"persistence": GOOD, "logistic": GOOD}, ("persistence", "logistic"), "persistence"),
+        # One that is not eligible beats none.
+        ({"persistence": GOOD, "logistic": HARMFUL}, ("logistic", "persistence"), "persistence"),
+        # Lightgbm beats persistence; logistic, simpler than lightgbm, can be told from neither.
+        (
+            {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD},
+            ("lightgbm", "persistence"),
+            "logistic",
+        ),
+    ],
+)
+def test_the_simplest_that_none_beats_wins(models, lower, champion):
+    assert choose(models, lower).champion == champion
 
 
-def test_a_candidate_that_is_not_eligible_beats_none():
-    models = {"persistence": GOOD, "logistic": HARMFUL}
-    assert choose(models, ("logistic", "persistence")).champion == "persistence"
-
-
-def test_what_equals_the_best_and_is_simpler_wins_though_it_beats_none():
-    # Lightgbm beats persistence; logistic, simpler than lightgbm, can be told from neither.
-    models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
-    assert choose(models, ("lightgbm", "persistence")).champion == "logistic"
-
-
-def test_what_is_beaten_by_any_eligible_candidate_is_not_champion():
+def test_a_beaten_candidate_is_not_champion():
     models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
     lower = [("logistic", "persistence"), ("lightgbm", "logistic")]
     choice = choose(models, *lower)
@@ -186,7 +186,7 @@ def test_what_is_beaten_by_any_eligible_candidate_is_not_champion():
     assert "; lightgbm beats logistic, which is simpler, by -0.050" in choice.reason
 
 
-def test_candidates_that_beat_each_other_in_a_ring_are_an_error():
+def test_beating_each_other_in_a_ring_is_an_error():
     models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
     ring = [
         ("persistence", "logistic"), ("logistic", "lightgbm"), ("lightgbm", "persistence"),
@@ -255,11 +255,11 @@ def test_the_declared_candidate_stands_unless_vetoed(models, lower, champion, ve
         assert choice == (ranked.champion, ranked.reason + ending)
 
 
-def test_the_declared_candidate_need_not_beat_climatology_over_all_horizons():
+def test_the_declared_need_not_win_over_all_horizons():
     assert choose_declared(ALL_GOOD, blend=EQUAL).champion == "blend"
 
 
-def test_a_declared_candidate_that_was_not_trained_is_passed_over():
+def test_an_untrained_declared_candidate_is_passed_over():
     models = {"persistence": GOOD}
     assert choose_declared(models) == choose(models)
     assert choose_champion(gate_table(blend=GOOD), SIMPLEST_FIRST, {}, primary="blend") == (
@@ -320,12 +320,16 @@ def noise(truth, random):
     return random.uniform(0.2, 0.8, len(truth))
 
 
-def test_a_forecast_of_the_truth_replaces_a_shy_one():
-    assert gated({"persistence": shy, "logistic": exact}).champion == "logistic"
-
-
-def test_a_complex_forecast_no_better_than_a_simple_one_replaces_none():
-    assert gated({"persistence": exact, "blend": exact}).champion == "persistence"
+@pytest.mark.parametrize(
+    ("forecasts", "champion"),
+    [
+        ({"persistence": shy, "logistic": exact}, "logistic"),
+        ({"persistence": exact, "blend": exact}, "persistence"),
+    ],
+    ids=["better", "equal"],
+)
+def test_only_a_better_forecast_replaces_a_simpler(forecasts, champion):
+    assert gated(forecasts).champion == champion
 
 
 def test_noise_earns_nothing():

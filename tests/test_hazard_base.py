@@ -51,7 +51,7 @@ def test_incidence_rises_with_the_horizon(fitted, asked, name):
 
 
 @every_candidate
-def test_a_partial_season_is_no_less_likely_than_a_broad_one(fitted, asked, name):
+def test_partial_is_no_less_likely_than_broad(fitted, asked, name):
     assert order_gap(fitted[name], asked) >= -1e-12
 
 

@@ -52,13 +52,13 @@ def same(left, right):
 
 
 @pytest.fixture(scope="module")
-def run(random_panel):
+def cheap_training(random_panel):
     """A whole training run of the cheap candidates."""
     return train(random_panel, CHEAP)
 
 
 @pytest.fixture(scope="module")
-def real_run(reference):
+def real_training(reference):
     """The same on the embedded history, with the candidate that is declared champion."""
     return train(reference, replace(CHEAP, candidates=(*CHEAP.candidates, "pool")))
 
@@ -72,8 +72,8 @@ def real_rows(reference):
 # The table
 
 
-def test_the_hindcast_has_one_row_per_day_kind_horizon_and_model(run):
-    table = run.hindcast
+def test_one_row_per_day_kind_horizon_and_model(cheap_training):
+    table = cheap_training.hindcast
     assert table.columns.tolist() == list(COLUMNS)
     assert not table.duplicated(KEYS).any()
     assert set(table["model"]) == {"climatology", "persistence", "logistic"}
@@ -83,8 +83,8 @@ def test_the_hindcast_has_one_row_per_day_kind_horizon_and_model(run):
     assert len(table) == len(days) * len(HORIZONS) * 3
 
 
-def test_the_hindcast_has_the_types_of_its_columns(run):
-    types = run.hindcast.dtypes
+def test_the_hindcast_has_the_types_of_its_columns(cheap_training):
+    types = cheap_training.hindcast.dtypes
     for column in ("probability", "climatology", "outcome"):
         assert types[column] == np.float64
     for column in ("horizon_days", "fold"):
@@ -93,18 +93,19 @@ def test_the_hindcast_has_the_types_of_its_columns(run):
         assert pd.api.types.is_datetime64_dtype(types[column])
 
 
-def test_the_hindcast_covers_every_day_at_risk_on_the_grid(run, random_panel):
+def test_every_day_at_risk_is_covered(cheap_training, random_panel):
     rows = rows_of(random_panel)
     out = (rows.as_of >= OUT_OF_SAMPLE) & (rows.kind != NO_KIND)
     expected = set(zip(rows.as_of[out], rows.kind[out], strict=True))
-    assert set(zip(run.hindcast["as_of"], run.hindcast["kind"], strict=True)) == expected
+    made = cheap_training.hindcast
+    assert set(zip(made["as_of"], made["kind"], strict=True)) == expected
 
 
-def test_outcomes_are_unknown_until_they_are_resolved(run):
-    table = run.hindcast
+def test_outcomes_are_unknown_until_they_are_resolved(cheap_training):
+    table = cheap_training.hindcast
     horizon = pd.to_timedelta(table["horizon_days"], unit="D")
     assert (table["resolved_on"] == table["as_of"] + horizon).all()
-    open_still = table["resolved_on"] > run.until
+    open_still = table["resolved_on"] > cheap_training.until
     assert open_still.any()
     assert (table["outcome"].isna() == open_still).all()
     assert set(table["outcome"].dropna()) == {0.0, 1.0}
@@ -122,32 +123,32 @@ def test_outcomes_worked_by_hand():
     np.testing.assert_array_equal(outcome, [[nan, nan], [1, nan], [0, nan], [0, 0]])
 
 
-def test_outcomes_are_onsets_inside_the_window(run):
-    resolved = run.hindcast.dropna(subset="outcome").drop_duplicates(KEYS[:3])
+def test_outcomes_are_onsets_inside_the_window(cheap_training):
+    resolved = cheap_training.hindcast.dropna(subset="outcome").drop_duplicates(KEYS[:3])
     for row in resolved.itertuples():
-        begun = run.onsets[row.kind]
+        begun = cheap_training.onsets[row.kind]
         inside = (begun > row.as_of) & (begun <= row.resolved_on)
         assert row.outcome == inside.any()
 
 
-def test_forecasts_are_made_by_the_last_refit(run):
+def test_forecasts_are_made_by_the_last_refit(cheap_training):
     folds = WalkForward(OUT_OF_SAMPLE, 28)
-    for row in run.hindcast.drop_duplicates(["as_of"]).itertuples():
+    for row in cheap_training.hindcast.drop_duplicates(["as_of"]).itertuples():
         refit_on = OUT_OF_SAMPLE + pd.Timedelta(days=28 * row.fold)
         assert refit_on == folds.refit_day(row.as_of)
 
 
-def test_climatology_stands_beside_every_forecast(run):
-    table = run.hindcast
+def test_climatology_stands_beside_every_forecast(cheap_training):
+    table = cheap_training.hindcast
     own = table[table["model"] == "climatology"]
     assert (own["probability"] == own["climatology"]).all()
     beside = table.merge(own, on=KEYS[:3], suffixes=("", "_own"))
     assert (beside["climatology"] == beside["probability_own"]).all()
 
 
-def test_climatology_is_the_frequency_of_what_was_resolved(run, random_panel):
+def test_climatology_is_the_frequency_of_what_was_resolved(cheap_training, random_panel):
     rows = rows_of(random_panel)
-    row = run.hindcast.query("kind == 'broad' and horizon_days == 30").iloc[-1]
+    row = cheap_training.hindcast.query("kind == 'broad' and horizon_days == 30").iloc[-1]
     refit_on = OUT_OF_SAMPLE + pd.Timedelta(days=28 * row["fold"])
     own = (rows.kind == "broad") & (rows.as_of + pd.Timedelta(days=30) <= refit_on)
     weight = STEP_DAYS / LEAD_DAYS
@@ -156,8 +157,8 @@ def test_climatology_is_the_frequency_of_what_was_resolved(run, random_panel):
     assert row["climatology"] == pytest.approx(expected, rel=1e-12)
 
 
-def test_probabilities_rise_with_the_horizon_and_fall_with_the_threshold(run):
-    table = run.hindcast
+def test_probabilities_rise_with_horizon_and_fall_with_threshold(cheap_training):
+    table = cheap_training.hindcast
     within = table.groupby(["as_of", "kind", "model"])["probability"]
     assert (within.diff().dropna() >= -1e-13).all()
     broad, partial = (table[table["kind"] == kind] for kind in ("broad", "partial"))
@@ -236,10 +237,10 @@ def test_outcomes_after_a_refit_change_none_of_its_forecasts(real_rows, name):
 
 
 @pytest.mark.parametrize("day", ["2018-03-27", "2018-06-12", "2019-03-15"])
-def test_a_shorter_history_gives_the_same_forecasts(run, random_panel, day):
+def test_a_shorter_history_gives_the_same_forecasts(cheap_training, random_panel, day):
     until = pd.Timestamp(day)
     shorter = train(random_panel, CHEAP, until=until).hindcast
-    longer = run.hindcast[run.hindcast["as_of"] <= until]
+    longer = cheap_training.hindcast[cheap_training.hindcast["as_of"] <= until]
     shorter = shorter.sort_values(KEYS)
     longer = longer.sort_values(KEYS)
     same(shorter[FORECAST], longer[FORECAST])
@@ -248,7 +249,7 @@ def test_a_shorter_history_gives_the_same_forecasts(run, random_panel, day):
     assert shorter["outcome"].isna().to_numpy()[~resolved].all()
 
 
-def test_scrambling_everything_after_a_day_changes_no_forecast_before(run, random_panel):
+def test_scrambling_later_days_changes_no_forecast(cheap_training, random_panel):
     day = pd.Timestamp("2018-06-12")
     table = random_panel.observations()
     later = (table["available_at"] > end_of_day(pd.DatetimeIndex([day]))[0]).to_numpy()
@@ -259,10 +260,10 @@ def test_scrambling_everything_after_a_day_changes_no_forecast_before(run, rando
         shuffled[rows] = random.permutation(shuffled[rows])
     scrambled = MarketPanel.from_observations(table.assign(value=shuffled), "scrambled")
     made = train(scrambled, CHEAP).hindcast
-    upto = run.hindcast["as_of"] <= day
-    same(run.hindcast.loc[upto, FORECAST].sort_values(KEYS),
+    upto = cheap_training.hindcast["as_of"] <= day
+    same(cheap_training.hindcast.loc[upto, FORECAST].sort_values(KEYS),
          made.loc[made["as_of"] <= day, FORECAST].sort_values(KEYS))  # fmt: skip
-    assert not made["probability"].equals(run.hindcast["probability"])
+    assert not made["probability"].equals(cheap_training.hindcast["probability"])
 
 
 def test_processes_change_nothing(real_rows):
@@ -299,22 +300,18 @@ def hindcast_day(table, name, day):
 
 
 @common_days
-def test_a_model_trained_until_a_day_forecasts_it_as_the_long_hindcast_did(
-    reference, real_run, day, age
-):
+def test_training_until_a_day_gives_the_hindcasts_forecast(reference, real_training, day, age):
     day = pd.Timestamp(day)
     trained = train(reference, CHEAP, until=day)
     assert (day - trained.trained_until).days == age
     for name in ("climatology", "persistence", "logistic"):
-        expected = hindcast_day(real_run.hindcast, name, day)
+        expected = hindcast_day(real_training.hindcast, name, day)
         assert len(expected) == 2 * len(HORIZONS)
         assert forecast_day(trained.forecasters[name], reference, day) == expected
 
 
 @common_days
-def test_every_candidate_trained_until_a_day_forecasts_it_as_the_hindcast_did(
-    reference, real_rows, day, age
-):
+def test_every_candidate_gives_the_hindcasts_forecast(reference, real_rows, day, age):
     day = pd.Timestamp(day)
     trained = train(reference, Settings(replicates=1), until=day)
     assert list(trained.forecasters) == list(CANDIDATES)
@@ -522,8 +519,8 @@ def test_nothing_has_skill_on_noise(seed):
 # The history
 
 
-def test_the_hazard_on_the_embedded_history_clears_the_first_bar(real_run):
-    scores = real_run.verification
+def test_the_embedded_history_clears_the_first_bar(real_training):
+    scores = real_training.verification
     hazard = scores["model"] == "logistic"
     scores = scores[hazard & (scores["kind"] == "broad")].set_index("horizon_days")
     for horizon, bar in {30: 0.30, 60: 0.27, 90: 0.08, 180: -0.03}.items():
@@ -543,7 +540,7 @@ def test_the_hazard_on_the_embedded_history_clears_the_first_bar(real_run):
         (90.0, [50, 90]),  # Beyond what is pooled: the two kinds alone.
     ],
 )
-def test_every_threshold_is_learnt_from_and_the_kinds_are_scored(random_panel, threshold, learnt):
+def test_every_threshold_is_learnt_and_kinds_scored(random_panel, threshold, learnt):
     definition = OnsetDefinition(threshold=threshold)
     rows = landmarks(random_panel, season_index(random_panel), definition)
     assert np.unique(rows.X[THRESHOLD]).tolist() == learnt

@@ -37,7 +37,7 @@ weights = arrays(float, (3, N_LEADS + 1), elements=st.floats(0, 1)).filter(
 @pytest.mark.parametrize(
     ("days", "lead"), [(1, 1), (30, 1), (31, 2), (60, 2), (61, 3), (361, 13), (390, 13), (391, 0)]
 )
-def test_an_onset_on_the_last_day_of_a_lead_belongs_to_it(days, lead):
+def test_a_leads_last_day_belongs_to_it(days, lead):
     assert lead_targets([float(days)], [1000]).tolist() == [[lead, 13]]
 
 
@@ -50,7 +50,7 @@ def test_a_lead_is_known_when_its_last_day_is(known, leads):
 
 
 @pytest.mark.parametrize(("known", "target"), [(35, [0, 1]), (59, [0, 1]), (60, [2, 2])])
-def test_an_onset_seen_early_waits_for_the_end_of_its_lead(known, target):
+def test_an_early_onset_waits_for_its_leads_end(known, target):
     assert lead_targets([35.0], [known]).tolist() == [target]
 
 
@@ -69,7 +69,7 @@ def test_the_newest_rows_are_not_all_onsets():
 
 @fast
 @given(rows)
-def test_a_target_is_an_onset_exactly_when_it_fell_in_a_known_lead(drawn):
+def test_targets_are_the_onsets_in_known_leads(drawn):
     days, known, _ = drawn
     onset_lead, leads = lead_targets(days, known).T
     seen = days <= leads * LEAD_DAYS
@@ -86,7 +86,7 @@ def test_censored_targets_are_those_of_fewer_days(drawn):
     assert (censored == lead_targets(days, fewer)).all()
 
 
-def test_censoring_hides_a_later_onset_and_keeps_an_earlier_one():
+def test_censoring_hides_only_later_onsets():
     targets = np.array([[2, 13], [2, 13], [0, 1]])
     assert censor(targets, [1, 2, 5]).tolist() == [[0, 1], [2, 2], [0, 1]]
 
@@ -180,7 +180,7 @@ def test_incidence_rises_with_the_horizon_between_zero_and_one(drawn):
 
 @fast
 @given(hazards)
-def test_incidence_at_the_ends_of_leads_is_the_cumulative_sum(drawn):
+def test_incidence_at_lead_ends_is_cumulative(drawn):
     probabilities = lead_probabilities(drawn)
     ends = LEAD_DAYS * np.arange(1, N_LEADS + 1)
     sums = np.cumsum(probabilities[:, :N_LEADS], axis=1)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import predict
 import train
@@ -30,10 +25,11 @@ from models.forecasting.data_quality import data_health
 from models.forecasting.schema import health_json
 from models.report.health_text import health_text
 from tests import live_market
+from tests.commands import ROOT, run_command, run_python
 from tests.embedded import END, after, iso, session
 from tests.yahoo_server import Market, YahooServer
 
-ROOT = Path(__file__).parents[1]
+PREDICT = ROOT / "predict.py"
 TODAY, LAST = after(26), after(25)
 NOW = TODAY + pd.Timedelta(hours=10)
 # A day of the live market on which coins die or a ranking was fetched.
@@ -67,13 +63,13 @@ class Prices:
 
 
 @pytest.fixture(scope="module")
-def market():
+def live_closes():
     return live_market.closes(NOW)
 
 
 @pytest.fixture(scope="module")
-def panel(market, tmp_path_factory):
-    return load(market, tmp_path_factory.mktemp("live"))
+def panel(live_closes, tmp_path_factory):
+    return load(live_closes, tmp_path_factory.mktemp("live"))
 
 
 def load(closes, folder, *, rankings=None, universe=None) -> MarketPanel:
@@ -104,7 +100,7 @@ def problems(panel: MarketPanel) -> str:
 # --- what it makes -------------------------------------------------------------------------------
 
 
-def test_the_embedded_history_stays_and_the_days_since_are_added(panel, reference):
+def test_live_days_follow_the_embedded_history(panel, reference):
     assert panel.last_day == LAST
     instant = end_of_day(pd.DatetimeIndex([END]))[0]
     live, embedded = panel.known_at(instant), reference.known_at(instant)
@@ -121,23 +117,23 @@ def test_the_embedded_history_stays_and_the_days_since_are_added(panel, referenc
     assert panel.series("sp500").index[-1] == session(LAST)
 
 
-def test_levels_go_on_with_yahoos_returns(panel, market):
+def test_levels_go_on_with_yahoos_returns(panel, live_closes):
     bitcoin = panel.series("bitcoin").loc[END:]
     np.testing.assert_allclose(
         bitcoin / bitcoin.iloc[0],
-        market["BTC-USD"].loc[END:LAST] / market["BTC-USD"].loc[END],
+        live_closes["BTC-USD"].loc[END:LAST] / live_closes["BTC-USD"].loc[END],
         rtol=1e-4,
     )
 
 
-def test_the_season_index_is_counted_by_hand(panel, market):
+def test_the_season_index_is_counted_by_hand(panel, live_closes):
     members = load_membership().coins["share"].nlargest(70).index
     coins = load_membership().coins
     ahead = {}
     for coin in members:
         ticker = "ETH-USD" if coin == "ethereum" else coins["tickers"][coin][-1]
-        if ticker in market:
-            relative = market[ticker] / market["BTC-USD"]
+        if ticker in live_closes:
+            relative = live_closes[ticker] / live_closes["BTC-USD"]
             ahead[coin] = relative.loc[LAST] > relative.loc[LAST - pd.Timedelta(days=90)]
     # Some coins at the border of the 50 may be others, by their prices since.
     counted = 100 * np.mean(list(ahead.values())[:49])
@@ -156,7 +152,7 @@ def test_each_step_is_told(panel):
     assert problems(panel).count("simulated series") == 2
 
 
-def test_problems_are_kept_by_views_but_not_of_the_embedded_days(panel):
+def test_only_views_of_live_days_keep_problems(panel):
     view = panel.known_at(end_of_day(pd.DatetimeIndex([END]))[0])
     assert view.provenance == panel.provenance
     assert view.provenance.problems_on(END) == ()
@@ -172,7 +168,7 @@ def test_coverage_is_told_by_year(panel):
     )  # fmt: skip
 
 
-def test_coins_priced_again_behind_the_seam_are_no_disagreement(market, tmp_path):
+def test_coins_priced_again_behind_the_seam_are_no_disagreement(live_closes, tmp_path):
     """The embedded end lacks the prices of some coins: like is compared with like, and it is said.
 
     All those coins gain on Bitcoin every day of the overlap, so that the index over all coins is
@@ -182,10 +178,10 @@ def test_coins_priced_again_behind_the_seam_are_no_disagreement(market, tmp_path
     lost = members[COINS["check_day"][members] < COINS["check_day"].max()]
     if len(lost) < 10:
         pytest.skip("the embedded end has the prices of nearly all coins")
-    rising = dict(market)
+    rising = dict(live_closes)
     for coin in lost:
         ticker = COINS["tickers"][coin][-1]
-        closes = market[ticker]
+        closes = live_closes[ticker]
         overlap = (closes.index > after(-60)) & (closes.index != COINS["check_day"][coin])
         rising[ticker] = closes * np.exp(np.where(overlap & (closes.index <= END), 0.5, 0.0))
     panel = load(rising, tmp_path)
@@ -199,11 +195,11 @@ def test_coins_priced_again_behind_the_seam_are_no_disagreement(market, tmp_path
 
 
 @pytest.mark.parametrize("as_of", [after(1), after(14)], ids=iso)
-def test_nothing_after_as_of_bears_on_it(panel, market, as_of, tmp_path):
+def test_nothing_after_as_of_bears_on_it(panel, live_closes, as_of, tmp_path):
     day = as_of
     random = np.random.default_rng(1)
     scrambled = {}
-    for ticker, closes in market.items():
+    for ticker, closes in live_closes.items():
         noise = pd.Series(np.exp(random.normal(0, 1, len(closes))), closes.index)
         scrambled[ticker] = closes.where(closes.index <= day, closes * noise)
     turned = live_market.ranking().assign(symbol="X")
@@ -217,13 +213,13 @@ def test_nothing_after_as_of_bears_on_it(panel, market, as_of, tmp_path):
     pd.testing.assert_frame_equal(build_features(panel, days), build_features(other, days))
 
 
-def test_a_ranking_of_today_leaves_all_days_as_they_are(panel, market, tmp_path):
+def test_a_ranking_of_today_changes_no_day(panel, live_closes, tmp_path):
     today = live_market.ranking().assign(symbol="X")
     today["market_cap_usd"] = today["market_cap_usd"].to_numpy()[::-1]
-    assert load(market, tmp_path, rankings={TODAY: today}).digest == panel.digest
+    assert load(live_closes, tmp_path, rankings={TODAY: today}).digest == panel.digest
 
 
-def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
+def test_a_past_ranking_brings_in_new_coins(panel, live_closes, tmp_path):
     day = MIDDLE
     new = [f"NEW{i}9999-USD" for i in range(10)]
     ranking = live_market.ranking()
@@ -232,8 +228,8 @@ def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
         symbol=lambda table: table["ticker"].str.removesuffix("-USD")
     )
     # Ten new coins far ahead of Bitcoin.
-    rocket = market["BTC-USD"] * np.exp(np.linspace(0, 5, len(market["BTC-USD"])))
-    other = load({**market, **dict.fromkeys(new, rocket)}, tmp_path, rankings={day: ranking})
+    rocket = live_closes["BTC-USD"] * np.exp(np.linspace(0, 5, len(live_closes["BTC-USD"])))
+    other = load({**live_closes, **dict.fromkeys(new, rocket)}, tmp_path, rankings={day: ranking})
     change = other.series("season_index") - panel.series("season_index")
     assert (change.loc[: day - pd.Timedelta(days=1)] == 0).all()
     assert (change.loc[day:] > 0).all()
@@ -243,40 +239,40 @@ def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
 # --- survivorship and coverage -------------------------------------------------------------------
 
 
-def without(market, tickers, since=None):
+def without(live_closes, tickers, since=None):
     """The market without some tickers, or without their closes after a day."""
-    held = {ticker: closes for ticker, closes in market.items() if ticker not in tickers}
-    return held | ({ticker: market[ticker].loc[:since] for ticker in tickers} if since else {})
+    held = {ticker: closes for ticker, closes in live_closes.items() if ticker not in tickers}
+    return held | ({ticker: live_closes[ticker].loc[:since] for ticker in tickers} if since else {})
 
 
-def test_coins_that_yahoo_lacks_stay_ranked_and_count_as_uncovered(market, tmp_path):
-    panel = load(without(market, top(9)), tmp_path)
+def test_missing_coins_stay_ranked_but_uncovered(live_closes, tmp_path):
+    panel = load(without(live_closes, top(9)), tmp_path)
     assert unusable(9) in problems(panel)
     assert compared(9) in problems(panel)
     assert panel.last_day == LAST
 
 
-def test_why_closes_were_refused_is_told_of_coins_that_yahoo_has(market, tmp_path):
+def test_refused_closes_are_explained(live_closes, tmp_path):
     class Jumping(Prices):
         def closes(self, *arguments, **options):
             answer = super().closes(*arguments, **options)
             said = "Yahoo: SOL-USD jumps from 1 to 90; left out."
             return replace(answer, problems=(*answer.problems, said), absent=frozenset({"XRP-USD"}))
 
-    prices = Jumping(without(market, ["SOL-USD", "XRP-USD"]))
+    prices = Jumping(without(live_closes, ["SOL-USD", "XRP-USD"]))
     panel = load_yahoo(Request(prices, NOW, "offline", tmp_path, tmp_path))
     assert unusable(2) in problems(panel)
     assert problems(panel).count("Yahoo: SOL-USD jumps from 1 to 90") == 1
     assert "XRP-USD" not in problems(panel)
 
 
-def test_coins_that_die_count_as_uncovered(market, tmp_path):
-    panel = load(without(market, top(9), since=MIDDLE), tmp_path)
+def test_coins_that_die_count_as_uncovered(live_closes, tmp_path):
+    panel = load(without(live_closes, top(9), since=MIDDLE), tmp_path)
     assert compared(9) in problems(panel)
 
 
-def test_below_the_coverage_the_index_is_not_used(market, tmp_path):
-    dying = without(market, top(20), since=MIDDLE)
+def test_below_the_coverage_the_index_is_not_used(live_closes, tmp_path):
+    dying = without(live_closes, top(20), since=MIDDLE)
     panel = load(dying, tmp_path)
     assert panel.last_day == MIDDLE
     assert f"less than {MIN_LIVE_COVERAGE:.0%}" in problems(panel)
@@ -287,38 +283,35 @@ def test_below_the_coverage_the_index_is_not_used(market, tmp_path):
         require_usable(panel, as_of=None, today=TODAY)
 
 
-def test_a_wrong_coin_is_left_out_by_name(market, tmp_path):
-    panel = load({**market, "SOL-USD": market["BTC-USD"] * 0.001}, tmp_path)
+def test_a_wrong_coin_is_left_out_by_name(live_closes, tmp_path):
+    panel = load({**live_closes, "SOL-USD": live_closes["BTC-USD"] * 0.001}, tmp_path)
     assert "SOL-USD is not solana: its 90-day return" in problems(panel)
     assert unusable(1) in problems(panel)
 
 
-def test_an_ether_that_is_another_coin_is_refused(market, tmp_path):
+@pytest.mark.parametrize(
+    ("ticker", "noise", "refused"),
+    [("ETH-USD", 0.3, "eth_btc"), ("^RUT", 0.02, "russell2000")],
+)
+def test_closes_that_disagree_are_refused(live_closes, tmp_path, ticker, noise, refused):
     random = np.random.default_rng(0)
-    other = market["ETH-USD"] * np.exp(random.normal(0, 0.3, len(market["ETH-USD"])))
-    with pytest.raises(DataError, match=r"^eth_btc: live and embedded values disagree"):
-        load({**market, "ETH-USD": other}, tmp_path)
+    other = live_closes[ticker] * np.exp(random.normal(0, noise, len(live_closes[ticker])))
+    with pytest.raises(DataError, match=rf"^{refused}: live and embedded values disagree on"):
+        load({**live_closes, ticker: other}, tmp_path)
 
 
 # --- disagreement at the seam --------------------------------------------------------------------
 
 
-def test_a_stock_index_that_disagrees_is_refused(market, tmp_path):
-    random = np.random.default_rng(0)
-    other = market["^RUT"] * np.exp(random.normal(0, 0.02, len(market["^RUT"])))
-    with pytest.raises(DataError, match=r"^russell2000: live and embedded values disagree on"):
-        load({**market, "^RUT": other}, tmp_path)
-
-
-def test_a_season_index_that_disagrees_is_refused(market, tmp_path):
+def test_a_season_index_that_disagrees_is_refused(live_closes, tmp_path):
     # All coins ahead before the end, with the returns by which they are recognised.
     membership = load_membership()
-    lifted = dict(market)
+    lifted = dict(live_closes)
     overlap = pd.date_range(END - pd.Timedelta(days=28), END - pd.Timedelta(days=1), unit="s")
-    for ticker in {t for tickers in membership.coins["tickers"] for t in tickers} & set(market):
+    for ticker in set(membership.coins["tickers"].explode()) & set(live_closes):
         if ticker not in NEEDED:
-            lifted[ticker] = market[ticker].where(~market[ticker].index.isin(overlap),
-                                                  2 * market[ticker])  # fmt: skip
+            lifted[ticker] = live_closes[ticker].where(~live_closes[ticker].index.isin(overlap),
+                                                  2 * live_closes[ticker])  # fmt: skip
     with pytest.raises(DataError, match=r"^season_index: live and embedded values differ by"):
         load(lifted, tmp_path)
 
@@ -329,35 +322,35 @@ def test_a_clock_before_the_embedded_end_is_refused(tmp_path):
         load_yahoo(Request(Prices({}), now, "offline", tmp_path, tmp_path))
 
 
-def test_fund_figures_that_begin_too_late_are_not_joined(market, tmp_path):
+def test_fund_figures_that_begin_too_late_are_not_joined(live_closes, tmp_path):
     days = pd.bdate_range(after(19), LAST, unit="s")
     for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
         values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
         flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
-    late = load(market, tmp_path)
+    late = load(live_closes, tmp_path)
     fourth = pd.bdate_range(after(1), periods=4)[-1]
     assert f"iwm_flow: only 17 of the 21 sessions to {iso(fourth)} have a figure" in problems(late)
     assert late.series("iwm_flow").index[-1] == session(END)
 
 
-def test_fund_figures_that_meet_the_embedded_ones_are_joined(market, tmp_path):
+def test_fund_figures_that_meet_the_embedded_ones_are_joined(live_closes, tmp_path):
     days = pd.bdate_range(after(-2), LAST, unit="s")
     for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
         values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
         flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
-    joined = load(market, tmp_path)
+    joined = load(live_closes, tmp_path)
     assert joined.series("iwm_flow").index[-1] == session(LAST)
     assert "iwm_flow" not in problems(joined)
     first = iso(pd.bdate_range(after(1), periods=1)[0])
     assert joined.provenance.sources["iwm_flow"] == f"embedded, imported figures from {first}"
 
 
-def test_a_users_universe_takes_the_place_of_the_rankings(market, tmp_path):
+def test_a_users_universe_takes_the_place_of_the_rankings(live_closes, tmp_path):
     path = tmp_path / "mine.csv"
     rows = [f"{iso(after(1))},{rank},{ticker}" for rank, ticker in enumerate(top(60, skip=0), 1)
-            if ticker in market]  # fmt: skip
+            if ticker in live_closes]  # fmt: skip
     path.write_text("\n".join(["snapshot_date,rank,ticker", *rows]))
-    panel = load(market, tmp_path, universe=path)
+    panel = load(live_closes, tmp_path, universe=path)
     assert panel.last_day == LAST
     assert "after that a file with 1 snapshots" in "\n".join(panel.provenance.steps)
 
@@ -409,13 +402,6 @@ def test_health_refuses_exactly_when_a_forecast_would(panel, reference):
 # --- the commands, with the real client against a local Yahoo ------------------------------------
 
 
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "predict.py", *map(str, arguments)],
-        env={**os.environ, **environment}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
     """A cache filled by a command through the real client, its answer, and the way to nowhere."""
@@ -426,7 +412,7 @@ def live(tmp_path_factory):
     with YahooServer(Market(now, closes, live_market.ranking(), shares), folder) as server:
         environment = {"ALTSEASON_DATA_DIR": str(folder / "data"), **server.environment}
         cache = ("--cache-dir", folder / "cache")
-        done = run("health", "--source", "yahoo", *cache, "--json", **environment)
+        done = run_python(PREDICT, "health", "--source", "yahoo", *cache, "--json", **environment)
     return folder, done, environment
 
 
@@ -442,15 +428,15 @@ def test_health_from_yahoo(live):
     assert held["series"].value_counts().to_dict() == {"iwm_shares_outstanding": 1, "iwm_nav": 1}
 
 
-def test_offline_the_same_is_forecast_and_the_age_is_told(live, tmp_path):
+def test_offline_forecasts_the_same_and_tells_the_age(live, tmp_path):
     folder, done, dead = live
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    trained = CliRunner().invoke(
-        train.app, ["--model", "climatology", "--until", "2017-06-30", "--tracking-uri", uri]
+    trained = run_command(
+        train.app, "--model", "climatology", "--until", "2017-06-30", "--tracking-uri", uri
     )
     assert trained.exit_code == 0, trained.output
-    forecast = run(
-        "--source", "yahoo", "--offline", "--json", "--tracking-uri", uri,
+    forecast = run_python(
+        PREDICT, "--source", "yahoo", "--offline", "--json", "--tracking-uri", uri,
         ALTSEASON_CACHE_DIR=str(folder / "cache"), **dead,
     )  # fmt: skip
     assert forecast.returncode == 0, forecast.stderr
@@ -464,7 +450,9 @@ def test_offline_the_same_is_forecast_and_the_age_is_told(live, tmp_path):
 
 def test_without_a_connection_the_way_out_is_named(live):
     folder, _, dead = live
-    done = run("health", "--source", "yahoo", "--refresh", "--cache-dir", folder / "cache", **dead)
+    done = run_python(
+        PREDICT, "health", "--source", "yahoo", "--refresh", "--cache-dir", folder / "cache", **dead
+    )
     assert done.returncode == 1
     assert done.stdout == ""
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
@@ -474,8 +462,8 @@ def test_without_a_connection_the_way_out_is_named(live):
 
 
 def test_offline_without_a_cache_is_malformed_data(tmp_path):
-    done = CliRunner().invoke(
-        predict.app, ["health", "--source", "yahoo", "--offline", "--cache-dir", str(tmp_path)]
+    done = run_command(
+        predict.app, "health", "--source", "yahoo", "--offline", "--cache-dir", tmp_path
     )
     assert done.exit_code == 3
     assert "nothing is stored" in done.stderr
@@ -487,8 +475,8 @@ def test_damaged_files_of_the_store_are_named_once(tmp_path):
     (tmp_path / "yahoo").mkdir()
     for name in names:
         (tmp_path / "yahoo" / name).write_bytes(b"this is no table")
-    done = CliRunner().invoke(
-        predict.app, ["health", "--source", "yahoo", "--offline", "--cache-dir", str(tmp_path)]
+    done = run_command(
+        predict.app, "health", "--source", "yahoo", "--offline", "--cache-dir", tmp_path
     )
     assert done.exit_code == 3
     said = [line for line in done.stderr.splitlines() if line.startswith("warning: damaged: ")]
@@ -496,10 +484,10 @@ def test_damaged_files_of_the_store_are_named_once(tmp_path):
 
 
 def test_health_of_the_embedded_history():
-    done = CliRunner().invoke(predict.app, ["health"])
+    done = run_command(predict.app, "health")
     assert done.exit_code == 0
     assert "season_index" in done.stdout
-    refused = CliRunner().invoke(predict.app, ["health", "--as-of", iso(after(1)), "--json"])
+    refused = run_command(predict.app, "health", "--as-of", iso(after(1)), "--json")
     assert refused.exit_code == 3
     assert json.loads(refused.stdout)["refusal"] in refused.stderr
 
@@ -517,6 +505,6 @@ def test_health_of_the_embedded_history():
 )
 @pytest.mark.parametrize("command", [[], ["health"]])
 def test_options_that_contradict_each_other_are_usage_errors(command, arguments, message):
-    done = CliRunner().invoke(predict.app, [*command, *arguments])
+    done = run_command(predict.app, *command, *arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.replace("│", " ").split())

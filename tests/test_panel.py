@@ -85,7 +85,7 @@ def test_the_offending_value_is_shown():
     assert refusal(replaced("value", -3.0)).endswith("got -3.")
 
 
-def test_a_day_after_until_is_refused_and_until_itself_is_not():
+def test_days_after_until_are_refused():
     last = rows()["date"].max()
     assert MarketPanel.from_observations(rows(), "test", until=last).last_day == last
     message = refusal(rows(), until=last - DAY)
@@ -151,7 +151,7 @@ def test_a_missing_instant_is_refused(column):
     assert f"{column} must not be missing" in refusal(replaced(column, pd.NaT))
 
 
-def test_an_unknown_series_is_named_with_those_that_are_known():
+def test_an_unknown_series_lists_the_known():
     message = refusal(rows().assign(series="dogecoin"))
     assert "unknown series 'dogecoin'" in message
     assert "season_index" in message
@@ -159,21 +159,18 @@ def test_an_unknown_series_is_named_with_those_that_are_known():
         MarketPanel.from_series({"dogecoin": closes()}, "test")
 
 
-def test_a_time_zone_in_the_index_is_refused_with_the_series():
-    with pytest.raises(DataError, match="test: bitcoin: days must carry no time zone, got UTC"):
-        MarketPanel.from_series({"bitcoin": closes().tz_localize("UTC")}, "test")
-
-
-def test_an_index_without_days_is_refused_with_the_series():
-    with pytest.raises(DataError, match="test: bitcoin: days must be datetime64, got int64"):
-        MarketPanel.from_series({"bitcoin": closes().reset_index(drop=True)}, "test")
-
-
-def test_a_day_with_a_time_is_refused_in_series_too():
-    late = closes()
-    late.index += pd.Timedelta("12h")
-    with pytest.raises(DataError, match=r"bitcoin on 2025-12-01: .* whole day"):
-        MarketPanel.from_series({"bitcoin": late}, "test")
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        (closes().tz_localize("UTC"), "test: bitcoin: days must carry no time zone, got UTC"),
+        (closes().reset_index(drop=True), "test: bitcoin: days must be datetime64, got int64"),
+        (closes().shift(freq="12h"), r"bitcoin on 2025-12-01: .* whole day"),
+    ],
+    ids=["time zone", "numbers", "noon"],
+)
+def test_days_of_a_series_are_checked(series, message):
+    with pytest.raises(DataError, match=message):
+        MarketPanel.from_series({"bitcoin": series}, "test")
 
 
 def test_no_series_at_all_is_refused():
@@ -187,7 +184,7 @@ def test_an_empty_table_is_refused():
 
 @pytest.mark.parametrize("dtype", ["int64", "str"])
 @pytest.mark.parametrize("others", [(), ("eth_btc",)])
-def test_a_series_of_a_wrong_type_is_named_whatever_stands_beside_it(dtype, others):
+def test_a_series_of_a_wrong_type_is_named(dtype, others):
     series = {"bitcoin": closes().astype(dtype), **{name: closes() for name in others}}
     with pytest.raises(DataError, match=rf"test: bitcoin: .*must be float64, got {dtype}"):
         MarketPanel.from_series(series, "test")
@@ -205,7 +202,7 @@ def test_attributes_cannot_be_set():
         panel.last_day = MONDAY
 
 
-def test_changing_what_the_panel_returned_does_not_change_the_panel():
+def test_changing_its_outputs_leaves_the_panel():
     panel = MarketPanel.from_observations(rows(), "test")
     before = panel.digest
     values, instants = panel.series("bitcoin"), panel.available_at("bitcoin")
@@ -220,7 +217,7 @@ def test_changing_what_the_panel_returned_does_not_change_the_panel():
     assert panel.series("bitcoin").tolist() == [1.0, 2.0, 4.0]
 
 
-def test_changing_what_the_panel_was_built_from_does_not_change_the_panel():
+def test_changing_its_inputs_leaves_the_panel():
     frame, series = rows(), closes()
     panels = [
         MarketPanel.from_observations(frame, "test"),
@@ -231,7 +228,7 @@ def test_changing_what_the_panel_was_built_from_does_not_change_the_panel():
     assert [panel.series("bitcoin").iloc[0] for panel in panels] == [1.0, 1.0]
 
 
-def test_a_value_is_known_from_the_very_instant_of_its_publication():
+def test_known_from_the_instant_of_publication():
     panel = MarketPanel.from_observations(rows(), "test")
     midnight = pd.Timestamp("2025-12-03")
     assert panel.known_at(midnight).series("bitcoin").tolist() == [1.0, 2.0]
@@ -254,7 +251,7 @@ def test_an_instant_with_a_time_zone_is_converted(instant, zone, known):
     assert len(panel.known_at(pd.Timestamp(instant, tz=zone)).series("bitcoin")) == known
 
 
-def test_a_past_view_holds_each_series_to_its_own_publication():
+def test_a_view_holds_each_series_to_its_publication():
     panel = MarketPanel.from_series({"bitcoin": closes(), "iwm_flow": closes()}, "test")
     view = panel.known_at(pd.Timestamp("2025-12-04"))
     assert len(view.series("bitcoin")) == 3
@@ -269,7 +266,7 @@ def test_a_past_view_leaves_the_panel_as_it_was():
 
 
 @given(days=st.lists(st.integers(0, 40), min_size=2, max_size=2))
-def test_a_view_of_a_view_is_the_earlier_of_the_two(days):
+def test_the_earlier_of_two_views_holds(days):
     panel = MarketPanel.from_series(
         {"bitcoin": closes(np.arange(1.0, 31)), "iwm_flow": closes(np.arange(30.0))}, "test"
     )
@@ -278,7 +275,7 @@ def test_a_view_of_a_view_is_the_earlier_of_the_two(days):
     assert nested.digest == panel.known_at(min(first, second)).digest
 
 
-def test_a_series_that_the_panel_lacks_is_empty_and_one_that_nobody_defined_is_an_error():
+def test_an_absent_series_is_empty_an_undefined_an_error():
     panel = MarketPanel.from_observations(rows(), "test")
     assert panel.series("sp500").empty
     assert panel.available_at("sp500").empty
@@ -360,7 +357,7 @@ def test_a_panel_written_as_one_table_reads_back_whole():
         ("2025-12-07", "2025-12-09"),  # Sunday to Tuesday
     ],
 )
-def test_fund_figures_are_known_at_the_end_of_the_second_business_day(observed, as_of):
+def test_fund_figures_are_known_two_business_days_later(observed, as_of):
     instants = publication(SPECS["iwm_flow"], pd.DatetimeIndex([observed]))
     assert instants[0] == pd.Timestamp(as_of) + DAY
 

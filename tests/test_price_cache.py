@@ -33,7 +33,7 @@ TICKERS = ["^RUT", "BTC-USD", "SOL-USD"]
 
 
 @pytest.fixture
-def market(yahoo_server):
+def ongoing_market(yahoo_server):
     """A market that goes on behind NOW: the server's clock decides what is shown."""
     yahoo_server.market = random_market([*TICKERS, "ETH-USD"], "2024-06-01", NOW + 45 * DAY)
     advance(yahoo_server.market, NOW)
@@ -67,7 +67,7 @@ def files(cache):
     return sorted(path.name for path in cache.directory.iterdir())
 
 
-def test_it_answers_what_yahoo_answers(market, cache):
+def test_it_answers_what_yahoo_answers(ongoing_market, cache):
     answer = closes(cache)
     straight = yahoo.fetch_closes(TICKERS, FIRST, LAST, now=NOW)
     pd.testing.assert_frame_equal(answer.closes, straight.closes)
@@ -78,7 +78,7 @@ def test_it_answers_what_yahoo_answers(market, cache):
     )
 
 
-def test_the_second_time_nothing_is_asked(market, cache, yahoo_server):
+def test_the_second_time_nothing_is_asked(ongoing_market, cache, yahoo_server):
     first = closes(cache)
     yahoo_server.asked.clear()
     seen = []
@@ -92,12 +92,10 @@ def test_the_second_time_nothing_is_asked(market, cache, yahoo_server):
 
 
 @pytest.mark.parametrize("days", [1, 40])
-def test_later_only_the_tail_is_asked_and_nothing_is_lost(
-    market, cache, yahoo_server, tmp_path, days
-):
+def test_later_only_the_tail_is_asked(ongoing_market, cache, yahoo_server, tmp_path, days):
     closes(cache)
     later = NOW + days * DAY
-    advance(market, later)
+    advance(ongoing_market, later)
     yahoo_server.asked.clear()
     answer = closes(cache, last=later, now=later)
     assert set(starts(yahoo_server)) == set(TICKERS)
@@ -108,7 +106,7 @@ def test_later_only_the_tail_is_asked_and_nothing_is_lost(
     assert answer.fetched_at == later
 
 
-def test_a_shorter_span_cuts_nothing_out_of_the_store(market, cache, yahoo_server):
+def test_a_shorter_span_cuts_nothing_out_of_the_store(ongoing_market, cache, yahoo_server):
     closes(cache)
     summer = pd.Timestamp("2025-06-30")
     assert closes(cache, last=summer, mode="refresh").closes.index[-1] == summer
@@ -117,15 +115,15 @@ def test_a_shorter_span_cuts_nothing_out_of_the_store(market, cache, yahoo_serve
     assert yahoo_server.asked == []
 
 
-def test_a_tail_begins_two_weeks_before_the_last_stored_day(market, cache, yahoo_server):
+def test_a_tail_overlaps_two_weeks(ongoing_market, cache, yahoo_server):
     closes(cache, ["BTC-USD"])
     yahoo_server.asked.clear()
-    advance(market, NOW + 3 * DAY)
+    advance(ongoing_market, NOW + 3 * DAY)
     closes(cache, ["BTC-USD"], now=NOW + 3 * DAY)
     assert starts(yahoo_server) == {"BTC-USD": pd.Timestamp("2025-11-25")}
 
 
-def test_an_earlier_beginning_is_asked_for_whole(market, cache, yahoo_server):
+def test_an_earlier_beginning_is_asked_for_whole(ongoing_market, cache, yahoo_server):
     closes(cache, ["BTC-USD"])
     yahoo_server.asked.clear()
     answer = closes(cache, ["BTC-USD"], first=pd.Timestamp("2024-07-01"))
@@ -134,12 +132,12 @@ def test_an_earlier_beginning_is_asked_for_whole(market, cache, yahoo_server):
     assert closes(cache, ["BTC-USD"]).closes.index[0] == FIRST, "a later one is cut out of it"
 
 
-def test_a_revised_close_has_the_whole_history_fetched_anew(market, cache, yahoo_server):
+def test_a_revised_close_has_the_whole_history_fetched_anew(ongoing_market, cache, yahoo_server):
     closes(cache)
-    old = market.closes["SOL-USD"]
-    market.closes["SOL-USD"] = 2 * old  # a split, or another coin under the same ticker
+    old = ongoing_market.closes["SOL-USD"]
+    ongoing_market.closes["SOL-USD"] = 2 * old  # a split, or another coin under the same ticker
     later = NOW + DAY
-    advance(market, later)
+    advance(ongoing_market, later)
     yahoo_server.asked.clear()
     answer = closes(cache, now=later)
     assert yahoo_server.charts() == [*TICKERS, "SOL-USD"]
@@ -154,25 +152,25 @@ def test_a_revised_close_has_the_whole_history_fetched_anew(market, cache, yahoo
     assert closes(cache, now=later).problems == ()
 
 
-def test_rounding_is_no_revision(market, cache):
+def test_rounding_is_no_revision(ongoing_market, cache):
     closes(cache)
-    market.closes["SOL-USD"] = market.closes["SOL-USD"] * (1 + 1e-8)
-    advance(market, NOW + DAY)
+    ongoing_market.closes["SOL-USD"] = ongoing_market.closes["SOL-USD"] * (1 + 1e-8)
+    advance(ongoing_market, NOW + DAY)
     assert closes(cache, now=NOW + DAY).problems == ()
 
 
-def test_a_close_filled_in_later_is_taken(market, cache):
+def test_a_close_filled_in_later_is_taken(ongoing_market, cache):
     """Yahoo's last coin closes come late: they are asked for again after an hour."""
-    whole = market.closes["SOL-USD"]
-    market.closes["SOL-USD"] = whole.where(whole.index != pd.Timestamp("2025-12-09"))
+    whole = ongoing_market.closes["SOL-USD"]
+    ongoing_market.closes["SOL-USD"] = whole.where(whole.index != pd.Timestamp("2025-12-09"))
     assert np.isnan(closes(cache).closes["SOL-USD"].iloc[-1])
-    market.closes["SOL-USD"] = whole
+    ongoing_market.closes["SOL-USD"] = whole
     soon, later = NOW + pd.Timedelta(minutes=59), NOW + pd.Timedelta(minutes=61)
     assert np.isnan(closes(cache, now=soon).closes["SOL-USD"].iloc[-1])
     assert closes(cache, now=later).closes["SOL-USD"].iloc[-1] == whole[pd.Timestamp("2025-12-09")]
 
 
-def test_offline_asks_nothing_and_tells_its_age(market, cache, yahoo_server):
+def test_offline_asks_nothing_and_tells_its_age(ongoing_market, cache, yahoo_server):
     online = closes(cache)
     yahoo_server.asked.clear()
     later = NOW + 5 * DAY
@@ -190,7 +188,7 @@ def test_offline_without_a_store(cache):
         closes(cache, mode="offline")
 
 
-def test_offline_without_one_coin(market, cache):
+def test_offline_without_one_coin(ongoing_market, cache):
     closes(cache, ["BTC-USD"])
     answer = closes(cache, ["BTC-USD", "SOL-USD"], mode="offline")
     assert list(answer.closes) == ["BTC-USD"]
@@ -198,14 +196,14 @@ def test_offline_without_one_coin(market, cache):
     assert answer.absent == {"SOL-USD"}
 
 
-def test_offline_from_an_earlier_day_says_what_is_missing(market, cache):
+def test_offline_from_an_earlier_day_says_what_is_missing(ongoing_market, cache):
     closes(cache, ["BTC-USD"])
     answer = closes(cache, ["BTC-USD"], first=pd.Timestamp("2024-07-01"), mode="offline")
     (said,) = answer.problems
     assert said == "BTC-USD is truncated: it begins on 2025-01-01, not 2024-07-01."
 
 
-def test_refresh_asks_for_everything(market, cache, yahoo_server):
+def test_refresh_asks_for_everything(ongoing_market, cache, yahoo_server):
     closes(cache, first=pd.Timestamp("2024-07-01"))
     yahoo_server.asked.clear()
     later = NOW + pd.Timedelta(minutes=1)
@@ -218,34 +216,34 @@ def test_refresh_asks_for_everything(market, cache, yahoo_server):
     assert answer.fetched_at == later
 
 
-def test_a_refusal_keeps_what_came_and_tells_the_age(market, cache, yahoo_server):
-    market.faults = {"BTC-USD": "rate_limit"}
+def test_a_refusal_keeps_what_came_and_tells_the_age(ongoing_market, cache, yahoo_server):
+    ongoing_market.faults = {"BTC-USD": "rate_limit"}
     with pytest.raises(
         SourceUnavailable, match=r"or use --offline. Prices 0 hours old are stored."
     ):
         closes(cache)
     assert files(cache) == ["closes-%5ERUT.parquet"]
-    market.faults = {}
+    ongoing_market.faults = {}
     yahoo_server.asked.clear()
     closes(cache)
     assert yahoo_server.charts() == ["BTC-USD", "SOL-USD"]
-    market.faults = {OTHER: "down"}
+    ongoing_market.faults = {OTHER: "down"}
     with pytest.raises(SourceUnavailable, match=r"or use --offline. Prices 3 days old are stored."):
         closes(cache, now=NOW + 3 * DAY)
     assert len(closes(cache, now=NOW + 3 * DAY, mode="offline").closes) == 343
 
 
-def test_a_refusal_without_a_store(market, cache):
-    market.faults = {OTHER: "down"}
+def test_a_refusal_without_a_store(ongoing_market, cache):
+    ongoing_market.faults = {OTHER: "down"}
     with pytest.raises(SourceUnavailable, match=r"No prices are stored."):
         closes(cache)
 
 
-def test_a_coin_that_vanishes_keeps_its_past(market, cache):
+def test_a_coin_that_vanishes_keeps_its_past(ongoing_market, cache):
     before = closes(cache)
-    market.faults = {"SOL-USD": "unknown"}
+    ongoing_market.faults = {"SOL-USD": "unknown"}
     later = NOW + 6 * DAY
-    advance(market, later)
+    advance(ongoing_market, later)
     answer = closes(cache, now=later)
     assert answer.closes["SOL-USD"].dropna().equals(before.closes["SOL-USD"].dropna())
     assert [problem[:40] for problem in answer.problems] == [
@@ -256,28 +254,28 @@ def test_a_coin_that_vanishes_keeps_its_past(market, cache):
     assert answer.absent == {"SOL-USD"}
 
 
-def test_an_implausible_coin_is_not_held_on_to(market, cache):
+def test_an_implausible_coin_is_not_held_on_to(ongoing_market, cache):
     closes(cache)
-    market.faults = {"SOL-USD": "currency"}
-    advance(market, NOW + DAY)
+    ongoing_market.faults = {"SOL-USD": "currency"}
+    advance(ongoing_market, NOW + DAY)
     answer = closes(cache, now=NOW + DAY)
     assert "SOL-USD" not in answer.closes
     assert answer.problems[0].endswith("has prices in EUR, not in US dollars; left out.")
     assert answer.absent == frozenset()
 
 
-def test_a_shorter_history_never_replaces_a_longer_one(market, cache):
+def test_a_shorter_history_never_replaces_a_longer_one(ongoing_market, cache):
     before = closes(cache)
-    market.faults = {"SOL-USD": "truncated"}
+    ongoing_market.faults = {"SOL-USD": "truncated"}
     answer = closes(cache, mode="refresh")
     pd.testing.assert_frame_equal(answer.closes, before.closes)
-    whole = market.closes["SOL-USD"]
+    whole = ongoing_market.closes["SOL-USD"]
     came = len(whole.iloc[len(whole) // 2 :].loc[:"2025-12-09"])
     (said,) = answer.problems
     assert said == f"SOL-USD came with {came} closes, 343 are stored; the stored ones are used."
 
 
-def test_a_directory_that_cannot_be_written(market, tmp_path):
+def test_a_directory_that_cannot_be_written(ongoing_market, tmp_path):
     (tmp_path / "yahoo").write_text("in the way")
     with pytest.warns(UserWarning, match="prices cannot be kept") as said:
         answer = closes(PriceCache(tmp_path))
@@ -327,7 +325,7 @@ DAMAGES = [garbage, cut, flipped, empty, forged, foreign, another_layout]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_server, damage):
+def test_a_damaged_file_is_set_aside_and_fetched_again(ongoing_market, cache, yahoo_server, damage):
     tickers = ["BTC-USD", "SOL-USD"]
     before = closes(cache, tickers)
     path = cache.directory / "closes-SOL-USD.parquet"
@@ -345,7 +343,7 @@ def test_a_damaged_file_is_set_aside_and_fetched_again(market, cache, yahoo_serv
     assert closes(cache, tickers).problems == ()
 
 
-def test_a_damaged_file_is_not_trusted_offline(market, cache):
+def test_a_damaged_file_is_not_trusted_offline(ongoing_market, cache):
     closes(cache, ["BTC-USD"])
     forged(cache.directory / "closes-BTC-USD.parquet")
     with (
@@ -390,13 +388,13 @@ def test_the_digest_by_hand(tmp_path):
     assert note["digest"] == hashlib.sha256(content).hexdigest()
 
 
-def test_contents_for_the_health_report(market, cache):
+def test_contents_for_the_health_report(ongoing_market, cache):
     assert cache.contents().empty
     closes(cache)
     table = cache.contents()
     assert sorted(table.index) == sorted(TICKERS)
     row = table.loc["^RUT"]
-    sessions = market.closes["^RUT"].loc[FIRST:"2025-12-09"]
+    sessions = ongoing_market.closes["^RUT"].loc[FIRST:"2025-12-09"]
     assert row["first_day"] == sessions.index[0]
     assert row["last_day"] == pd.Timestamp("2025-12-09")
     assert row["rows"] == len(sessions)
@@ -413,7 +411,7 @@ def test_ages_in_words(hours, text):
     assert spoken(pd.Timedelta(hours=hours)) == text
 
 
-def test_a_ranking_is_kept_for_its_day(market, cache, yahoo_server):
+def test_a_ranking_is_kept_for_its_day(ongoing_market, cache, yahoo_server):
     first = cache.ranking(3, now=NOW)
     assert first.attrs["fetched_at"] == NOW
     yahoo_server.asked.clear()
@@ -423,14 +421,14 @@ def test_a_ranking_is_kept_for_its_day(market, cache, yahoo_server):
     assert again.attrs["fetched_at"] == NOW
     assert len(cache.ranking(2, now=evening)) == 2
     assert yahoo_server.asked == []
-    advance(market, NOW + DAY)
+    advance(ongoing_market, NOW + DAY)
     assert cache.ranking(3, now=NOW + DAY).attrs["fetched_at"] == NOW + DAY
     assert [name for name in files(cache) if name.startswith("ranking")] == [
         "ranking-2025-12-10.parquet", "ranking-2025-12-11.parquet",
     ]  # fmt: skip
 
 
-def test_a_longer_ranking_than_the_stored_is_fetched(market, cache, yahoo_server):
+def test_a_longer_ranking_than_the_stored_is_fetched(ongoing_market, cache, yahoo_server):
     cache.ranking(2, now=NOW)
     assert len(cache.ranking(3, now=NOW)) == 3
     yahoo_server.asked.clear()
@@ -438,11 +436,11 @@ def test_a_longer_ranking_than_the_stored_is_fetched(market, cache, yahoo_server
     assert yahoo_server.asked
 
 
-def test_offline_the_newest_ranking_is_read(market, cache, yahoo_server):
+def test_offline_the_newest_ranking_is_read(ongoing_market, cache, yahoo_server):
     with pytest.raises(DataError, match="no crypto ranking is stored"):
         cache.ranking(3, now=NOW, mode="offline")
     for now in (NOW, NOW + DAY, NOW + 2 * DAY):
-        advance(market, now)
+        advance(ongoing_market, now)
         cache.ranking(3, now=now)
     yahoo_server.asked.clear()
     week = NOW + 7 * DAY
@@ -454,9 +452,9 @@ def test_offline_the_newest_ranking_is_read(market, cache, yahoo_server):
     assert yahoo_server.asked == []
 
 
-def test_a_refused_ranking_tells_the_age_of_what_is_stored(market, cache):
+def test_a_refused_ranking_tells_the_stored_ones_age(ongoing_market, cache):
     closes(cache)
-    market.faults = {"ranking": "rate_limit"}
+    ongoing_market.faults = {"ranking": "rate_limit"}
     with pytest.raises(SourceUnavailable, match=r"rate limit.*Prices 1 hour old are stored."):
         cache.ranking(3, now=NOW + pd.Timedelta(hours=1))
 
@@ -519,9 +517,9 @@ PriceCache(Path(sys.argv[1])).closes(
 """
 
 
-def test_killed_in_the_middle_of_a_write(market, cache, tmp_path):
+def test_killed_in_the_middle_of_a_write(ongoing_market, cache, tmp_path):
     before = closes(cache)
-    advance(market, NOW + 2 * DAY)
+    advance(ongoing_market, NOW + 2 * DAY)
     process = subprocess.Popen(
         [sys.executable, "-c", HALF_WRITTEN, str(tmp_path)],
         env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True,

@@ -27,22 +27,21 @@ def test_the_first_choice_becomes_champion_on_any_terms():
     assert decide(odd, None) == (True, "there was no champion")
 
 
-def test_the_same_procedure_on_newer_data_replaces_the_champion():
-    newer = replace(TERMS, until="2026-01-10", data_end="2026-01-10")
-    decision = decide(newer, CHAMPION)
-    assert decision.promote
-    assert decision.reason == "its gate's choice on the terms of version 4"
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"until": "2026-01-10", "data_end": "2026-01-10"},
+        {},
+        {"candidates": (*TERMS.candidates, "pool")},
+    ],
+    ids=["newer data", "the same", "further candidate"],
+)
+def test_the_same_procedure_replaces_the_champion(change):
+    decision = decide(replace(TERMS, **change), CHAMPION)
+    assert decision == (True, "its gate's choice on the terms of version 4")
 
 
-def test_the_same_procedure_on_the_same_data_may_be_repeated():
-    assert decide(TERMS, CHAMPION).promote
-
-
-def test_further_candidates_are_no_obstacle():
-    assert decide(replace(TERMS, candidates=(*TERMS.candidates, "pool")), CHAMPION).promote
-
-
-def test_a_champion_of_the_older_rule_is_replaced_and_that_is_said():
+def test_a_champion_of_the_older_rule_is_replaced():
     old = '{"definition": "d", "source": "s", "horizons": [30], "candidates": ["climatology"], '
     stored = Terms.from_json(old + '"until": "2025-12-10", "data_end": "2025-12-10"}')
     new = replace(stored, primary="pool")
@@ -83,7 +82,7 @@ def test_other_terms_are_a_trial_and_replace_nothing(change, reason):
     assert decision.reason == f"{reason} (version 4 is champion)"
 
 
-def test_yahoo_continues_the_embedded_history_but_not_the_other_way_round():
+def test_yahoo_continues_the_embedded_history_not_the_reverse():
     newer = replace(TERMS, source="yahoo", until="2026-01-10", data_end="2026-01-10")
     assert decide(newer, CHAMPION).promote
     back = decide(replace(TERMS, until="2026-02-01", data_end="2026-02-01"),
@@ -115,7 +114,7 @@ def test_a_champion_that_was_rolled_back_to_is_held():
     assert decide(TERMS, held) == (False, "version 4 stays champion: it was rolled back to")
 
 
-def test_a_champion_that_does_not_tell_its_terms_is_not_replaced():
+def test_a_champion_without_terms_is_not_replaced():
     assert decide(TERMS, replace(CHAMPION, terms=None)) == (
         False, "version 4 does not tell its terms",
     )  # fmt: skip
@@ -140,7 +139,7 @@ def test_what_are_no_terms_is_none(text):
 
 
 @given(terms, terms)
-def test_a_champion_is_only_replaced_by_data_that_end_no_earlier(new, old):
+def test_data_that_end_earlier_replace_no_champion(new, old):
     if decide(new, Champion("1", old, GATE, gate_choice=True)).promote:
         assert new.until >= old.until
         assert new.until >= new.data_end

@@ -85,7 +85,7 @@ def test_the_band_of_independent_rows_is_binomial():
     np.testing.assert_allclose(band[["low", "high"]].astype(float), expected, atol=1 / n)
 
 
-def test_the_band_of_independent_rows_is_that_of_drawing_them_row_by_row():
+def test_independent_rows_are_drawn_row_by_row():
     # A single row pools with many: the value of all is their frequency, not the mean of two values.
     probability = np.array([0.5] * 39 + [0.6])
     band = consistency_band(probability, WEEKS[:40], horizon_days=7, resamples=2000)
@@ -104,7 +104,7 @@ def test_rows_of_one_day_share_their_outcome():
 
 
 @pytest.mark.parametrize(("lag", "different"), [(15, 0.25), (42, 0.7), (60, 1.0), (90, 1.0)])
-def test_rows_share_their_outcome_as_often_as_their_windows_overlap(lag, different):
+def test_rows_share_outcomes_as_their_windows_overlap(lag, different):
     # Two rows with forecast 1/2 and, in this share of all draws, numbers of their own, of which
     # half fall apart: their mean is 0 in (1 - different / 2) / 2 of all draws, else 1/2 or 1. The
     # low end passes from 1/2 to 0 where the level passes different / 2.
@@ -120,7 +120,7 @@ def test_rows_share_their_outcome_as_often_as_their_windows_overlap(lag, differe
 
 @fast
 @given(coarse, st.integers(1, 400), st.integers(0, 100))
-def test_bands_rise_with_the_forecast_and_stay_in_the_unit_interval(drawn, horizon_days, seed):
+def test_bands_rise_within_the_unit_interval(drawn, horizon_days, seed):
     outcome, probability = drawn
     rows = WEEKS[: len(outcome)]
     band = consistency_band(probability, rows, horizon_days=horizon_days, resamples=30, seed=seed)
@@ -154,7 +154,7 @@ def test_the_seed_decides_the_band():
     assert not bands[0].equals(bands[2])
 
 
-def test_a_higher_level_and_a_longer_horizon_widen_the_band():
+def test_level_and_horizon_widen_the_band():
     probability = np.random.default_rng(0).random(400)
     widths = {
         (horizon_days, level): consistency_band(
@@ -261,7 +261,7 @@ def test_average_precision_is_the_area_of_the_steps(drawn):
     assert curve.precision[0] == pytest.approx(outcome.mean())
 
 
-def test_forecasts_that_tell_nothing_apart_have_the_base_rate_as_average_precision():
+def test_uninformative_average_precision_is_the_base_rate():
     assert average_precision(OUTCOME, np.full(5, 0.3)) == pytest.approx(3 / 5)
 
 

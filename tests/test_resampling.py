@@ -67,7 +67,7 @@ def test_blocks_wrap_at_the_end_of_the_calendar():
     np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.12)
 
 
-def test_blocks_no_longer_than_a_step_draw_every_step_by_itself():
+def test_short_blocks_draw_single_steps():
     counts = resample_counts(WEEKS, block_days=7, step_days=7, resamples=2000)
     assert abs(np.corrcoef(counts[:, 0], counts[:, 1])[0, 1]) < 0.1
 

@@ -50,7 +50,7 @@ def test_brier_and_log_scores_agree_with_scikit_learn():
     assert log_score.mean() == pytest.approx(log_loss(outcome, probability), rel=1e-12)
 
 
-def test_the_log_score_is_infinite_where_the_forecast_ruled_it_out():
+def test_the_log_score_of_the_impossible_is_infinite():
     scores = log_scores(np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
     assert scores.tolist() == [np.inf, np.inf, 0.0]
 
@@ -213,7 +213,7 @@ def test_every_kind_and_horizon_is_scored_by_itself():
 
 
 @pytest.mark.parametrize("horizon", [30, 90, 365])
-def test_the_windows_of_an_interval_are_as_long_as_the_horizon(horizon):
+def test_windows_are_as_long_as_the_horizon(horizon):
     outcome, probability = random_forecasts(300)
     days = WEEKS[:300]
     table = pd.DataFrame(

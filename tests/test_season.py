@@ -103,7 +103,7 @@ def test_carried_breadth_of_a_five_coin_market():
     np.testing.assert_array_equal(shares["carried_breadth_1"], expected)
 
 
-def test_a_coin_that_enters_counts_from_its_snapshot_and_not_before():
+def test_a_coin_counts_from_its_first_snapshot():
     closes = {"old": [1, 1, 1, 1], "new": [1, 2, 3, 4]}
     entered = small_breadth(closes, {0: ["old"], 3: ["old", "new"]}, window_days=1, carried_days=())
     np.testing.assert_array_equal(entered["season_index"], [NA, 0.0, 0.0, 50.0])
@@ -116,7 +116,7 @@ def test_a_coin_below_the_top_does_not_count():
     assert small_breadth(**market, window_days=1, top=2)["season_index"].iloc[-1] == 50.0
 
 
-def test_a_day_has_no_index_when_under_two_in_five_coins_can_be_compared():
+def test_no_index_under_two_in_five_coins():
     names = ["a", "b", "c", "d", "e"]
     closes = {"a": [1, 2, 3], "b": [1, 2, NA]}
     shares = small_breadth(closes, {0: names}, window_days=1, carried_days=())
@@ -126,7 +126,7 @@ def test_a_day_has_no_index_when_under_two_in_five_coins_can_be_compared():
     assert shares["coins_compared"].tolist() == [0, 2, 1]
 
 
-def test_the_last_snapshot_stands_in_for_45_days_and_no_longer():
+def test_a_snapshot_stands_in_for_45_days():
     closes = {"rising": range(1, 49), "falling": range(48, 0, -1)}
     shares = small_breadth(closes, {0: ["rising"]}, window_days=1, carried_days=())
     index = shares["season_index"].to_numpy()
@@ -157,7 +157,7 @@ def test_a_mean_of_closes_needs_25_of_them():
     assert shares.iloc[24] == 100.0
 
 
-def test_the_mean_is_over_the_last_50_days_in_dollars():
+def test_the_mean_is_of_50_dollar_closes():
     usd = {"a": [1000.0] + [10.0] * 49 + [11.0], "b": [10.0] * 50 + [9.0]}
     coins = coin_table({coin: [1.0] * 51 for coin in usd})
     coins["close_usd"] = [close for path in usd.values() for close in path]
@@ -169,7 +169,7 @@ def test_the_mean_is_over_the_last_50_days_in_dollars():
     assert above.iloc[50] == 50.0
 
 
-def test_two_rows_for_one_coin_and_day_are_an_error():
+def test_two_rows_for_a_coin_day_are_an_error():
     coins = coin_table({"a": [1, 2, 3], "b": [1, 2, 3]})
     twice = pd.concat([coins, coins.iloc[[4]]])
     with pytest.raises(DataError, match="coins: b on 2025-01-02: two rows for one day"):
@@ -191,14 +191,14 @@ def test_a_parameter_out_of_range_is_an_error(parameters, message):
 
 
 @pytest.mark.parametrize("day", [5, 9])
-def test_a_universe_that_begins_after_the_coins_end_is_an_error(day):
+def test_a_universe_after_the_coins_is_an_error(day):
     with pytest.raises(DataError, match="universe: no snapshot on or before the last coin day"):
         small_breadth({"a": [1, 2, 3, 4, 5]}, {day: ["a"]})
 
 
 @given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.2]))
 @settings(max_examples=25, deadline=None)
-def test_carried_breadth_is_the_index_to_come_if_relative_prices_stand_still(seed, missing):
+def test_carried_breadth_is_the_index_at_standing_prices(seed, missing):
     window, carried, now, days = 12, (3, 7), 20, 30
     random = np.random.default_rng(seed)
     closes = {}
@@ -293,7 +293,7 @@ def test_the_order_of_rows_does_not_matter(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_breadth_up_to_a_day_does_not_depend_on_what_comes_after(seed):
+def test_breadth_does_not_depend_on_later_days(seed):
     coins, universe = random_market(seed, days=150)
     whole = breadth(coins, universe, window_days=20, carried_days=(5,))
     assert whole["season_index"].notna().mean() > 0.5
@@ -316,13 +316,13 @@ def day_numbers(days):
     return [(day - FIRST).days for day in days]
 
 
-def test_at_risk_needs_the_day_itself_and_the_quiet_days_before():
+def test_at_risk_needs_quiet_days_and_the_day():
     index = index_of([80, 10, 10, 10, 75, 10, 10, 74.9])
     risk = at_risk(index, threshold=75, quiet_days=2)
     assert np.flatnonzero(risk).tolist() == [3, 7]
 
 
-def test_an_onset_is_the_first_day_at_the_threshold_after_the_quiet_days():
+def test_an_onset_ends_the_quiet_days():
     index = index_of([80, 10, 10, 75, 90, 10, 80, 10, 10, 74.9, 75])
     assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [3, 10]
 
@@ -370,7 +370,7 @@ def test_at_risk_and_onsets_equal_their_definition_said_slowly(values, quiet):
 
 @given(values=INDICES, quiet=QUIET_DAYS)
 @settings(deadline=None)
-def test_onsets_keep_their_distance_from_each_other_and_from_risk(values, quiet):
+def test_onsets_are_apart_from_each_other_and_risk(values, quiet):
     index = index_of(values)
     risk = at_risk(index, threshold=75, quiet_days=quiet)
     onsets = onset_days(index, threshold=75, quiet_days=quiet)
@@ -416,7 +416,7 @@ def test_the_last_value_stands_in_for_seven_days():
     np.testing.assert_array_equal(daily(observed), expected)
 
 
-def test_the_season_index_of_a_panel_has_a_value_on_every_day():
+def test_the_index_has_a_value_every_day():
     observed = index_of([40.0, NA, 50.0, NA, NA, 60.0]).dropna()
     panel = MarketPanel.from_series({"season_index": observed}, "test")
     assert season_index(panel).tolist() == [40.0, 40.0, 50.0, 50.0, 50.0, 60.0]

@@ -18,7 +18,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
-from typer.testing import CliRunner
 
 import models.training.run
 import train
@@ -27,6 +26,7 @@ from models.tracking.registry import list_versions, promote
 from models.tracking.runs import log_later
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address
+from tests.commands import run_command
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 PATIENCE = 90.0
@@ -34,10 +34,6 @@ CHROMIUM = shutil.which("chromium")
 # The options of the fixture `small_training`.
 SMALL = ("--model", "persistence", "--model", "logistic", "--horizons", "30,60",
          "--until", "2018-12-31")  # fmt: skip
-
-
-def run(app, *arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def free_port() -> int:
@@ -150,7 +146,7 @@ def log_in_process(uri: str, path: str) -> str:
 # --- a tracking server on PostgreSQL --------------------------------------------------------------
 
 
-def test_two_trainings_at_once_lose_nothing_and_leave_one_champion(server, make_record, tmp_path):
+def test_two_trainings_at_once_leave_one_champion(server, make_record, tmp_path):
     paths = [str(keep(make_record(f"number {n}"), tmp_path)) for n in range(2)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         pool.submit(is_ready).result()
@@ -176,7 +172,7 @@ def test_two_trainings_at_once_lose_nothing_and_leave_one_champion(server, make_
 def test_the_command_works_unchanged_against_a_server(server, small_training, monkeypatch):
     """All of the command but the training itself, which no server changes."""
     monkeypatch.setattr(models.training.run, "train", lambda *_, **__: small_training)
-    result = run(
+    result = run_command(
         train.app, *SMALL, "--tracking-uri", server.uri, "--experiment", "another",
         "--run-name", "whole",
     )  # fmt: skip
@@ -199,9 +195,12 @@ def test_a_server_that_goes_down_while_training_costs_nothing(
     before = list_versions(server.uri)
     training = (*SMALL, "--tracking-uri", server.uri)
     try:
-        result = run(train.app, *training)
+        result = run_command(train.app, *training)
         (kept,) = tmp_path.glob("altseason-run-*.zip")
-        early = [run(train.app, *training), run(train.app, "log", kept, *training[-2:])]
+        early = [
+            run_command(train.app, *training),
+            run_command(train.app, "log", kept, *training[-2:]),
+        ]
     finally:
         server.start()
     assert result.exit_code == 1
@@ -214,7 +213,7 @@ def test_a_server_that_goes_down_while_training_costs_nothing(
         assert f"the store {server.uri} cannot be opened" in each.stderr
         assert "hindcast" not in each.stderr
     assert list_versions(server.uri) == before
-    assert run(train.app, "log", kept, "--tracking-uri", server.uri).exit_code == 0
+    assert run_command(train.app, "log", kept, "--tracking-uri", server.uri).exit_code == 0
     client = MlflowClient(server.uri, server.uri)
     runs = client.search_runs([client.get_experiment_by_name("altcoin-season").experiment_id])
     (broken,) = (r for r in runs if "logged_later_as" in r.data.tags)
@@ -234,12 +233,14 @@ def test_a_missing_permission_is_one_message(server, postgresql, make_record):
             "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")  # fmt: skip
     uri = postgresql.replace("ada@", "reader@")
     before = list_versions(server.uri)
-    result = run(train.app, "--tracking-uri", uri, "--experiment", "altcoin-season")
+    result = run_command(train.app, "--tracking-uri", uri, "--experiment", "altcoin-season")
     assert result.exit_code == 1
     assert "permission denied" in result.stderr
     assert "Traceback" not in result.output
     assert "hindcast" not in result.stderr
-    by_hand = run(train.app, "promote", before[-1].version, "--reason", "x", "--tracking-uri", uri)
+    by_hand = run_command(
+        train.app, "promote", before[-1].version, "--reason", "x", "--tracking-uri", uri
+    )
     assert by_hand.exit_code == 1
     assert list_versions(server.uri) == before
 
@@ -356,7 +357,7 @@ def test_two_runs_compared_show_their_differences(page, interface):
     assert "seed" not in parameters
 
 
-def test_a_run_shows_its_scores_its_data_and_its_curves(page, interface):
+def test_a_run_shows_scores_data_and_curves(page, interface):
     runs = runs_by_name(interface[1])
     text = go(page, f"/experiments/1/runs/{runs['logistic, first']}", "brier_skill_30d")
     assert "logistic hazard on season index and carried breadth" in text
@@ -391,7 +392,7 @@ def test_figures_are_readable_in_the_artifacts(page, interface, dark):
     assert corner[4] > 500
 
 
-def test_the_model_says_what_it_is_and_who_made_it_champion(page, interface):
+def test_the_model_names_itself_and_its_promoter(page, interface):
     text = go(page, "/models/altcoin-season", "Version 5")
     assert "Probability that an altcoin season begins" in text
     assert "@ champion" in text

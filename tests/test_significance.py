@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,7 +44,7 @@ def t_interval(values, level=0.90):
 
 
 @pytest.mark.parametrize("horizon", [7, 90, 180, 365])
-def test_cosines_are_contrasts_independent_of_each_other_and_of_the_mean(horizon):
+def test_cosines_are_independent_contrasts(horizon):
     weights, degrees = window_contrasts(WEEKS, horizon_days=horizon, step_days=7)
     products = weights @ weights.T
     np.testing.assert_allclose(products, products[0, 0] * np.eye(len(weights)), atol=1e-12)
@@ -51,7 +53,7 @@ def test_cosines_are_contrasts_independent_of_each_other_and_of_the_mean(horizon
     assert len(weights) == degrees == {7: 15, 90: 15, 180: 7, 365: 3}[horizon]
 
 
-def test_with_one_cosine_less_than_rows_the_interval_is_students():
+def test_the_most_cosines_give_students_interval():
     # Four rows in 600 days hold three windows of 180 days, but none that overlap.
     days = pd.DatetimeIndex(["2017-01-01", "2017-05-31", "2017-10-28", "2018-03-27"])
     contrasts = window_contrasts(days, horizon_days=1, step_days=150)
@@ -62,7 +64,7 @@ def test_with_one_cosine_less_than_rows_the_interval_is_students():
 
 @pytest.mark.parametrize("horizon", [90, 180, 365])
 @pytest.mark.parametrize("weeks", [400, 700])
-def test_the_expected_variance_is_that_of_the_mean_of_fully_overlapping_windows(horizon, weeks):
+def test_expected_variance_of_overlapping_windows(horizon, weeks):
     n = weeks
     days = pd.date_range("2017-01-03", periods=n, freq="7D")
     shared = 1 - np.abs(np.subtract.outer(np.arange(n), np.arange(n))) * 7 / horizon
@@ -72,19 +74,12 @@ def test_the_expected_variance_is_that_of_the_mean_of_fully_overlapping_windows(
     assert expected == pytest.approx(covariance.mean(), rel=0.06)
 
 
-def test_without_the_overlap_known_the_variance_would_be_too_small():
+def test_ignoring_overlap_understates_the_variance():
     n, horizon = 400, 180
     lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
     covariance = np.maximum(1 - lag * 7 / horizon, 0)
     weights, _ = window_contrasts(WEEKS, horizon_days=7, step_days=7)
     assert np.trace(weights @ covariance @ weights.T) < 0.8 * covariance.mean()
-
-
-def test_rows_of_windows_need_no_order():
-    order = np.random.default_rng(0).permutation(400)
-    every = window_contrasts(WEEKS, horizon_days=90, step_days=7)
-    shuffled = window_contrasts(WEEKS[order], horizon_days=90, step_days=7)
-    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
 
 
 def test_steps_without_a_row_leave_as_many_cosines():
@@ -116,7 +111,21 @@ def test_as_few_rows_as_cosines_have_no_error():
 ONSETS = WEEKS[[20, 70, 71, 120, 180, 250, 340]]
 
 
-def test_the_interval_over_equal_stretches_is_students_of_their_means():
+@pytest.mark.parametrize(
+    "contrasts",
+    [
+        partial(window_contrasts, horizon_days=90, step_days=7),
+        partial(episode_contrasts, onsets=ONSETS),
+    ],
+    ids=["windows", "stretches"],
+)
+def test_rows_need_no_order(contrasts):
+    order = np.random.default_rng(0).permutation(400)
+    every, shuffled = contrasts(WEEKS), contrasts(WEEKS[order])
+    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
+
+
+def test_over_equal_stretches_the_interval_is_students():
     score = overlapping(400, seed=1)
     contrasts = episode_contrasts(WEEKS, WEEKS[40:400:40])
     assert contrasts.degrees == pytest.approx(9)
@@ -147,13 +156,6 @@ def test_stretches_of_unequal_length_count_as_fewer():
     assert found.weights.max() == pytest.approx(np.sqrt(49 / 40) / 70)
 
 
-def test_rows_of_stretches_need_no_order():
-    order = np.random.default_rng(0).permutation(400)
-    every = episode_contrasts(WEEKS, ONSETS)
-    shuffled = episode_contrasts(WEEKS[order], ONSETS)
-    np.testing.assert_array_equal(shuffled.weights, every.weights[:, order])
-
-
 def test_fewer_than_five_stretches_have_no_error():
     enough = episode_contrasts(WEEKS[:250], WEEKS[[50, 100, 150, 200]])
     few = episode_contrasts(WEEKS[:200], WEEKS[[50, 100, 150]])
@@ -166,7 +168,7 @@ def test_stretches_without_rows_do_not_count():
     assert np.isnan(episode_contrasts(WEEKS[:100], WEEKS[100:200:10]).degrees)
 
 
-def test_episode_intervals_cover_the_true_difference_nine_times_in_ten():
+def test_episode_intervals_cover_the_true_difference():
     # Each of 14 stretches has an effect of its own, which days cannot average away.
     random = np.random.default_rng(0)
     length = random.integers(8, 50, 14)
@@ -201,7 +203,7 @@ def test_against_a_constant_reference_skill_is_a_difference(seed, constant):
     assert skills == pytest.approx((-value / constant, -high / constant, -low / constant))
 
 
-def test_the_error_of_a_skill_is_that_of_its_derivative():
+def test_the_error_of_a_skill_is_linearised():
     score, reference = np.random.default_rng(0).random((2, 400))
     contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
 
@@ -217,7 +219,7 @@ def test_the_error_of_a_skill_is_that_of_its_derivative():
     assert found.high - found.value == pytest.approx(reach, rel=1e-4)
 
 
-def test_the_interval_holds_the_value_and_narrows_with_the_level():
+def test_intervals_hold_the_value_and_are_nested():
     score, reference = np.random.default_rng(1).random((2, 400))
     contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
     wide = skill_interval(score, reference, contrasts)
@@ -313,7 +315,7 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, of_skill, of_
 
 @fast
 @given(st.integers(0, 10_000), st.floats(-0.6, 0.6))
-def test_the_p_value_is_below_a_tenth_just_where_the_interval_leaves_out_0(seed, shift):
+def test_p_value_and_interval_agree_on_zero(seed, shift):
     first, second = overlapping(400, seed) + shift, overlapping(400, seed + 1)
     contrasts = contrasts_by("windows")
     found = verdict(difference_interval(first, second, contrasts), lower_is_better=True)
@@ -382,7 +384,7 @@ STARTS = WEEKS[25:400:25]
 BEGUN = STARTS + pd.Timedelta(days=3)
 
 
-def market(horizons=HORIZONS, weeks=400, kinds=("broad",), seed=0):
+def synthetic_hindcast(horizons=HORIZONS, weeks=400, kinds=("broad",), seed=0):
     """Return a hindcast of onsets known ahead: truth, a coin and climatology's forecasts."""
     random = np.random.default_rng(seed)
     rows = WEEKS[:weeks]
@@ -425,11 +427,11 @@ def paired(table, first, second, onsets=BEGUN, **options):
 
 
 def test_the_truth_is_better_and_a_coin_is_not():
-    table = on(market()).set_index(["horizon_days", "model"])
+    table = on(synthetic_hindcast()).set_index(["horizon_days", "model"])
     assert (table.xs("truth", level="model")["verdict"] == "better").all()
     assert (table.xs("climatology", level="model")["verdict"] == "cannot tell").all()
     assert not (table.xs("coin", level="model")["verdict"] == "better").any()
-    whole = on(market(), function=integrated).set_index("model")
+    whole = on(synthetic_hindcast(), function=integrated).set_index("model")
     assert whole.loc["truth", "verdict"] == "better"
     assert whole.loc["truth", "log_skill_low"] > 0
 
@@ -441,8 +443,8 @@ def day_scores(table, model, name):
 
 
 @pytest.mark.parametrize("name", ["brier", "log"])
-def test_intervals_of_windows_and_episodes_are_those_of_their_contrasts(name):
-    table = market(horizons=(180,))
+def test_intervals_are_those_of_their_contrasts(name):
+    table = synthetic_hindcast(horizons=(180,))
     row = on(table).set_index("model").loc["truth"]
     own, other = (day_scores(table, model, name) for model in ("truth", "persistence"))
     reference = day_scores(table, "climatology", name)
@@ -461,7 +463,7 @@ def test_intervals_of_windows_and_episodes_are_those_of_their_contrasts(name):
 
 
 def test_skill_against_persistence_needs_persistence():
-    table = market()
+    table = synthetic_hindcast()
     columns = [f"{name}_skill_vs_persistence" for name in ("brier", "log")]
     assert (on(table).set_index("model").loc["persistence", columns] == 0).all(axis=None)
     without = on(table[table["model"] != "persistence"])
@@ -470,7 +472,7 @@ def test_skill_against_persistence_needs_persistence():
 
 
 def test_average_precision_and_sharpness_stand_in_the_table():
-    table = market(horizons=(30,))
+    table = synthetic_hindcast(horizons=(30,))
     truth = table[table["model"] == "truth"]
     row = on(table).set_index("model").loc["truth"]
     expected = average_precision_score(truth["outcome"], truth["probability"])
@@ -483,7 +485,7 @@ def test_average_precision_and_sharpness_stand_in_the_table():
 def test_less_than_five_windows_allow_no_verdict():
     # 65 weeks are 455 days, five windows of 91; the truth is clearly better in 64 weeks too.
     enough, short = (
-        on(market(horizons=(91,), weeks=weeks)).set_index("model").loc["truth"]
+        on(synthetic_hindcast(horizons=(91,), weeks=weeks)).set_index("model").loc["truth"]
         for weeks in (65, 64)
     )
     assert (enough["verdict"], short["verdict"]) == ("better", "cannot tell")
@@ -491,7 +493,7 @@ def test_less_than_five_windows_allow_no_verdict():
     assert short["brier_skill"] > 0.2
     assert np.isnan(short["brier_skill_low"])
     for weeks, pairs in ((65, 12), (64, 0)):
-        table = market(horizons=(91,), weeks=weeks)
+        table = synthetic_hindcast(horizons=(91,), weeks=weeks)
         assert len(integrated_differences(table, "broad", step_days=7)) == pairs
     compared = paired(table, "truth", "coin")
     assert compared["log_difference_low"].isna().all()
@@ -499,14 +501,14 @@ def test_less_than_five_windows_allow_no_verdict():
 
 
 def test_few_episodes_leave_the_interval_of_windows():
-    row = on(market(), onsets=BEGUN[:3]).set_index("model").loc["truth"].iloc[0]
+    row = on(synthetic_hindcast(), onsets=BEGUN[:3]).set_index("model").loc["truth"].iloc[0]
     assert np.isnan(row["brier_skill_episode_low"])
     assert row["brier_skill_low"] > 0
     assert row["verdict"] == "better"
 
 
 def test_a_model_that_lacks_a_day_is_an_error():
-    table = market()
+    table = synthetic_hindcast()
     lacking = table.drop(
         table.index[(table["model"] == "coin") & (table["horizon_days"] == 60)][:2]
     )
@@ -548,8 +550,8 @@ def test_integrated_scores_worked_by_hand():
     assert row["log_skill"] == pytest.approx(skill(log_score, np.log(2)))
 
 
-def test_over_one_horizon_the_integrated_scores_are_those_of_the_horizon():
-    table = market(horizons=(60,), kinds=("broad", "partial"))
+def test_integrating_one_horizon_gives_its_scores():
+    table = synthetic_hindcast(horizons=(60,), kinds=("broad", "partial"))
     whole, each = on(table, function=integrated), on(table)
     assert whole.columns.tolist() == list(INTEGRATED_COLUMNS)
     pd.testing.assert_frame_equal(whole, each[whole.columns])
@@ -557,18 +559,18 @@ def test_over_one_horizon_the_integrated_scores_are_those_of_the_horizon():
 
 def test_integrated_windows_are_as_long_as_the_longest_horizon():
     # 260 weeks are 1,820 days, less than five windows of 365.
-    table = market(horizons=(30, 365), weeks=260)
+    table = synthetic_hindcast(horizons=(30, 365), weeks=260)
     assert on(table)["brier_skill_low"].notna().tolist() == [True] * 4 + [False] * 4
     assert on(table, function=integrated)["brier_skill_low"].isna().all()
     assert (
-        on(market(horizons=(30, 365), weeks=261), function=integrated)["log_skill_low"]
+        on(synthetic_hindcast(horizons=(30, 365), weeks=261), function=integrated)["log_skill_low"]
         .notna()
         .all()
     )
 
 
-def test_no_day_resolved_at_every_horizon_gives_an_empty_table():
-    table = market()
+def test_no_resolved_day_gives_an_empty_table():
+    table = synthetic_hindcast()
     table.loc[table["horizon_days"] == 60, "outcome"] = np.nan
     whole = on(table, function=integrated)
     assert whole.empty
@@ -580,8 +582,8 @@ def test_no_day_resolved_at_every_horizon_gives_an_empty_table():
 # Two models
 
 
-def test_a_comparison_has_a_row_per_kind_and_horizon_and_one_over_all():
-    table = paired(market(kinds=("broad", "partial")), "truth", "coin")
+def test_one_comparison_per_kind_and_horizon_and_over_all():
+    table = paired(synthetic_hindcast(kinds=("broad", "partial")), "truth", "coin")
     assert table.columns.tolist() == list(COMPARE_COLUMNS)
     keys = table[["kind", "horizon_days"]].fillna(0).apply(tuple, axis=1).tolist()
     expected = [(kind, days) for kind in ("broad", "partial") for days in (30, 60)]
@@ -592,7 +594,7 @@ def test_a_comparison_has_a_row_per_kind_and_horizon_and_one_over_all():
 
 
 def test_differences_are_those_of_the_mean_scores():
-    table = market()
+    table = synthetic_hindcast()
     found = paired(table, "persistence", "coin")
     each, whole = on(table), on(table, function=integrated)
     scores = pd.concat([each, whole])
@@ -606,7 +608,7 @@ def test_differences_are_those_of_the_mean_scores():
 
 @pytest.mark.parametrize("name", ["brier", "log"])
 def test_comparisons_are_made_of_the_scores_of_each_day(name):
-    table = market(horizons=(180,))
+    table = synthetic_hindcast(horizons=(180,))
     row = paired(table, "truth", "persistence").iloc[0]
     first, second = (day_scores(table, model, name) for model in ("truth", "persistence"))
     windows = window_contrasts(WEEKS, horizon_days=180, step_days=7)
@@ -623,7 +625,7 @@ def test_comparisons_are_made_of_the_scores_of_each_day(name):
 
 
 def test_exchanging_the_models_reverses_the_comparison():
-    table = market()
+    table = synthetic_hindcast()
     one, other = paired(table, "truth", "coin"), paired(table, "coin", "truth")
     for name in ("brier_difference", "log_difference"):
         for unit in ("", "_episode"):
@@ -636,7 +638,7 @@ def test_exchanging_the_models_reverses_the_comparison():
 
 
 def test_the_gate_sees_the_interval_that_a_comparison_shows():
-    table = market(kinds=("broad", "partial"))
+    table = synthetic_hindcast(kinds=("broad", "partial"))
     differences = integrated_differences(table, "broad", step_days=7)
     assert len(differences) == 12
     assert ("truth", "truth") not in differences
@@ -646,22 +648,22 @@ def test_the_gate_sees_the_interval_that_a_comparison_shows():
     assert row[columns].tolist() == pytest.approx(differences["truth", "persistence"])
 
 
-def test_where_every_outcome_is_the_same_nothing_can_be_told():
-    table = market(horizons=(30,)).assign(outcome=1.0)
+def test_equal_outcomes_tell_nothing():
+    table = synthetic_hindcast(horizons=(30,)).assign(outcome=1.0)
     row = paired(table, "truth", "coin").iloc[0]
     assert row.filter(regex="difference|p_value").isna().all()
     assert row["brier_verdict"] == row["log_verdict"] == "cannot tell"
 
 
-def test_a_model_that_is_not_in_the_hindcast_is_an_error():
+def test_a_model_outside_the_hindcast_is_an_error():
     with pytest.raises(
         ValueError, match="must be in the hindcast, got magic; it holds climatology"
     ):
-        paired(market(), "truth", "magic")
+        paired(synthetic_hindcast(), "truth", "magic")
 
 
 def test_many_compared_at_once_are_what_each_is_alone():
-    table = market(kinds=("broad", "partial"))
+    table = synthetic_hindcast(kinds=("broad", "partial"))
     kinds = dict.fromkeys(table["kind"].unique(), BEGUN)
     seconds = ["coin", "climatology"]
     together = compare(table, "truth", seconds, kinds, step_days=7)

@@ -18,7 +18,7 @@ DAYS = 420
 NAMES = [f"coin{number:03d}" for number in range(COINS + 10)]
 
 
-def market(drift: float = 0.0, noise: float = 0.03, seed: int = 0, days: int = DAYS):
+def drifting_market(drift: float = 0.0, noise: float = 0.03, seed: int = 0, days: int = DAYS):
     """Return coins and universe of 110 altcoins whose log price in BTC drifts a day."""
     random = np.random.default_rng(seed)
     dates = pd.date_range(FIRST, periods=days, unit="s")
@@ -55,7 +55,7 @@ def on(*numbers: int) -> pd.DatetimeIndex:
 
 @pytest.fixture(scope="module")
 def walk():
-    return market()
+    return drifting_market()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_every_threshold_and_lead_is_given(walked):
     assert list(walked.index) == list(on(300, 350, 400))
 
 
-def test_shares_rise_with_the_days_and_fall_with_the_threshold(walked):
+def test_shares_rise_with_days_and_fall_with_threshold(walked):
     low, high = (walked[[series_name(t, end) for end in LEAD_ENDS]].to_numpy() for t in THRESHOLDS)
     assert (np.diff(low, axis=1) >= 0).all()
     assert (np.diff(high, axis=1) >= 0).all()
@@ -104,18 +104,14 @@ def test_nothing_after_the_day_bears_on_it(walk, walked):
     pd.testing.assert_frame_equal(again, walked.loc[on(350)])
 
 
-def test_a_market_that_always_gains_on_bitcoin_is_in_season_at_once():
-    table = simulate(*market(drift=0.05, noise=0.002), on(400), paths=20)
-    assert table.to_numpy() == pytest.approx(100 * 20.5 / 21)
-
-
-def test_a_market_that_always_loses_to_bitcoin_never_is():
-    table = simulate(*market(drift=-0.05, noise=0.002), on(400), paths=20)
-    assert table.to_numpy() == pytest.approx(100 * 0.5 / 21)
+@pytest.mark.parametrize(("drift", "crossed"), [(0.05, 20), (-0.05, 0)])
+def test_a_steady_market_is_always_or_never_in_season(drift, crossed):
+    table = simulate(*drifting_market(drift=drift, noise=0.002), on(400), paths=20)
+    assert table.to_numpy() == pytest.approx(100 * (crossed + 0.5) / 21)
 
 
 def test_a_wilder_present_widens_what_may_happen():
-    calm_coins, universe = market(seed=3)
+    calm_coins, universe = drifting_market(seed=3)
     wild_coins = calm_coins.copy()
     log_price = np.log(wild_coins["close_btc"].to_numpy().reshape(DAYS, -1))
     steps = np.diff(log_price, axis=0, prepend=log_price[:1])
@@ -136,7 +132,7 @@ def test_days_that_cannot_be_simulated_are_left_out(walk):
     assert simulate(coins, few, on(400), paths=5).empty
 
 
-def test_a_missing_market_cap_is_that_rank_s_last_one(walk, walked):
+def test_a_missing_cap_is_its_ranks_last(walk, walked):
     coins, universe = walk
     without = universe.copy()
     without.loc[without["snapshot_date"] > on(340)[0], "market_cap_usd"] = np.nan
@@ -154,16 +150,16 @@ def thinned(coins, universe, priced: int, number: int = 400):
 
 
 @pytest.mark.parametrize(("priced", "rows"), [(50, 1), (49, 1), (20, 1), (19, 0)])
-def test_fewer_than_20_priced_coins_of_the_top_are_no_market(walk, priced, rows):
+def test_fewer_than_20_priced_coins_are_no_market(walk, priced, rows):
     coins, universe = walk
     table = simulate(thinned(coins, universe, priced), universe, on(400), paths=5)
     assert len(table) == rows
 
 
 @pytest.mark.parametrize(("drift", "percent"), [(0.05, 100 * 20.5 / 21), (-0.05, 100 * 0.5 / 21)])
-def test_with_fewer_than_50_priced_coins_the_index_counts_those(drift, percent):
+def test_the_index_counts_the_priced_coins(drift, percent):
     """Of 50 coins the 30 that gain would be 60 %, and a broad season would never come."""
-    coins, universe = market(drift=drift, noise=0.002)
+    coins, universe = drifting_market(drift=drift, noise=0.002)
     table = simulate(thinned(coins, universe, 30), universe, on(400), paths=20)
     assert table.to_numpy() == pytest.approx(percent)
 
@@ -179,7 +175,7 @@ def test_priced_coins_behind_the_top_make_no_top(walk):
         assert len(table) == rows
 
 
-def test_nothing_after_a_day_with_few_prices_bears_on_it(walk):
+def test_later_prices_do_not_bear_on_a_day(walk):
     coins, universe = walk
     few = thinned(coins, universe, 30, number=350)
     day = on(350)[0]
@@ -257,7 +253,7 @@ def until(day, walk):
     return coins[coins["date"] <= day], universe[universe["snapshot_date"] <= day]
 
 
-def test_a_market_that_grows_costs_one_day_at_a_time(walk, calls, tmp_path):
+def test_a_growing_market_costs_only_new_days(walk, calls, tmp_path):
     since, day, next_day = on(380, 400, 401)
     first = simulated_series(*until(day, walk), since=since, cache=tmp_path)
     again = simulated_series(*until(day, walk), since=since, cache=tmp_path)
@@ -298,7 +294,7 @@ def test_only_the_days_asked_for_are_simulated(walk, calls, tmp_path):
     pd.testing.assert_frame_equal(part, whole[asked], check_freq=False)
 
 
-def test_days_before_the_first_row_do_not_depend_on_what_comes_after_it(walk, calls, tmp_path):
+def test_earlier_days_do_not_depend_on_later_rows(walk, calls, tmp_path):
     """The universe begins later than the simulated days: those are the same however it goes on."""
     coins, universe = walk
     late = universe[universe["snapshot_date"] >= on(390)[0]]
@@ -329,7 +325,7 @@ def test_what_is_kept_does_not_grow_without_bound(walk, calls, tmp_path, monkeyp
     assert calls == [days] * 5  # the first fell out, the fourth was still there
 
 
-def test_what_two_processes_simulate_at_once_is_kept_of_both(walk, calls, tmp_path, monkeypatch):
+def test_two_processes_keep_each_others_simulations(walk, calls, tmp_path, monkeypatch):
     coins, universe = walk
     other = coins.assign(close_btc=2 * coins["close_btc"])
     cheap = simulations.simulate

@@ -46,7 +46,7 @@ def path(tmp_path) -> Path:
 # --- atomic --------------------------------------------------------------------------------------
 
 
-def test_what_fails_while_it_is_written_leaves_the_file_and_nothing_else(path):
+def test_a_failed_write_leaves_only_the_old_file(path):
     path.write_text("old")
 
     def write_half():
@@ -59,7 +59,7 @@ def test_what_fails_while_it_is_written_leaves_the_file_and_nothing_else(path):
     assert [(each.name, each.read_text()) for each in path.parent.iterdir()] == [(path.name, "old")]
 
 
-def test_a_file_is_on_the_disk_before_it_has_its_name(path, monkeypatch):
+def test_a_file_is_synced_before_it_is_named(path, monkeypatch):
     order = []
     monkeypatch.setattr(atomic.os, "fsync", lambda handle: order.append(path.exists()))
     with staged(path) as beside:
@@ -89,7 +89,7 @@ def test_another_process_waits_for_its_turn(path, monkeypatch):
     other.stdout.close()
 
 
-def test_a_lock_is_an_oserror_where_it_cannot_be_made(tmp_path):
+def test_an_impossible_lock_is_an_oserror(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="file"), locked(tmp_path / "file" / "table"):
         pass
@@ -127,7 +127,7 @@ def test_no_damaged_file_takes_the_place_of_another(path):
 # --- the fund store ------------------------------------------------------------------------------
 
 
-def test_a_store_of_the_first_form_reads_as_it_did(tmp_path):
+def test_the_first_form_reads_as_it_did(tmp_path):
     path = first_form(tmp_path)
     before = path.read_bytes()
     pd.testing.assert_frame_equal(store.read(tmp_path), ROWS)
@@ -149,7 +149,7 @@ def test_the_next_import_rewrites_it_and_says_so(tmp_path):
     store.add(tmp_path, more.assign(date=pd.Timestamp("2025-12-05").as_unit("s")))  # said once
 
 
-def test_a_tampered_store_of_the_first_form_is_set_aside(tmp_path):
+def test_a_tampered_first_form_is_set_aside(tmp_path):
     path = first_form(tmp_path)
     table = pq.read_table(path)
     changed = table.to_pandas()
@@ -160,13 +160,13 @@ def test_a_tampered_store_of_the_first_form_is_set_aside(tmp_path):
         assert store.read(tmp_path).empty
 
 
-def test_a_whole_table_that_is_no_store_is_set_aside(tmp_path):
+def test_a_table_that_is_no_store_is_set_aside(tmp_path):
     write_table(tmp_path / store.FILE, pd.DataFrame({"close_usd": [1.0]}), {"schema": 1})
     with pytest.warns(UserWarning, match="set aside"):
         assert store.read(tmp_path).empty
 
 
-def test_a_store_that_cannot_be_set_aside_is_an_error_not_an_empty_one(tmp_path, monkeypatch):
+def test_failing_to_set_aside_is_an_error(tmp_path, monkeypatch):
     (tmp_path / store.FILE).write_bytes(b"damaged")
     monkeypatch.setattr(Path, "rename", lambda *arguments: (_ for _ in ()).throw(OSError("no")))
     with pytest.raises(store.StoreError, match="is damaged and cannot be set aside"):

@@ -25,7 +25,6 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 from mlflow.tracking import MlflowClient
-from typer.testing import CliRunner
 
 import predict
 import train
@@ -40,13 +39,9 @@ from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, s
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address, ui_command
 from models.verification.gate import Choice
+from tests.commands import ROOT, run_command
 
-ROOT = Path(__file__).parents[1]
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
-
-
-def run(app, *arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def client_of(uri: str) -> MlflowClient:
@@ -84,7 +79,7 @@ def store(logged, tmp_path) -> str:
 # --- what is logged ------------------------------------------------------------------------------
 
 
-def test_names_tags_and_params_say_what_a_person_asks_first(logged):
+def test_names_tags_and_params(logged):
     runs = {each.info.run_name: each for each in runs_of(logged)}
     assert set(runs) == {"small", "climatology, small", "persistence, small", "logistic, small"}
     parent, child = runs["small"], runs["logistic, small"]
@@ -115,7 +110,7 @@ def test_the_metrics_are_those_of_the_tables(logged, small_training):
     assert min(child.data.metrics) == "brier_skill"
 
 
-def test_the_score_of_a_year_is_the_mean_over_its_days(small_training):
+def test_a_years_score_is_its_days_mean(small_training):
     import numpy as np
 
     table = small_training.hindcast
@@ -180,9 +175,9 @@ def test_a_repeated_training_replaces_the_champion(store, make_record):
     assert client_of(store).get_model_version(MODEL_NAME, "3").tags["previous_champion"] == "1"
 
 
-def test_a_trial_becomes_challenger_and_says_how_to_promote_it(store, make_record, tmp_path):
+def test_a_trial_becomes_challenger(store, make_record, tmp_path):
     path = keep(make_record("trial", data_end="2025-12-10"), tmp_path)
-    result = run(train.app, "log", path, "--tracking-uri", store)
+    result = run_command(train.app, "log", path, "--tracking-uri", store)
     assert result.exit_code == 0, result.output
     assert "alias challenger: --until 2018-12-31 leaves out data until 2025-12-10" in result.stdout
     assert f"train.py promote 3 --reason TEXT --tracking-uri {store}" in result.stdout
@@ -190,7 +185,9 @@ def test_a_trial_becomes_challenger_and_says_how_to_promote_it(store, make_recor
     assert load_forecaster(store, "challenger").model_id.version == "3"
     tags = client_of(store).get_model_version(MODEL_NAME, "3").tags
     assert tags["not_promoted"].startswith("--until 2018-12-31")
-    by_hand = run(train.app, "promote", "3", "--reason", "I know why", "--tracking-uri", store)
+    by_hand = run_command(
+        train.app, "promote", "3", "--reason", "I know why", "--tracking-uri", store
+    )
     assert by_hand.exit_code == 0, by_hand.output
     assert load_forecaster(store).model_id.version == "3"
     assert "not_promoted" not in client_of(store).get_model_version(MODEL_NAME, "3").tags
@@ -232,9 +229,7 @@ def test_two_rollbacks_go_two_back(store):
     assert [rollback(store, "back", WHO, WHEN).version for _ in range(2)] == ["2", "1"]
 
 
-def test_a_store_that_does_not_answer_is_not_one_without_a_champion(
-    store, make_record, monkeypatch
-):
+def test_a_silent_store_is_not_without_champion(store, make_record, monkeypatch):
     """A trial must not become champion because the question for the present one failed."""
 
     def down(self, name):
@@ -275,7 +270,9 @@ def test_versions_are_listed_with_their_skill(logged):
     text = versions_text([newest, champion])
     assert f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" in text
     assert "Version 1, champion by gate: there was no champion" in text
-    printed = json.loads(run(train.app, "versions", "--json", "--tracking-uri", logged).stdout)
+    printed = json.loads(
+        run_command(train.app, "versions", "--json", "--tracking-uri", logged).stdout
+    )
     assert printed["schema"] == "altseason.versions/1"
     assert printed["versions"][1]["skill"]["brier_skill_30d"]["value"] == value
 
@@ -294,7 +291,7 @@ def test_versions_are_listed_with_their_skill(logged):
     ],
 )
 def test_mistakes_get_one_message(arguments, code, message, store):
-    result = run(train.app, *arguments, "--tracking-uri", store)
+    result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == code
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.output
@@ -303,7 +300,7 @@ def test_mistakes_get_one_message(arguments, code, message, store):
 
 @pytest.mark.parametrize("command", [["versions"], ["rollback", "--reason", "x"]])
 def test_a_store_that_is_not_there_is_not_made(command, tmp_path):
-    result = run(train.app, *command, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
+    result = run_command(train.app, *command, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
     assert result.exit_code == 1
     assert "there is no store at" in result.stderr
     assert not list(tmp_path.iterdir())
@@ -322,14 +319,14 @@ def test_a_record_survives_its_file(small_record, tmp_path):
 
 def test_a_file_is_logged_once(store, make_record, tmp_path):
     path = keep(make_record("once"), tmp_path)
-    assert run(train.app, "log", path, "--tracking-uri", store).exit_code == 0
-    again = run(train.app, "log", path, "--tracking-uri", store)
+    assert run_command(train.app, "log", path, "--tracking-uri", store).exit_code == 0
+    again = run_command(train.app, "log", path, "--tracking-uri", store)
     assert again.exit_code == 1
     assert "is in the store already, as run" in again.stderr
     assert len(list_versions(store)) == 4
 
 
-def test_the_run_that_broke_points_to_the_one_logged_later(store, make_record):
+def test_a_broken_run_points_to_the_later_one(store, make_record):
     with (
         pytest.raises(RuntimeError),
         training_run(store, "altcoin-season", "broken", 1_700_000_000_000) as broken,
@@ -376,9 +373,7 @@ def test_a_damaged_file_is_refused(how, small_record, tmp_path):
         read_record(path)
 
 
-def test_a_file_that_cannot_be_written_goes_to_the_temporary_directory(
-    small_record, tmp_path, monkeypatch
-):
+def test_an_unwritable_file_goes_to_the_temporary_directory(small_record, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     assert keep(small_record, Path("/proc/nowhere")).parent == tmp_path
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc/nowhere")
@@ -393,7 +388,7 @@ def test_an_older_schema_is_one_message_before_any_training(store):
     with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as database:
         database.execute("UPDATE alembic_version SET version_num = '1b5f0d9ad7c1'")
         database.commit()
-    result = run(train.app, "--tracking-uri", store)
+    result = run_command(train.app, "--tracking-uri", store)
     assert result.exit_code == 1
     assert "cannot be opened: Detected out-of-date database schema" in result.stderr
     assert "mlflow db upgrade" in result.stderr
@@ -469,7 +464,7 @@ def forecaster_files(uri: str, run_name: str) -> tuple[Path, Path]:
     return place, next(model.rglob("forecaster-*.json.gz"))
 
 
-def test_a_changed_forecaster_is_refused_by_predict_and_by_mlflow(store, make_record):
+def test_a_changed_forecaster_is_refused(store, make_record):
     uri = store
     log_later(make_record("changed"), uri, WHO, WHEN)
     mlflow.set_tracking_uri(uri)
@@ -482,7 +477,7 @@ def test_a_changed_forecaster_is_refused_by_predict_and_by_mlflow(store, make_re
         load_forecaster(uri)
     with pytest.raises(TrackingError, match="not what was logged"):
         mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@champion")
-    result = run(predict.app, "--tracking-uri", uri, "--as-of", "2018-12-31")
+    result = run_command(predict.app, "--tracking-uri", uri, "--as-of", "2018-12-31")
     assert result.exit_code == 1
     assert "Traceback" not in result.output
 
@@ -499,7 +494,7 @@ def test_no_pickle_is_in_the_store(logged):
 # --- small things --------------------------------------------------------------------------------
 
 
-def test_a_write_is_repeated_while_another_training_is_in_the_way():
+def test_a_blocked_write_is_repeated():
     left = [MlflowException("duplicate key", error_code=BAD_REQUEST)] * 2
 
     def write():
@@ -521,10 +516,10 @@ def test_the_reason_is_the_first_line_that_gives_one():
     assert why(RuntimeError()) == "RuntimeError"
 
 
-def test_a_server_that_is_down_is_not_one_without_a_model(monkeypatch):
+def test_a_server_down_is_not_without_model(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for command in (["versions"], ["promote", "1", "--reason", "x"]):
-        result = run(train.app, *command, "--tracking-uri", "http://127.0.0.1:9")
+        result = run_command(train.app, *command, "--tracking-uri", "http://127.0.0.1:9")
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr.rstrip(".\n").endswith("it does not answer (Connection refused)")
     with pytest.raises(TrackingError, match="cannot be read: it does not answer"):
@@ -541,7 +536,7 @@ def test_a_password_is_not_shown():
     assert shown("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
 
 
-def test_the_address_of_a_store_is_printed_by_its_module(logged, tmp_path, monkeypatch, capsys):
+def test_the_module_prints_the_stores_address(logged, tmp_path, monkeypatch, capsys):
     module = str(ROOT / "models" / "tracking" / "ui.py")
     monkeypatch.setattr(sys, "argv", [module, logged])
     runpy.run_path(module, run_name="__main__")

@@ -104,7 +104,7 @@ def test_later_outcomes_change_no_fit(spied):
         assert np.array_equal(targets, other_targets)
 
 
-def test_rows_of_weight_zero_take_no_part_in_a_choice(spied):
+def test_rows_of_weight_zero_do_not_count(spied):
     weight = np.ones(90)
     weight[::2] = 0
     targets = CHOICE_TARGETS.copy()

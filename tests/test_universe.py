@@ -66,7 +66,7 @@ def test_the_supply_is_that_of_the_rankings_day():
         assert cap.loc["2026-01-20"] == pytest.approx(later)
 
 
-def test_a_ranking_serves_from_its_day_on_and_never_before():
+def test_a_ranking_serves_from_its_day_on():
     closes = flat_closes(a=1.0, b=1.0)
     first, second = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-10")
     alone = carried_rankings({first: pd.Series({"a": 2.0, "b": 1.0})}, closes)
@@ -79,7 +79,7 @@ def test_a_ranking_serves_from_its_day_on_and_never_before():
     assert order_on(both, "2026-01-10") == ["new", "b"]
 
 
-def test_a_coin_without_a_price_stays_ranked_and_moves_with_the_median():
+def test_an_unpriced_coin_moves_with_the_median():
     closes = flat_closes(a=1.0, b=1.0, c=1.0)
     closes.loc["2026-01-08":, ["a", "b", "c"]] = 3.0
     closes["dead"] = np.where(closes.index < pd.Timestamp("2026-01-05"), 1.0, np.nan)
@@ -288,7 +288,7 @@ def test_a_level_goes_on_with_its_returns():
     assert "60 days to 2025-12-10" in sentence
 
 
-def test_a_level_that_disagrees_is_refused_with_series_day_and_values():
+def test_a_disagreeing_level_is_refused():
     embedded = level()
     live = embedded * np.where(np.arange(100) % 8 == 0, 1.05, 1.0)
     with pytest.raises(DataError, match=r"^bitcoin: .* most on 20\d\d-.*live.*embedded.*--refresh"):
@@ -300,7 +300,7 @@ def test_a_level_that_disagrees_is_refused_with_series_day_and_values():
     pd.testing.assert_series_equal(joined, embedded)
 
 
-def test_a_level_that_changed_its_base_within_the_overlap_is_refused():
+def test_a_rebased_level_is_refused():
     """It disagrees on one day only, but every later value would be off by the step."""
     embedded = level()
     live = embedded.copy()
@@ -387,7 +387,7 @@ def test_an_absent_universe_is_named(membership, tmp_path):
         read_universe(tmp_path / "nothing.csv", membership, pd.Timestamp("2026-02-01"))
 
 
-def test_flows_of_some_sessions_only_are_no_window_of_21():
+def test_flows_with_gaps_are_no_window():
     """Figures recorded every other session would make 42 sessions pass for 21."""
     sessions = pd.bdate_range("2025-09-01", "2026-06-30", unit="s")
     embedded = pd.Series(1.0, sessions[sessions <= "2025-12-10"])

@@ -38,7 +38,7 @@ def schedules(draw):
 
 @fast
 @given(schedules())
-def test_every_earlier_row_is_in_exactly_one_of_train_and_purged(schedule):
+def test_earlier_rows_are_either_train_or_purged(schedule):
     as_of, resolved_on, folds = schedule
     for fold in folds.folds(as_of, resolved_on):
         earlier = np.flatnonzero(as_of < fold.refit_on)
@@ -103,7 +103,7 @@ def test_folds_worked_by_hand():
 
 
 @pytest.mark.parametrize(("weeks", "splits"), [(1, 5), (4, 6), (9, 3)])
-def test_without_overlap_the_splits_are_those_of_time_series_split(weeks, splits):
+def test_without_overlap_equals_time_series_split(weeks, splits):
     as_of = WEEKS[: 3 + weeks * splits]
     folds = WalkForward(as_of[3], refit_days=7 * weeks)
     made = list(folds.folds(as_of, as_of + pd.Timedelta(days=7)))
@@ -142,19 +142,21 @@ def test_an_outcome_that_precedes_its_row_is_an_error():
         next(WalkForward(WEEKS[5]).folds(WEEKS, resolved_on))
 
 
-def test_no_row_out_of_sample_is_an_error():
-    folds = WalkForward(WEEKS[-1] + pd.Timedelta(days=1))
-    with pytest.raises(ValueError, match="none is on or after 2025-07-24"):
-        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=1)))
+@pytest.mark.parametrize(
+    ("folds", "resolved_after", "message"),
+    [
+        (WalkForward(WEEKS[-1] + pd.Timedelta(days=1)), 1, "none is on or after 2025-07-24"),
+        (WalkForward(WEEKS[6], refit_days=28), 365,
+         "fold 0 has no training rows: 6 of 6 purged"),
+    ],
+    ids=["nothing out of sample", "all purged"],
+)  # fmt: skip
+def test_a_fold_without_rows_is_an_error(folds, resolved_after, message):
+    with pytest.raises(ValueError, match=message):
+        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=resolved_after)))
 
 
-def test_a_fold_with_every_row_purged_is_an_error_that_counts_them():
-    folds = WalkForward(WEEKS[6], refit_days=28)
-    with pytest.raises(ValueError, match="fold 0 has no training rows: 6 of 6 purged"):
-        next(folds.folds(WEEKS, WEEKS + pd.Timedelta(days=365)))
-
-
-def test_a_fold_without_training_rows_that_forecasts_nothing_is_no_error():
+def test_an_empty_fold_without_forecasts_is_no_error():
     as_of = WEEKS.delete(range(6, 10))
     folds = WalkForward(WEEKS[6], refit_days=28)
     first, second = list(folds.folds(as_of, as_of + pd.Timedelta(days=70)))[:2]

@@ -57,7 +57,7 @@ SHIFTED = {"shifted": "has a session on Sunday"}
 
 
 @pytest.fixture
-def market(yahoo_server):
+def yahoo_market(yahoo_server):
     yahoo_server.market = random_market(TICKERS, "2024-06-01", NOW)
     return yahoo_server.market
 
@@ -66,7 +66,7 @@ def fetch(*tickers, first=FIRST, last=LAST, now=NOW):
     return yahoo.fetch_closes(tickers or TICKERS, first, last, now=now)
 
 
-def test_closes_are_the_markets(market, yahoo_server):
+def test_closes_are_the_markets(yahoo_market, yahoo_server):
     seen = []
     answer = yahoo.fetch_closes(
         TICKERS, FIRST, LAST, now=NOW, progress=lambda done, total: seen.append((done, total))
@@ -77,7 +77,7 @@ def test_closes_are_the_markets(market, yahoo_server):
     assert answer.closes.index.name == "date"
     assert answer.closes.index.dtype == "datetime64[s]"
     for ticker in TICKERS:
-        expected = market.closes[ticker].loc[FIRST:LAST]
+        expected = yahoo_market.closes[ticker].loc[FIRST:LAST]
         got = answer.closes[ticker].dropna()
         assert got.index.equals(expected.index)
         assert (got == expected).all(), ticker
@@ -85,7 +85,7 @@ def test_closes_are_the_markets(market, yahoo_server):
     assert yahoo_server.charts() == TICKERS, "one request each, none for time zones"
 
 
-def test_an_instant_with_a_time_zone_is_the_same(market):
+def test_an_instant_with_a_time_zone_is_the_same(yahoo_market):
     aware = fetch("BTC-USD", now=NOW.tz_localize("UTC").tz_convert("Asia/Tokyo"))
     assert aware.closes.equals(fetch("BTC-USD").closes)
     assert aware.fetched_at == NOW
@@ -142,12 +142,12 @@ def test_every_fault_of_the_server_is_a_scenario_here():
 
 @pytest.mark.parametrize("fault", REFUSED)
 def test_refusals_stop_everything_after_three_attempts(
-    market, yahoo_server, monkeypatch, fault, capfd
+    yahoo_market, yahoo_server, monkeypatch, fault, capfd
 ):
     ticker = "SOL-USD"
     if fault == "hanging":
         monkeypatch.setattr(yahoo, "TIMEOUT_SECONDS", 0.1)
-    market.faults = {ticker: fault}
+    yahoo_market.faults = {ticker: fault}
     with pytest.raises(SourceUnavailable, match=REFUSED[fault]) as caught:
         fetch(ticker, "ETH-USD")
     assert "or use --offline" in str(caught.value)
@@ -160,8 +160,8 @@ def test_refusals_stop_everything_after_three_attempts(
 
 
 @pytest.mark.parametrize("fault", UNUSABLE)
-def test_an_unusable_coin_is_left_out_and_named(market, fault, capfd):
-    market.faults = {"SOL-USD": fault}
+def test_an_unusable_coin_is_left_out_and_named(yahoo_market, fault, capfd):
+    yahoo_market.faults = {"SOL-USD": fault}
     answer = fetch("BTC-USD", "SOL-USD", "^RUT")
     assert list(answer.closes) == ["BTC-USD", "^RUT"]
     named, few = answer.problems
@@ -171,8 +171,8 @@ def test_an_unusable_coin_is_left_out_and_named(market, fault, capfd):
 
 
 @pytest.mark.parametrize("fault", INCOMPLETE)
-def test_an_incomplete_coin_is_kept_and_named(market, fault):
-    market.faults = {"SOL-USD": fault}
+def test_an_incomplete_coin_is_kept_and_named(yahoo_market, fault):
+    yahoo_market.faults = {"SOL-USD": fault}
     answer = fetch("ETH-USD", "SOL-USD")
     assert list(answer.closes) == ["ETH-USD", "SOL-USD"]
     assert 0 < answer.closes["SOL-USD"].count() < answer.closes["ETH-USD"].count()
@@ -185,8 +185,8 @@ def test_an_incomplete_coin_is_kept_and_named(market, fault):
     [("^RUT", fault) for fault in (*UNUSABLE, *INCOMPLETE)]
     + [("BTC-USD", "unknown"), ("BTC-USD", "hole"), ("IWM", "jump"), ("ETH-USD", "stale")],
 )
-def test_a_required_series_must_be_whole(market, ticker, fault, capfd):
-    market.faults = {ticker: fault}
+def test_a_required_series_must_be_whole(yahoo_market, ticker, fault, capfd):
+    yahoo_market.faults = {ticker: fault}
     with pytest.raises(DataError, match={**UNUSABLE, **INCOMPLETE}[fault]) as caught:
         fetch(ticker)
     assert str(caught.value).startswith(f"Yahoo: {ticker} ")
@@ -194,40 +194,40 @@ def test_a_required_series_must_be_whole(market, ticker, fault, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_days_shifted_by_a_wrong_time_zone_are_seen_by_the_weekend(market):
-    market.faults = {"^GSPC": "shifted"}
+def test_a_wrong_time_zone_shows_at_the_weekend(yahoo_market):
+    yahoo_market.faults = {"^GSPC": "shifted"}
     with pytest.raises(DataError, match=SHIFTED["shifted"]):
         fetch()
 
 
-def test_a_listing_within_the_span_is_no_truncation(market):
-    market.closes["SOL-USD"] = market.closes["SOL-USD"].loc["2025-08-01":]
+def test_a_listing_within_the_span_is_no_truncation(yahoo_market):
+    yahoo_market.closes["SOL-USD"] = yahoo_market.closes["SOL-USD"].loc["2025-08-01":]
     answer = fetch("SOL-USD")
     assert answer.problems == ()
     assert answer.closes["SOL-USD"].first_valid_index() == pd.Timestamp("2025-08-01")
 
 
-def test_a_passing_failure_is_passed_over(market, yahoo_server):
-    market.hiccups = 2
+def test_a_passing_failure_is_passed_over(yahoo_market, yahoo_server):
+    yahoo_market.hiccups = 2
     assert fetch("BTC-USD", "ETH-USD").problems == ()
     assert yahoo_server.charts() == ["BTC-USD"] * 3 + ["ETH-USD"]
 
 
-def test_waits_grow_between_attempts(market, monkeypatch):
+def test_waits_grow_between_attempts(yahoo_market, monkeypatch):
     waits = []
     monkeypatch.setattr(yahoo, "BACKOFF_SECONDS", (1.0, 4.0))
     monkeypatch.setattr(yahoo.time, "sleep", waits.append)
-    market.faults = {OTHER: "rate_limit"}
+    yahoo_market.faults = {OTHER: "rate_limit"}
     with pytest.raises(SourceUnavailable):
         fetch()
     assert [wait for wait in waits if wait] == [1.0, 4.0]
 
 
-def test_a_broken_answer_is_not_remembered(market):
-    market.faults = {"BTC-USD": "rate_limit_json"}
+def test_a_broken_answer_is_not_remembered(yahoo_market):
+    yahoo_market.faults = {"BTC-USD": "rate_limit_json"}
     with pytest.raises(SourceUnavailable):
         fetch("BTC-USD")
-    market.faults = {}
+    yahoo_market.faults = {}
     assert fetch("BTC-USD").problems == ()
 
 
@@ -239,13 +239,13 @@ def test_no_network(monkeypatch, yahoo_server):
         fetch()
 
 
-def test_nothing_usable_at_all(market):
-    market.faults = {OTHER: "unknown"}
+def test_nothing_usable_at_all(yahoo_market):
+    yahoo_market.faults = {OTHER: "unknown"}
     with pytest.raises(DataError, match="no close of 2 tickers can be used: Yahoo: SOL-USD gave"):
         fetch("SOL-USD", "SUI20947-USD")
 
 
-def test_a_span_that_is_not_over_is_refused(market):
+def test_a_span_that_is_not_over_is_refused(yahoo_market):
     with pytest.raises(DataError, match="no day from 2025-12-10 to 2025-12-10 is over"):
         fetch("BTC-USD", first=pd.Timestamp("2025-12-10"), last=pd.Timestamp("2025-12-10"))
 
@@ -321,15 +321,16 @@ def test_two_closes_of_one_day_are_refused():
         judge(Bars(table, "USD", None))
 
 
-def test_ranking_is_by_market_cap(market):
-    market.ranking = market.ranking.iloc[[0, 2, 1, 3]]  # prices moved since it was sorted
+def test_ranking_is_by_market_cap(yahoo_market):
+    # Prices moved since it was sorted.
+    yahoo_market.ranking = yahoo_market.ranking.iloc[[0, 2, 1, 3]]
     ranking = yahoo.fetch_ranking(4, now=NOW)
     assert ranking["ticker"].tolist() == ["BTC-USD", "ETH-USD", "SOL-USD", "SUI20947-USD"]
     assert ranking["symbol"].tolist() == ["BTC", "ETH", "SOL", "SUI"]
     assert ranking["name"].tolist() == ["Btc", "Eth", "Sol", "Sui20947"]
     assert ranking["market_cap_usd"].is_monotonic_decreasing
     assert ranking["close_usd"].tolist() == [
-        market.closes[ticker].iloc[-1] for ticker in ranking["ticker"]
+        yahoo_market.closes[ticker].iloc[-1] for ticker in ranking["ticker"]
     ]
 
 
@@ -342,34 +343,30 @@ def test_numbers_behind_symbols_are_taken_off(ticker, symbol):
 
 
 @pytest.mark.parametrize(
-    ("fault", "match"),
+    ("fault", "error", "match"),
     [
-        ("empty", "of 0 current coins does not begin with Bitcoin"),
-        ("stale", "of 0 current coins does not begin with Bitcoin"),
-        ("gone", r"ranking is not served any more .HTTP status 400."),
-        ("layout", "unknown layout .KeyError: 'quotes'"),
-        ("column", "unknown layout .KeyError: 'symbol'"),
+        ("empty", DataError, "of 0 current coins does not begin with Bitcoin"),
+        ("stale", DataError, "of 0 current coins does not begin with Bitcoin"),
+        ("gone", DataError, r"ranking is not served any more .HTTP status 400."),
+        ("layout", DataError, "unknown layout .KeyError: 'quotes'"),
+        ("column", DataError, "unknown layout .KeyError: 'symbol'"),
+        *(
+            (fault, SourceUnavailable, REFUSED[fault])
+            for fault in ("rate_limit", "rate_limit_json", "down", "not_json")
+        ),
     ],
 )
-def test_a_ranking_that_cannot_be_used(market, fault, match, capfd):
-    market.faults = {"ranking": fault}
-    with pytest.raises(DataError, match=match):
+def test_a_ranking_that_cannot_be_had(yahoo_market, fault, error, match, capfd):
+    yahoo_market.faults = {"ranking": fault}
+    with pytest.raises(error, match=match):
         yahoo.fetch_ranking(4, now=NOW)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_ranking_by_something_else(market):
-    market.ranking = market.ranking.iloc[::-1]
+def test_a_ranking_by_something_else(yahoo_market):
+    yahoo_market.ranking = yahoo_market.ranking.iloc[::-1]
     with pytest.raises(DataError, match="of 4 current coins does not begin with Bitcoin"):
         yahoo.fetch_ranking(4, now=NOW)
-
-
-@pytest.mark.parametrize("fault", ["rate_limit", "rate_limit_json", "down", "not_json"])
-def test_a_ranking_that_is_refused(market, fault, capfd):
-    market.faults = {"ranking": fault}
-    with pytest.raises(SourceUnavailable, match=REFUSED[fault]):
-        yahoo.fetch_ranking(4, now=NOW)
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("count", [0, 251])
@@ -378,7 +375,7 @@ def test_a_ranking_has_its_limits(count):
         yahoo.fetch_ranking(count, now=NOW)
 
 
-def test_shares_of_a_fund(market):
+def test_shares_of_a_fund(yahoo_market):
     assert yahoo.fetch_shares("IWM", now=NOW) == (pd.Timestamp("2025-12-09"), 280e6, 250.0)
 
 
@@ -390,14 +387,14 @@ def test_shares_of_a_fund(market):
         ("rate_limit", SourceUnavailable, "rate limit"),
     ],
 )
-def test_shares_that_cannot_be_had(market, fault, error, match, capfd):
-    market.faults = {"IWM": fault}
+def test_shares_that_cannot_be_had(yahoo_market, fault, error, match, capfd):
+    yahoo_market.faults = {"IWM": fault}
     with pytest.raises(error, match=match):
         yahoo.fetch_shares("IWM", now=NOW)
     assert capfd.readouterr() == ("", "")
 
 
-def test_yfinance_leaves_nothing_behind(market, yahoo_server: YahooServer, tmp_path):
+def test_yfinance_leaves_nothing_behind(yahoo_market, yahoo_server: YahooServer, tmp_path):
     """Its databases are of the process alone, and gone with it."""
     code = (
         "import pandas as pd; from features.sources.yahoo import client as yahoo;"

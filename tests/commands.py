@@ -1,0 +1,29 @@
+"""Run the project's commands as a person does: in this process, or in one of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import Result
+from typer import Typer
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_command(app: Typer, *arguments: object) -> Result:
+    """Run an application of typer in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def run_python(
+    *arguments: object, cwd: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, which finds the project wherever it runs."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
+        check=False, env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
