@@ -93,10 +93,16 @@ def score_days(judged: Sequence[JudgedDays]) -> Iterator[DaysScore]:
 def _groups(judged: Sequence[J]) -> Iterator[tuple[list[J], list[J]]]:
     """Yield the answers of each group, and the resolved ones among them."""
     groups: dict[tuple[object, ...], list[J]] = {}
-    for each in sorted(judged, key=lambda each: each.group):
+    for each in sorted(judged, key=_order):
         groups.setdefault(each.group, []).append(each)
     for own in groups.values():
         yield own, [each for each in own if each.status is Status.RESOLVED]
+
+
+def _order(judged: Judged) -> tuple[object, ...]:
+    *head, window, model = judged.group
+    # By length first: 7 days come before 30.
+    return (*head, len(window), window, model)
 
 
 def _group(own: Sequence[Judged], done: Sequence[Judged]) -> Group:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.formatting import counted, wrap
+from models.formatting import aligned, counted, wrap
 from models.ledger.outlook_results import (
     ChanceScore,
     DaysScore,
@@ -18,6 +18,23 @@ from models.ledger.words import Made
 AnyScore = ChanceScore | FirstOnsetScore | DaysScore
 
 _HEADS = {Made.AHEAD: "Outlooks made ahead of time", Made.REPLAY: "Outlooks replayed"}
+_LABEL = 19
+_QUESTIONS = {
+    Question.BEGINS: "onset",
+    Question.IN_SEASON_ON: "in season",
+    Question.SEASON_LASTS: "lasts",
+}
+_CHANCES = ("", "n", "sep.", "came", "exp.", "clim.", "score", "clim.", "log", "clim.")
+_CHANCES_LEGEND = (
+    "n forecasts resolved, sep. of them share no day; outcomes that came, and exp. by the "
+    "forecasts and by climatology; score: Brier, of the month of the first onset the ranked "
+    "score; log: log score."
+)
+_DAYS = ("", "n", "sep.", "in 90 %", "in 50 %", "days", "median", "score")
+_DAYS_LEGEND = (
+    "Days in season: how many fell in the 90 % interval and in the middle half, their mean and "
+    "that of the medians, the quantile score in days."
+)
 
 
 def outlook_record_text(record: OutlookRecord) -> list[str]:
@@ -28,81 +45,96 @@ def outlook_record_text(record: OutlookRecord) -> list[str]:
     record : OutlookRecord
         Of a track record.
     """
-    scores: Sequence[AnyScore] = (
-        *record.chance_scores,
-        *record.first_onset_scores,
-        *record.days_scores,
-    )
     lines: list[str] = []
     for made, head in _HEADS.items():
-        own = [score for score in scores if score.group.made is made]
-        if own:
-            done = [_line(score) for score in own if score.group.resolved]
-            lines += ["", head, *(done or ["  none resolved yet"]), *_notes([e.group for e in own])]
+        chances = [score for score in record.chance_scores if score.group.made is made]
+        months = [score for score in record.first_onset_scores if score.group.made is made]
+        days = [score for score in record.days_scores if score.group.made is made]
+        rows = [(each.group, _chance(each)) for each in chances]
+        rows += [(each.group, _first_onset(each)) for each in months]
+        tables = _table(_CHANCES, _CHANCES_LEGEND, rows)
+        tables += _table(_DAYS, _DAYS_LEGEND, [(each.group, _days(each)) for each in days])
+        scores: Sequence[AnyScore] = (*chances, *months, *days)
+        groups = [each.group for each in scores]
+        if groups:
+            lines += ["", head, *(tables or ["  none resolved yet"]), *_notes(groups)]
     return lines
 
 
-def _line(score: AnyScore) -> str:
-    match score:
-        case ChanceScore():
-            said = _of_chances(score)
-        case FirstOnsetScore():
-            said = _of_first_onsets(score)
-        case DaysScore():
-            said = _of_days(score)
+def _table(
+    head: Sequence[str], legend: str, rows: Sequence[tuple[Group, Sequence[str]]]
+) -> list[str]:
+    """Return the resolved rows under their season and model, behind a legend."""
+    done = sorted((row for row in rows if row[0].resolved), key=lambda row: _season(row[0]))
+    if not done:
+        return []
+    cells = [(label if len(label) <= _LABEL else "", *rest) for _, (label, *rest) in done]
+    first, *lines = aligned([head, *cells], "<>")
+    found = [wrap(legend, first="  ", indent="  "), f"  {first}"]
+    season = None
+    for (group, (label, *_)), line in zip(done, lines, strict=True):
+        if (own := _season(group)) != season:
+            season = own
+            found.append(f"  {own}")
+        # A label that would push the figures beyond the line has a line of its own.
+        found += [f"  {label}"] * (len(label) > _LABEL) + [f"  {line}"]
+    return found
+
+
+def _season(group: Group) -> str:
+    return f"{group.kind} {group.threshold:g}, {group.model}"
+
+
+def _counts(group: Group) -> tuple[str, str]:
+    return f"{group.resolved}", f"{group.separate_windows}"
+
+
+def _chance(score: ChanceScore) -> tuple[str, ...]:
     group = score.group
-    head = f"{group.kind} {group.threshold:g}, {group.model}, {_about(score)}: "
-    rests = f"{group.resolved} resolved, {counted(group.separate_windows, 'separate window')}; "
-    return wrap(f"{head}{rests}{said}.", first="  ", indent="    ")
-
-
-def _about(score: AnyScore) -> str:
-    window = score.group.window
-    during = f"in {window}" if window.isdigit() else window
-    match score:
-        case ChanceScore(question=Question.BEGINS):
-            return f"onset {during}"
-        case ChanceScore(question=Question.IN_SEASON_ON):
-            return "in season on a day"
-        case ChanceScore():
-            return f"season lasts {window}"
-        case FirstOnsetScore():
-            return f"month of the first onset {during}"
-        case DaysScore():
-            return f"days in season {during}"
-
-
-def _of_chances(score: ChanceScore) -> str:
-    expected = f"{score.expected:.1f} expected"
-    if score.expected_by_climatology is not None:
-        expected += f" (climatology {score.expected_by_climatology:.1f})"
+    named = "" if score.question is Question.IN_SEASON_ON else f" {group.window}"
     return (
-        f"{score.came} came, {expected}; Brier {_pair(score.brier, score.brier_climatology)}, "
-        f"log score {_pair(score.log_score, score.log_score_climatology, score.ruled_out)}"
+        f"{_QUESTIONS[score.question]}{named}",
+        *_counts(group),
+        f"{score.came}",
+        f"{score.expected:.1f}",
+        _number(score.expected_by_climatology, 1),
+        _number(score.brier, 3),
+        _number(score.brier_climatology, 3),
+        "inf" if score.ruled_out else _number(score.log_score, 2),
+        _number(score.log_score_climatology, 2),
     )
 
 
-def _of_first_onsets(score: FirstOnsetScore) -> str:
+def _first_onset(score: FirstOnsetScore) -> tuple[str, ...]:
+    group = score.group
     return (
-        f"{score.none} without onset; ranked score {_pair(score.ranked, score.ranked_climatology)}"
-        f", log score {_pair(score.log_score, score.log_score_climatology, score.ruled_out)}"
+        f"month {group.window}",
+        *_counts(group),
+        f"{group.resolved - score.none}",
+        "",
+        "",
+        _number(score.ranked, 3),
+        _number(score.ranked_climatology, 3),
+        "inf" if score.ruled_out else _number(score.log_score, 2),
+        _number(score.log_score_climatology, 2),
     )
 
 
-def _of_days(score: DaysScore) -> str:
-    total = score.group.resolved
+def _days(score: DaysScore) -> tuple[str, ...]:
+    group = score.group
     return (
-        f"{score.inside_90} of {total} inside the 90 % interval, {score.inside_50} inside the "
-        f"middle half; {score.mean_days:.1f} days on average, median said {score.mean_median:.1f}; "
-        f"quantile score {score.quantile_score:.2f} days; {score.none} without a day in season "
-        f"(Brier {score.brier_none:.3f})"
+        group.window,
+        *_counts(group),
+        f"{score.inside_90}",
+        f"{score.inside_50}",
+        _number(score.mean_days, 1),
+        _number(score.mean_median, 1),
+        _number(score.quantile_score, 2),
     )
 
 
-def _pair(own: float | None, climatology: float | None, ruled_out: int = 0) -> str:
-    """Return a score beside climatology's; own is infinite where what happened was ruled out."""
-    said = "inf" if ruled_out or own is None else f"{own:.3f}"
-    return said if climatology is None else f"{said} (climatology {climatology:.3f})"
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _notes(groups: Sequence[Group]) -> list[str]:
