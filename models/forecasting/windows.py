@@ -51,17 +51,17 @@ def window_values(
     """
     days, process = np.asarray(lengths), np.asarray(by_process, dtype=bool)
     found = Probabilities(*(np.full(len(days), np.nan) for _ in Probabilities._fields))
-    near = days <= LIMIT_DAYS
-    own = said.probabilities(days[near], at_risk=np.array([True]))
-    for column, values in zip(found, own, strict=True):
-        column[near] = values[0]
-    far = process & (days <= REACH_DAYS)
+    # All that is computed for a window of the process is its own, the base rate too.
+    far = process & (days <= REACH_DAYS) & (ahead is not None)
+    near = ~far & (days <= LIMIT_DAYS)
+    own = said.probabilities(days[near].tolist(), at_risk=np.array([True]))
+    for column, each in zip(found, own, strict=True):
+        column[near] = each[0]
     if ahead is not None and far.any():
-        continued = ahead.chances(kind, days[far].tolist())
-        for column, chances in zip(found[:3], continued, strict=True):
-            column[far] = chances
-        beyond = np.flatnonzero(far & ~near)
-        found.climatology[beyond] = [ahead.climatology(kind, int(n)) for n in days[beyond]]
+        chances = ahead.chances(kind, days[far].tolist())
+        climatology = np.array([ahead.climatology(kind, length) for length in days[far].tolist()])
+        for column, values in zip(found, (*chances, climatology), strict=True):
+            column[far] = values
     return found
 
 
