@@ -82,7 +82,8 @@ def forecast_csv(forecast: Forecast) -> str:
     if forecast.outlook is not None:
         rows += outlook_rows(forecast.outlook)
     columns = dict.fromkeys(["as_of", *_CSV_COLUMNS])
-    table = pd.DataFrame(rows).assign(as_of=iso_day(forecast.as_of))
+    table = pd.DataFrame(rows).astype({"horizon_days": "Int64"})
+    table["as_of"] = iso_day(forecast.as_of)
     return table.reindex(columns=list(columns)).to_csv(index=False)
 
 

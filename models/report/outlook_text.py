@@ -59,20 +59,22 @@ def outlook_text(forecast: Forecast, terminal: Terminal) -> list[str]:
 
 def _chances(forecast: Forecast, outlook: Outlook, terminal: Terminal) -> str:
     window = outlook.window
-    ended = forecast.as_of + pd.Timedelta(days=forecast.data.age_days) > window.end
-    title = f"Altcoin season {_asked(window)}{', which has ended by now' if ended else ''}"
+    today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
+    # Strict: on its last day a window is still open.
+    title = f"Altcoin season {_asked(window, ended=today > window.end)}"
     head = f"{'':{12 + BAR_WIDTH}}{'chance':>7}  {'90 % interval':<15}{'base rate':>10}"
     lines = [terminal.bold(title), terminal.faint(head)]
     lines += [_chance(chance, terminal) for chance in outlook.chances]
     return "\n".join([*lines, *map(wrap, _reading(forecast, outlook))])
 
 
-def _asked(window: Window) -> str:
-    """Return the window with what of its year is still to come."""
+def _asked(window: Window, *, ended: bool) -> str:
+    """Return the window, and what of it is still to come."""
+    mark = ", ended by now" if ended else ""
     if window.year is None or window.start == window.counts_from:
-        return window_words(window)
+        return window_words(window) + mark
     days = f"{short_day(window.start)} to {short_day(window.end)}"
-    return f"in {window.year} (still to come: {days})"
+    return f"in {window.year} ({days if ended else f'still to come: {days}'}{mark})"
 
 
 def _chance(chance: Chance, terminal: Terminal) -> str:
