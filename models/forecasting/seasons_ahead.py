@@ -24,8 +24,8 @@ from models.outlook.window import Window
 from models.vocabulary import Kind
 
 SEED = 0
-# A season that stands is asked about for 90 days, and 30 quiet ones end it.
-_LEAST_DAYS = 120
+# A year of curves; a season that stands needs 120: asked about for 90 days, 30 quiet ones end it.
+_LEAST_DAYS = 365
 
 Renewals = Mapping[str, Renewal]
 
@@ -88,7 +88,12 @@ class SeasonsAhead:
         )
 
     def outlook(
-        self, window: Window, *, dates: Sequence[pd.Timestamp] = (), n_paths: int = N_PATHS
+        self,
+        window: Window,
+        *,
+        dates: Sequence[pd.Timestamp] = (),
+        n_paths: int = N_PATHS,
+        least_days: int = _LEAST_DAYS,
     ) -> Outlook:
         """Answer every question about a window.
 
@@ -100,9 +105,11 @@ class SeasonsAhead:
             Days to tell the chance of being in season on, at most three years ahead.
         n_paths : int
             Paths to simulate.
+        least_days : int
+            Days to simulate at the least, beyond the window or not.
         """
         last = max([window.end, *dates])
-        days = max((last - self.as_of).days, _LEAST_DAYS)
+        days = max((last - self.as_of).days, least_days)
         return answer(self.paths(days, n_paths=n_paths), window, dates=dates)
 
 
