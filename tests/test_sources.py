@@ -39,6 +39,7 @@ def market(days=130):
     random = np.random.default_rng(7)
     dates = pd.date_range(FIRST, periods=days, unit="s")
     closes = {coin: 100 * np.exp(np.cumsum(0.03 * random.normal(size=days))) for coin in COINS}
+    closes["bitcoin"] *= 400
     coins = pd.concat(
         [
             pd.DataFrame(
@@ -67,7 +68,7 @@ def market(days=130):
             raw("sp500_close", 5000 * np.exp(np.cumsum(0.01 * random.normal(size=count)))),
             raw("iwm_shares_outstanding", random.uniform(3e8, 3.1e8, size=count)),
             raw("iwm_nav", random.uniform(190, 210, size=count)),
-            raw("btc_market_cap_usd", random.uniform(8e11, 9e11, size=days), dates),
+            raw("btc_market_cap_usd", 1.96e7 * closes["bitcoin"], dates),
             raw("crypto_market_cap_ex_btc_usd", random.uniform(8e11, 9e11, size=days), dates),
             raw("btc_etf_net_flow_usd", 1e8 * random.normal(size=count)),
             raw("eth_etf_net_flow_usd", 1e7 * random.normal(size=count)),

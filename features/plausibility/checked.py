@@ -13,7 +13,15 @@ from features.plausibility.flows import check_flow, check_scale
 from features.plausibility.levels import check_frozen, check_sessions, check_steps, until_gap
 from features.plausibility.market import Prices, judge
 from features.plausibility.pegs import Named, without_pegged
-from features.plausibility.rules import LARGEST_FLOW, SCALES, STEPS, SUPPLY_FACTOR, TOGETHER, found
+from features.plausibility.rules import (
+    LARGEST_FLOW,
+    MIN_OBSERVATIONS,
+    SCALES,
+    STEPS,
+    SUPPLY_FACTOR,
+    TOGETHER,
+    found,
+)
 from features.provenance import Finding
 
 # Series of American sessions: a value of theirs on a weekend is none.
@@ -129,7 +137,8 @@ def _check_one(
         values, said = check_scale(name, values)
         findings += said
     limit = STEPS.get(name)
-    if limit is None or not len(values):
+    # What is no positive number is refused by the panel's own rules.
+    if limit is None or not len(values) or not (values > 0).all():
         return values, findings
     other = TOGETHER.get(name)
     witness = None if other is None or other[0] not in observed else (observed[other[0]], other[1])
@@ -148,7 +157,8 @@ def _check_supply(
 ) -> tuple[pd.Series, list[Finding]]:
     """Leave out market caps of Bitcoin that are not its close times its supply."""
     days = values.index.intersection(bitcoin_usd.index)
-    if days.empty:
+    # A few figures are no series to speak of.
+    if len(days) < MIN_OBSERVATIONS:
         return values, []
     supply = values[days] / bitcoin_usd[days]
     off = supply / bitcoin_supply(pd.DatetimeIndex(days))

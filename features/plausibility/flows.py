@@ -38,7 +38,8 @@ def check_scale(name: str, values: pd.Series) -> tuple[pd.Series, list[Finding]]
     """
     low, high = SCALES[name]
     size = values[values != 0].abs()
-    if size.empty:
+    # A few figures are no series to speak of.
+    if len(size) < MIN_OBSERVATIONS:
         return values, []
     usual = float(size.iloc[-SCALE_DAYS:].median())
     if low <= usual <= high:

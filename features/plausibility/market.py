@@ -236,6 +236,7 @@ def _contradiction(prices: Prices, bitcoin_usd: pd.Series, verdict: Verdict) -> 
     # A coin whose own two closes tell another Bitcoin than Bitcoin's close and the other coins.
     truth = np.where(apart, median, own)[:, None]
     wrong = (np.abs(implied - truth) > rules.COIN_CONTRADICTION) & prices.ranked
+    wrong &= np.isfinite(median)[:, None]
     if column is not None:
         wrong[:, column] = False
     verdict.left_out |= wrong

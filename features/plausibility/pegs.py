@@ -10,7 +10,7 @@ for gold and other coins, which are no reference here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -33,9 +33,10 @@ from features.plausibility.rules import (
 )
 from features.provenance import Finding
 
+RULE = "no altcoin"
 Named = Callable[[str], str | None]
 _GOLD = re.compile(r"\b(gold|silver|xau\w*|paxg|kau|ounce)\b|backed by an asset", re.IGNORECASE)
-_LEADERS = 10
+_LEADERS = 20
 
 
 def without_pegged(
@@ -196,25 +197,21 @@ def _by_name(
     """Leave out what is called so, where its prices do not speak against it."""
     day, column = places
     coin = universe["coin"].to_numpy()
+    leading = np.flatnonzero((universe["rank"] <= _LEADERS).to_numpy() & (column >= 0))
+    leaders = pd.Series(column[leading]).groupby(day[leading]).agg(list).to_dict()
     for name, why in names.items():
         if why is None:
             continue
         for row in np.flatnonzero((coin == name) & (reason == "")):
+            place = int(day[row]), int(column[row])
             if name == "bitcoin":
                 reason[row] = BITCOIN
-            elif _no_price_against(prices, name, why, (int(day[row]), int(column[row])),
-                                   _leaders(universe, row)):  # fmt: skip
+            elif _no_price_against(prices, name, why, place, leaders.get(place[0], [])):
                 reason[row] = f"{why}, by its name"
 
 
-def _leaders(universe: pd.DataFrame, row: int) -> Sequence[str]:
-    day = universe["snapshot_date"].iloc[row]
-    today = universe[universe["snapshot_date"] == day]
-    return [str(coin) for coin in today.nsmallest(_LEADERS + 10, "rank")["coin"]]
-
-
 def _no_price_against(
-    prices: Prices, name: str, why: str, place: tuple[int, int], leaders: Iterable[str]
+    prices: Prices, name: str, why: str, place: tuple[int, int], leaders: Iterable[int]
 ) -> bool:
     day, column = place
     span = slice(max(day + 1 - PEG_DAYS, 0), max(day + 1, 0))
@@ -227,10 +224,8 @@ def _no_price_against(
         return not gold
     if gold and _tracks(own, 0 * own, NAMED_GOLD):
         return True
-    others = [prices.column(leader) for leader in leaders if leader != name]
-    return any(
-        other is not None and _tracks(own, prices.usd[span, other], OTHER_COIN) for other in others
-    )
+    others = (leader for leader in leaders if leader != column)
+    return any(_tracks(own, prices.usd[span, other], OTHER_COIN) for other in others)
 
 
 def _closed(universe: pd.DataFrame, out: NDArray[np.bool_]) -> pd.DataFrame:
@@ -253,7 +248,7 @@ def _said(rows: pd.DataFrame, reason: NDArray[np.object_], prices: Prices) -> li
         move = _median_move(prices, why, str(coin), days.max())
         measured = "" if np.isnan(move) else f", its median daily move against it is {move:.2%}"
         findings.append(
-            found("no altcoin", str(coin), (days.min(), days.max()), move, np.nan, "note",
+            found(RULE, str(coin), (days.min(), days.max()), move, np.nan, "note",
                   f"follows {why}{measured}; left out of {len(own)} rankings")
         )  # fmt: skip
     return findings

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from features.health import require_usable, series_health
 from features.panel import DataError, MarketPanel
+from features.plausibility.pegs import RULE as NO_ALTCOIN
+from features.provenance import Finding
 
 SCHEMA = "altseason.health/1"
 
@@ -56,8 +59,23 @@ def health(
         "series": rows,
         "coverage_by_year": [asdict(year) for year in said.coverage],
         "steps": list(said.steps),
-        "problems": list(said.problems),
+        "problems": [*said.problems, *_noticed(panel)],
+        "findings": [_finding(each) for each in said.findings],
     }
+
+
+def _noticed(panel: MarketPanel) -> list[str]:
+    """Return what the rules of plausibility noticed near the end of the data, as sentences."""
+    return [each.text for each in panel.provenance.findings if each.concerns(panel.last_day)]
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    days = {day: f"{getattr(finding, day):%Y-%m-%d}" for day in ("first_day", "last_day")}
+    numbers = {
+        name: value if np.isfinite(value) else None
+        for name, value in (("value", finding.value), ("factor", finding.factor))
+    }
+    return {**asdict(finding), **days, **numbers, "text": finding.text}
 
 
 def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -72,6 +90,7 @@ def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.D
     """
     said = [("step", step) for step in panel.provenance.steps]
     said += [("problem", problem) for problem in panel.provenance.problems]
+    said += [(each.consequence, each.text) for each in panel.provenance.findings]
     tables = {"data_series": series_health(panel, today)}
     if said:
         tables["data_provenance"] = pd.DataFrame(said, columns=["kind", "sentence"])
@@ -106,7 +125,12 @@ def health_text(state: Mapping[str, Any]) -> str:
             + (f", {row['unused_days']} without an index" if row["unused_days"] else "")
             for row in state["coverage_by_year"]
         ]
-    for title, said in (("Made", state["steps"]), ("Problems", state["problems"])):
+    left_out = [each for each in state["findings"] if each["rule"] == NO_ALTCOIN]
+    told = [f"{each['series']}: {each['said']}" for each in left_out]
+    noted = [each["text"] for each in state["findings"]
+             if each["consequence"] == "note" and each not in left_out]  # fmt: skip
+    for title, said in (("Made", state["steps"]), ("No altcoins, left out of the ranking", told),
+                        ("Noted", noted), ("Problems", state["problems"])):  # fmt: skip
         if said:
             lines += ["", title, *(f"  - {sentence}" for sentence in said)]
     return "\n".join(lines)
