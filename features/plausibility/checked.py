@@ -20,6 +20,7 @@ from features.plausibility.rules import (
     STEPS,
     SUPPLY_FACTOR,
     TOGETHER,
+    StepLimit,
     found,
 )
 from features.provenance import Finding
@@ -140,9 +141,7 @@ def _check_one(
     # What is no positive number is refused by the panel's own rules.
     if limit is None or not len(values) or not (values > 0).all():
         return values, findings
-    other = TOGETHER.get(name)
-    witness = None if other is None or other[0] not in observed else (observed[other[0]], other[1])
-    values, said = check_steps(name, values, limit, witness=witness)
+    values, said = check_steps(name, values, limit, witness=_witness(name, observed))
     findings += said
     values, said = check_frozen(name, values, limit.frozen, since=limit.since)
     findings += said
@@ -150,6 +149,16 @@ def _check_one(
         values, said = until_gap(name, values, before)
         findings += said
     return values, findings
+
+
+def _witness(
+    name: str, observed: Mapping[str, pd.Series]
+) -> tuple[pd.Series, StepLimit] | None:
+    """Return the series that moves alike, if it is there and whole."""
+    if name not in TOGETHER:
+        return None
+    other, limit = TOGETHER[name]
+    return (observed[other], limit) if other in observed and (observed[other] > 0).all() else None
 
 
 def _check_supply(

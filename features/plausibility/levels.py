@@ -76,7 +76,7 @@ def check_steps(
     >>> len(kept), findings[0].rule, round(findings[0].factor)
     (80, 'level shift', 10)
     """
-    suspicious = _suspicious(values, limit, witness)
+    suspicious = suspicious_steps(values, limit, witness)
     logs = np.log(values.to_numpy())
     days = pd.DatetimeIndex(values.index)
     keep = np.ones(len(values), bool)
@@ -88,9 +88,21 @@ def check_steps(
     return values[keep], findings
 
 
-def _suspicious(
-    values: pd.Series, limit: StepLimit, witness: tuple[pd.Series, StepLimit] | None
+def suspicious_steps(
+    values: pd.Series, limit: StepLimit, witness: tuple[pd.Series, StepLimit] | None = None
 ) -> np.ndarray:
+    """Tell which observations are a step beyond the limit away from the one before.
+
+    Parameters
+    ----------
+    values, limit, witness
+        As for `check_steps`.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, one per observation.
+    """
     steps = pd.Series(np.log(values), values.index).diff()
     own = own_scale(steps)
     bad = steps.abs() > np.maximum(limit.floor, limit.deviations * own)

@@ -115,7 +115,7 @@ def judge(prices: Prices, bitcoin_usd: pd.Series | None) -> Verdict:
     shape = prices.usd.shape
     verdict = Verdict(np.zeros(shape[0], bool), np.zeros(shape, bool))
     _frozen_market(prices, verdict)
-    _common_mode(prices, verdict)
+    _common_mode(prices, verdict, bitcoin_usd)
     if bitcoin_usd is not None:
         _contradiction(prices, bitcoin_usd, verdict)
     _frozen_coins(prices, verdict)
@@ -132,7 +132,7 @@ def _median(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
     return middle, count
 
 
-def _common_mode(prices: Prices, verdict: Verdict) -> None:
+def _common_mode(prices: Prices, verdict: Verdict, bitcoin_usd: pd.Series | None) -> None:
     """Find the days on which Bitcoin's close is wrong, as all coins tell together."""
     logs = np.where(verdict.withheld[:, None], np.nan, prices.btc)
     before = _filled(logs)
@@ -154,7 +154,7 @@ def _common_mode(prices: Prices, verdict: Verdict) -> None:
             continue
         after, rule = _common_end(prices, logs, before, int(day), float(steps[day]), last)
         done = len(steps) if rule != "note" and after > last else after + 1
-        _say_common(prices, verdict, (int(day), after), float(steps[day]), rule)
+        _say_common(prices, verdict, (int(day), after), float(steps[day]), rule, bitcoin_usd)
 
 
 def _common_end(
@@ -182,12 +182,12 @@ def _say_common(
     span: tuple[int, int],
     step: float,
     consequence: Consequence,
+    bitcoin_usd: pd.Series | None,
 ) -> None:
     day, after = span
     if consequence != "note":
         verdict.withheld[day:after] = True
-    column = prices.column("bitcoin")
-    close = np.nan if column is None else float(np.exp(prices.usd[day, column]))
+    close = np.nan if bitcoin_usd is None else float(bitcoin_usd.get(prices.days[day], np.nan))
     told = {
         "value left out": "it returns: no close of these days is used",
         "day held back": "one asset that moves against all others is at fault, no season; held "

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features.plausibility.market import Floats, Prices
 from features.plausibility.rules import (
     BITCOIN,
+    CALMER,
     ETHER,
     GOLD_QUIET,
     NAMED_GOLD,
@@ -183,8 +184,15 @@ def _twins(
         near = np.flatnonzero(np.diff(last[order]) <= np.log(TWINS.high))
         for one, two in zip(own[order[near]], own[order[near + 1]], strict=True):
             span = slice(max(today + 1 - PEG_DAYS, 0), today + 1)
-            if _tracks(prices.usd[span, column[one]], prices.usd[span, column[two]], TWINS):
+            first, second = prices.usd[span, column[one]], prices.usd[span, column[two]]
+            if _tracks(first, second, TWINS) and _apart(first, prices.btc[span, column[one]]):
                 reason[[one, two]] = TWINS.asset
+
+
+def _apart(usd: Floats, btc: Floats) -> bool:
+    """Tell whether a price stands apart from the crypto market: calmer in dollars than in BTC."""
+    in_usd, in_btc = (np.nanmedian(np.abs(np.diff(price))) for price in (usd, btc))
+    return bool(in_usd <= CALMER * in_btc)
 
 
 def _by_name(

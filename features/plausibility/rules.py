@@ -173,6 +173,8 @@ OTHER_COIN = Peg("another coin", 0.90, 1.80, 0.005, 0.02)
 GOLD_QUIET = Peg(GOLD, 20.0, 1e5, 0.012, 0.03)
 NAMED_GOLD = Peg(GOLD, 1e-9, inf, 0.012, 0.03)
 # Two quiet coins at one price that move alike are one asset (an ounce of gold, twice).
+# Gold moves a third as much against the dollar as against Bitcoin; altcoins move with the market.
+CALMER = 0.6
 TWINS = Peg("an asset that two coins share", 0.95, 1.05, 0.003, 0.010)
 
 

@@ -141,6 +141,9 @@ def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
     observed = {
         _PANEL_NAMES.get(name, name): values for name, values in _observed(series, directory).items()
     }
+    for raw in ("iwm_shares_outstanding", "iwm_nav"):
+        if raw in observed:
+            _check_positive(observed[raw], raw)
     bitcoin = _closes(market, "bitcoin", "close_usd").drop(market.bitcoin_out, errors="ignore")
     given = {**observed, "bitcoin": bitcoin, "eth_btc": _closes(market, "ethereum", "close_btc")}
     kept, findings = check_series(
@@ -356,8 +359,6 @@ def _check_positive(values: pd.Series, name: str) -> None:
 def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
     panel = {name: observed[name] for name in _PANEL_NAMES.values() if name in observed}
     if "iwm_shares_outstanding" in observed and "iwm_nav" in observed:
-        for raw in ("iwm_shares_outstanding", "iwm_nav"):
-            _check_positive(observed[raw], raw)
         panel["iwm_flow"] = fund_flow(observed["iwm_shares_outstanding"], observed["iwm_nav"])
     return panel
 
