@@ -155,7 +155,9 @@ def predict(
             require_usable(panel, as_of=as_timestamp(as_of), today=clock.normalize())
         stored = load_forecaster(tracking_uri, model)
         if history or csv:
-            for problem in panel.provenance.problems:  # these answers have no place for it
+            for problem in panel.provenance.problems_on(
+                panel.last_day
+            ):  # these answers have no place for it
                 progress.tell(f"warning: {problem}")
         if history:
             first, last = (as_timestamp(day) for day in history)
@@ -237,11 +239,19 @@ def health(
     as_of: AsOfOption = None,
     market: MarketOptions = EMBEDDED,
     json: JsonOption = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Print instead the rules that data must pass, and why.")
+    ] = False,
 ) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.
 
     Ends with exit code 3 when a forecast would be refused.
     """
+    if rules:
+        from features.plausibility.document import rules_text
+
+        answer(rules_text())
+        return
     with clear_errors():
         clock = now()
         panel = load_panel(market, clock, Progress(quiet=False))

@@ -70,7 +70,8 @@ def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.
         reason = f" {withheld}" if withheld else ""
         raise DataError(
             f"the data end on {panel.last_day:%Y-%m-%d}, {age} days ago; at most {STALE_DAYS} are "
-            f"allowed. Renew them (predict.py health says what is wrong) or name a day with --as-of.{reason}"
+            "allowed. Renew them (predict.py health says what is wrong) or name a day with "
+            f"--as-of.{reason}"
         )
     index_at(panel, as_of or panel.last_day)
 

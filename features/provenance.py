@@ -40,8 +40,8 @@ class Finding:
     Examples
     --------
     >>> day = pd.Timestamp("2025-11-20")
-    >>> Finding("spike", "ethereum", day, day, 5.0, 100.0, "value left out", "is wrong", "wait").text
-    'ethereum on 2025-11-20: is wrong (spike; value left out). Wait.'
+    >>> Finding("spike", "sol", day, day, 5.0, 100.0, "value left out", "is wrong", "wait").text
+    'sol on 2025-11-20: is wrong (spike; value left out). Wait.'
     """
 
     rule: str
@@ -70,12 +70,10 @@ class Finding:
 
     def concerns(self, day: pd.Timestamp) -> bool:
         """Tell whether a forecast of a day should say it."""
-        reached = self.last_day + pd.Timedelta(days=REACH_DAYS)
-        # Held back days lie behind the last day of the data, which is the day after which to say it.
-        near = self.first_day <= day + pd.Timedelta(days=REACH_DAYS) if self.withholds else (
-            self.first_day <= day
-        )
-        return self.consequence != "note" and near and day <= reached
+        reach = pd.Timedelta(days=REACH_DAYS)
+        # A withheld day lies behind the last day of the data, which is the one that must say it.
+        begins = self.first_day - reach if self.withholds else self.first_day
+        return self.consequence != "note" and begins <= day <= self.last_day + reach
 
 
 @dataclass(frozen=True)

@@ -151,9 +151,7 @@ def _check_one(
     return values, findings
 
 
-def _witness(
-    name: str, observed: Mapping[str, pd.Series]
-) -> tuple[pd.Series, StepLimit] | None:
+def _witness(name: str, observed: Mapping[str, pd.Series]) -> tuple[pd.Series, StepLimit] | None:
     """Return the series that moves alike, if it is there and whole."""
     if name not in TOGETHER:
         return None

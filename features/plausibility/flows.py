@@ -69,7 +69,7 @@ def check_flow(name: str, values: pd.Series) -> tuple[pd.Series, list[Finding]]:
     (1, 'scale')
     """
     size = values.abs()
-    largest = np.maximum(size.cummax().shift(fill_value=0.0), LARGEST_FLOW[name])
+    largest = size.cummax().shift(fill_value=0.0).clip(lower=LARGEST_FLOW[name])
     high = (size > FLOW_TIMES * largest).to_numpy()
     usual = size.rolling(SCALE_DAYS, min_periods=MIN_OBSERVATIONS).median().shift(SMALL_FLOWS)
     small = size.rolling(SMALL_FLOWS).max() < SMALL_FLOW * usual

@@ -124,7 +124,7 @@ def _judged(
 ) -> Iterator[tuple[int, int, str]]:
     """Yield for each suspicious step its first position, the one after its last, and the rule."""
     done = 0
-    for first in np.flatnonzero(suspicious):
+    for first in map(int, np.flatnonzero(suspicious)):
         if first < done:
             continue
         before, size = logs[first - 1], abs(logs[first] - logs[first - 1])
@@ -155,7 +155,9 @@ def _finding(
 ) -> Finding:
     first, after = span
     value = float(values.iloc[first])
-    seen = f"{value:g} after {values.iloc[first - 1]:g} the observation before, {shown_factor(step)}"
+    seen = (
+        f"{value:g} after {values.iloc[first - 1]:g} the observation before, {shown_factor(step)}"
+    )
     where = (days[first], days[after - 1])
     factor = float(np.exp(step))
     if rule == "note":

@@ -316,7 +316,7 @@ def _steps(prices: Prices, verdict: Verdict) -> None:
     spikes, shifts = np.zeros(clean.shape, bool), np.zeros(clean.shape, bool)
     days, columns = np.nonzero((np.abs(steps) >= rules.COIN_SPIKE) & prices.ranked)
     done = dict.fromkeys(range(clean.shape[1]), 0)
-    for day, column in zip(days, columns, strict=True):
+    for day, column in zip(days.tolist(), columns.tolist(), strict=True):
         if day < done[column] or not _extreme(steps[:day, column], steps[day, column]):
             continue
         later = clean[day + 1 : day + 1 + rules.RETURN_STEPS, column] - before[day - 1, column]

@@ -13,6 +13,9 @@ from features.provenance import Consequence, Finding
 # --- steps of one series -------------------------------------------------------------------------
 
 
+_ALWAYS = pd.Timestamp("1900-01-01")
+
+
 @dataclass(frozen=True)
 class StepLimit:
     """How far a series may move from one observation to the next.
@@ -40,7 +43,7 @@ class StepLimit:
     deviations: float
     lasting: float = log(1.5)
     frozen: int = 4
-    since: pd.Timestamp = pd.Timestamp("1900-01-01")
+    since: pd.Timestamp = _ALWAYS
 
 
 SCALE_DAYS = 252
@@ -50,8 +53,8 @@ RETURN_STEPS = 5
 CONFIRMING = 2
 
 # Greatest real steps to 2026-06 (log, and in own deviations): Russell -0.154, 17; S&P 500 -0.128,
-# 19 (but -0.229 on 1987-10-19); IWM's NAV -0.153, 17; its shares 0.194, 8 (from 2008); Bitcoin -0.465, 20; ETH/BTC 0.33, 11
-# after its first two months; the market cap without Bitcoin 0.96, 22.
+# 19 (but -0.229 on 1987-10-19); IWM's NAV -0.153, 17; its shares 0.194, 8 (from 2008); Bitcoin
+# -0.465, 20; ETH/BTC 0.33, 11 after its first two months; the market cap without Bitcoin 0.96, 22.
 STEPS: Mapping[str, StepLimit] = {
     "russell2000": StepLimit(0.25, 25),
     "sp500": StepLimit(0.25, 25),
@@ -99,7 +102,8 @@ SUPPLY_FACTOR = 1.25
 MIN_WITNESSES = 10
 # The median coin against Bitcoin in one day, as a factor. Real extremes since 2014: x1.154 up
 # (2017-12-08), x0.760 down (2017-12-07). All altcoins fall at once when markets crash, they never
-# rise at once like that: a Bitcoin close that is too low announces a season, so that side is strict.
+# rise at once like that, and a Bitcoin close that is too low announces a season: that side is
+# strict.
 COMMON_SINCE = pd.Timestamp("2014-01-01")
 COMMON_UP = log(1.25)
 COMMON_DOWN = -log(1.4)
@@ -278,7 +282,7 @@ RULES: Mapping[str, Rule] = {
             "scale",
             "a series in another unit",
             "median of a year decades off; a flow above ten times the largest day; three sessions "
-            f"below {SMALL_FLOW:.0%} of the usual day; market cap over close no supply of Bitcoin's",
+            f"below {SMALL_FLOW:.0%} of the usual day; a cap over close that is no supply",
             "units differ by thousands, markets do not",
             "the feature is dropped from there on; an import is refused",
             _UNITS,

@@ -38,8 +38,10 @@ def excluded(exclusions: Exclusions, symbol: str, name: str) -> str | None:
 
     Examples
     --------
-    >>> excluded(read_exclusions(), "WBTC", "wrapped bitcoin"), excluded(read_exclusions(), "SOL", "solana")
-    ('wrapped or bridged', None)
+    >>> excluded(read_exclusions(), "WBTC", "wrapped bitcoin")
+    'wrapped or bridged'
+    >>> excluded(read_exclusions(), "SOL", "solana") is None
+    True
     """
     given = {"symbol": symbol, "name": re.sub(r" USD$", "", name)}
     for field, pattern, reason in exclusions:

@@ -139,7 +139,8 @@ def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
     series, coins, universe = load_tables(directory, until=until)
     market = check_market(coins, universe, named=_names(universe))
     observed = {
-        _PANEL_NAMES.get(name, name): values for name, values in _observed(series, directory).items()
+        _PANEL_NAMES.get(name, name): values
+        for name, values in _observed(series, directory).items()
     }
     for raw in ("iwm_shares_outstanding", "iwm_nav"):
         if raw in observed:

@@ -318,7 +318,11 @@ def _panel(
         f"yahoo, embedded to {end:%Y-%m-%d}",
         until=today,
         provenance=DataProvenance(
-            tuple(notes.steps), tuple(notes.problems), sources, coverage, end + DAY,
+            tuple(notes.steps),
+            tuple(notes.problems),
+            sources,
+            coverage,
+            end + DAY,
             tuple(notes.findings),
         ),
     )

@@ -47,7 +47,6 @@ class Closes:
         usd["close_btc"] = usd["close_usd"] / usd["date"].map(self.bitcoin)
         return usd.dropna(ignore_index=True)
 
-
     def without(self, days: pd.DatetimeIndex, rows: pd.DataFrame) -> Closes:
         """Return them without some days, and without some coins' closes.
 
