@@ -29,7 +29,7 @@ controls: $(VENV)/.installed ## Run the controls of the verification: noise, pla
 	$(BIN)/python -m models.training.controls
 
 ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
-	@$(BIN)/python -m models.tracking.page sqlite:///mlflow.db
+	@$(BIN)/python -m models.tracking.ui sqlite:///mlflow.db
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 history: $(VENV)/.installed ## Make the embedded history and membership again: make history DATA_DIR=...
@@ -37,7 +37,7 @@ history: $(VENV)/.installed ## Make the embedded history and membership again: m
 	$(BIN)/python -m features.reference.members --data-dir "$(DATA_DIR)"
 
 docs: $(VENV)/.installed ## Write what the documentation shows: features, skill, picture, replay
-	$(BIN)/python -m models.report.document docs
+	$(BIN)/python -m models.report.docs docs
 	$(BIN)/python -m models.training.replay docs
 
 clean: ## Remove the environment and what tools have cached

@@ -14,8 +14,8 @@ STALE_DAYS = 7
 _LONG_WEEKEND = 4
 
 
-def index_at(panel: MarketPanel, as_of: pd.Timestamp) -> pd.Series:
-    """Return the season index up to a day, as it was known at the day's end.
+def known_on(panel: MarketPanel, as_of: pd.Timestamp) -> tuple[MarketPanel, pd.Series]:
+    """Return the market and its season index as they were known at the end of a day.
 
     Parameters
     ----------
@@ -26,15 +26,18 @@ def index_at(panel: MarketPanel, as_of: pd.Timestamp) -> pd.Series:
 
     Returns
     -------
-    pandas.Series
-        Percent (0-100) on consecutive days.
+    view : MarketPanel
+        What was available then.
+    index : pandas.Series
+        Percent (0-100) on consecutive days, to that day.
 
     Raises
     ------
     DataError
         If the day has no index: no forecast can be made from it.
     """
-    index = season_index(panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0]))
+    view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
+    index = season_index(view)
     withheld = panel.provenance.withheld(as_of)
     if as_of not in index.index or np.isnan(index.loc[as_of]) or withheld:
         reason = f" {withheld}" if withheld else ""
@@ -42,7 +45,7 @@ def index_at(panel: MarketPanel, as_of: pd.Timestamp) -> pd.Series:
             f"as_of must lie between {index.index[0]:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, "
             f"the days of {panel.source}; got {as_of:%Y-%m-%d}.{reason}"
         )
-    return index
+    return view, index
 
 
 def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:
@@ -64,7 +67,25 @@ def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.
     DataError
         If the data are too old or do not hold the day.
     """
+    require_current(panel, as_of=as_of, today=today)
+    known_on(panel, panel.last_day if as_of is None else as_of)
+
+
+def require_current(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:
+    """Refuse data that are too old for a forecast of no day in particular.
+
+    Parameters
+    ----------
+    panel, as_of, today
+        As for `require_usable`, of which this is the part that costs nothing.
+
+    Raises
+    ------
+    DataError
+        If the data are too old and no day is named.
+    """
     age = (today - panel.last_day).days
+    # Strict: data of exactly a week ago are still current.
     if as_of is None and panel.source != "reference" and age > STALE_DAYS:
         withheld = panel.provenance.withheld(panel.last_day + DAY)
         reason = f" {withheld}" if withheld else ""
@@ -73,7 +94,6 @@ def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.
             "allowed. Renew them (predict.py health says what is wrong) or name a day with "
             f"--as-of.{reason}"
         )
-    index_at(panel, as_of or panel.last_day)
 
 
 def series_health(panel: MarketPanel, today: pd.Timestamp) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """From feature rows to probabilities of an onset, verified out of sample.
 
-The rooms in their order: `hazard`, `verification`, `training`, `forecasting`, `ledger`, `tracking`,
-`report`, `cli`; none imports one that comes after it. `onset` is the only module that looks
-forward; `errors` and `formatting` are shared by all.
+Rooms, each may import those before it as far as its own first lines allow: `hazard`,
+`verification`, `training`, `forecasting`, `ledger`, `tracking`, `report`, `cli`. `models.onset`
+is the only module that looks forward; `vocabulary`, `formatting` and `errors` are what all rooms
+share.
 """

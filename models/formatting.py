@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
 
 import pandas as pd
 
@@ -141,6 +143,68 @@ def interval(low: float | None, high: float | None) -> str:
     """
     known = signed(low) != "n/a" and signed(high) != "n/a"
     return f"[{signed(low)}, {signed(high)}]" if known else "n/a"
+
+
+def share_interval(low: float | None, high: float | None, width: int = 0) -> str:
+    """Return the ends of an interval of a probability, each as wide as asked for.
+
+    Examples
+    --------
+    >>> share_interval(0.241, 0.354), share_interval(0.05, 0.999, width=5)
+    ('24 % to 35 %', '  5 % to >99 %')
+    """
+    return f"{percent(low):>{width}} to {percent(high):>{width}}"
+
+
+def scored(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a score with its interval, as far as they could be computed.
+
+    Examples
+    --------
+    >>> scored(0.354, 0.207, 0.511), scored(0.354, None, None), scored(None, None, None)
+    ('+0.35 [+0.21, +0.51]', '+0.35', 'n/a')
+    """
+    ends = interval(low, high)
+    return signed(value) if "n/a" in (signed(value), ends) else f"{signed(value)} {ends}"
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """Return a line per row, its cells under each other and two blanks apart.
+
+    As wide as its cells and plain ASCII, wherever it is printed: a table that
+    is folded to a terminal's width cannot be searched line by line.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        Cells; a row may end early.
+    sides : str
+        "<" or ">" for each column; the last one stands for all beyond it.
+
+    Examples
+    --------
+    >>> aligned([("", "30 days"), ("pool", "+0.40")], "<>")
+    ['      30 days', 'pool    +0.40']
+    """
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    return [
+        "  ".join(
+            f"{cell:{sides[min(at, len(sides) - 1)]}{widths[at]}}" for at, cell in enumerate(row)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a Markdown table, a line per row; the first row is its head.
+
+    Examples
+    --------
+    >>> markdown([("", "30 days"), ("pool", "+0.40")])
+    ['|  | 30 days |', '|---|---|', '| pool | +0.40 |']
+    """
+    head, *others = (f"| {' | '.join(row)} |" for row in rows)
+    return [head, "|---" * len(rows[0]) + "|", *others]
 
 
 _KEPT = re.compile(r"(?<=\d) (?=%|[A-Z][a-z]{2} \d{4})|(?<=[a-z]) (?=\d{4}\b)")

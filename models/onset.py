@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD, at_risk, onset_days
-
-KINDS = ("broad", "partial")
+from models.vocabulary import Kind
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ class OnsetDefinition:
         """Return the same definition for a partial season."""
         return replace(self, threshold=PARTIAL_THRESHOLD)
 
-    def by_kind(self) -> dict[str, OnsetDefinition]:
+    def by_kind(self) -> dict[Kind, OnsetDefinition]:
         """Return the definition of each kind of season."""
-        return {"broad": self, "partial": self.partial()}
+        return {Kind.BROAD: self, Kind.PARTIAL: self.partial()}
 
     def as_dict(self) -> dict[str, float]:
         """Return the values by name."""

@@ -180,7 +180,7 @@ def trained(once):
     def make(folder: Path):
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         arguments = (
-            "--model", "logistic", "--model", "persistence", "--tracking-uri", uri,
+            "--model", "logistic", "--tracking-uri", uri,
             "--run-name", "whole", "--hindcast-out", str(folder / "hindcast.parquet"),
         )  # fmt: skip
         result = CliRunner().invoke(train.app, arguments)

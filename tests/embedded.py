@@ -13,6 +13,8 @@ from features.reference.membership import load_membership
 # The day of the last ranking may be before the last day with a value.
 END = load_reference().last_day
 RANKED = load_membership().last_day
+# The last scheduled refit of a training on the whole history.
+REFIT = pd.date_range("2025-11-25", END, freq="28D", unit="s")[-1]
 
 
 def after(days: int) -> pd.Timestamp:
@@ -20,7 +22,7 @@ def after(days: int) -> pd.Timestamp:
     return END + pd.Timedelta(days=days)
 
 
-def text(day: pd.Timestamp) -> str:
+def iso(day: pd.Timestamp) -> str:
     """Return a day as the commands take and print it: 2025-12-31."""
     return f"{day:%Y-%m-%d}"
 

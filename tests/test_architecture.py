@@ -20,17 +20,20 @@ ROOMS = (
     "features.provenance", "features.panel", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
     "features.sources.columns", "features.sources.files",
-    "features.sources.etf_flows", "features.reference", "features.sources.yahoo",
-    "models.errors", "models.formatting", "models.onset", "models.hazard", "models.verification",
-    "models.outlook", "models.training", "models.forecasting", "models.ledger", "models.tracking",
-    "models.report", "models.cli", "train", "predict",
+    "features.sources.etf_flows", "features.reference", "features.sources.append",
+    "features.sources.yahoo",
+    "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
+    "models.hazard", "models.verification", "models.training", "models.forecasting",
+    "models.ledger", "models.tracking", "models.report", "models.cli", "train", "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
 DISK_AND_NETWORK = {
     "requests", "yfinance", "curl_cffi", "urllib", "pyarrow", "pathlib", "json", "http", "io",
     "os", "tempfile", "socket", "platformdirs",
 }  # fmt: skip
-READ_THE_CLOCK = {"models.cli.options", "features.sources.etf_flows.command"}
+READ_THE_CLOCK = {
+    "models.cli.options", "features.sources.etf_flows.command", "features.sources.append.command",
+}  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}
 
 
@@ -162,7 +165,7 @@ def test_only_training_and_judging_reach_the_labels():
     assert importers("models.onset") == {
         "models.training.run", "models.training.claims", "models.training.controls",
         "models.training.prospective", "models.training.replay",
-        "models.ledger.track_record", "train",
+        "models.ledger.track_record", "models.cli.training_command",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.
     assert "models.onset" not in reached("predict", but_for="models.ledger.track_record")
@@ -233,7 +236,10 @@ def test_reading_a_forecaster_reaches_no_training_and_no_drawing():
     }  # fmt: skip
 
 
-def test_a_training_from_the_command_line_is_imported_late_and_by_its_script_only():
-    assert importers("models.cli.training_command") == {"train"}
-    at_once = [node.module for node in TREES["train"].body if isinstance(node, ast.ImportFrom)]
-    assert not [name for name in at_once if "training" in name or "tracking" in name]
+@pytest.mark.parametrize(("command", "script"), [("training", "train"), ("forecast", "predict")])
+def test_a_command_is_imported_late_and_by_its_script_only(command, script):
+    module = f"models.cli.{command}_command"
+    assert importers(module) == {script}
+    at_once = {node.module for node in TREES[script].body if isinstance(node, ast.ImportFrom)}
+    heavy = {"models.training", "models.tracking", "models.forecasting", "models.report", module}
+    assert not [name for name in at_once if any(within(name, room) for room in heavy)]

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from models.hazard.base import THRESHOLD
-from models.hazard.climatology import Climatology, Renewal
-from models.hazard.leads import N_LEADS, incidence
+from models.hazard.climatology import Climatology
+from models.hazard.leads import incidence
 from tests.hazard_rows import (
     days_of,
 )
@@ -33,27 +33,6 @@ def test_climatology_does_not_fall_with_the_lead():
     X = pd.DataFrame({THRESHOLD: 75.0}, index=days_of(3))
     by_lead = incidence(Climatology().fit(X, targets).predict_proba(X[:1]), [30, 60, 390])[0]
     assert by_lead == pytest.approx([1.5 / 4] * 3)
-
-
-def test_renewal_by_hand():
-    # Three of four rows know a lead; one had its onset in it, one later, which is no first lead.
-    targets = np.array([[1, 13], [3, 13], [0, 1], [0, 0]])
-    X = pd.DataFrame({THRESHOLD: 75.0}, index=days_of(4))
-    weight = np.array([1.0, 2.0, 1.0, 1.0])
-    hazards = Renewal().fit(X, targets, weight).hazards(X)[0]
-    # Beta(1/2 + 1, 1/2 + 3): 1.5 of 5 in lead 1, and one lead without an onset more each time.
-    assert hazards == pytest.approx(1.5 / (5 + np.arange(N_LEADS)))
-
-
-def test_renewal_is_the_posterior_predictive_distribution():
-    random = np.random.default_rng(0)
-    onsets, quiet = 15, 60
-    targets = np.array([[1, 1]] * onsets + [[0, 1]] * quiet)
-    X = pd.DataFrame({THRESHOLD: 75.0}, index=days_of(len(targets)))
-    made = incidence(Renewal().fit(X, targets).predict_proba(X[:1]), [30, 180, 390])[0]
-    chance = random.beta(onsets + 0.5, quiet + 0.5, 400_000)
-    expected = [1 - ((1 - chance) ** leads).mean() for leads in (1, 6, 13)]
-    assert made == pytest.approx(expected, abs=1e-3)
 
 
 def test_climatology_knows_no_features(fitted, asked):

@@ -19,12 +19,16 @@ from typer.testing import CliRunner
 
 import predict
 import train
+from features.market.season import season_index, season_state
 from features.reference.load import load_reference
 from features.storage import simulations as simulated
 from models.forecasting.forecast import forecast
+from models.forecasting.schema import forecast_json
+from models.forecasting.season_status import season_status
 from models.hazard.candidates import CANDIDATES, available
 from models.tracking.reading import load_forecaster
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME
+from tests.embedded import END, REFIT, after, iso
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--model", "logistic", "--until", "2017-12-26", "--jobs", "1"]
@@ -61,13 +65,18 @@ def the_run(uri: str, name: str):
 
 
 def test_train_prints_the_table_on_stdout_and_progress_on_stderr(trained):
-    uri, _, result = trained
-    assert "hindcast: 96 of 96" in result.stderr
+    uri, folder, result = trained
+    hindcast = pd.read_parquet(folder / "hindcast.parquet")
+    folds = hindcast["fold"].nunique()
+    assert f"hindcast: {folds} of {folds}" in result.stderr
     assert "hindcast" not in result.stdout
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines[2:5]] == ["climatology", "persistence", "logistic"]
-    assert lines[5].split() == ["days", "344", "343", "343", "330", "308", "308"]
-    assert lines[6].split()[0] == "episodes"
+    assert [line.split()[0] for line in lines[2:4]] == ["climatology", "logistic"]
+    resolved = hindcast.query("kind == 'broad' and model == 'logistic'").groupby("horizon_days")
+    days = resolved["outcome"].count().tolist()
+    # All horizons together: the days on which the longest is resolved.
+    assert lines[4].split() == ["days", *map(str, [*days, days[-1]])]
+    assert lines[5].split()[0] == "episodes"
     assert "Champion: logistic, which beats climatology" in result.stdout
     assert f"mlflow ui --backend-store-uri {uri}" in result.stdout
 
@@ -77,7 +86,7 @@ def test_runs_are_finished_and_candidates_are_children(trained):
     parent = the_run(uri, "whole")
     children = [r for r in runs_of(uri) if r.info.run_id != parent.info.run_id]
     assert {r.info.run_name for r in children} == {
-        "climatology, whole", "persistence, whole", "logistic, whole",
+        "climatology, whole", "logistic, whole",
     }  # fmt: skip
     assert {r.data.tags["mlflow.parentRunId"] for r in children} == {parent.info.run_id}
     assert {r.info.status for r in runs_of(uri)} == {"FINISHED"}
@@ -85,11 +94,11 @@ def test_runs_are_finished_and_candidates_are_children(trained):
 
 def test_every_run_records_what_it_was_made_of(trained):
     uri, _, _ = trained
-    digest = load_reference().known_at(pd.Timestamp("2025-12-11")).digest
+    digest = load_reference().known_at(after(1)).digest
     for each in runs_of(uri):
         tags, params = each.data.tags, each.data.params
         assert tags["data_digest"] == digest
-        assert params["until"] == "2025-12-10"
+        assert params["until"] == iso(END)
         assert params["source"] == "reference"
         assert tags["commit"]
         assert "threshold=75.0, quiet_days=30, window_days=90, top=50" in tags["definition"]
@@ -119,7 +128,7 @@ def test_curves_have_horizons_and_years_as_steps(trained):
     values = client.get_run(run).data.metrics
     assert by_horizon[1].value == values["brier_skill_60d"]
     by_year = client.get_metric_history(run, "curves/log_score_by_year")
-    assert [each.step for each in by_year] == list(range(2017, 2026))
+    assert [each.step for each in by_year] == list(range(2017, END.year + 1))
 
 
 def test_figures_and_tables_are_artifacts(trained):
@@ -128,7 +137,7 @@ def test_figures_and_tables_are_artifacts(trained):
     parent = the_run(uri, "whole").info.run_id
     assert {a.path for a in client.list_artifacts(parent)} == {
         "claims.csv", "comparison.csv", "data_series.csv", "features.csv", "figures",
-        "hindcast.parquet",
+        "hindcast.parquet", *["data_provenance.csv"][: len(load_reference().provenance.steps)],
         "integrated.csv", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
@@ -336,13 +345,14 @@ def test_json_follows_the_schema(trained):
         "evidence", "model", "data", "warnings",
     ]  # fmt: skip
     assert answer["schema"] == "altseason.forecast/1"
-    assert answer["as_of"] == "2025-12-10"
-    assert answer["season"]["state"] == "bitcoin"
+    assert answer["as_of"] == iso(END)
+    index = season_index(load_reference())[END]
+    assert answer["season"]["state"] == season_state(index, threshold=75)
     assert answer["season"]["at_risk"] == {"broad": True, "partial": True}
     assert [(f["kind"], f["horizon_days"]) for f in answer["forecasts"]] == [
         (kind, days) for kind in ("broad", "partial") for days in (30, 60, 90, 180, 365)
     ]
-    assert answer["forecasts"][0]["window_end"] == "2026-01-09"
+    assert answer["forecasts"][0]["window_end"] == iso(after(30))
     assert [(f["kind"], f["date"]) for f in answer["by_date"]] == [
         ("broad", "2026-12-31"), ("partial", "2026-12-31"),
     ]  # fmt: skip
@@ -356,7 +366,7 @@ def test_json_follows_the_schema(trained):
     assert set(answer["evidence"]["brier_skill"]) == {"30", "60", "90", "180", "365"}
     assert answer["evidence"]["onsets"] == 15
     assert answer["model"]["name"] == "logistic"
-    assert answer["model"]["trained_until"] == "2025-11-25"
+    assert answer["model"]["trained_until"] == iso(REFIT)
     assert answer["data"]["source"] == "reference"
 
 
@@ -364,8 +374,9 @@ def test_probabilities_rise_with_the_horizon_and_partial_is_likelier(trained):
     uri, _, _ = trained
     answer = as_json("--tracking-uri", uri)
     by_kind = {
-        kind: [f["probability"] for f in answer["forecasts"] + answer["by_date"]
-               if f["kind"] == kind]
+        kind: [f["probability"] for f in sorted(
+                   answer["forecasts"] + answer["by_date"],
+                   key=lambda f: f.get("window_end") or f["date"]) if f["kind"] == kind]
         for kind in ("broad", "partial")
     }  # fmt: skip
     assert by_kind["broad"] == sorted(by_kind["broad"])
@@ -377,10 +388,9 @@ def test_the_same_question_gets_the_same_bytes_and_the_library_agrees(trained):
     one, two = (run(predict.app, "--json", "--tracking-uri", uri).stdout for _ in range(2))
     assert one == two
     stored = load_forecaster(uri)
-    own = forecast(
-        load_reference(), stored.forecaster, stored.model_id, as_of=pd.Timestamp("2025-12-10"),
-        by=None, today=pd.Timestamp("2025-12-12"),
-    )  # fmt: skip
+    status = season_status(load_reference(), stored.forecaster, END)
+    made = forecast(status, stored.forecaster, stored.model_id, by=None, today=after(2))
+    own = json.loads(json.dumps(forecast_json(made)))
     answer = json.loads(one)
     answer["data"]["age_days"] = own["data"]["age_days"]
     stale = [w for w in answer["warnings"] if "stale" in w]
@@ -437,33 +447,33 @@ def test_after_a_season_the_reason_names_the_next_possible_day(trained):
 
 def test_a_day_of_the_training_sample_is_called_one(trained):
     uri, _, _ = trained
-    inside = as_json("--tracking-uri", uri, "--as-of", "2025-10-25")
-    outside = as_json("--tracking-uri", uri, "--as-of", "2025-10-27")
+    inside = as_json("--tracking-uri", uri, "--as-of", iso(REFIT - pd.Timedelta(days=31)))
+    outside = as_json("--tracking-uri", uri, "--as-of", iso(REFIT - pd.Timedelta(days=29)))
     assert any("trained on this day" in warning for warning in inside["warnings"])
     assert not any("trained on this day" in warning for warning in outside["warnings"])
 
 
 def test_a_day_that_the_data_lack_is_exit_3(trained):
     uri, _, _ = trained
-    result = run(predict.app, "--as-of", "2026-01-01", "--tracking-uri", uri)
+    result = run(predict.app, "--as-of", iso(after(1)), "--tracking-uri", uri)
     assert result.exit_code == 3
-    assert "between 2013-09-07 and 2025-12-10" in result.stderr
+    assert f"between 2013-09-07 and {iso(END)}" in result.stderr
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("by", ["2025-12-10", "2027-01-05"])
+@pytest.mark.parametrize("by", [iso(END), iso(after(391))])
 def test_a_date_out_of_reach_is_a_usage_error_that_names_the_limit(trained, by):
     uri, _, _ = trained
     result = run(predict.app, "--by", by, "--tracking-uri", uri)
     assert result.exit_code == 2
-    assert "2027-01-04" in result.stderr
+    assert iso(after(390)) in result.stderr
     assert result.stdout == ""
 
 
 def test_the_last_reachable_date_is_given(trained):
     uri, _, _ = trained
-    answer = as_json("--by", "2027-01-04", "--tracking-uri", uri)
-    assert answer["by_date"][0]["date"] == "2027-01-04"
+    answer = as_json("--by", iso(after(390)), "--tracking-uri", uri)
+    assert answer["by_date"][0]["date"] == iso(after(390))
 
 
 def test_history_gives_every_day(trained):
@@ -499,7 +509,7 @@ def test_predict_explains_usage_errors(arguments, message, store):
 
 @pytest.mark.parametrize(
     ("span", "message"),
-    [(("2026-01-01", "2026-02-01"), "the first day must lie between"),
+    [((iso(after(22)), iso(after(53))), "the first day must lie between"),
      (("2025-02-01", "2025-01-01"), "must not be after the last")],
 )  # fmt: skip
 def test_history_outside_the_data_is_exit_3(trained, span, message):
@@ -516,7 +526,7 @@ def test_a_model_is_found_by_alias_version_run_and_parent_run(trained):
                                                                      parent)]  # fmt: skip
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["model"] == {
-        "name": "logistic", "version": "1", "run_id": child, "trained_until": "2025-11-25",
+        "name": "logistic", "version": "1", "run_id": child, "trained_until": iso(REFIT),
     }  # fmt: skip
     other = as_json("--tracking-uri", uri, "--model", the_run(uri, "climatology").info.run_id)
     assert other["model"]["version"] is None
@@ -577,8 +587,8 @@ def test_old_files_are_exit_3_unless_the_day_is_named(
     arguments = ("--source", "files", "--data-dir", real_data, "--tracking-uri", uri)
     result = run(predict.app, *arguments)
     assert result.exit_code == 3
-    assert "the data end on 2025-12-10" in result.stderr
-    named = as_json(*arguments, "--as-of", "2025-12-10")
+    assert f"the data end on {iso(END)}" in result.stderr
+    named = as_json(*arguments, "--as-of", iso(END))
     embedded = as_json("--tracking-uri", uri)
     for mine, theirs in zip(named["forecasts"], embedded["forecasts"], strict=True):
         assert mine["probability"] == pytest.approx(theirs["probability"], abs=1e-5)

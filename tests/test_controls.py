@@ -97,11 +97,11 @@ def test_noise_is_standard_and_as_slow_as_markets():
     assert (drawn[..., 0] * drawn[..., 1]).mean() == pytest.approx(0, abs=0.1)
 
 
-def test_both_kinds_see_the_same_noise(rows):
+def test_all_thresholds_see_the_same_noise(rows):
     drawn = noise(rows.X, seed=0)
     by_day = drawn.groupby(level=0)["season_index"]
     assert (by_day.max() == by_day.min()).all()
-    assert (by_day.size() == 2).any()
+    assert (by_day.size() > 1).any()
 
 
 def test_displaced_features_come_from_over_a_year_away(rows):

@@ -53,6 +53,22 @@ def test_the_bytes_of_a_forecaster_are_its_content(forecaster, fitted):
     assert content[4:8] == bytes(4)
 
 
+def test_another_threshold_needs_no_training(forecaster, asked):
+    rows = asked.assign(threshold=62.0)
+    other = forecaster.at(62.0)
+    assert other.thresholds == {"broad": 62.0, "partial": 50.0}
+    assert other.evidence.definition["threshold"] == 62.0
+    assert (other.evidence.skill, other.evidence.onsets["broad"]) == ([], [])
+    assert np.array_equal(other.model.predict_proba(rows), forecaster.model.predict_proba(rows))
+    assert forecaster.at(75.0) is forecaster
+
+
+@pytest.mark.parametrize("threshold", [49.0, 50.0, 85.1, np.nan])
+def test_a_threshold_outside_of_training_is_no_forecasters(forecaster, threshold):
+    with pytest.raises(ValueError, match=f"must be above 50 and at most 85, got {threshold:g}"):
+        forecaster.at(threshold)
+
+
 def test_truncated_content_is_an_error(forecaster):
     content = forecaster.to_bytes()
     for size in [*range(0, 20), *range(20, len(content), 97), len(content) - 1]:

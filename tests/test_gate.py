@@ -212,6 +212,70 @@ def test_the_reason_names_the_rivals():
     assert choice.reason.endswith("; none of the more complex beats it (logistic, blend)")
 
 
+# The candidate declared beforehand
+
+ALL_GOOD = dict.fromkeys(("persistence", "logistic", "blend"), GOOD)
+
+
+def choose_declared(models, *lower, primary="blend", **against_climatology):
+    differences = differences_of(models, *lower, **against_climatology)
+    table = gate_table(**models)
+    return choose_champion(table, SIMPLEST_FIRST, differences, primary=primary)
+
+
+@pytest.mark.parametrize(
+    ("models", "lower", "champion", "veto"),
+    [
+        # Equal to simpler ones, by rank it would not be champion.
+        (ALL_GOOD, [], "blend", None),
+        ({**ALL_GOOD, "blend": [(0.1, 0.4), (-0.5, 0.0)]}, [], "blend", None),
+        ({**ALL_GOOD, "blend": [(0.1, 0.4), (NAN, NAN)]}, [], "blend", None),
+        (ALL_GOOD, [("blend", "logistic")], "blend", None),
+        ({**ALL_GOOD, "blend": UNPROVEN}, [], "persistence",
+         "it beats climatology at no horizon by its interval"),
+        ({**ALL_GOOD, "blend": HARMFUL}, [], "persistence",
+         "it is worse than climatology at 60 days"),
+        (ALL_GOOD, [("logistic", "blend")], "persistence",
+         "logistic beats it by -0.050 [-0.090, -0.010] in log score"),
+        # Who objects need not be eligible.
+        ({**ALL_GOOD, "logistic": HARMFUL}, [("logistic", "blend")], "persistence",
+         "logistic beats it by -0.050 [-0.090, -0.010] in log score"),
+        ({"blend": GOOD}, [("climatology", "blend")], "climatology",
+         "climatology beats it by -0.050 [-0.090, -0.010] in log score"),
+    ],
+)  # fmt: skip
+def test_the_declared_candidate_stands_unless_vetoed(models, lower, champion, veto):
+    choice = choose_declared(models, *lower)
+    assert choice.champion == champion
+    if veto is None:
+        assert choice.reason.startswith("declared beforehand, and nothing vetoes it")
+    else:
+        ranked = choose(models, *lower)
+        ending = f"; blend, declared beforehand, is not champion: {veto}"
+        assert choice == (ranked.champion, ranked.reason + ending)
+
+
+def test_the_declared_candidate_need_not_beat_climatology_over_all_horizons():
+    assert choose_declared(ALL_GOOD, blend=EQUAL).champion == "blend"
+
+
+def test_a_declared_candidate_that_was_not_trained_is_passed_over():
+    models = {"persistence": GOOD}
+    assert choose_declared(models) == choose(models)
+    assert choose_champion(gate_table(blend=GOOD), SIMPLEST_FIRST, {}, primary="blend") == (
+        "climatology",
+        "the days resolved at every horizon do not yet span five windows of the longest",
+    )
+
+
+def test_the_reason_of_a_declared_candidate():
+    assert choose_declared({"blend": [(0.1, 0.3), (0.2, 0.5)]}).reason == (
+        "declared beforehand, and nothing vetoes it: beats climatology (Brier skill +0.35 "
+        "[+0.20, +0.50] at 60 days; 90 % interval), is worse at no horizon, and no candidate beats "
+        "it over all horizons"
+    )
+
+
 # From a hindcast to the champion
 
 WEEKS = pd.date_range("2017-01-03", periods=400, freq="7D", unit="s")

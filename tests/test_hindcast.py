@@ -10,11 +10,13 @@ import pytest
 
 from features.market.season import season_index
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
-from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets
-from models.onset import OnsetDefinition, onsets
+from models.onset import OnsetDefinition, label, onsets
 from models.training import run as training_module
 from models.training.run import (
     HORIZONS,
@@ -26,7 +28,7 @@ from models.training.run import (
     train,
 )
 from models.verification import hindcast as hindcast_module
-from models.verification.hindcast import COLUMNS, Landmarks, hindcast, training_rows
+from models.verification.hindcast import COLUMNS, NO_KIND, Landmarks, hindcast, training_rows
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
 
@@ -57,8 +59,8 @@ def run(random_panel):
 
 @pytest.fixture(scope="module")
 def real_run(reference):
-    """The same on the embedded history."""
-    return train(reference, CHEAP)
+    """The same on the embedded history, with the candidate that is declared champion."""
+    return train(reference, replace(CHEAP, candidates=(*CHEAP.candidates, "pool")))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_the_hindcast_has_the_types_of_its_columns(run):
 
 def test_the_hindcast_covers_every_day_at_risk_on_the_grid(run, random_panel):
     rows = rows_of(random_panel)
-    out = rows.as_of >= OUT_OF_SAMPLE
+    out = (rows.as_of >= OUT_OF_SAMPLE) & (rows.kind != NO_KIND)
     expected = set(zip(rows.as_of[out], rows.kind[out], strict=True))
     assert set(zip(run.hindcast["as_of"], run.hindcast["kind"], strict=True)) == expected
 
@@ -274,13 +276,14 @@ def test_processes_change_nothing(real_rows):
 
 def forecast_day(forecaster, panel, day):
     """Return the forecaster's forecasts of a day as predict makes them: kind, horizon to values."""
-    document = forecast(
-        panel, forecaster, ModelId(None, "run"), as_of=day, by=None, today=day, horizons=HORIZONS
-    )
+    made = forecast(
+        season_status(panel, forecaster, day), forecaster, ModelId(None, "run"), by=None, today=day,
+        horizons=HORIZONS,
+    )  # fmt: skip
     return {
-        (row["kind"], row["horizon_days"]): (row["probability"], row["climatology"])
-        for row in document["forecasts"]
-        if row["probability"] is not None
+        (window.kind, window.horizon_days): (window.probability, window.climatology)
+        for window in made.windows
+        if window.probability is not None
     }
 
 
@@ -436,7 +439,8 @@ def leads_learnt_early(rows, folds):
     counts = []
     as_of = rows.as_of
     planned = folds.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS))
-    refits = iter([fold.refit_on for fold in planned if fold.test.size])
+    scored = rows.kind != NO_KIND
+    refits = iter([fold.refit_on for fold in planned if scored[fold.test].any()])
 
     def fit(X, targets, weight):
         periods = expand(targets)
@@ -526,6 +530,39 @@ def test_the_hazard_on_the_embedded_history_clears_the_first_bar(real_run):
         assert scores.loc[horizon, "brier_skill"] >= bar
     for horizon in (30, 60):
         assert scores.loc[horizon, "brier_skill_low"] > 0
+
+
+# Thresholds
+
+
+@pytest.mark.parametrize(
+    ("threshold", "learnt"),
+    [
+        (75.0, [50, 55, 60, 65, 70, 75, 80, 85]),
+        (62.0, [50, 55, 60, 62, 65, 70, 75, 80, 85]),
+        (90.0, [50, 90]),  # Beyond what is pooled: the two kinds alone.
+    ],
+)
+def test_every_threshold_is_learnt_from_and_the_kinds_are_scored(random_panel, threshold, learnt):
+    definition = OnsetDefinition(threshold=threshold)
+    rows = landmarks(random_panel, season_index(random_panel), definition)
+    assert np.unique(rows.X[THRESHOLD]).tolist() == learnt
+    asked = {kind: each.threshold for kind, each in definition.by_kind().items()}
+    assert {
+        (kind, at) for kind, at in zip(rows.kind, rows.X[THRESHOLD], strict=True) if kind
+    } == set(asked.items())
+    schedule = WalkForward(pd.Timestamp("2017-01-03"), 364)
+    table = hindcast(rows, schedule, fit_of("climatology"), [30])
+    assert set(table["kind"]) == set(asked)
+
+
+def test_labels_of_a_threshold_are_those_of_its_definition(random_panel):
+    index = season_index(random_panel)
+    rows = landmarks(random_panel, index, OnsetDefinition())
+    own = (rows.X[THRESHOLD] == 65).to_numpy()
+    labels = label(index, rows.as_of[own], OnsetDefinition(threshold=65.0))
+    assert labels["at_risk"].all()
+    np.testing.assert_array_equal(rows.days_to_onset[own], labels["days_to_onset"])
 
 
 def test_every_variant_looked_at_is_listed_and_counted():

@@ -10,36 +10,49 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import LedgerError
-from models.ledger.book import read_ledger, record
+from models.forecasting.parts import (
+    DataSummary,
+    Forecast,
+    ForecastEvidence,
+    ModelSummary,
+    Season,
+    Window,
+)
+from models.ledger.book import append, read_ledger
 from models.ledger.entry import content_of
+from models.vocabulary import Kind
 
 ROOT = Path(__file__).parents[1]
 DEFINITION = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50}
 
 
-def forecast_of(as_of: str = "2026-01-10", **changes) -> dict:
+def forecast_of(as_of: str = "2026-01-10", **changes) -> Forecast:
     """Return a forecast with one window by length and one by date."""
-    day = date.fromisoformat(as_of)
-    values = {"probability": 0.2, "low": 0.1, "high": 0.3, "climatology": 0.15, "reason": None}
-    return {
-        "as_of": as_of,
-        "definition": DEFINITION,
-        "season": {"index": 20.0, "state": "bitcoin", "at_risk": {"broad": True}},
-        "forecasts": [
-            {"kind": "broad", "horizon_days": 30, "window_end": f"{day + timedelta(days=30)}",
-             **values},
-        ],
-        "by_date": [{"kind": "broad", "date": f"{day + timedelta(days=3)}", **values}],
-        "model": {"name": "logistic", "version": "1", "run_id": "run",
-                  "trained_until": "2025-12-30"},
-        "data": {"source": "files", "digest": "data", "last_day": as_of, "age_days": 1},
-        **changes,
-    }  # fmt: skip
+    day = pd.Timestamp(as_of)
+
+    def window(days: int) -> Window:
+        return Window(Kind.BROAD, days, day + pd.Timedelta(days=days), 0.2, 0.1, 0.3, 0.15)
+
+    plain = Forecast(
+        as_of=day,
+        definition=DEFINITION,
+        season=Season(20.0, "bitcoin", {Kind.BROAD: True}, {Kind.BROAD: None}),
+        windows=(window(30),),
+        by_date=(window(3),),
+        trend=(),
+        drivers=(),
+        evidence=ForecastEvidence(15, (), ()),
+        model=ModelSummary("logistic", "1", "run", pd.Timestamp("2025-12-30")),
+        data=DataSummary("files", "data", day, 1, ()),
+        notes=(),
+    )
+    return replace(plain, **changes)
 
 
 def content(as_of: str = "2026-01-10", *, late: timedelta = timedelta(hours=30), **changes) -> dict:
@@ -80,7 +93,7 @@ def in_another_process(code: str, path: Path, *arguments: object) -> subprocess.
 
 
 def test_a_line_is_read_as_it_was_recorded(path):
-    assert record(path, content()).added
+    assert append(path, content()).added
     ledger = read_ledger(path)
     (entry,) = ledger.entries
     assert ledger.torn == ()
@@ -95,7 +108,7 @@ def test_a_line_is_read_as_it_was_recorded(path):
 
 
 def test_the_line_is_one_line_of_json_with_its_schema_first(path):
-    record(path, content())
+    append(path, content())
     (line,) = path.read_text().splitlines()
     stored = json.loads(line)
     assert next(iter(stored)) == "schema"
@@ -105,9 +118,9 @@ def test_the_line_is_one_line_of_json_with_its_schema_first(path):
 
 
 def test_the_same_day_model_and_data_make_one_line(path):
-    record(path, content())
+    append(path, content())
     before = path.read_bytes()
-    again = record(path, content(late=timedelta(days=3)))
+    again = append(path, content(late=timedelta(days=3)))
     assert (again.added, again.line) == (False, 1)
     assert path.read_bytes() == before
 
@@ -116,19 +129,19 @@ def test_the_same_day_model_and_data_make_one_line(path):
     "changes",
     [
         {"as_of": "2026-01-11"},
-        {"model": {**forecast_of()["model"], "run_id": "other"}},
-        {"data": {**forecast_of()["data"], "digest": "other"}},
+        {"model": replace(forecast_of().model, run_id="other")},
+        {"data": replace(forecast_of().data, digest="other")},
     ],
 )
 def test_another_day_model_or_data_make_another_line(path, changes):
-    record(path, content())
-    assert record(path, content(**changes)).line == 2
+    append(path, content())
+    assert append(path, content(**changes)).line == 2
 
 
 def test_nothing_that_was_written_is_ever_changed(path):
     written = b""
     for day in days(20):
-        record(path, content(day))
+        append(path, content(day))
         now = path.read_bytes()
         assert now.startswith(written)
         assert len(now) > len(written)
@@ -140,7 +153,7 @@ def test_writers_at_the_same_time_take_turns(path):
     code = (
         "print('ready', flush=True)\n"
         "while not path.with_name('go').exists(): pass\n"
-        "print(sum(t.record(path, t.content(day)).added for day in t.days(24)))\n"
+        "print(sum(t.append(path, t.content(day)).added for day in t.days(24)))\n"
     )
     writers = [in_another_process(code, path) for _ in range(3)]
     assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 3
@@ -150,21 +163,24 @@ def test_writers_at_the_same_time_take_turns(path):
     assert sum(added) == 24
     assert sorted(f"{entry.as_of}" for entry in ledger.entries) == days(24)
     assert ledger.torn == ()
+    # What stays beside the ledger is documented: the empty lock.
+    hidden = [each for each in path.parent.iterdir() if each.name.startswith(".")]
+    assert [(each.name, each.stat().st_size) for each in hidden] == [(f".{path.name}.lock", 0)]
 
 
 # --- crashes and changes -------------------------------------------------------------------------
 
 
 def test_a_line_cut_off_anywhere_is_reported_and_never_glued_onto(path):
-    record(path, content("2026-01-01"))
+    append(path, content("2026-01-01"))
     kept = path.read_bytes()
-    record(path, content("2026-01-02"))
+    append(path, content("2026-01-02"))
     whole = path.read_bytes()
     for end in range(len(kept) + 1, len(whole)):
         path.write_bytes(whole[:end])
         complete = end == len(whole) - 1  # all but the newline
         assert read_ledger(path).torn == (() if complete else (2,))
-        done = record(path, content("2026-01-03"))
+        done = append(path, content("2026-01-03"))
         assert (done.line, done.torn) == (3, () if complete else (2,))
         assert path.read_bytes().startswith(whole[:end] + b"\n{")
         ledger = read_ledger(path)
@@ -172,16 +188,16 @@ def test_a_line_cut_off_anywhere_is_reported_and_never_glued_onto(path):
 
 
 def test_zeros_after_a_loss_of_power_are_a_torn_line(path):
-    record(path, content("2026-01-01"))
+    append(path, content("2026-01-01"))
     with path.open("ab") as file:
         file.write(b'{"schema": "alt' + b"\0" * 64)
-    assert record(path, content("2026-01-02")).torn == (2,)
+    assert append(path, content("2026-01-02")).torn == (2,)
     assert [entry.line for entry in read_ledger(path).entries] == [1, 3]
 
 
 def test_blank_lines_and_foreign_line_ends_do_no_harm(path):
     for day in days(2):
-        record(path, content(day))
+        append(path, content(day))
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\n")
     assert [entry.line for entry in read_ledger(path).entries] == [1, 2]
 
@@ -191,7 +207,7 @@ def test_blank_lines_and_foreign_line_ends_do_no_harm(path):
 def test_a_changed_line_never_passes(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("changed") / "forecasts.jsonl"
     for day in days(3):
-        record(path, content(day))
+        append(path, content(day))
     whole = path.read_bytes()
     honest = [replace(entry, line=0) for entry in read_ledger(path).entries]
     at = data.draw(st.integers(0, len(whole) - 1))
@@ -208,10 +224,10 @@ def test_a_changed_line_never_passes(tmp_path_factory, data):
 
 def test_an_edited_probability_is_refused_with_its_line_and_nothing_is_added(path):
     for day in days(3):
-        record(path, content(day))
+        append(path, content(day))
     edited = path.read_text().replace('"probability": 0.2', '"probability": 0.9', 1)
     path.write_text(edited)
-    for attempt in (lambda: read_ledger(path), lambda: record(path, content("2026-02-01"))):
+    for attempt in (lambda: read_ledger(path), lambda: append(path, content("2026-02-01"))):
         with pytest.raises(LedgerError, match=r"line 1: .*\(its sha256 is not that of its content"):
             attempt()
     assert path.read_text() == edited
@@ -228,7 +244,7 @@ def test_an_edited_probability_is_refused_with_its_line_and_nothing_is_added(pat
     ],
 )
 def test_a_line_of_another_kind_is_refused(path, line, rule):
-    record(path, content())
+    append(path, content())
     with path.open("a") as file:
         file.write(line + "\n")
     with pytest.raises(LedgerError, match=rule) as caught:
@@ -247,8 +263,9 @@ def test_a_line_of_another_kind_is_refused(path, line, rule):
     ],
 )
 def test_a_line_that_makes_no_sense_is_refused_though_sealed(path, change, rule):
-    (window,) = forecast_of()["forecasts"]
-    record(path, content(forecasts=[window | change]))
+    line = content()
+    line["windows"] = [line["windows"][0] | change]
+    append(path, line)
     with pytest.raises(LedgerError, match=rule):
         read_ledger(path)
 
@@ -261,14 +278,14 @@ def test_no_ledger_is_said_with_the_way_to_begin_one(path):
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(path):
-    record(path, content("2026-01-01"))
+    append(path, content("2026-01-01"))
     before = path.read_bytes()
     # The system itself refuses the second half of the line.
     code = (
         "import resource, signal; size = path.stat().st_size + 300\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
-        "try: t.record(path, t.content('2026-01-02'))\n"
+        "try: t.append(path, t.content('2026-01-02'))\n"
         "except OSError as error: print(error.errno)\n"
     )
     assert int(in_another_process(code, path).communicate()[0]) == errno.EFBIG
@@ -289,7 +306,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path):
     ],
 )
 def test_only_what_was_recorded_in_time_counts_as_a_forecast(path, late, month, by_date):
-    record(path, content(late=late))
+    append(path, content(late=late))
     (entry,) = read_ledger(path).entries
     assert [entry.ahead(window) for window in entry.windows] == [month, by_date]
     assert entry.replay is not month

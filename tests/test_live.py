@@ -26,9 +26,11 @@ from features.sources.yahoo.closes import Answer
 from features.sources.yahoo.panel import MIN_LIVE_COVERAGE, load_yahoo
 from features.sources.yahoo.request import Request
 from features.sources.yahoo.tickers import NEEDED
-from models.forecasting.data_quality import health, health_text
+from models.forecasting.data_quality import data_health
+from models.forecasting.schema import health_json
+from models.report.health_text import health_text
 from tests import live_market
-from tests.embedded import END, after, session, text
+from tests.embedded import END, after, iso, session
 from tests.yahoo_server import Market, YahooServer
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +90,7 @@ def top(count: int, *, skip: int = 1) -> list[str]:
 
 def compared(lost: int) -> str:
     """What is said of the last day when so many coins of the top are lost."""
-    return f"{TOP - LACKING_TOP - lost} of the top 50 altcoins could be compared on {text(LAST)}"
+    return f"{TOP - LACKING_TOP - lost} of the top 50 altcoins could be compared on {iso(LAST)}"
 
 
 def unusable(lost: int) -> str:
@@ -138,13 +140,13 @@ def test_the_season_index_is_counted_by_hand(panel, market):
 
 def test_each_step_is_told(panel):
     steps = "\n".join(panel.provenance.steps)
-    for said in (f"Embedded history to {text(END)}", "price x last known supply", "season_index:",
+    for said in (f"Embedded history to {iso(END)}", "price x last known supply", "season_index:",
                  "bitcoin: rebased over 60 days", compared(0)):  # fmt: skip
         assert said in steps
-    assert panel.provenance.sources["bitcoin"] == f"embedded, Yahoo from {text(after(1))}"
+    assert panel.provenance.sources["bitcoin"] == f"embedded, Yahoo from {iso(after(1))}"
     assert panel.provenance.sources["iwm_flow"] == "embedded"
-    assert f"iwm_flow ({text(session(END))})" in problems(panel)
-    assert f"bitcoin_dominance ({text(END)})" in problems(panel)
+    assert f"iwm_flow ({iso(session(END))})" in problems(panel)
+    assert f"bitcoin_dominance ({iso(END)})" in problems(panel)
     assert problems(panel).count("simulated series") == 2
 
 
@@ -182,7 +184,7 @@ def test_coins_priced_again_behind_the_seam_are_no_disagreement(market, tmp_path
         rising[ticker] = closes * np.exp(np.where(overlap & (closes.index <= END), 0.5, 0.0))
     panel = load(rising, tmp_path)
     (said,) = [p for p in panel.provenance.problems if p.startswith("season_index: from ")]
-    assert f"from {text(after(1))} on it also counts coins that have no price" in said
+    assert f"from {iso(after(1))} on it also counts coins that have no price" in said
     points = float(said.split("change it by ")[1].split()[0])
     assert 5 < points < 100 * len(lost) / TOP
 
@@ -190,7 +192,7 @@ def test_coins_priced_again_behind_the_seam_are_no_disagreement(market, tmp_path
 # --- no look-ahead -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("as_of", [after(1), after(14)], ids=text)
+@pytest.mark.parametrize("as_of", [after(1), after(14)], ids=iso)
 def test_nothing_after_as_of_bears_on_it(panel, market, as_of, tmp_path):
     day = as_of
     random = np.random.default_rng(1)
@@ -229,7 +231,7 @@ def test_a_ranking_of_a_past_day_brings_new_coins_in(panel, market, tmp_path):
     change = other.series("season_index") - panel.series("season_index")
     assert (change.loc[: day - pd.Timedelta(days=1)] == 0).all()
     assert (change.loc[day:] > 0).all()
-    assert f"rankings of 1 days from {text(day)}" in "\n".join(other.provenance.steps)
+    assert f"rankings of 1 days from {iso(day)}" in "\n".join(other.provenance.steps)
 
 
 # --- survivorship and coverage -------------------------------------------------------------------
@@ -275,7 +277,7 @@ def test_below_the_coverage_the_index_is_not_used(market, tmp_path):
     assert compared(20) in problems(panel)
     unused = [year.unused_days for year in panel.provenance.coverage if year.source == "yahoo"]
     assert sum(unused) == (LAST - MIDDLE).days
-    with pytest.raises(DataError, match=f"the data end on {text(MIDDLE)}, 16 days ago"):
+    with pytest.raises(DataError, match=f"the data end on {iso(MIDDLE)}, 16 days ago"):
         require_usable(panel, as_of=None, today=TODAY)
 
 
@@ -317,7 +319,7 @@ def test_a_season_index_that_disagrees_is_refused(market, tmp_path):
 
 def test_a_clock_before_the_embedded_end_is_refused(tmp_path):
     now = END + pd.Timedelta(hours=12)
-    with pytest.raises(DataError, match=rf"clock says {text(END)}, but .* ends on {text(END)}"):
+    with pytest.raises(DataError, match=rf"clock says {iso(END)}, but .* ends on {iso(END)}"):
         load_yahoo(Request(Prices({}), now, "offline", tmp_path, tmp_path))
 
 
@@ -328,7 +330,7 @@ def test_fund_figures_that_begin_too_late_are_not_joined(market, tmp_path):
         flow_store.add(tmp_path / "flows", flow_store.rows_of(name, values, "test"))
     late = load(market, tmp_path)
     fourth = pd.bdate_range(after(1), periods=4)[-1]
-    assert f"iwm_flow: only 17 of the 21 sessions to {text(fourth)} have a figure" in problems(late)
+    assert f"iwm_flow: only 17 of the 21 sessions to {iso(fourth)} have a figure" in problems(late)
     assert late.series("iwm_flow").index[-1] == session(END)
 
 
@@ -340,13 +342,13 @@ def test_fund_figures_that_meet_the_embedded_ones_are_joined(market, tmp_path):
     joined = load(market, tmp_path)
     assert joined.series("iwm_flow").index[-1] == session(LAST)
     assert "iwm_flow" not in problems(joined)
-    first = text(pd.bdate_range(after(1), periods=1)[0])
+    first = iso(pd.bdate_range(after(1), periods=1)[0])
     assert joined.provenance.sources["iwm_flow"] == f"embedded, imported figures from {first}"
 
 
 def test_a_users_universe_takes_the_place_of_the_rankings(market, tmp_path):
     path = tmp_path / "mine.csv"
-    rows = [f"{text(after(1))},{rank},{ticker}" for rank, ticker in enumerate(top(60, skip=0), 1)
+    rows = [f"{iso(after(1))},{rank},{ticker}" for rank, ticker in enumerate(top(60, skip=0), 1)
             if ticker in market]  # fmt: skip
     path.write_text("\n".join(["snapshot_date,rank,ticker", *rows]))
     panel = load(market, tmp_path, universe=path)
@@ -382,19 +384,20 @@ def test_health_of_one_series():
 
 
 def test_health_refuses_exactly_when_a_forecast_would(panel, reference):
-    fine = health(panel, as_of=None, today=TODAY)
-    assert fine["refusal"] is None
-    assert fine["schema"] == "altseason.health/1"
-    later = health(panel, as_of=None, today=TODAY + pd.Timedelta(days=30))
-    assert later["refusal"].startswith(f"the data end on {text(LAST)}, 31 days ago")
-    assert health(panel, as_of=LAST, today=TODAY + pd.Timedelta(days=30))["refusal"] is None
-    assert "as_of must lie" in health(panel, as_of=TODAY, today=TODAY)["refusal"]
-    assert health(reference, as_of=None, today=TODAY)["refusal"] is None
-    json.dumps(fine, allow_nan=False)
-    said = health_text(fine)
-    assert "Fit for a forecast." in said
-    assert "simulated (26 series)" in said
-    assert f"{LAST.year}  yahoo" in said
+    fine = data_health(panel, as_of=None, today=TODAY)
+    assert fine.refusal is None
+    later = data_health(panel, as_of=None, today=TODAY + pd.Timedelta(days=30))
+    assert later.refusal.startswith(f"the data end on {iso(LAST)}, 31 days ago")
+    assert data_health(panel, as_of=LAST, today=TODAY + pd.Timedelta(days=30)).refusal is None
+    assert "as_of must lie" in data_health(panel, as_of=TODAY, today=TODAY).refusal
+    assert data_health(reference, as_of=None, today=TODAY).refusal is None
+    content = health_json(fine)
+    assert content["schema"] == "altseason.health/1"
+    json.dumps(content, allow_nan=False)
+    text = health_text(fine)
+    assert "Fit for a forecast." in text
+    assert "simulated (26 series)" in text
+    assert f"{LAST.year}  yahoo" in text
 
 
 # --- the commands, with the real client against a local Yahoo ------------------------------------
@@ -447,7 +450,7 @@ def test_offline_the_same_is_forecast_and_the_age_is_told(live, tmp_path):
     assert forecast.returncode == 0, forecast.stderr
     assert "offline: the stored prices are 0 hours old" in forecast.stderr
     answer = json.loads(forecast.stdout)
-    assert answer["data"]["source"] == f"yahoo, embedded to {text(END)}"
+    assert answer["data"]["source"] == f"yahoo, embedded to {iso(END)}"
     assert answer["data"]["last_day"] == json.loads(done.stdout)["last_day"]
     assert any("Data: " in warning and "iwm_flow" in warning for warning in answer["warnings"])
     assert any("Embedded history" in step for step in answer["data"]["provenance"])
@@ -490,7 +493,7 @@ def test_health_of_the_embedded_history():
     done = CliRunner().invoke(predict.app, ["health"])
     assert done.exit_code == 0
     assert "season_index" in done.stdout
-    refused = CliRunner().invoke(predict.app, ["health", "--as-of", text(after(1)), "--json"])
+    refused = CliRunner().invoke(predict.app, ["health", "--as-of", iso(after(1)), "--json"])
     assert refused.exit_code == 3
     assert json.loads(refused.stdout)["refusal"] in refused.stderr
 

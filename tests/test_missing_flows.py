@@ -9,8 +9,11 @@ import pytest
 from features.catalogue.builder import build_features
 from features.catalogue.flows import missing_flows, missing_flows_text
 from features.panel import MarketPanel
-from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
 from models.training.run import Settings, train
+from tests.embedded import END
 
 FLOWS = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
 FUNDS = ["IWM", "US spot Bitcoin ETFs", "US spot Ether ETFs"]
@@ -31,7 +34,7 @@ def missing_on(panel, day):
 
 
 def test_the_embedded_history_lacks_no_flows(reference):
-    for day in ("2018-06-01", "2024-03-01", "2025-12-10"):
+    for day in ("2018-06-01", "2024-03-01", "2025-12-10", END):
         assert missing_on(reference, day) == []
 
 
@@ -59,8 +62,10 @@ def test_a_model_trained_without_flows_forecasts_and_says_so(bare):
     training = train(bare, settings, until=until)
     assert {"climatology", "logistic_all"} <= set(training.forecasters)
     for forecaster in training.forecasters.values():
-        told = forecast(bare, forecaster, ModelId(None, "none"), as_of=until, by=None, today=until)
-        assert missing_flows_text(FUNDS[:1]) in told["warnings"]
-        assert not [each for each in told["warnings"] if "iwm_flow" in each]  # said once
-        values = [row["probability"] for row in told["forecasts"]]
+        status = season_status(bare, forecaster, until)
+        made = forecast(status, forecaster, ModelId(None, "none"), by=None, today=until)
+        texts = [note.text for note in made.notes]
+        assert missing_flows_text(FUNDS[:1]) in texts
+        assert not [text for text in texts if "iwm_flow" in text]  # said once
+        values = [window.probability for window in made.windows]
         assert all(value is None or np.isfinite(value) for value in values)

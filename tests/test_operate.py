@@ -21,10 +21,13 @@ import predict
 import train
 from features.reference.load import load_reference
 from models.cli.options import ExitCode
-from models.forecasting.forecast import ModelId, forecast
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
 from models.hazard.candidates import CANDIDATES
 from models.training.run import Settings
 from models.training.run import train as train_all
+from tests.embedded import END, after, iso
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operate.md").read_text()
@@ -103,7 +106,7 @@ def test_each_step_of_the_workflow_works(operated):
     ]
     assert "recorded in forecasts.jsonl, line 1, as a replay" in done["Forecast"].stderr
     assert "Chance that a broad altcoin season begins" in done["Forecast"].stdout
-    assert done["Score"].stdout.startswith("1 line, as of 2025-12-10")
+    assert done["Score"].stdout.startswith(f"1 line, as of {iso(END)}")
     log = subprocess.run(
         ["git", "--git-dir", folder.with_name("remote.git"), "log", "--format=%s %an", "--stat"],
         capture_output=True, text=True, check=True,
@@ -163,7 +166,7 @@ def test_a_recorded_forecast_is_the_one_that_was_printed(store, tmp_path):
 
 
 def test_past_days_are_scored_as_replays_with_their_outcomes(store):
-    for day in ("2018-01-02", "2018-05-01", "2018-05-08", "2025-12-10"):
+    for day in ("2018-01-02", "2018-05-01", "2018-05-08", iso(END)):
         assert run(predict.app, "--as-of", day, "--record", "--tracking-uri", store).exit_code == 0
     record = json.loads(run(predict.app, "score", "--json").stdout)
     assert record["schema"] == "altseason.ledger_score/1"
@@ -177,16 +180,16 @@ def test_past_days_are_scored_as_replays_with_their_outcomes(store):
     }
     assert broad == {
         "2018-01-02": "no_forecast", "2018-05-01": "resolved", "2018-05-08": "resolved",
-        "2025-12-10": "open",
+        iso(END): "open",
     }  # fmt: skip
-    text = run(predict.app, "score").stdout
-    assert "Forecasts made ahead of time\n  none\n" in text
-    assert "no season could begin, so that nothing was forecast" in text
-    assert "on 2026-01-09: broad 75, climatology, as of 2025-12-10 (replay): " in text
+    said = run(predict.app, "score").stdout
+    assert "Forecasts made ahead of time\n  none\n" in said
+    assert "no season could begin, so that nothing was forecast" in said
+    assert f"on {iso(after(30))}: broad 75, climatology, as of {iso(END)} (replay): " in said
 
 
 def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
-    for day in ("2018-05-01", "2018-05-08", "2025-12-10"):
+    for day in ("2018-05-01", "2018-05-08", iso(END)):
         next_morning = pd.Timestamp(day) + pd.Timedelta(hours=30)
         monkeypatch.setattr(predict, "now", lambda instant=next_morning: instant)
         result = run(predict.app, "--as-of", day, "--record", "--tracking-uri", store)
@@ -194,14 +197,14 @@ def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
     record = json.loads(run(predict.app, "score", "--json").stdout)
     month = record["scores"][0]
     assert (month["made"], month["kind"], month["horizon_days"]) == ("ahead", "broad", 30)
-    assert (month["resolved"], month["open"], month["next_resolved_on"]) == (2, 1, "2026-01-09")
+    assert (month["resolved"], month["open"], month["next_resolved_on"]) == (2, 1, iso(after(30)))
     assert month["brier"] == pytest.approx(
         np.mean([(w["probability"] - w["outcome"]) ** 2 for w in record["windows"]
                  if (w["kind"], w["horizon_days"], w["status"]) == ("broad", 30, "resolved")])
     )  # fmt: skip
-    text = run(predict.app, "score").stdout
-    assert "Replays: recorded too late to be forecasts, evidence of nothing\n  none\n" in text
-    assert "  broad 75, climatology\n  30 days              2 " in text
+    said = run(predict.app, "score").stdout
+    assert "Replays: recorded too late to be forecasts, evidence of nothing\n  none\n" in said
+    assert "  broad 75, climatology\n  30 days              2 " in said
 
 
 def test_a_torn_line_is_a_warning_and_an_edited_one_exit_3(store, tmp_path):
@@ -302,14 +305,14 @@ def test_all_candidates_replay_alike(reference):
     forecasters = train_all(reference, settings, until=day).forecasters
     assert set(forecasters) == set(CANDIDATES)
     for name, forecaster in forecasters.items():
-        result = forecast(
-            reference, forecaster, ModelId(None, name), as_of=day, by=None, today=later,
-            horizons=settings.horizons,
+        made = forecast(
+            season_status(reference, forecaster, day), forecaster, ModelId(None, name), by=None,
+            today=later, horizons=settings.horizons,
         )  # fmt: skip
-        said = {(row["kind"], row["horizon_days"]): row for row in result["forecasts"]}
+        said = {(window.kind, window.horizon_days): window for window in made.windows}
         for (kind, horizon), row in rows.loc[name].iterrows():
-            assert said[kind, horizon]["probability"] == row["probability"], name
-            assert said[kind, horizon]["climatology"] == row["climatology"]
+            assert said[kind, horizon].probability == row["probability"], name
+            assert said[kind, horizon].climatology == row["climatology"]
 
 
 # --- what a forecast loads -----------------------------------------------------------------------
@@ -328,7 +331,7 @@ def test_a_forecast_loads_no_more_than_it_needs(operated):
     assert not tops & {"matplotlib", "jinja2", "lightgbm", "pytest", "IPython", "yfinance"}
     # The texts, and no room that draws.
     assert {module for module in modules if module.startswith("models.report.")} == {
-        f"models.report.{name}" for name in ("display", "forecast_text", "sayings", "terminal")
+        f"models.report.{name}" for name in ("forecast_text", "rows", "statements", "terminal")
     }
     assert not modules & {"models.onset", "models.training.run", "models.tracking.runs",
                           "models.ledger.track_record"}  # fmt: skip

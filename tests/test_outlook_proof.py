@@ -9,10 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.outlook.coverage import HORIZONS, WORLDS, bootstrap, coverage, draw_spells, true_chances
-from models.outlook.hindcast import crps, outlook_hindcast
-from models.outlook.scoring import pit_histogram, score_chances, score_days
 from models.outlook.seasons import Spells, observe
+from models.training.outlook_coverage import (
+    HORIZONS,
+    WORLDS,
+    bootstrap,
+    coverage,
+    draw_spells,
+    true_chances,
+)
+from models.training.outlook_hindcast import crps, outlook_hindcast
+from models.training.outlook_scores import pit_histogram, score_chances, score_days
 
 
 @pytest.fixture(scope="module")

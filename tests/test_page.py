@@ -12,14 +12,25 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from models.forecasting.forecast import ModelId, forecast
-from models.forecasting.out_of_sample import record
+from models.forecasting.forecast import forecast
+from models.forecasting.out_of_sample import out_of_sample
+from models.forecasting.parts import ForecastEvidence, ModelId, Note, NoteCode, Skill
+from models.forecasting.season_status import season_status
 from models.formatting import percent, unbroken
-from models.report.forecast_text import windows
 from models.report.page import forecast_page
-from models.report.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
+from models.report.rows import window_rows
+from models.report.statements import (
+    ClaimHeadline,
+    claims_statement,
+    headline,
+    partial_statement,
+    skill_statements,
+    today_statement,
+    trust_statement,
+)
 from models.tracking.tables import TrainingTables
 from models.training.claims import claims
+from models.vocabulary import Kind, Verdict
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                 None)  # fmt: skip
@@ -43,12 +54,12 @@ def said(reference, quick):
     @functools.cache
     def on(day: str, name: str = "logistic"):
         forecaster = quick.forecasters[name]
-        as_of = pd.Timestamp(day)
+        status = season_status(reference, forecaster, pd.Timestamp(day))
         result = forecast(
-            reference, forecaster, ModelId("3", "0123456789abcdef"), as_of=as_of, by=None,
+            status, forecaster, ModelId("3", "0123456789abcdef"), by=None,
             today=pd.Timestamp("2025-12-20"),
         )  # fmt: skip
-        return result, record(reference, forecaster, quick.hindcast, as_of=as_of)
+        return result, out_of_sample(status, forecaster, quick.hindcast)
 
     return on
 
@@ -86,91 +97,87 @@ class Outline(HTMLParser):
 # --- the words -----------------------------------------------------------------------------------
 
 
+def judged(result, kind=Kind.BROAD, **verdicts: str):
+    """The forecast with these verdicts by horizon and no others."""
+    skill = tuple(
+        Skill(kind, int(horizon.strip("d")), 0.1, 0.0, 0.2, 300, episodes, Verdict(verdict))
+        for episodes, (horizon, verdict) in enumerate(verdicts.items(), start=4)
+    )
+    return replace(result, evidence=ForecastEvidence(15, skill, ()))
+
+
 def test_what_may_be_said_follows_the_verdicts(said):
     result, _ = said("2025-12-10")
-    skills = result["evidence"]["brier_skill"]
-
-    def with_verdicts(**verdicts: str):
-        changed = {
-            h: {**skills[h.strip("d")], "value": 0.1, "episodes": n, "verdict": verdict}
-            for n, (h, verdict) in enumerate(verdicts.items(), start=4)
-        }
-        changed = {h.strip("d"): skill for h, skill in changed.items()}
-        return {**result, "evidence": {**result["evidence"], "brier_skill": changed}}
-
-    mixed = with_verdicts(d30="better", d60="cannot tell", d90="better", d365="worse")
-    sentences = on_skill(mixed)
+    mixed = judged(result, d30="better", d60="cannot tell", d90="better", d365="worse")
+    sentences = skill_statements(mixed)
     assert "better than climatology 30 and 90 days ahead" in sentences[0]
     assert "worse than climatology 365 days ahead" in sentences[1]
     assert sentences[2].startswith("At 60 days the history cannot tell")
     assert "4 to 7 seasons" in sentences[3]
-    assert "At 365 days" in on_window(mixed)
-    assert "did worse than climatology" in on_window(mixed)
-    assert "have beaten climatology" in on_window(with_verdicts(d365="better"))
-    assert "cannot be told from climatology" in on_window(with_verdicts(d365="cannot tell"))
-    assert "Nothing has been verified" in on_skill(with_verdicts())[0]
-    assert on_window(with_verdicts()) == ""
+    assert "At 365 days" in trust_statement(mixed)
+    assert "did worse than climatology" in trust_statement(mixed)
+    assert "have beaten climatology" in trust_statement(judged(result, d365="better"))
+    unsure = judged(result, d365="cannot tell")
+    assert "cannot be told from climatology" in trust_statement(unsure)
+    assert "Nothing has been verified" in skill_statements(judged(result))[0]
+    assert trust_statement(judged(result)) == ""
 
 
 def test_partial_seasons_have_verdicts_of_their_own(said):
     result, _ = said("2025-12-10")
-
-    def with_verdicts(**verdicts):
-        return {"evidence": {"partial_verdicts": {h.strip("d"): v for h, v in verdicts.items()}}}
-
-    assert on_partial(with_verdicts()) == ""
-    assert on_partial(with_verdicts(d30="better", d60="cannot tell", d90="better")) == (
+    assert partial_statement(judged(result, Kind.PARTIAL)) == ""
+    assert partial_statement(judged(result, d30="better")) == ""
+    mixed = judged(result, Kind.PARTIAL, d30="better", d60="cannot tell", d90="better")
+    assert partial_statement(mixed) == (
         "Partial seasons: better than climatology at 30 and 90 days; cannot tell at 60 days."
     )
-    assert result["evidence"]["partial_verdicts"].keys() <= result["evidence"]["brier_skill"].keys()
 
 
 def test_the_loud_number_has_its_trust_beside_it(page, said):
     result, _ = said("2025-12-10")
     (answer,) = re.findall(r'<p class="answer">.*?</p>', page, flags=re.DOTALL)
-    assert on_window(result)
-    assert escape(unbroken(on_window(result))) in answer
-    assert page.count(escape(unbroken(on_window(result)))) == 1
+    assert trust_statement(result)
+    assert escape(unbroken(trust_statement(result))) in answer
+    assert page.count(escape(unbroken(trust_statement(result)))) == 1
 
 
 def test_today_is_apart_from_climatology_where_its_interval_leaves_it_out(said):
     result, _ = said("2025-12-10")
-    row = {"kind": "broad", "probability": 0.5, "climatology": 0.4, "reason": None}
-    rows = [
-        {**row, "horizon_days": 30, "low": 0.41, "high": 0.6},
-        {**row, "horizon_days": 60, "low": 0.40, "high": 0.6},
-        {**row, "horizon_days": 90, "low": 0.1, "high": 0.39},
-    ]
-    better = {"brier_skill": {f"{days}": {"verdict": "better"} for days in (30, 60, 90)}}
-    result = {**result, "evidence": better}
-    sentence = on_today({**result, "forecasts": rows})
+    first = replace(result.windows[0], probability=0.5, climatology=0.4)
+    rows = (
+        replace(first, horizon_days=30, low=0.41, high=0.6),
+        replace(first, horizon_days=60, low=0.40, high=0.6),
+        replace(first, horizon_days=90, low=0.1, high=0.39),
+    )
+    better = judged(result, d30="better", d60="better", d90="better")
+    sentence = today_statement(replace(better, windows=rows))
     assert "above it at 30 days and below it at 90 days" in sentence
-    assert "nothing unusual" in on_today({**result, "forecasts": rows[1:2]})
+    assert "nothing unusual" in today_statement(replace(better, windows=rows[1:2]))
     # Where the history cannot tell, an interval apart is no news.
-    unsure = {"brier_skill": {**better["brier_skill"], "30": {"verdict": "cannot tell"}}}
-    sentence = on_today({**result, "forecasts": rows, "evidence": unsure})
+    unsure = judged(result, d30="cannot tell", d60="better", d90="better")
+    sentence = today_statement(replace(unsure, windows=rows))
     assert "below it at 90 days" in sentence
     assert "30 days" not in sentence
-    assert on_today({**result, "forecasts": rows[:1], "evidence": unsure}) == ""
+    assert today_statement(replace(unsure, windows=rows[:1])) == ""
 
 
 def test_claims_are_counted_by_their_verdicts():
-    rows = [{"claim": "a", "verdict": "cannot tell"}, {"claim": "b", "verdict": "less often"}]
-    assert "none of the article's 1 claims" in on_claims(rows[:1])
-    assert "about 1: “b” (less often). About the other 1" in on_claims(rows)
+    rows = [ClaimHeadline("a", "cannot tell", ""), ClaimHeadline("b", "less often", "")]
+    assert "none of the article's 1 claims" in claims_statement(rows[:1])
+    assert "about 1: “b” (less often). About the other 1" in claims_statement(rows)
 
 
 def test_the_headline_is_the_number_by_date_or_the_last_window(said):
     result, _ = said("2025-12-10")
     number, asked = headline(result)
-    assert number == percent(result["by_date"][0]["probability"])
+    assert number == percent(result.by_date[0].probability)
     assert "by 31 Dec 2026" in asked
     far, _ = said("2022-12-01")
-    assert far["by_date"] == []
+    assert far.by_date == ()
     number, asked = headline(far)
-    assert number == percent(far["forecasts"][4]["probability"])
+    assert number == percent(far.windows[4].probability)
     assert "by 1 Dec 2023" in asked
-    assert "The window until 1 Dec 2023 spans 365 days" in on_window(far)
+    assert "The window until 1 Dec 2023 spans 365 days" in trust_statement(far)
 
 
 # --- the page ------------------------------------------------------------------------------------
@@ -178,11 +185,12 @@ def test_the_headline_is_the_number_by_date_or_the_last_window(said):
 
 def test_the_page_shows_every_number_of_the_forecast(said, page):
     result, _ = said("2025-12-10")
-    for kind in ("broad", "partial"):
-        for row in windows(result, kind):
-            for value in (row["probability"], row["climatology"], *row["ago"]):
+    for kind in Kind:
+        for row in window_rows(result, kind):
+            window = row.window
+            for value in (window.probability, window.climatology, *row.earlier):
                 assert f">{escape(unbroken(percent(value)))}<" in page
-            ends = f"{percent(row['low'])} to {percent(row['high'])}"
+            ends = f"{percent(window.low)} to {percent(window.high)}"
             assert escape(unbroken(ends)) in page
 
 
@@ -207,12 +215,12 @@ def test_equal_forecasts_have_equal_pages(said, tables, page):
 def test_whatever_the_store_holds_is_text_and_nothing_else(said, tables):
     bad = "<script>alert(1)</script>&\"'"
     result, past = said("2025-12-10")
-    evil = {
-        **result,
-        "warnings": [bad],
-        "model": {**result["model"], "name": bad, "version": bad, "run_id": bad},
-        "data": {**result["data"], "source": bad},
-    }
+    evil = replace(
+        result,
+        notes=(Note(NoteCode.DATA_PROBLEM, bad),),
+        model=replace(result.model, name=bad, version=bad, run_id=bad),
+        data=replace(result.data, source=bad),
+    )
     rename = {"logistic": bad}
     claimed = tables.claims.assign(claim=bad, sentence=bad, verdict=bad)
     changed = TrainingTables(
@@ -240,7 +248,7 @@ def test_every_kind_of_day_and_model_has_a_page(said, tables, day, name):
     assert "Train again with" in shown
     if name == "climatology":
         assert "it has no skill" in shown
-    if all(row["probability"] is None for row in result["forecasts"]):
+    if all(window.probability is None for window in result.windows):
         assert shown.count("No forecast") >= 2
 
 

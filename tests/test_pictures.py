@@ -16,8 +16,9 @@ import predict
 from features.panel import end_of_day
 from features.storage.atomic import staged
 from models.errors import TrackingError
-from models.forecasting.out_of_sample import record
-from models.forecasting.reforecast import history
+from models.forecasting.out_of_sample import out_of_sample
+from models.forecasting.reforecast import reforecast
+from models.forecasting.season_status import season_status
 from models.formatting import long_day, unbroken
 from models.hazard.candidates import CANDIDATES
 from models.report.figures import discrimination
@@ -25,17 +26,23 @@ from models.report.picture import describe, draw, title
 from models.report.style import COLOURS, inline_svg, png, svg
 from models.tracking.reading import load_forecaster
 from models.tracking.tables import load_tables
+from tests.embedded import END, iso
 
 ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+def past_of(panel, training, day: str | pd.Timestamp, **options):
+    """The out-of-sample forecasts of the small logistic model up to a day."""
+    forecaster = training.forecasters["logistic"]
+    status = season_status(panel, forecaster, pd.Timestamp(day))
+    return out_of_sample(status, forecaster, training.hindcast, **options)
+
+
 @pytest.fixture(scope="module")
 def said(reference, quick):
-    """The record of the small model, half a year after its training."""
-    return record(
-        reference, quick.forecasters["logistic"], quick.hindcast, as_of=pd.Timestamp("2020-01-14")
-    )
+    """What the small model forecast until half a year after its training."""
+    return past_of(reference, quick, "2020-01-14")
 
 
 # --- the figures of a run ------------------------------------------------------------------------
@@ -61,7 +68,7 @@ def test_past_days_are_those_of_the_hindcast_and_not_of_the_stored_model(referen
     ].set_index("as_of")  # fmt: skip
     drawn = said.hindcast.dropna()
     pd.testing.assert_series_equal(drawn["probability"], own["probability"], check_freq=False)
-    table = history(
+    table = reforecast(
         reference, quick.forecasters["logistic"], first=own.index[0], last=own.index[-1],
         horizons=[90],
     )  # fmt: skip
@@ -74,7 +81,7 @@ def test_after_the_training_the_stored_model_speaks_with_its_interval(reference,
     assert said.since.index[0] > said.hindcast.index[-1]
     assert said.since.index[0] >= quick.trained_until
     assert (said.since.index.diff()[1:] == pd.Timedelta(days=7)).all()
-    table = history(
+    table = reforecast(
         reference, forecaster, first=said.since.index[0], last=pd.Timestamp("2020-01-14"),
         horizons=[90],
     )  # fmt: skip
@@ -89,7 +96,7 @@ def test_a_day_inside_the_training_shows_the_hindcast_to_it_and_is_called_in_sam
     reference, quick
 ):
     day = pd.Timestamp("2018-11-01")
-    found = record(reference, quick.forecasters["logistic"], quick.hindcast, as_of=day)
+    found = past_of(reference, quick, day)
     assert found.in_sample
     assert found.hindcast.index[-1] <= day
     assert found.since.empty
@@ -100,18 +107,14 @@ def test_a_day_inside_the_training_shows_the_hindcast_to_it_and_is_called_in_sam
 def test_nothing_later_than_the_day_is_drawn(reference, quick):
     day = pd.Timestamp("2020-01-14")
     cut = reference.known_at(end_of_day(pd.DatetimeIndex([day]))[0])
-    forecaster = quick.forecasters["logistic"]
-    one, two = (record(p, forecaster, quick.hindcast, as_of=day) for p in (reference, cut))
+    one, two = (past_of(panel, quick, day) for panel in (reference, cut))
     for name in ("hindcast", "since", "now"):
         pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name))
     pd.testing.assert_series_equal(one.index, two.index)
 
 
 def test_another_horizon_is_the_nearest_verified(reference, quick):
-    found = record(
-        reference, quick.forecasters["logistic"], quick.hindcast,
-        as_of=pd.Timestamp("2019-06-30"), horizon_days=40,
-    )  # fmt: skip
+    found = past_of(reference, quick, "2019-06-30", horizon_days=40)
     assert found.horizon_days == 30
 
 
@@ -120,9 +123,7 @@ def test_another_horizon_is_the_nearest_verified(reference, quick):
     [("2015-06-01", False), ("2016-03-01", True), ("2021-04-01", False), ("2025-12-10", True)],
 )
 def test_every_day_can_be_drawn(reference, quick, day, narrow):
-    found = record(
-        reference, quick.forecasters["logistic"], quick.hindcast, as_of=pd.Timestamp(day)
-    )
+    found = past_of(reference, quick, day)
     assert png(draw(found, narrow=narrow)).startswith(b"\x89PNG")
     words = describe(found)
     assert (found.reason in words) if found.reason else ("90 % interval" in words)
@@ -192,7 +193,8 @@ def test_the_command_writes_what_the_library_draws(trained, reference, tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a.svg"]
     stored = load_forecaster(uri)
     tables = load_tables(uri, stored.model_id.run_id)
-    own = record(reference, stored.forecaster, tables.hindcast, as_of=reference.last_day)
+    status = season_status(reference, stored.forecaster, reference.last_day)
+    own = out_of_sample(status, stored.forecaster, tables.hindcast)
     assert picture.read_bytes() == svg(draw(own), title=title(own), description=describe(own))
     text = page.read_text()
     assert escape(unbroken(describe(own))) in text
@@ -231,9 +233,9 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(
 def test_a_picture_must_begin_before_its_forecast(trained, tmp_path):
     uri, _, _ = trained
     path = tmp_path / "a.png"
-    result = run("--tracking-uri", uri, "--plot", path, "--since", "2025-12-10")
+    result = run("--tracking-uri", uri, "--plot", path, "--since", iso(END))
     assert result.exit_code == 2
-    assert "2025-12-10" in result.stderr
+    assert iso(END) in result.stderr
     assert not path.exists()
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.hazard.candidates import BREADTH_CORE, CANDIDATES, fit_candidates
-from models.hazard.climatology import Renewal
 from models.hazard.leads import incidence
 from models.hazard.pooling import from_state, to_state
+from models.hazard.renewal import Renewal
 from tests.hazard_rows import SIMULATED
 
 

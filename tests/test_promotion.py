@@ -41,6 +41,17 @@ def test_further_candidates_are_no_obstacle():
     assert decide(replace(TERMS, candidates=(*TERMS.candidates, "pool")), CHAMPION).promote
 
 
+def test_a_champion_of_the_older_rule_is_replaced_and_that_is_said():
+    old = '{"definition": "d", "source": "s", "horizons": [30], "candidates": ["climatology"], '
+    stored = Terms.from_json(old + '"until": "2025-12-10", "data_end": "2025-12-10"}')
+    new = replace(stored, primary="pool")
+    assert decide(new, Champion("4", stored, GATE, gate_choice=True)) == (
+        True,
+        "its gate's choice on the terms of version 4, which was chosen before pool was declared",
+    )
+    assert Terms.from_json(new.to_json()) == new
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -6,6 +6,8 @@ import functools
 import io
 import json
 import re
+from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -14,14 +16,24 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import predict
-from features.panel import end_of_day
-from models.forecasting.forecast import ModelId, forecast
-from models.forecasting.reforecast import history, sample_note
-from models.forecasting.season_status import standing
+from features import health as data_health
+from features.catalogue import builder as forecast_builder
+from features.market import season
+from features.panel import MarketPanel, end_of_day
+from models.forecasting import out_of_sample as past
+from models.forecasting import season_status as status_of
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId, NoteCode
+from models.forecasting.reforecast import reforecast, sample_note
+from models.forecasting.schema import forecast_json
+from models.forecasting.season_status import season_status
 from models.forecasting.trend import DAYS_AGO, trend
 from models.formatting import WIDTH, listed, long_day, percent, signed, unbroken
-from models.report.forecast_text import forecast_text, windows
+from models.report.forecast_text import forecast_text
+from models.report.rows import window_rows
 from models.report.terminal import Terminal
+from models.vocabulary import Kind
+from tests.embedded import REFIT, iso
 
 ESCAPES = re.compile(r"\x1b\[\d*m")
 SHARES = st.floats(0, 1)
@@ -39,8 +51,9 @@ def say(reference, forecaster):
     @functools.cache
     def on(day: str, by: str | None = None):
         return forecast(
-            reference, forecaster, ModelId("3", "abc"), as_of=pd.Timestamp(day),
-            by=None if by is None else pd.Timestamp(by), today=pd.Timestamp(day),
+            season_status(reference, forecaster, pd.Timestamp(day)), forecaster,
+            ModelId("3", "abc"), by=None if by is None else pd.Timestamp(by),
+            today=pd.Timestamp(day),
         )  # fmt: skip
 
     return on
@@ -156,14 +169,17 @@ def test_the_text_fits_80_columns_and_colours_change_no_character(say, day):
 def test_every_window_is_a_row_with_the_numbers_of_the_forecast(say):
     result = say("2025-12-10", by="2026-10-01")
     lines = forecast_text(result).splitlines()
-    for kind in ("broad", "partial"):
+    for kind in Kind:
         start = next(i for i, line in enumerate(lines) if f"a {kind} altcoin season begins" in line)
         rows = lines[start + 3 : start + 9]
-        for line, row in zip(rows, windows(result, kind), strict=True):
-            values = (row["probability"], row["climatology"], row["low"], row["high"], *row["ago"])
+        for line, row in zip(rows, window_rows(result, kind), strict=True):
+            window = row.window
+            values = (
+                window.probability, window.climatology, window.low, window.high, *row.earlier
+            )  # fmt: skip
             assert re.findall(r"[<>]?\d+ %", line) == [percent(value) for value in values]
-            assert long_day(row["window_end"]) in line
-            assert f" {row['days']} d " in line
+            assert long_day(window.window_end) in line
+            assert f" {window.horizon_days} d " in line
     assert rows[-1].startswith("by  1 Oct 2026 295 d")
 
 
@@ -202,24 +218,22 @@ def test_the_question_is_that_of_the_thresholds(say):
 
 def test_the_group_of_the_drivers_is_the_sum_of_its_features(say):
     result = say("2025-12-10")
-    total = sum(driver["log_odds"] for driver in result["drivers"])
+    total = sum(driver.log_odds for driver in result.drivers)
     (line,) = [row for row in forecast_text(result).splitlines() if row.startswith("  breadth ")]
     assert line.split()[1] == signed(total)
 
 
 def test_a_verdict_is_worded_as_stored(say):
     result = say("2025-12-10")
-    verified = {
-        h: s for h, s in result["evidence"]["brier_skill"].items() if s["value"] is not None
-    }
+    verified = result.evidence.verified(Kind.BROAD)
     assert verified
     for horizon, skill in verified.items():
         (line,) = [
             row for row in forecast_text(result).splitlines()
             if row.startswith(f"  {horizon:>3} days")
         ]  # fmt: skip
-        assert line.endswith(skill["verdict"] if skill["verdict"] == "cannot tell"
-                             else f"{skill['verdict']} than climatology")  # fmt: skip
+        assert line.endswith(skill.verdict if skill.verdict == "cannot tell"
+                             else f"{skill.verdict} than climatology")  # fmt: skip
 
 
 # --- the trend -----------------------------------------------------------------------------------
@@ -228,61 +242,82 @@ def test_a_verdict_is_worded_as_stored(say):
 @pytest.mark.parametrize("day", ["2020-05-05", "2025-12-10"])
 def test_the_trend_is_what_the_same_model_forecasts_on_the_earlier_day(say, day):
     result = say(day)
-    for then in result["trend"]:
-        earlier = say(then["as_of"])
-        assert (pd.Timestamp(day) - pd.Timestamp(then["as_of"])).days == then["days_ago"]
-        assert then["index"] == earlier["season"]["index"]
-        for mine, own in zip(then["forecasts"], earlier["forecasts"], strict=True):
-            assert {key: own[key] for key in mine} == mine
+    for then in result.trend:
+        earlier = say(f"{then.as_of:%Y-%m-%d}")
+        assert (pd.Timestamp(day) - then.as_of).days == then.days_ago
+        assert then.index == earlier.season.index
+        for mine, own in zip(then.windows, earlier.windows, strict=True):
+            assert mine == replace(own, low=None, high=None, climatology=None)
 
 
 def test_the_window_by_date_ends_on_the_same_day(say):
     result = say("2025-12-10", by="2026-10-01")
-    for then in result["trend"]:
-        earlier = say(then["as_of"], by="2026-10-01")
-        assert [row["probability"] for row in then["by_date"]] == [
-            row["probability"] for row in earlier["by_date"]
+    for then in result.trend:
+        earlier = say(f"{then.as_of:%Y-%m-%d}", by="2026-10-01")
+        assert [window.probability for window in then.by_date] == [
+            window.probability for window in earlier.by_date
         ]
-        assert all(row["date"] == "2026-10-01" for row in then["by_date"])
+        assert {window.window_end for window in then.by_date} == {pd.Timestamp("2026-10-01")}
 
 
 def test_a_window_too_long_from_the_earlier_day_has_none(say):
     result = say("2025-12-10", by="2027-01-02")  # 388 days: 395 and 418 from the earlier days
-    for then in result["trend"]:
-        assert {row["probability"] for row in then["by_date"]} == {None}
-        assert all("390 days" in row["reason"] for row in then["by_date"])
-        assert all(row["probability"] is not None for row in then["forecasts"])
+    for then in result.trend:
+        assert {window.probability for window in then.by_date} == {None}
+        assert all("390 days" in window.reason for window in then.by_date)
+        assert all(window.probability is not None for window in then.windows)
     assert "n/a for a window that ends more than 390 days ahead" in " ".join(
         forecast_text(result).split()
     )
 
 
 def test_the_trend_is_null_in_season_with_the_reason(say):
-    result = say("2025-11-15")
-    month = result["trend"][1]
-    broad = [row for row in month["forecasts"] if row["kind"] == "broad"]
-    assert {row["probability"] for row in broad} == {None}
-    assert all("quiet days" in row["reason"] for row in broad)
+    _, month = say("2025-11-15").trend
+    broad = [window for window in month.windows if window.kind == Kind.BROAD]
+    assert {window.probability for window in broad} == {None}
+    assert all("quiet days" in window.reason for window in broad)
 
 
 def test_the_trend_before_the_data_is_null(reference, forecaster):
-    first = standing(reference, forecaster, pd.Timestamp("2014-01-01")).index.index[0]
-    day = first + pd.Timedelta(days=10)
-    week, month = trend(reference, forecaster, as_of=day, horizons=[30], by=None)
-    assert week["index"] is not None
-    assert month["index"] is None
-    assert {row["reason"] for row in month["forecasts"]} == {"the data begin later"}
+    first = season_status(reference, forecaster, pd.Timestamp("2014-01-01")).index.index[0]
+    status = season_status(reference, forecaster, first + pd.Timedelta(days=10))
+    week, month = trend(status, forecaster, horizons=[30], by=None)
+    assert week.index is not None
+    assert month.index is None
+    assert {window.reason for window in month.windows} == {"the data begin later"}
 
 
 def test_the_trend_sees_nothing_later_than_its_days(reference, forecaster):
     day = pd.Timestamp("2025-06-10")
-    arguments = {"as_of": day, "horizons": [30, 90], "by": pd.Timestamp("2025-12-31")}
-    whole = trend(reference, forecaster, **arguments)
+    arguments = {"horizons": [30, 90], "by": pd.Timestamp("2025-12-31")}
+    whole = trend(season_status(reference, forecaster, day), forecaster, **arguments)
     for position, days in enumerate(DAYS_AGO):
         until = end_of_day(pd.DatetimeIndex([day - pd.Timedelta(days=days)]))[0]
-        assert (
-            trend(reference.known_at(until), forecaster, **arguments)[position] == whole[position]
-        )
+        status = season_status(reference, forecaster, day)
+        cut = replace(status, view=reference.known_at(until))
+        assert trend(cut, forecaster, **arguments)[position] == whole[position]
+
+
+@pytest.mark.parametrize("day", ["2025-12-10", "2021-04-01"])
+def test_a_forecast_looks_at_each_day_it_speaks_of_once(reference, forecaster, monkeypatch, day):
+    calls: Counter[str] = Counter()
+
+    def counted(name, function):
+        def call(*arguments, **options):
+            calls[name] += 1
+            return function(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(MarketPanel, "known_at", counted("known_at", MarketPanel.known_at))
+    for module in (season, data_health, forecast_builder, status_of, past):
+        for name in ("season_index", "build_features"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
+    status = season_status(reference, forecaster, pd.Timestamp(day))
+    forecast(status, forecaster, ModelId("3", "abc"), by=None, today=pd.Timestamp(day))
+    days_spoken_of = 1 + len(DAYS_AGO)
+    assert calls == dict.fromkeys(("known_at", "season_index", "build_features"), days_spoken_of)
 
 
 @pytest.mark.parametrize(
@@ -290,15 +325,25 @@ def test_the_trend_sees_nothing_later_than_its_days(reference, forecaster):
 )
 def test_in_sample_ends_with_the_training(say, quick, day, sampled):
     assert f"{quick.trained_until:%Y-%m-%d}" == "2019-06-18"
-    warned = [text for text in say(day)["warnings"] if "no forecast out of sample" in text]
+    warned = [note for note in say(day).notes if note.code is NoteCode.IN_SAMPLE]
     assert bool(warned) == sampled
+
+
+def test_every_warning_has_a_code_and_figures_for_machines(say):
+    for day, code in (
+        ("2019-06-17", NoteCode.IN_SAMPLE), ("2022-08-10", NoteCode.BY_OUT_OF_REACH),
+    ):  # fmt: skip
+        (note,) = [note for note in say(day).notes if note.code is code]
+        assert note.fields
+        json.dumps(note.fields, allow_nan=False)
+        assert note.text in forecast_json(say(day))["warnings"]
 
 
 # --- the history ---------------------------------------------------------------------------------
 
 
 def test_history_marks_the_days_whose_future_the_model_knows(reference, forecaster):
-    table = history(
+    table = reforecast(
         reference, forecaster, first=pd.Timestamp("2019-06-10"), last=pd.Timestamp("2019-06-30"),
         horizons=[30],
     )  # fmt: skip
@@ -312,12 +357,13 @@ def test_history_marks_the_days_whose_future_the_model_knows(reference, forecast
 
 def test_history_says_whose_it_is_and_warns_on_stderr(trained):
     uri, _, _ = trained
-    arguments = ["--history", "2025-11-20", "2025-11-30", "--tracking-uri", uri]
+    first, last = (iso(REFIT + pd.Timedelta(days=days)) for days in (-5, 5))
+    arguments = ["--history", first, last, "--tracking-uri", uri]
     result = CliRunner().invoke(predict.app, [*arguments, "--json"])
     answer = json.loads(result.stdout)
     assert answer["schema"] == "altseason.history/1"
     assert answer["model"]["name"] == "logistic"
-    assert answer["model"]["trained_until"] == "2025-11-25"
-    assert "one model (logistic, trained until 2025-11-25)" in result.stderr
+    assert answer["model"]["trained_until"] == iso(REFIT)
+    assert f"one model (logistic, trained until {iso(REFIT)})" in result.stderr
     assert "5 of 11 days are in sample" in result.stderr
     assert [row["in_sample"] for row in answer["rows"][::5]][:11] == [True] * 5 + [False] * 6

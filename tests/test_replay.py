@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.hazard.candidates import fit_candidates
 from models.onset import OnsetDefinition
 from models.training import replay as command
 from models.training.prospective import COLUMNS, judge, page, scores
-from models.training.replay import KEY, PREVIOUS, Release, extend, news, read, replay
+from models.training.replay import CURRENT, KEY, Release, extend, news, read, replay, weeks_since
 from models.training.run import HORIZONS, Settings, landmarks
 from models.verification.hindcast import hindcast
 from models.verification.walk_forward import WalkForward
@@ -99,6 +100,7 @@ def test_a_release_between_two_refits_has_the_models_of_the_first(market, replay
 
 
 def test_a_release_with_no_week_since_is_refused(market):
+    assert weeks_since(market, Release(pd.Timestamp("2019-06-25"), "logistic")).size == 1
     with pytest.raises(DataError, match="ends on 2019-06-30: no weekly as_of day has come since 2"):
         replay(market, Release(pd.Timestamp("2019-06-26"), "logistic"), SETTINGS)
 
@@ -127,6 +129,16 @@ def test_a_later_release_leaves_the_rows_of_an_earlier_one(market, tmp_path):
     assert (tmp_path / command.TABLE).read_bytes().startswith(first)
     said = (tmp_path / command.PAGE).read_text()
     assert said.index("data to 2019-01-29") < said.index("data to 2019-04-20")
+
+
+def test_without_a_week_since_only_outcomes_are_written(market, tmp_path):
+    extend(tmp_path, until(market, "2019-03-10"), RELEASE, SETTINGS)
+    table, before = ((tmp_path / name).read_text() for name in (command.TABLE, command.PAGE))
+    assert extend(tmp_path, market, Release(pd.Timestamp("2019-06-28"), "logistic"), SETTINGS) == 0
+    assert (tmp_path / command.TABLE).read_text() == table
+    after = (tmp_path / command.PAGE).read_text()
+    assert before.count("open") > after.count("open")
+    assert "2019-06-28" not in after
 
 
 @pytest.mark.parametrize(
@@ -253,13 +265,24 @@ def test_the_page_tells_onsets_from_open_windows_and_weeks_not_at_risk():
 # --- the files of this repository ----------------------------------------------------------------
 
 
-def test_the_table_in_the_docs_is_what_the_command_makes(reference):
+# Rows and SHA-256 of what each release that is over has said: its models are gone, its words stay.
+SEALS = {"2025-12-10": (550, "0c27ade2f25c7739150432d07dcc56abef9518cb1a3bb95bae17df149af5fd00")}
+
+
+@pytest.mark.parametrize(("frozen", "seal"), SEALS.items())
+def test_what_a_release_has_said_stays(frozen, seal):
+    lines = (DOCS / command.TABLE).read_text().splitlines(keepends=True)
+    own = [line for line in lines if line.startswith(f"{frozen},")]
+    assert (len(own), sha256("".join(own).encode()).hexdigest()) == seal
+
+
+def test_rows_of_no_release_but_those_sealed_and_this_one_are_in_the_docs(reference):
     kept = read(DOCS / command.TABLE)
-    quick = ["climatology", "persistence", "logistic", "simulation", "pool"]
-    kept = kept[kept["candidate"].isin(quick)]
-    assert (kept["frozen"] == PREVIOUS.frozen).any()
-    fresh = replay(reference, PREVIOUS, Settings(candidates=tuple(quick)))
-    assert news(kept, fresh).empty
+    assert {f"{day:%Y-%m-%d}" for day in kept["frozen"]} - {f"{CURRENT.frozen:%Y-%m-%d}"} == set(
+        SEALS
+    )
+    weeks = weeks_since(reference, CURRENT)
+    assert set(kept.loc[kept["frozen"] == CURRENT.frozen, "as_of"]) == set(weeks)
 
 
 def test_the_page_in_the_docs_is_that_of_the_table(reference):
@@ -268,12 +291,10 @@ def test_the_page_in_the_docs_is_that_of_the_table(reference):
 
 
 def test_the_command_says_what_it_has_done_or_why_not(market, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "load_reference", lambda: market)
-    monkeypatch.setattr(command, "extend", lambda directory, panel, **_: 3)
-    assert command.main(tmp_path) == 0
-    assert capsys.readouterr().out.startswith("3 weeks added to ")
-    monkeypatch.undo()
     monkeypatch.setattr(command, "load_reference", lambda: market)  # ends before the release
+    assert command.main(tmp_path) == 0
+    assert capsys.readouterr().out.startswith("0 weeks added to ")
+    (tmp_path / command.TABLE).write_text("a,b\n1,2\n")
     assert command.main(tmp_path) == 1
-    assert "error: random:0 ends on 2019-06-30" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("not a table of forecasts")) == ("", 1)

@@ -22,11 +22,11 @@ from typer.testing import CliRunner
 
 import models.training.run
 import train
-from models.tracking.page import find_address
 from models.tracking.reading import load_forecaster
-from models.tracking.record import keep, read_record
 from models.tracking.registry import list_versions, promote
 from models.tracking.runs import log_later
+from models.tracking.training_record import keep, read_record
+from models.tracking.ui import find_address
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 PATIENCE = 90.0

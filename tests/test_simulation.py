@@ -145,6 +145,56 @@ def test_a_missing_market_cap_is_that_rank_s_last_one(walk, walked):
     assert np.abs(table - walked.loc[on(350)]).to_numpy().max() < 15
 
 
+def thinned(coins, universe, priced: int, number: int = 400):
+    """The coins of a market without the prices, on one day, of those ranked behind `priced`."""
+    day = on(number)[0]
+    ranked = universe[universe["snapshot_date"] == day]
+    kept = ranked.loc[ranked["rank"] <= priced, "coin"]
+    return coins[(coins["date"] != day) | coins["coin"].isin(kept)]
+
+
+@pytest.mark.parametrize(("priced", "rows"), [(50, 1), (49, 1), (20, 1), (19, 0)])
+def test_fewer_than_20_priced_coins_of_the_top_are_no_market(walk, priced, rows):
+    coins, universe = walk
+    table = simulate(thinned(coins, universe, priced), universe, on(400), paths=5)
+    assert len(table) == rows
+
+
+@pytest.mark.parametrize(("drift", "percent"), [(0.05, 100 * 20.5 / 21), (-0.05, 100 * 0.5 / 21)])
+def test_with_fewer_than_50_priced_coins_the_index_counts_those(drift, percent):
+    """Of 50 coins the 30 that gain would be 60 %, and a broad season would never come."""
+    coins, universe = market(drift=drift, noise=0.002)
+    table = simulate(thinned(coins, universe, 30), universe, on(400), paths=20)
+    assert table.to_numpy() == pytest.approx(percent)
+
+
+def test_priced_coins_behind_the_top_make_no_top(walk):
+    """Nineteen of the top and eleven behind it are thirty prices, but too few of the index."""
+    coins, universe = walk
+    day = on(400)[0]
+    ranked = universe[universe["snapshot_date"] == day].sort_values("rank")["coin"].tolist()
+    for top, rows in ((19, 0), (20, 1)):
+        kept = coins["coin"].isin([*ranked[:top], *ranked[50:61]])
+        table = simulate(coins[(coins["date"] != day) | kept], universe, on(400), paths=5)
+        assert len(table) == rows
+
+
+def test_nothing_after_a_day_with_few_prices_bears_on_it(walk):
+    coins, universe = walk
+    few = thinned(coins, universe, 30, number=350)
+    day = on(350)[0]
+    expected = simulate(few, universe, on(350), paths=60)
+    cut = few[few["date"] <= day], universe[universe["snapshot_date"] <= day]
+    pd.testing.assert_frame_equal(simulate(*cut, on(350), paths=60), expected)
+    random = np.random.default_rng(9)
+    scrambled, shuffled = few.copy(), universe.copy()
+    later = (scrambled["date"] > day).to_numpy()
+    scrambled.loc[later, "close_btc"] = random.lognormal(size=int(later.sum()))
+    later = (shuffled["snapshot_date"] > day).to_numpy()
+    shuffled.loc[later, "coin"] = random.permutation(shuffled.loc[later, "coin"])
+    pd.testing.assert_frame_equal(simulate(scrambled, shuffled, on(350), paths=60), expected)
+
+
 # --- the cache -----------------------------------------------------------------------------------
 
 

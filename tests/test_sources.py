@@ -17,9 +17,16 @@ from features.catalogue.momentum import sessions_since_record
 from features.market.season import breadth
 from features.market.simulation import simulate
 from features.panel import DAY, SERIES, SPECS, DataError, MarketPanel
+from features.reference import compile as compile_command
+from features.reference.compile import LAST_DATED_RIGHT
 from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE, load_reference
 from features.sources.files import load_files
-from tests.embedded import END, session
+from models.forecasting.data_quality import data_health
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.season_status import season_status
+from models.report.health_text import health_text
+from tests.embedded import END, RANKED, iso, session
 
 FIRST = pd.Timestamp("2024-01-01")
 COINS = ("bitcoin", "ethereum", "aaa", "bbb", "ccc")
@@ -589,6 +596,123 @@ def test_coin_closes_are_passed_on(tmp_path):
     assert panel.series("eth_btc").tolist() == ether["close_btc"].tolist()
 
 
+# ---- days past the last ranking ----
+
+
+def aged(directory, age):
+    """Return the made-up panel whose last ranking is so many days old, and that ranking's day."""
+    ranked = FIRST + (129 - age) * DAY
+    universe = market()["universe"]
+    return loaded(directory, universe=universe[universe["snapshot_date"] <= ranked]), ranked
+
+
+@pytest.mark.parametrize(("age", "told"), [(0, False), (7, False), (8, True), (45, True)])
+def test_the_last_ranking_stands_in_and_its_age_is_told(age, told, tmp_path):
+    whole = loaded(tmp_path)
+    panel, ranked = aged(tmp_path, age)
+    # The ranks are the same every day, so that the last ones change nothing.
+    assert panel.series("season_index").equals(whole.series("season_index"))
+    said = panel.provenance
+    assert said.steps == (
+        f"Top 50: rankings to {iso(ranked)}; on 2024-05-09 4 of its coins could be compared.",
+    )
+    problem = (f"The last ranking is of {iso(ranked)}, {age} days before 2024-05-09: it stands in "
+               "for the days since.")  # fmt: skip
+    assert said.problems == ((problem,) if told else ())
+    assert said.problems_on(panel.last_day) == said.problems
+    # A week of standing in is nothing to tell; problems begin on the eighth day.
+    assert said.problems_on(ranked + 7 * DAY) == ()
+    assert said.problems_on(ranked + 8 * DAY) == said.problems
+    state = data_health(panel, as_of=None, today=panel.last_day)
+    assert state.problems == said.problems
+    assert (problem in " ".join(health_text(state).split())) == told
+
+
+def test_a_ranking_older_than_45_days_gives_no_index(tmp_path):
+    panel, ranked = aged(tmp_path, 46)
+    assert panel.series("season_index").index[-1] == ranked + 45 * DAY
+    panel, ranked = aged(tmp_path, 60)
+    assert panel.series("season_index").index[-1] == ranked + 45 * DAY
+
+
+def test_a_forecast_warns_of_an_old_ranking(quick, reference, tmp_path):
+    climatology, model_id = quick.forecasters["climatology"], ModelId("1", "0123456789abcdef")
+
+    def warnings_of(panel, day):
+        status = season_status(panel, climatology, day)
+        made = forecast(status, climatology, model_id, by=None, today=day)
+        return [note.text for note in made.notes if note.text.startswith("Data: ")]
+
+    panel, ranked = aged(tmp_path, 20)
+    (warning,) = warnings_of(panel, panel.last_day)
+    assert warning.startswith(f"Data: The last ranking is of {iso(ranked)}, 20 days before")
+    assert warnings_of(panel, ranked + 7 * DAY) == []
+    # The embedded history: what its provenance says, on the days that it concerns.
+    said, age = reference.provenance, (END - RANKED).days
+    assert warnings_of(reference, END) == [f"Data: {problem}" for problem in said.problems_on(END)]
+    assert any(f"ranking is of {iso(RANKED)}, {age} days" in p for p in said.problems) == (age > 7)
+    assert warnings_of(reference, said.since - DAY) == []
+
+
+# ---- compiling ----
+
+
+def compiled(directory, out, monkeypatch, capsys, **replaced):
+    written(directory, {**market(), **replaced})
+    monkeypatch.setenv("ALTSEASON_CACHE_DIR", str(directory / "cache"))
+    monkeypatch.setattr("sys.argv", ["compile", "--data-dir", str(directory), "--out", str(out)])
+    # So small a market has no pasts to draw from: nothing is simulated.
+    monkeypatch.setattr(compile_command, "simulated_series", lambda *_, **__: pd.DataFrame())
+    assert compile_command.main() == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_compiling_names_each_old_value_that_changes(tmp_path, monkeypatch, capsys):
+    (tmp_path / "out").mkdir()
+    arguments = tmp_path, tmp_path / "out", monkeypatch, capsys
+    series, last = market()["series"], pd.Timestamp("2024-05-09")
+    earlier = compiled(*arguments, **{
+        name: table[table[column] < last]
+        for (name, table), column in zip(market().items(), ("date", "date", "snapshot_date"),
+                                         strict=True)
+    })  # fmt: skip
+    assert len(earlier) == 1  # nothing was there before
+    assert "digest" in earlier[0]
+    # Later days are news, no revisions.
+    grown = compiled(*arguments)
+    assert grown[:-1] == ["No value to 2024-05-08 has changed."]
+    assert compiled(*arguments)[:-1] == ["No value to 2024-05-09 has changed."]
+    before = load_reference(tmp_path / "out").series("russell2000")
+    days = before.index[[10, 40]]
+    raised = (series["series"] == "russell2000_close") & series["date"].isin(days)
+    series.loc[raised, "value"] *= 1.01
+    said = compiled(*arguments, series=series)
+    assert said[0] == "2 values to 2024-05-09 have changed:"
+    rows = [line.split() for line in said if line.split()[:1] == ["russell2000"]]
+    by_series, *by_day = rows
+    assert by_series[:4] == ["russell2000", "2", iso(days[0]), iso(days[1])]
+    for row, day in zip(by_day, days, strict=True):
+        assert row[:2] == ["russell2000", iso(day)]
+        old, new, change = map(float, row[2:])
+        assert old == pytest.approx(before[day])
+        assert (new, change) == pytest.approx((1.01 * old, 0.01 * old), rel=1e-3)
+    assert float(by_series[4]) == pytest.approx(0.01 * before[days].max(), rel=1e-3)
+
+
+def test_an_unreadable_old_history_is_replaced_with_a_warning(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / HISTORY_FILE).write_text("no table")
+    written(tmp_path, market())
+    monkeypatch.setattr("sys.argv", ["compile", "--data-dir", str(tmp_path), "--out", str(out)])
+    monkeypatch.setattr(compile_command, "simulated_series", lambda *_, **__: pd.DataFrame())
+    assert compile_command.main() == 0
+    said = capsys.readouterr()
+    assert "It is replaced without a list of revisions." in said.err
+    assert len(said.out.splitlines()) == 1
+    load_reference(out)
+
+
 # ---- the embedded history ----
 
 
@@ -652,7 +776,8 @@ def test_embedded_levels_begin_at_100(reference, name):
 def test_every_embedded_series_ends_together_or_with_the_last_session(reference):
     for name in reference.names:
         traded = SPECS[name].kind == "flow" or name in ("russell2000", "sp500")
-        assert reference.series(name).index[-1] == (session(END) if traded else END), name
+        end = min(session(END) if traded else END, LAST_DATED_RIGHT.get(name, END))
+        assert reference.series(name).index[-1] == end, name
 
 
 def test_nothing_older_than_ether_and_the_crypto_funds_is_missing_from_2014_07_on(reference):
@@ -794,7 +919,8 @@ def compilation(real_data, tmp_path_factory):
     ids=lambda feature: feature.name,
 )
 def test_the_embedded_history_gives_the_features_of_the_files_to_rounding(frames, feature):
-    real, embedded = (frame[feature.name] for frame in frames)
+    end = min(LAST_DATED_RIGHT.get(name, END) for name in feature.sources)
+    real, embedded = (frame.loc[:end, feature.name] for frame in frames)
     assert real.notna().any()
     pd.testing.assert_series_equal(
         embedded, real, check_exact=False, rtol=0, atol=TOLERANCE[feature.unit]

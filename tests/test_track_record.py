@@ -16,13 +16,15 @@ from features.panel import DataError, MarketPanel
 from models.formatting import WIDTH
 from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
-from models.ledger.entry import Entry, Window
+from models.ledger.entry import Entry, RecordedWindow
+from models.ledger.results import TrackRecord, track_record_json
 from models.ledger.track_record import track_record
-from models.report.ledger_text import record_text
+from models.report.ledger_text import track_record_text
 from models.verification.counts import number_test
 from models.verification.hindcast import hindcast
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Kind
 
 DEFINITION = {"threshold": 75.0, "quiet_days": 30.0, "window_days": 90.0, "top": 50.0}
 THRESHOLDS = {"broad": 75.0, "partial": 50.0}
@@ -42,12 +44,12 @@ def panel_of(*values: float, first: date = FIRST) -> MarketPanel:
 def window(
     as_of: date, horizon: int, probability: float | None = 0.2, *, by_date: bool = False,
     kind: str = "broad", climatology: float | None = 0.1,
-) -> Window:  # fmt: skip
+) -> RecordedWindow:  # fmt: skip
     end = as_of + timedelta(days=horizon)
-    return Window(kind, horizon, end, by_date, probability, 0.0, 1.0, climatology)
+    return RecordedWindow(Kind(kind), horizon, end, by_date, probability, 0.0, 1.0, climatology)
 
 
-def entry(as_of: date, *windows: Window, line: int = 1, late: int = 1, **changes) -> Entry:
+def entry(as_of: date, *windows: RecordedWindow, line: int = 1, late: int = 1, **changes) -> Entry:
     recorded = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + timedelta(days=late)
     settings = {
         "id": f"{line}", "as_of": as_of, "recorded_at": recorded, "replay": late > 8,
@@ -57,8 +59,13 @@ def entry(as_of: date, *windows: Window, line: int = 1, late: int = 1, **changes
     return Entry(line=line, **(settings | changes))
 
 
-def judge(panel: MarketPanel, *entries: Entry) -> dict:
+def record_of(panel: MarketPanel, *entries: Entry) -> TrackRecord:
     return track_record(Ledger(entries, ()), panel)
+
+
+def judge(panel: MarketPanel, *entries: Entry) -> dict:
+    """Return a track record as JSON has it."""
+    return track_record_json(record_of(panel, *entries))
 
 
 def one(panel: MarketPanel, as_of: date, horizon: int) -> dict:
@@ -102,7 +109,10 @@ def test_rare_events_worked_by_hand():
     # As above; the windows that share no day are those of days 30 and 50, with outcomes 0 and 1.
     panel = panel_of(*[20.0] * 60, *[80.0] * 21)
     said = {30: 0.25, 40: 0.9, 50: 0.5}
-    record = judge(panel, *(entry(day(n), window(day(n), 20, p), line=n) for n, p in said.items()))
+    whole = record_of(
+        panel, *(entry(day(n), window(day(n), 20, p), line=n) for n, p in said.items())
+    )
+    record = track_record_json(whole)
     rare = record["scores"][0]["rare_events"]
     assert (rare["onsets"], rare["expected"]) == (1, 0.75)
     assert rare["expected_by_climatology"] == pytest.approx(0.2)
@@ -122,7 +132,7 @@ def test_rare_events_worked_by_hand():
         "broad 75, logistic, 20 days: 2 windows; onsets seen 1, expected 0.8 (climatology 0.2); "
         "N-test d1 0.528, d2 0.827; log score 0.98 (climatology 2.41); gain on climatology +1.21 "
         "nats per forecast, +1.43 per onset."
-    ) in " ".join(record_text(record).split())
+    ) in " ".join(track_record_text(whole).split())
 
 
 def test_onsets_cluster_as_before_the_first_forecast():
@@ -133,7 +143,8 @@ def test_onsets_cluster_as_before_the_first_forecast():
     values[[year * 365 + number for year, numbers in on.items() for number in numbers]] = 80.0
     as_of = begin + timedelta(days=5 * 365)
     made = entry(as_of, window(as_of, 40), window(as_of, 60))
-    record = judge(panel_of(*values, first=begin), made)
+    whole = record_of(panel_of(*values, first=begin), made)
+    record = track_record_json(whole)
     for row, onsets in zip(record["scores"], (0, 1), strict=True):
         rare = row["rare_events"]
         assert rare["clustering"] == pytest.approx(np.var([1, 1, 4, 1, 1], ddof=1) / 1.6)
@@ -141,7 +152,7 @@ def test_onsets_cluster_as_before_the_first_forecast():
         assert rare["n_test_clustered"] == pytest.approx(tails._asdict())
         assert rare["n_test_clustered"] != rare["n_test"]
         told = f"d1 {tails.delta1:.3f}, d2 {tails.delta2:.3f}"
-        assert f"clustered {told}; log score" in " ".join(record_text(record).split())
+        assert f"clustered {told}; log score" in " ".join(track_record_text(whole).split())
 
 
 @pytest.mark.parametrize(
@@ -232,11 +243,11 @@ def test_replays_are_scored_apart():
         entry(day(40 + late), window(day(40 + late), 30, late / 100), late=late, line=late)
         for late in (8, 9)
     )
-    record = judge(panel, early, late)
+    record = track_record_json(whole := record_of(panel, early, late))
     assert [(row["made"], row["resolved"], row["expected"]) for row in record["scores"]] == [
         ("ahead", 1, 0.08), ("replay", 1, 0.09),
     ]  # fmt: skip
-    text = record_text(record)
+    text = track_record_text(whole)
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "0 % to 25 %: 0 of 1 came true (said 8 %" in " ".join(text.split())
     assert text.index("made ahead of time\n") < text.index("Replays")
@@ -303,18 +314,19 @@ def test_a_model_trained_on_the_day_is_counted(days):
 
 def test_a_forecast_that_ruled_out_what_happened_is_counted_and_json_holds():
     panel = panel_of(*[20.0] * 60, *[80.0] * 21)
-    record = judge(panel, entry(day(40), window(day(40), 30, 0.0)))
+    whole = record_of(panel, entry(day(40), window(day(40), 30, 0.0)))
+    record = track_record_json(whole)
     (row,) = record["scores"]
     assert (row["log_score"], row["ruled_out"], row["brier"]) == (None, 1, 1.0)
     json.dumps(record, allow_nan=False)
-    assert "inf" in record_text(record)
-    assert "with a probability of 0 for what happened" in record_text(record)
+    assert "inf" in track_record_text(whole)
+    assert "with a probability of 0 for what happened" in track_record_text(whole)
 
 
 def test_an_empty_ledger_has_an_empty_record():
-    record = judge(panel_of(*[20.0] * 100))
-    assert record["scores"] == record["windows"] == []
-    assert record_text(record) == "The ledger holds no forecast yet."
+    record = record_of(panel_of(*[20.0] * 100))
+    assert record.scores == record.windows == ()
+    assert track_record_text(record) == "The ledger holds no forecast yet."
 
 
 def test_days_before_the_data_and_other_indices_are_errors():

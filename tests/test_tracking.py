@@ -32,13 +32,13 @@ import train
 from models.errors import TrackingError
 from models.tracking import registry
 from models.tracking.listing import versions_text
-from models.tracking.page import find_address, ui_command
 from models.tracking.promotion import HAND
 from models.tracking.reading import load_forecaster
-from models.tracking.record import keep, read_record
 from models.tracking.registry import list_versions, promote, rollback
 from models.tracking.runs import log_later, training_run
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, shown, why
+from models.tracking.training_record import keep, read_record
+from models.tracking.ui import find_address, ui_command
 from models.verification.gate import Choice
 
 ROOT = Path(__file__).parents[1]
@@ -542,7 +542,7 @@ def test_a_password_is_not_shown():
 
 
 def test_the_address_of_a_store_is_printed_by_its_module(logged, tmp_path, monkeypatch, capsys):
-    module = str(ROOT / "models" / "tracking" / "page.py")
+    module = str(ROOT / "models" / "tracking" / "ui.py")
     monkeypatch.setattr(sys, "argv", [module, logged])
     runpy.run_path(module, run_name="__main__")
     assert capsys.readouterr().out.startswith("Open http://127.0.0.1:5000/#/experiments/")

@@ -17,7 +17,7 @@ from features.panel import DataError
 from features.reference import members
 from features.reference.membership import DIRECTORY, load_membership
 from features.sources.yahoo.rankings import altcoins, coin_of, read_universe
-from tests.embedded import RANKED, text
+from tests.embedded import RANKED, iso
 
 END = pd.Timestamp("2025-12-10")
 
@@ -161,7 +161,7 @@ def test_the_embedded_membership_is_whole(membership, reference):
     assert set(snapshots["coin"]) <= set(membership.coins.index)
     share = membership.coins["share"].dropna()
     assert share.sum() == pytest.approx(100, abs=0.1)
-    top = order_on(snapshots, text(RANKED))
+    top = order_on(snapshots, iso(RANKED))
     assert (np.diff(share[top]) <= 0).all()
     assert "terra-luna" in " ".join(membership.coins.index)  # the dead are in it
 

@@ -80,6 +80,7 @@ def _on_days(feature: Feature, panel: MarketPanel, as_of: pd.DatetimeIndex) -> n
     # The newest value available at the end of the day or before: side="right" includes the instant.
     newest = np.searchsorted(published.to_numpy(), end_of_day(as_of).to_numpy(), side="right") - 1
     age = as_of.to_numpy() - values.index.to_numpy()[newest]
+    # Before the first value is none (-1), whatever its age; ten days old is not yet too old.
     usable = (newest >= 0) & (age <= np.timedelta64(MAX_AGE_DAYS, "D"))
     return np.where(usable, values.to_numpy(dtype=np.float64)[newest], np.nan)
 

@@ -15,6 +15,8 @@ MEAN_DAYS = 50
 # A share over fewer priced coins than this fraction of the ranked ones is noise: on days when the
 # source lost most of its coins it shows seasons that nobody saw.
 MIN_COVERAGE = 0.4
+# The embedded history covers this much in its recent years; less is said as a problem.
+GOOD_COVERAGE = 0.88
 MAX_SNAPSHOT_AGE_DAYS = 45
 STAND_IN_DAYS = 7
 
@@ -79,6 +81,7 @@ def breadth(
     now = prices.at(coin, day, "close_btc")
     then = prices.at(coin, day - window_days, "close_btc")
     both = np.isfinite(now) & np.isfinite(then)
+    # A coin that only kept pace with Bitcoin has not beaten it: strict.
     columns = {"season_index": share(now > then, both)}
     for days in carried_days:
         past = prices.at(coin, day - (window_days - days), "close_btc")
@@ -158,6 +161,7 @@ def at_risk(index: pd.Series, *, threshold: float, quiet_days: int) -> pd.Series
     >>> at_risk(index, threshold=75, quiet_days=1).tolist()
     [False, False, True, True]
     """
+    # The day itself and the quiet days before it. NaN < threshold is false: unknown is not quiet.
     return _quiet(index, threshold, quiet_days + 1)
 
 
@@ -187,6 +191,7 @@ def onset_days(index: pd.Series, *, threshold: float, quiet_days: int) -> pd.Dat
     >>> [str(day.date()) for day in onset_days(index, threshold=75, quiet_days=2)]
     ['2025-01-03']
     """
+    # The quiet days end the day before. Nothing is known before the first day, so it is no onset.
     quiet_before = _quiet(index, threshold, quiet_days).shift(1, fill_value=False)
     return pd.DatetimeIndex(index.index[(index >= threshold) & quiet_before])
 
@@ -206,6 +211,7 @@ def season_state(index: float, *, threshold: float) -> str:
     >>> [season_state(index, threshold=75) for index in (25, 49.9, 50, 75)]
     ['bitcoin', 'neutral', 'partial', 'broad']
     """
+    # The day that reaches a bound is in that state, on either side: as in onset, not strict.
     if index >= threshold:
         return "broad"
     if index >= PARTIAL_THRESHOLD:
@@ -274,6 +280,7 @@ def _members(
     days = np.arange(snapshot[0], prices.last + 1)
     # The newest snapshot of the day itself or before: side="right" includes the day.
     newest = np.searchsorted(snapshot, days, side="right") - 1
+    # A snapshot's own day is age 0; on the 45th day after it it still serves, so not strict.
     fresh = days - snapshot[newest] <= MAX_SNAPSHOT_AGE_DAYS
     size = np.where(fresh, count[newest], 0)
     within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)

@@ -50,6 +50,7 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
         days differ by more than the tolerance of the series, or if the base of
         the last ten days does.
     """
+    # The embedded value of the last day stands; live ones begin the day after (end + DAY).
     end = _last(embedded)
     both = pd.concat({"embedded": embedded, "live": live}, axis=1, join="inner")
     both = both.loc[end - (OVERLAP_DAYS - 1) * DAY :]

@@ -55,6 +55,8 @@ def carried_rankings(
     snapshots = []
     for start, end in zip(starts, [*starts[1:], None], strict=True):
         cap = rankings[start]
+        # Known at the end of its own day, as that day's index is: from it on, to the day before
+        # the next ranking's.
         days = smooth.index[(smooth.index >= start) & (True if end is None else smooth.index < end)]
         if not len(days):
             continue

@@ -14,6 +14,8 @@ from features.market.season import TOP, breadth
 from features.market.universe import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.panel import DataError
 from features.reference.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
+from features.reference.revision import membership_text
+from features.sources.columns import shown
 from features.sources.files import load_tables
 from features.storage.atomic import staged
 
@@ -184,10 +186,24 @@ def main() -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    before = _before(options.out)
     write(options.out, universe, coins, _symbols(options.data_dir))
+    if before is not None:
+        print(membership_text(before, snapshots(universe)))
     sizes = {name: (options.out / name).stat().st_size for name in (SNAPSHOTS_FILE, COINS_FILE)}
     print(f"{sizes}, digest {content_digest(options.out)}")
     return 0
+
+
+def _before(directory: Path) -> pd.DataFrame | None:
+    """Return the snapshots that are about to be replaced, if there are some to read."""
+    path = directory / SNAPSHOTS_FILE
+    try:
+        return pd.read_parquet(path) if path.exists() else None
+    # Damaged Parquet ends in nearly any exception.
+    except Exception as error:
+        print(f"warning: {path}: {shown(error)}. It is replaced without a list.", file=sys.stderr)
+        return None
 
 
 def _symbols(directory: Path) -> pd.Series:

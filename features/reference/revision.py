@@ -67,3 +67,67 @@ def revision_text(table: pd.DataFrame, last_day: pd.Timestamp) -> str:
         f"{len(table)} values to {last_day:%Y-%m-%d} have changed:\n{by_series.to_string()}\n\n"
         f"{table.to_string(index=False, na_rep='none')}"
     )
+
+
+def snapshot_revisions(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """List every rank that the new membership gives otherwise than the old one.
+
+    Days that only one of them keeps are no revisions: the weekly snapshots
+    are those before the end, and move with it.
+
+    Parameters
+    ----------
+    old, new : pandas.DataFrame
+        Columns `snapshot_date`, `rank`, `coin`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `snapshot_date`, `coin`, `old`, `new` (ranks; NaN where one does
+        not rank the coin), by day and rank; empty where nothing changed.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2025-12-01")
+    >>> old = pd.DataFrame({"snapshot_date": day, "rank": [1, 2], "coin": ["ethereum", "xrp"]})
+    >>> new = old.assign(coin=["ethereum", "solana"])
+    >>> snapshot_revisions(old, new)[["coin", "old", "new"]].to_dict("records")
+    [{'coin': 'solana', 'old': nan, 'new': 2.0}, {'coin': 'xrp', 'old': 2.0, 'new': nan}]
+    """
+    common = set(old["snapshot_date"]) & set(new["snapshot_date"])
+    key = ["snapshot_date", "coin"]
+    ranks = [
+        table[table["snapshot_date"].isin(common)].astype({"coin": str, "rank": float})
+        .set_index(key)["rank"].rename(name)
+        for name, table in (("old", old), ("new", new))
+    ]  # fmt: skip
+    both = pd.concat(ranks, axis=1)
+    changed = both[both["old"] != both["new"]].reset_index()
+    changed["first"] = changed[["old", "new"]].min(axis=1)
+    order = changed.sort_values(["snapshot_date", "first", "coin"], ignore_index=True)
+    return order[[*key, "old", "new"]]
+
+
+def membership_text(old: pd.DataFrame, new: pd.DataFrame) -> str:
+    """Return what has changed in the membership for a person to read.
+
+    Parameters
+    ----------
+    old, new : pandas.DataFrame
+        As for `snapshot_revisions`.
+    """
+    before, after = (set(table["snapshot_date"]) for table in (old, new))
+    table = snapshot_revisions(old, new)
+    days = table["snapshot_date"].nunique()
+    changed = (
+        f"{len(table)} ranks on {days} of {len(before & after)} days that both keep have changed:\n"
+        f"{table.to_string(index=False, na_rep='none')}"
+        if days
+        else f"No rank on the {len(before & after)} days that both keep has changed."
+    )
+    moved = [
+        f"{len(these)} snapshots {what}: {', '.join(f'{day:%Y-%m-%d}' for day in sorted(these))}."
+        for what, these in (("no longer kept", before - after), ("new", after - before))
+        if these
+    ]
+    return "\n".join([*moved, changed])

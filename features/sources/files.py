@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.flows import fund_flow, share_of_market_cap
-from features.market.season import CARRIED_DAYS, STAND_IN_DAYS, TOP, WINDOW_DAYS, breadth
+from features.market.season import (
+    CARRIED_DAYS,
+    GOOD_COVERAGE,
+    STAND_IN_DAYS,
+    TOP,
+    WINDOW_DAYS,
+    breadth,
+)
 from features.panel import DAY, DataError, MarketPanel
 from features.plausibility.checked import CheckedMarket, check_market, check_series
 from features.plausibility.pegs import Named
@@ -19,7 +26,7 @@ from features.provenance import DataProvenance, Finding
 from features.reference.exclusions import excluded, read_exclusions
 from features.sources.columns import checked, shown
 
-_TABLES: Mapping[str, Mapping[str, str]] = {
+TABLES: Mapping[str, Mapping[str, str]] = {
     "series": {"series": "text", "date": "day", "value": "number"},
     "coins": {
         "date": "day",
@@ -79,7 +86,7 @@ def load_files(
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
-    provenance = _ranking_provenance(universe["snapshot_date"], shares.pop("coins_compared"), top)
+    provenance = _ranking_provenance(universe, shares.pop("coins_compared"), top)
     values = {
         **_equity(tables.observed),
         **_crypto(tables.observed, coins, universe),
@@ -178,21 +185,29 @@ def _with_simulated(panel: MarketPanel, simulated: pd.DataFrame) -> MarketPanel:
     return panel.with_series({str(name): simulated[name] for name in simulated})
 
 
-def _ranking_provenance(snapshots: pd.Series, compared: pd.Series, top: int) -> DataProvenance:
+def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -> DataProvenance:
     """Tell how old the last ranking is, and how many of its coins the last day compares."""
-    ranked_until, last = snapshots.max(), compared.index[-1]
-    age = (last - ranked_until).days
-    sentence = (
+    ranked = universe.loc[universe["rank"] <= top, "snapshot_date"]
+    ranked_until, last = ranked.max(), compared.index[-1]
+    step = (
         f"Top {top}: rankings to {ranked_until:%Y-%m-%d}; on {last:%Y-%m-%d} "
         f"{compared.iloc[-1]} of its coins could be compared."
     )
-    if age <= STAND_IN_DAYS:
-        return DataProvenance((sentence,))
-    problem = (
-        f"The last ranking is of {ranked_until:%Y-%m-%d}, {age} days before {last:%Y-%m-%d}: it "
-        "stands in for the days since."
-    )
-    return DataProvenance((sentence,), (problem,), since=ranked_until + (STAND_IN_DAYS + 1) * DAY)
+    problems: dict[str, pd.Timestamp] = {}
+    age = (last - ranked_until).days
+    if age > STAND_IN_DAYS:
+        problems[
+            f"The last ranking is of {ranked_until:%Y-%m-%d}, {age} days before {last:%Y-%m-%d}: "
+            "it stands in for the days since."
+        ] = ranked_until + (STAND_IN_DAYS + 1) * DAY
+    listed = int((ranked == ranked_until).sum())
+    thin = compared < GOOD_COVERAGE * listed
+    if thin.iloc[-1]:
+        problems[
+            f"Only {compared.iloc[-1]} of the {listed} largest altcoins could be compared on "
+            f"{last:%Y-%m-%d}: the season index is that of those coins alone."
+        ] = thin[~thin].index.max() + DAY if not thin.all() else compared.index[0]
+    return DataProvenance((step,), tuple(problems), since=min(problems.values(), default=None))
 
 
 def load_tables(
@@ -210,7 +225,7 @@ def load_tables(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    series, coins, universe = (_read(directory, name) for name in _TABLES)
+    series, coins, universe = (read_checked(directory, name) for name in TABLES)
     for name, rows, day in (
         ("series", series, "date"),
         ("coins", coins, "date"),
@@ -222,14 +237,21 @@ def load_tables(
                 f"got {rows[day].max():%Y-%m-%d}."
             )
     _check_coins(coins, directory)
-    _check_unique(universe, ["snapshot_date", "coin"], directory / "universe")
+    check_unique(universe, ["snapshot_date", "coin"], directory / "universe")
     _check_ranks(universe, directory)
     return series, coins, universe
 
 
-def _read(directory: Path, name: str) -> pd.DataFrame:
-    columns = _TABLES[name]
-    path = _path(directory, name)
+def read_checked(directory: Path, name: str) -> pd.DataFrame:
+    """Read one table of a directory: its columns in their types, its rows in their order.
+
+    Raises
+    ------
+    DataError
+        If it is missing, unreadable or a value is not of its column's type.
+    """
+    columns = TABLES[name]
+    path = table_path(directory, name)
     if path.is_dir():
         raise DataError(f"{path}: cannot be read: it is a directory.")
     try:
@@ -259,7 +281,7 @@ def _read(directory: Path, name: str) -> pd.DataFrame:
     return pd.DataFrame(read)
 
 
-def _path(directory: Path, name: str) -> Path:
+def table_path(directory: Path, name: str) -> Path:
     """Return the file of a table; one that is there twice may be stale, so neither is taken."""
     paths = [directory / f"{name}.{ending}" for ending in ("parquet", "csv")]
     there = [path for path in paths if os.path.lexists(path)]
@@ -289,7 +311,7 @@ def _check_coins(coins: pd.DataFrame, directory: Path) -> None:
                 f"{name}: {column} must be at least {_SMALLEST_CLOSE:g}, "
                 f"got {coins[column].min():g}."
             )
-    _check_unique(coins, ["date", "coin"], name)
+    check_unique(coins, ["date", "coin"], name)
     _check_caps(coins, "date", name)
     _check_first_day(coins["date"], name)
 
@@ -315,12 +337,13 @@ def _check_caps(rows: pd.DataFrame, day: str, name: Path) -> None:
 
 
 def _observed(series: pd.DataFrame, directory: Path) -> dict[str, pd.Series]:
-    _check_unique(series, ["date", "series"], directory / "series")
+    check_unique(series, ["date", "series"], directory / "series")
     ordered = series.sort_values(["series", "date"])
     return {str(name): rows.set_index("date")["value"] for name, rows in ordered.groupby("series")}
 
 
-def _check_unique(rows: pd.DataFrame, key: list[str], name: Path) -> None:
+def check_unique(rows: pd.DataFrame, key: list[str], name: Path) -> None:
+    """Refuse two rows of one day; `key` is the day's column and the label's."""
     repeated = rows.duplicated(key)
     if repeated.any():
         day, label = rows.loc[repeated, key].iloc[0]

@@ -57,7 +57,7 @@ def locked(path: Path) -> Iterator[None]:
     Parameters
     ----------
     path : pathlib.Path
-        The file; it need not exist, its directory must.
+        The file, there or not; its directory is made if absent.
 
     Raises
     ------

@@ -134,7 +134,6 @@ def _kept(path: Path) -> pd.DataFrame | None:
 def _keep(table: pd.DataFrame, path: Path) -> None:
     """Add days to what is kept, as the newest ones; a full disk is a warning only."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path):
             held = _kept(path)  # another process may have added some meanwhile
             if held is not None:

@@ -1,30 +1,27 @@
-"""Recording a forecast from the command line: what is written, and what is said of it."""
+"""Recording a forecast from the command line, and telling what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import typer
 
 from models.cli.options import ExitCode, clear_errors, commit, fail, versions
-from models.ledger.book import record
+from models.forecasting.parts import Forecast
+from models.ledger.book import append
 from models.ledger.entry import content_of
 from models.tracking.reading import Stored
 
 
-def record_forecast(
-    path: Path, forecast: Mapping[str, Any], stored: Stored, instant: pd.Timestamp
-) -> None:
+def record_forecast(path: Path, forecast: Forecast, stored: Stored, instant: pd.Timestamp) -> None:
     """Append a forecast to the ledger and say on stderr what became of it.
 
     Parameters
     ----------
     path : pathlib.Path
         The ledger.
-    forecast : mapping
+    forecast : Forecast
         From `models.forecasting.forecast.forecast`.
     stored : Stored
         The forecaster that made it.
@@ -41,17 +38,19 @@ def record_forecast(
     )
     with clear_errors():
         try:
-            done = record(path, content)
+            done = append(path, content)
         except OSError as error:
             fail(f"--ledger {path}: {error.strerror}; nothing was recorded.", ExitCode.FAILURE)
     warn_of_torn_lines(path, done.torn)
     if not done.added:
-        say = f"already in {path}, line {done.line}; nothing was added."
+        message = f"already in {path}, line {done.line}; nothing was added."
     elif content["replay"]:
-        say = f"recorded in {path}, line {done.line}, as a replay: it comes more than a week late."
+        message = (
+            f"recorded in {path}, line {done.line}, as a replay: it comes more than a week late."
+        )
     else:
-        say = f"recorded in {path}, line {done.line}."
-    typer.echo(say, err=True)
+        message = f"recorded in {path}, line {done.line}."
+    typer.echo(message, err=True)
 
 
 def warn_of_torn_lines(path: Path, torn: tuple[int, ...]) -> None:

@@ -5,15 +5,12 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from features.panel import MarketPanel
-    from models.cli.options import Progress
+    from models.cli.options import ProgressLine
 
 
 class Source(StrEnum):
@@ -100,35 +97,8 @@ class MarketOptions:
         return "refresh" if self.refresh else "online"
 
 
-EMBEDDED = MarketOptions()
-
-
-def with_market(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of the market in the place of its parameter `market`."""
-    own = inspect.signature(command, eval_str=True)
-    hints = get_type_hints(MarketOptions, include_extras=True)
-    given = [
-        inspect.Parameter(
-            option.name, own.parameters["market"].kind, default=option.default,
-            annotation=hints[option.name],
-        )
-        for option in fields(MarketOptions)
-    ]  # fmt: skip
-
-    @functools.wraps(command)
-    def asked(**values: Any) -> None:
-        chosen = MarketOptions(**{option.name: values.pop(option.name) for option in given})
-        command(**values, market=chosen)
-
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in own.parameters.items():
-        parameters += given if name == "market" else [parameter]
-    vars(asked)["__signature__"] = own.replace(parameters=parameters)
-    return asked
-
-
 def load_panel(
-    options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int = 2
+    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int = 2
 ) -> MarketPanel:
     """Load the market from the source asked for; rows later than today are an error.
 
@@ -138,7 +108,7 @@ def load_panel(
         From the command line.
     now : pandas.Timestamp
         Current instant, UTC.
-    progress : Progress
+    progress : ProgressLine
         Told what is fetched and simulated.
     jobs : int
         Threads of the simulation.
@@ -153,11 +123,13 @@ def load_panel(
         try:
             return load(options, now, progress, jobs)
         finally:
-            for said in caught:
-                progress.tell(f"warning: {said.message}")
+            for warning in caught:
+                progress.message(f"warning: {warning.message}")
 
 
-def _files(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int) -> MarketPanel:
+def _files(
+    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int
+) -> MarketPanel:
     from features.sources.files import load_files
     from features.storage.simulations import simulated_series
 
@@ -171,7 +143,9 @@ def _files(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: 
     return load_files(options.data_dir, until=now.normalize(), simulation=simulation)
 
 
-def _yahoo(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: int) -> MarketPanel:
+def _yahoo(
+    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int
+) -> MarketPanel:
     from features.sources.etf_flows.directory import flow_directory
     from features.sources.yahoo.panel import load_yahoo
     from features.sources.yahoo.price_cache import PriceCache, spoken
@@ -181,8 +155,8 @@ def _yahoo(options: MarketOptions, now: pd.Timestamp, progress: Progress, jobs: 
     cache = PriceCache(directory)
     if options.offline:
         age = cache.age(now)
-        said = "nothing is stored" if age is None else f"the stored prices are {spoken(age)} old"
-        progress.tell(f"offline: {said} ({cache.directory})")
+        state = "nothing is stored" if age is None else f"the stored prices are {spoken(age)} old"
+        progress.message(f"offline: {state} ({cache.directory})")
     return load_yahoo(
         Request(
             cache, now, options.mode, directory, flow_directory(), options.universe, jobs, progress

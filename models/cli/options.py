@@ -63,9 +63,9 @@ def collect_seldom() -> None:
     atexit.register(gc.freeze)
 
 
-def version_option(asked: bool) -> None:
+def version_option(wanted: bool) -> None:
     """Print the version and leave."""
-    if asked:
+    if wanted:
         typer.echo(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
         raise typer.Exit(ExitCode.DONE)
 
@@ -169,7 +169,7 @@ def versions() -> dict[str, str]:
     return {"python": python, **{name: metadata.version(name) for name in PACKAGES}}
 
 
-class Progress:
+class ProgressLine:
     """Progress on stderr: one line that moves on a terminal, a few lines elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -186,14 +186,14 @@ class Progress:
         elif done == total or done % max(total // 4, 1) == 0:
             print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
 
-    def say(self, message: str) -> None:
-        """Say what happens next."""
+    def step(self, message: str) -> None:
+        """Show what happens next."""
         if not self.quiet:
-            self.tell(message)
+            self.message(message)
 
-    def tell(self, message: str) -> None:
-        """Tell what a person must know, quiet or not."""
-        print(message, file=sys.stderr, flush=True)
+    def message(self, text: str) -> None:
+        """Show what a person must know, quiet or not."""
+        print(text, file=sys.stderr, flush=True)
 
 
 def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""A training from the command line: done, logged, and what is said of it."""
+"""A training from the command line: done, logged and described."""
 
 from __future__ import annotations
 
@@ -8,37 +8,44 @@ from pathlib import Path
 from typing import NoReturn
 
 import pandas as pd
+import typer
 
 from features.catalogue.builder import build_features
 from features.catalogue.flows import missing_flows, missing_flows_text
 from features.panel import MarketPanel
 from models.cli.options import (
     ExitCode,
-    Progress,
+    ProgressLine,
+    as_timestamp,
     commit,
     fail,
     now,
+    parse_horizons,
     time_stamp,
     user,
     versions,
     write_table,
 )
+from models.cli.training_options import LoggingOptions, TrainingOptions
 from models.errors import TrackingError
 from models.forecasting.data_quality import provenance_tables
-from models.report.display import study_text, training_table
+from models.hazard.candidates import available
+from models.hazard.leads import LIMIT_DAYS
+from models.onset import OnsetDefinition
 from models.report.figures import training_figures
 from models.report.style import png
+from models.report.training_text import study_text, training_table
 from models.tracking.composition import Provenance, compose, run_title
 from models.tracking.listing import outcome_text
-from models.tracking.page import address, ui_command
-from models.tracking.record import Record, keep
 from models.tracking.registry import Registered
 from models.tracking.runs import OpenRun, log_record, training_run
 from models.tracking.store import quoted
+from models.tracking.training_record import TrainingRecord, keep
+from models.tracking.ui import address, ui_command
 from models.training import run as procedure
 from models.training.claims import claims
-from models.training.events import Study, has_events, study
 from models.training.run import Settings, Training
+from models.training.study import Study, has_events, study
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it.
+    """A training that is done and logged.
 
     Parameters
     ----------
     training : Training
         What was trained.
-    found : Study, optional
+    study : Study, optional
         What `Order.report` asks for, None without it or where there are no events.
     registered : Registered
         What it did to the registered model.
@@ -93,13 +100,44 @@ class Outcome:
     """
 
     training: Training
-    found: Study | None
+    study: Study | None
     registered: Registered
     run: OpenRun
 
 
+def order_of(training: TrainingOptions, logging: LoggingOptions, jobs: int) -> Order:
+    """Return what the options ask for.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a candidate cannot be trained at the threshold, or a horizon is out of reach.
+    """
+    try:
+        candidates = available([name.value for name in training.model or []], training.threshold)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--model") from error
+    settings = Settings(
+        candidates=candidates,
+        definition=OnsetDefinition(threshold=training.threshold),
+        horizons=parse_horizons(training.horizons, LIMIT_DAYS),
+        seed=training.seed,
+    )
+    return Order(
+        settings=settings,
+        until=as_timestamp(training.until),
+        tracking_uri=logging.tracking_uri,
+        experiment=logging.experiment,
+        run_name=logging.run_name,
+        hindcast_out=logging.hindcast_out,
+        report=logging.report,
+        promote=not logging.no_promote,
+        jobs=jobs,
+    )
+
+
 def carry_out(
-    order: Order, panel: MarketPanel, instant: pd.Timestamp, progress: Progress
+    order: Order, panel: MarketPanel, instant: pd.Timestamp, progress: ProgressLine
 ) -> Outcome:
     """Train, verify and log; a training that the store does not take is kept in a file.
 
@@ -111,7 +149,7 @@ def carry_out(
         The market.
     instant : pandas.Timestamp
         When the data were read, UTC.
-    progress : Progress
+    progress : ProgressLine
         Told what happens.
 
     Raises
@@ -125,52 +163,70 @@ def carry_out(
     """
     until = panel.last_day if order.until is None else min(order.until, panel.last_day)
     title = order.run_name or run_title(order.settings, until, panel.source)
-    started = _milliseconds()
-    with training_run(order.tracking_uri, order.experiment, title, started) as run:
+    with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
         training = procedure.train(
             panel, order.settings, until=until, jobs=order.jobs, progress=progress
         )
-        if order.hindcast_out is not None:
-            try:
-                write_table(training.hindcast, order.hindcast_out)
-            except OSError as error:
-                fail(f"--hindcast-out {order.hindcast_out}: {error}", ExitCode.FAILURE)
-        progress.say("testing the article's claims")
+        _write_hindcast(training, order.hindcast_out)
+        progress.step("testing the article's claims")
         tested = claims(panel, order.settings.definition, training.until)
         eventful = order.report and has_events(training)
-        found = study(panel, training, tested, order.jobs, progress) if eventful else None
-        progress.say("logging to MLflow")
-        record = compose(
-            training,
-            Provenance(panel.source, f"{panel.last_day:%Y-%m-%d}", commit(), versions()),
-            {
-                name: {file: png(figure) for file, figure in drawn.items()}
-                for name, drawn in training_figures(training).items()
-            },
-            {
-                **provenance_tables(panel, instant.normalize()),
-                **(found.tables() if found else {"claims": tested}),
-            },
-            experiment=order.experiment,
-            title=title,
-            run_id=run.run_id,
-            started_ms=started,
-            finished_ms=_milliseconds(),
-        )
+        studied = study(panel, training, tested, order.jobs, progress) if eventful else None
+        progress.step("logging to MLflow")
+        tables = {
+            **provenance_tables(panel, instant.normalize()),
+            **(studied.tables() if studied else {"claims": tested}),
+        }
+        record = _record(order, panel, training, tables, title, run)
         try:
             registered = log_record(record, run, user(), time_stamp(), promote=order.promote)
         except TrackingError as error:
             _keep(record, error, order.tracking_uri)
-    return Outcome(training, found, registered, run)
+    return Outcome(training, studied, registered, run)
 
 
-def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: Progress) -> None:
+def _write_hindcast(training: Training, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        write_table(training.hindcast, path)
+    except OSError as error:
+        fail(f"--hindcast-out {path}: {error}", ExitCode.FAILURE)
+
+
+def _record(
+    order: Order,
+    panel: MarketPanel,
+    training: Training,
+    tables: dict[str, pd.DataFrame],
+    title: str,
+    run: OpenRun,
+) -> TrainingRecord:
+    """Return all that the training leaves in the store."""
+    figures = {
+        name: {file: png(figure) for file, figure in drawn.items()}
+        for name, drawn in training_figures(training).items()
+    }
+    return compose(
+        training,
+        Provenance(panel.source, f"{panel.last_day:%Y-%m-%d}", commit(), versions()),
+        figures,
+        tables,
+        experiment=order.experiment,
+        title=title,
+        run_id=run.run_id,
+        started_ms=run.started_ms,
+        finished_ms=_milliseconds(),
+    )
+
+
+def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: ProgressLine) -> None:
     """Tell what the answer does not show and a person must know."""
     days = pd.DatetimeIndex([outcome.training.until])
     if flows := missing_flows(build_features(panel, days)):
-        progress.tell(f"warning: {missing_flows_text(flows)}")
-    if order.report and outcome.found is None:
-        progress.tell(
+        progress.message(f"warning: {missing_flows_text(flows)}")
+    if order.report and outcome.study is None:
+        progress.message(
             "warning: no onset has followed a resolved forecast of the champion yet: there are no "
             "events to report, only the claims in MLflow."
         )
@@ -180,8 +236,8 @@ def outcome_lines(order: Order, outcome: Outcome) -> list[str]:
     """Return the answer: the scores, the report, what was registered, where to look at it."""
     uri = order.tracking_uri
     lines = [training_table(outcome.training)]
-    if outcome.found:
-        lines.append(study_text(outcome.found))
+    if outcome.study:
+        lines.append(study_text(outcome.study))
     lines.append(outcome_text(outcome.registered, uri))
     if command := ui_command(uri):
         lines.append(f"Compare runs with:\n  {command}")
@@ -193,7 +249,7 @@ def _milliseconds() -> int:
     return int(now().timestamp() * 1000)
 
 
-def _keep(record: Record, error: TrackingError, tracking_uri: str) -> NoReturn:
+def _keep(record: TrainingRecord, error: TrackingError, tracking_uri: str) -> NoReturn:
     """Save a training that the store did not take, and say how to log it later."""
     try:
         path = keep(record, Path.cwd())

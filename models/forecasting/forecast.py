@@ -2,76 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import CATALOGUE, build_features
-from features.catalogue.flows import missing_flows, missing_flows_text
-from features.health import STALE_DAYS
+from features.catalogue.builder import CATALOGUE
 from features.market.season import season_state
-from features.panel import MarketPanel
 from models.forecasting.intervals import probabilities
-from models.forecasting.season_status import standing
+from models.forecasting.notes import forecast_notes
+from models.forecasting.parts import (
+    DataSummary,
+    Driver,
+    Forecast,
+    ForecastEvidence,
+    ModelId,
+    ModelSummary,
+    Season,
+    Skill,
+    Window,
+)
+from models.forecasting.season_status import SeasonStatus
 from models.forecasting.trend import trend
-from models.formatting import iso_day, long_day
 from models.hazard.base import THRESHOLD
-from models.hazard.forecaster import Forecaster
-from models.hazard.leads import LIMIT_DAYS, FloatArray
+from models.hazard.forecaster import Evidence, Forecaster
+from models.hazard.leads import LIMIT_DAYS
+from models.vocabulary import Kind, Verdict
 
-SCHEMA = "altseason.forecast/1"
 HORIZONS = (30, 60, 90, 180, 365)
 BY = pd.Timestamp("2026-12-31")
 
-_GROUPS: dict[Hashable, str] = {feature.name: feature.group for feature in CATALOGUE}
+_GROUPS = {feature.name: feature.group for feature in CATALOGUE}
 
 
 class WindowError(ValueError):
     """A window ends outside what the model can say."""
 
 
-@dataclass(frozen=True)
-class ModelId:
-    """Which stored model a forecaster is: its version (None if unregistered) and run."""
-
-    version: str | None
-    run_id: str
-
-    def describe(self, forecaster: Forecaster) -> dict[str, str | None]:
-        """Return what a forecast says of its model."""
-        return {
-            "name": forecaster.name,
-            "version": self.version,
-            "run_id": self.run_id,
-            "trained_until": forecaster.evidence.trained_until,
-        }
-
-
 def forecast(
-    panel: MarketPanel,
+    status: SeasonStatus,
     forecaster: Forecaster,
     model_id: ModelId,
     *,
-    as_of: pd.Timestamp,
     by: pd.Timestamp | None,
     today: pd.Timestamp,
     horizons: Sequence[int] = HORIZONS,
-) -> dict[str, Any]:
+) -> Forecast:
     """Forecast from what was known at the end of a day.
 
     Parameters
     ----------
-    panel : MarketPanel
-        The market; what became available after the end of `as_of` is not used.
+    status : SeasonStatus
+        Of the day, from `models.forecasting.season_status.season_status`.
     forecaster : Forecaster
         A fitted candidate.
     model_id : ModelId
         Where it is stored.
-    as_of : pandas.Timestamp
-        Day whose end closes the information set.
     by : pandas.Timestamp, optional
         Last day of the window of the forecast by date; by default 2026-12-31,
         left out with a warning where that is out of reach.
@@ -80,195 +66,160 @@ def forecast(
     horizons : sequence of int
         Days ahead, each in [1, 390].
 
-    Returns
-    -------
-    dict
-        The forecast under the schema `altseason.forecast/1`, ready for JSON.
-
     Raises
     ------
-    DataError
-        If the data do not reach `as_of` or begin too late for it.
     WindowError
-        If `by` is not within 390 days after `as_of`.
+        If `by` is not within 390 days after the day.
     """
-    by_days = _days_until(by, as_of)
-    now = standing(panel, forecaster, as_of)
-    row = build_features(now.view, pd.DatetimeIndex([as_of]))
-    windows = [*horizons, by_days] if by_days else list(horizons)
-    tables = {
-        kind: probabilities(forecaster, row, kind, windows, at_risk=np.array([now.at_risk[kind]]))
-        for kind in forecaster.thresholds
-    }
-    by_kind = {
-        kind: [_plain(table, i) for i in range(len(windows))] for kind, table in tables.items()
-    }
-    last = as_of + pd.Timedelta(days=by_days) if by_days else None
-    out_of_range = _out_of_range(forecaster, row)
-    age_days = int((today - now.view.last_day).days)
-    return {
-        "schema": SCHEMA,
-        "as_of": iso_day(as_of),
-        "definition": dict(forecaster.evidence.definition),
-        "season": {
-            "index": float(now.index.loc[as_of]),
-            "state": season_state(
-                float(now.index.loc[as_of]), threshold=forecaster.thresholds["broad"]
-            ),
-            "at_risk": now.at_risk,
-            "last_onset": {
-                kind: iso_day(days[-1]) if len(days) else None for kind, days in now.onsets.items()
-            },
-        },
-        "forecasts": [
-            {
-                "kind": kind,
-                "horizon_days": horizon,
-                "window_end": iso_day(as_of + pd.Timedelta(days=horizon)),
-                **by_kind[kind][position],
-                "reason": now.reasons[kind],
-            }
-            for kind in forecaster.thresholds
-            for position, horizon in enumerate(horizons)
-        ],
-        "by_date": [
-            {
-                "kind": kind,
-                "date": iso_day(last),
-                **by_kind[kind][-1],
-                "reason": now.reasons[kind],
-            }
-            for kind in forecaster.thresholds
-            if last is not None
-        ],
-        "trend": trend(panel, forecaster, as_of=as_of, horizons=horizons, by=last),
-        "drivers": _drivers(forecaster, row) if now.at_risk["broad"] else [],
-        "evidence": {
-            "onsets": len(forecaster.evidence.onsets["broad"]),
-            "brier_skill": _skill(forecaster),
-            "partial_verdicts": _partial_verdicts(forecaster),
-            "out_of_range": out_of_range,
-        },
-        "model": model_id.describe(forecaster),
-        "data": {
-            "source": now.view.source,
-            "digest": now.view.digest,
-            "last_day": iso_day(now.view.last_day),
-            "age_days": age_days,
-            "provenance": list(now.view.provenance.steps),
-        },
-        "warnings": [
-            *_warnings(forecaster, row, as_of, (today - panel.last_day).days, out_of_range),
-            *(f"Data: {problem}" for problem in now.view.provenance.problems_on(as_of)),
-            *(
-                []
-                if by_days
-                else [f"{long_day(BY)} is out of reach of {long_day(as_of)}: no forecast by date."]
-            ),
-        ],
-    }
+    last = _last_day(by, status.as_of)
+    windows, by_date = _windows(status, forecaster, horizons, last)
+    out_of_range = _out_of_range(forecaster, status.features)
+    default = BY if by is None and last is None else None
+    return Forecast(
+        as_of=status.as_of,
+        definition=forecaster.evidence.definition,
+        season=_season(status),
+        windows=windows,
+        by_date=by_date,
+        trend=trend(status, forecaster, horizons=horizons, by=last),
+        drivers=_drivers(status, forecaster),
+        evidence=ForecastEvidence(
+            onsets=len(forecaster.evidence.onsets[Kind.BROAD]),
+            skill=_skill(forecaster.evidence),
+            out_of_range=out_of_range,
+        ),
+        model=model_summary(model_id, forecaster),
+        data=_data(status, today),
+        notes=forecast_notes(
+            status, forecaster, today=today, out_of_range=out_of_range, out_of_reach=default
+        ),
+    )
 
 
-def _days_until(by: pd.Timestamp | None, as_of: pd.Timestamp) -> int | None:
-    days = ((BY if by is None else by) - as_of).days
-    if not 1 <= days <= LIMIT_DAYS:
-        if by is None:
-            return None
-        limit = as_of + pd.Timedelta(days=LIMIT_DAYS)
-        raise WindowError(
-            f"by must be after as_of {as_of:%Y-%m-%d} and not after {limit:%Y-%m-%d}, "
-            f"the end of the last lead ({LIMIT_DAYS} days), got {by:%Y-%m-%d}."
+def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
+    """Return what an answer says of its model."""
+    return ModelSummary(
+        name=forecaster.name,
+        version=model_id.version,
+        run_id=model_id.run_id,
+        trained_until=pd.Timestamp(forecaster.evidence.trained_until),
+    )
+
+
+def _last_day(by: pd.Timestamp | None, as_of: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the end of the window by date; None if the default one is out of reach."""
+    last = BY if by is None else by
+    # A window begins after as_of, so it has a day at the least; the last lead's end is inside.
+    if 1 <= (last - as_of).days <= LIMIT_DAYS:
+        return last
+    if by is None:
+        return None
+    limit = as_of + pd.Timedelta(days=LIMIT_DAYS)
+    raise WindowError(
+        f"by must be after as_of {as_of:%Y-%m-%d} and not after {limit:%Y-%m-%d}, "
+        f"the end of the last lead ({LIMIT_DAYS} days), got {by:%Y-%m-%d}."
+    )
+
+
+def _windows(
+    status: SeasonStatus,
+    forecaster: Forecaster,
+    horizons: Sequence[int],
+    last: pd.Timestamp | None,
+) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
+    """Return the windows by length and those by date, by kind."""
+    lengths = [*horizons, *([] if last is None else [(last - status.as_of).days])]
+    by_length: list[Window] = []
+    by_date: list[Window] = []
+    for kind in status.kinds:
+        own = _windows_of(status, forecaster, kind, lengths)
+        by_length += own[: len(horizons)]
+        by_date += own[len(horizons) :]
+    return tuple(by_length), tuple(by_date)
+
+
+def _windows_of(
+    status: SeasonStatus, forecaster: Forecaster, kind: Kind, lengths: Sequence[int]
+) -> list[Window]:
+    own = status.kinds[kind]
+    chances = probabilities(
+        forecaster, status.features, kind, lengths, at_risk=np.array([own.at_risk])
+    )
+    return [
+        Window(
+            kind=kind,
+            horizon_days=days,
+            window_end=status.as_of + pd.Timedelta(days=days),
+            **{name: _plain(values[0, at]) for name, values in chances._asdict().items()},
+            reason=own.reason,
         )
-    return days
+        for at, days in enumerate(lengths)
+    ]
 
 
-def _plain(table: dict[str, FloatArray], position: int) -> dict[str, float | None]:
-    values = {name: float(value[0, position]) for name, value in table.items()}
-    return {name: None if np.isnan(value) else value for name, value in values.items()}
+def _season(status: SeasonStatus) -> Season:
+    index = float(status.index.loc[status.as_of])
+    return Season(
+        index=index,
+        state=season_state(index, threshold=status.kinds[Kind.BROAD].threshold),
+        at_risk={kind: own.at_risk for kind, own in status.kinds.items()},
+        last_onset={
+            kind: pd.Timestamp(own.onsets[-1]) if len(own.onsets) else None
+            for kind, own in status.kinds.items()
+        },
+    )
 
 
-def _drivers(forecaster: Forecaster, row: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = row.assign(**{THRESHOLD: forecaster.thresholds["broad"]})
+def _data(status: SeasonStatus, today: pd.Timestamp) -> DataSummary:
+    view = status.view
+    return DataSummary(
+        source=view.source,
+        digest=view.digest,
+        last_day=view.last_day,
+        age_days=int((today - view.last_day).days),
+        provenance=tuple(view.provenance.steps),
+    )
+
+
+def _drivers(status: SeasonStatus, forecaster: Forecaster) -> tuple[Driver, ...]:
+    if not status.kinds[Kind.BROAD].at_risk:
+        return ()
+    row = status.features
+    rows = row.assign(**{THRESHOLD: forecaster.thresholds[Kind.BROAD]})
     log_odds = forecaster.model.contributions(rows).iloc[0]
     strongest = log_odds[log_odds != 0].sort_values(key=np.abs, ascending=False, kind="stable")
-    return [
-        {
-            "feature": name,
-            "group": _GROUPS[name],
-            "value": None if np.isnan(row[name].iloc[0]) else float(row[name].iloc[0]),
-            "log_odds": float(value),
-        }
+    return tuple(
+        Driver(str(name), _GROUPS[str(name)], _plain(row[name].iloc[0]), float(value))
         for name, value in strongest.to_dict().items()
-    ]
+    )
 
 
-def _skill(forecaster: Forecaster) -> dict[str, dict[str, Any]]:
-    return {
-        str(row["horizon_days"]): {
-            "value": row["brier_skill"],
-            "low": row["brier_skill_low"],
-            "high": row["brier_skill_high"],
-            "days": row["days"],
-            "episodes": row["episodes"],
-            "verdict": row["verdict"],
-        }
-        for row in forecaster.evidence.skill
-        if row["kind"] == "broad"
-    }
+def _skill(evidence: Evidence) -> tuple[Skill, ...]:
+    return tuple(
+        Skill(
+            kind=Kind(row["kind"]),
+            horizon_days=row["horizon_days"],
+            value=row["brier_skill"],
+            low=row["brier_skill_low"],
+            high=row["brier_skill_high"],
+            days=row["days"],
+            episodes=row["episodes"],
+            verdict=Verdict(row["verdict"]),
+        )
+        for row in evidence.skill
+    )
 
 
-def _partial_verdicts(forecaster: Forecaster) -> dict[str, str]:
-    return {
-        str(row["horizon_days"]): row["verdict"]
-        for row in forecaster.evidence.skill
-        if row["kind"] == "partial" and row["brier_skill"] is not None
-    }
-
-
-def _out_of_range(forecaster: Forecaster, row: pd.DataFrame) -> list[str]:
+def _out_of_range(forecaster: Forecaster, row: pd.DataFrame) -> tuple[str, ...]:
     ranges = forecaster.evidence.ranges
-    used = forecaster.model.feature_names()
-    return [
-        name
-        for name in used
-        if name in ranges and not ranges[name][0] <= row[name].iloc[0] <= ranges[name][1]
-        and not np.isnan(row[name].iloc[0])
-    ]  # fmt: skip
-
-
-def _warnings(
-    forecaster: Forecaster,
-    row: pd.DataFrame,
-    as_of: pd.Timestamp,
-    age_days: int,
-    out_of_range: list[str],
-) -> list[str]:
-    warnings = []
-    if forecaster.name == "climatology":
-        warnings.append(f"The model is climatology: {forecaster.evidence.reason}.")
-    if age_days > STALE_DAYS:
-        warnings.append("The data are stale: their last day is more than a week ago.")
-    if forecaster.evidence.in_sample(as_of):
-        trained = (
-            "The model was trained on this day"
-            if forecaster.evidence.in_training(as_of)
-            else "The model has learnt from outcomes after this day"
-        )
-        warnings.append(
-            f"{trained} (until {long_day(forecaster.evidence.trained_until)}): "
-            f"this is no forecast out of sample. Retrain with --until {iso_day(as_of)} for one."
-        )
-    flows = missing_flows(row)
-    missing = [
+    # A missing value is told as missing, not as out of range.
+    return tuple(
         name
         for name in forecaster.model.feature_names()
-        # What is made of missing flows is told once, with the flows.
-        if np.isnan(row[name].iloc[0]) and not (flows and _GROUPS[name] == "etf_flows")
-    ]
-    if missing:
-        warnings.append(f"Missing, so that the model does without: {', '.join(missing)}.")
-    if flows:
-        warnings.append(missing_flows_text(flows))
-    if out_of_range:
-        warnings.append(f"Outside the training range: {', '.join(out_of_range)}.")
-    return warnings
+        if name in ranges and not ranges[name][0] <= row[name].iloc[0] <= ranges[name][1]
+        and not np.isnan(row[name].iloc[0])
+    )  # fmt: skip
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,25 @@ import pandas as pd
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import FloatArray, incidence
+from models.vocabulary import Kind
 
 INTERVAL = (0.05, 0.95)
 
 
+class Probabilities(NamedTuple):
+    """Chances of an onset with the ends of their 90 % intervals, and climatology's.
+
+    Each of shape (n, horizons); NaN where no onset can come next.
+    """
+
+    probability: FloatArray
+    low: FloatArray
+    high: FloatArray
+    climatology: FloatArray
+
+
 def probability(
-    forecaster: Forecaster, features: pd.DataFrame, kind: str, horizons: Iterable[int]
+    forecaster: Forecaster, features: pd.DataFrame, kind: Kind, horizons: Iterable[int]
 ) -> FloatArray:
     """Forecast one kind of season for each row of features, which must be at risk.
 
@@ -36,11 +50,11 @@ def probability(
 def probabilities(
     forecaster: Forecaster,
     features: pd.DataFrame,
-    kind: str,
+    kind: Kind,
     horizons: Iterable[int],
     *,
     at_risk: np.ndarray,
-) -> dict[str, FloatArray]:
+) -> Probabilities:
     """Forecast one kind of season for each row of features.
 
     Parameters
@@ -49,7 +63,7 @@ def probabilities(
         A fitted candidate.
     features : pandas.DataFrame, shape (n, f)
         From `features.catalogue.builder.build_features`.
-    kind : str
+    kind : Kind
         A kind of season.
     horizons : iterable of int
         Days ahead, each in [1, 390].
@@ -58,10 +72,8 @@ def probabilities(
 
     Returns
     -------
-    dict of str to numpy.ndarray, shape (n, horizons)
-        `probability`, the ends `low` and `high` of its 90 % interval over the
-        replicates (widened to hold it), and `climatology`; NaN where not at
-        risk.
+    Probabilities
+        The interval is over the replicates, widened to hold the probability.
     """
     days = list(horizons)
     rows = features.assign(**{THRESHOLD: forecaster.thresholds[kind]})
@@ -73,9 +85,9 @@ def probabilities(
     centre = of(forecaster.model)
     replicates = np.stack([of(replicate) for replicate in forecaster.replicates])
     low, high = np.quantile(replicates, INTERVAL, axis=0)
-    return {
-        "probability": centre,
-        "low": np.minimum(low, centre),
-        "high": np.maximum(high, centre),
-        "climatology": of(forecaster.climatology),
-    }
+    return Probabilities(
+        probability=centre,
+        low=np.minimum(low, centre),
+        high=np.maximum(high, centre),
+        climatology=of(forecaster.climatology),
+    )

@@ -1,4 +1,4 @@
-"""What was said of past days without knowing what came after them, and what is said today."""
+"""Forecasts of past days that knew nothing of what came after them, and today's."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import pandas as pd
 
 from features.catalogue.builder import build_features
 from features.market.season import at_risk
-from features.panel import MarketPanel
 from models.forecasting.intervals import probabilities
-from models.forecasting.season_status import standing
+from models.forecasting.season_status import SeasonStatus
 from models.hazard.forecaster import Forecaster
+from models.vocabulary import Kind
 
 HORIZON_DAYS = 90
 GRID_DAYS = 7
-_VALUES = ["probability", "low", "high", "climatology"]
 
 
 @dataclass(frozen=True)
-class Record:
+class OutOfSample:
     """The season index and the out-of-sample forecasts of broad seasons up to a day.
 
     Parameters
@@ -71,14 +70,13 @@ class Record:
         return pd.Timestamp(max(day, self.index.index[0]))
 
 
-def record(
-    panel: MarketPanel,
+def out_of_sample(
+    status: SeasonStatus,
     forecaster: Forecaster,
     hindcast: pd.DataFrame,
     *,
-    as_of: pd.Timestamp,
     horizon_days: int = HORIZON_DAYS,
-) -> Record:
+) -> OutOfSample:
     """Collect what was forecast out of sample for broad seasons.
 
     Past days are those of the hindcast of the forecaster's own training: each
@@ -87,52 +85,63 @@ def record(
 
     Parameters
     ----------
-    panel : MarketPanel
-        The market; what became available after the end of `as_of` is not used.
+    status : SeasonStatus
+        Of the last day.
     forecaster : Forecaster
         The stored model.
     hindcast : pandas.DataFrame
         The hindcast of its training, at least of its own candidate.
-    as_of : pandas.Timestamp
-        Last day.
     horizon_days : int
         Days ahead; if the hindcast lacks it, the nearest one that it has.
-
-    Raises
-    ------
-    DataError
-        If the data do not reach `as_of`.
     """
-    own = hindcast[(hindcast["model"] == forecaster.name) & (hindcast["kind"] == "broad")]
-    horizons = own["horizon_days"].unique()
-    horizon = int(min(horizons, key=lambda days: abs(days - horizon_days), default=horizon_days))
-    own = own[(own["horizon_days"] == horizon) & (own["as_of"] <= as_of)].set_index("as_of")
-    said = own[["probability", "climatology"]].sort_index().asfreq(f"{GRID_DAYS}D")
-    now = standing(panel, forecaster, as_of)
+    as_of, broad = status.as_of, status.kinds[Kind.BROAD]
+    past, horizon = _past(hindcast, forecaster.name, as_of, horizon_days)
     trained_until = pd.Timestamp(forecaster.evidence.trained_until)
     # From the training's last day on, that day included, the model knows no later outcome.
     grid = pd.date_range(
-        said.index[-1] + pd.Timedelta(days=GRID_DAYS) if len(said) else trained_until,
+        past.index[-1] + pd.Timedelta(days=GRID_DAYS) if len(past) else trained_until,
         as_of, freq=f"{GRID_DAYS}D", unit="s", inclusive="left",
     )  # fmt: skip
-    days = pd.DatetimeIndex([*grid[grid >= trained_until], as_of]).as_unit("s")
-    quiet_days = int(forecaster.evidence.definition["quiet_days"])
-    free = at_risk(now.index, threshold=forecaster.thresholds["broad"], quiet_days=quiet_days)
-    values = probabilities(
-        forecaster, build_features(now.view, days), "broad", [horizon],
-        at_risk=free.loc[days].to_numpy(),
-    )  # fmt: skip
-    stored = pd.DataFrame({name: values[name][:, 0] for name in _VALUES}, index=days)
-    return Record(
+    stored = _stored(status, forecaster, grid[grid >= trained_until], horizon)
+    return OutOfSample(
         model=forecaster.name,
         horizon_days=horizon,
-        threshold=forecaster.thresholds["broad"],
+        threshold=broad.threshold,
         trained_until=trained_until,
         in_sample=forecaster.evidence.in_sample(as_of),
-        index=now.index,
-        onsets=now.onsets["broad"],
-        hindcast=said.astype(np.float64),
+        index=status.index,
+        onsets=broad.onsets,
+        hindcast=past,
         since=stored.iloc[:-1],
         now=stored.iloc[-1:],
-        reason=now.reasons["broad"],
+        reason=broad.reason,
     )
+
+
+def _past(
+    hindcast: pd.DataFrame, model: str, as_of: pd.Timestamp, horizon_days: int
+) -> tuple[pd.DataFrame, int]:
+    """Return a candidate's hindcast up to a day on its grid, and its horizon."""
+    own = hindcast[(hindcast["model"] == model) & (hindcast["kind"] == Kind.BROAD)]
+    horizons = own["horizon_days"].unique()
+    horizon = int(min(horizons, key=lambda days: abs(days - horizon_days), default=horizon_days))
+    own = own[(own["horizon_days"] == horizon) & (own["as_of"] <= as_of)].set_index("as_of")
+    past = own[["probability", "climatology"]].sort_index().asfreq(f"{GRID_DAYS}D")
+    return past.astype(np.float64), horizon
+
+
+def _stored(
+    status: SeasonStatus, forecaster: Forecaster, grid: pd.DatetimeIndex, horizon: int
+) -> pd.DataFrame:
+    """Return what the stored model forecasts on the days of a grid and on the last day."""
+    features = status.features
+    if len(grid):
+        features = pd.concat([build_features(status.view, grid.as_unit("s")), features])
+    quiet_days = int(forecaster.evidence.definition["quiet_days"])
+    threshold = status.kinds[Kind.BROAD].threshold
+    free = at_risk(status.index, threshold=threshold, quiet_days=quiet_days)
+    values = probabilities(
+        forecaster, features, Kind.BROAD, [horizon], at_risk=free.loc[features.index].to_numpy()
+    )
+    columns = {name: value[:, 0] for name, value in values._asdict().items()}
+    return pd.DataFrame(columns, index=pd.DatetimeIndex(features.index).rename(None))

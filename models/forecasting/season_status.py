@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from features.health import index_at
+from features.catalogue.builder import build_features
+from features.health import known_on
 from features.market.season import at_risk, onset_days
-from features.panel import MarketPanel, end_of_day
+from features.panel import MarketPanel
 from models.formatting import long_day
 from models.hazard.forecaster import Forecaster
+from models.vocabulary import Kind
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What was known of the seasons at the end of a day.
+class KindStatus:
+    """Where one kind of season stands.
 
     Parameters
     ----------
+    threshold : float
+        Season index at which it begins.
+    at_risk : bool
+        Whether it can begin next.
+    onsets : pandas.DatetimeIndex
+        Past onsets.
+    reason : str, optional
+        Why it cannot begin next; None where it can.
+    """
+
+    threshold: float
+    at_risk: bool
+    onsets: pd.DatetimeIndex
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class SeasonStatus:
+    """What was known of the seasons at the end of a day; built once for each day spoken of.
+
+    Parameters
+    ----------
+    as_of : pandas.Timestamp
+        The day.
+    last_day : pandas.Timestamp
+        Last day of all the data there are, for their age.
     view : MarketPanel
         The market as it was known then.
     index : pandas.Series
         Season index by day, to that day.
-    at_risk : dict of str to bool
-        Whether a season of each kind could begin next.
-    onsets : dict of str to pandas.DatetimeIndex
-        Past onsets of each kind.
-    reasons : dict of str to str or None
-        Why no season of a kind can begin next; None where one can.
+    features : pandas.DataFrame, shape (1, f)
+        The features of that day.
+    kinds : mapping of Kind to KindStatus
+        Where each kind of season stood.
     """
 
+    as_of: pd.Timestamp
+    last_day: pd.Timestamp
     view: MarketPanel
     index: pd.Series
-    at_risk: dict[str, bool]
-    onsets: dict[str, pd.DatetimeIndex]
-    reasons: dict[str, str | None]
+    features: pd.DataFrame
+    kinds: Mapping[Kind, KindStatus]
 
 
-def standing(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestamp) -> Standing:
-    """Tell where the seasons stood at the end of a day.
+def season_status(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestamp) -> SeasonStatus:
+    """Describe where the seasons stood at the end of a day.
 
     Parameters
     ----------
@@ -55,16 +83,28 @@ def standing(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestamp) ->
     DataError
         If the data do not reach `as_of` or begin after it.
     """
-    view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
-    index = index_at(panel, as_of)
+    view, index = known_on(panel, as_of)
     quiet_days = int(forecaster.evidence.definition["quiet_days"])
-    risk, onsets, reasons = {}, {}, {}
-    for kind, threshold in forecaster.thresholds.items():
-        free = at_risk(index, threshold=threshold, quiet_days=quiet_days)
-        risk[kind] = bool(free.loc[as_of])
-        onsets[kind] = onset_days(index, threshold=threshold, quiet_days=quiet_days)
-        reasons[kind] = None if risk[kind] else _reason(index, threshold, quiet_days, onsets[kind])
-    return Standing(view, index, risk, onsets, reasons)
+    return SeasonStatus(
+        as_of=as_of,
+        last_day=panel.last_day,
+        view=view,
+        index=index,
+        features=build_features(view, pd.DatetimeIndex([as_of])),
+        kinds={
+            Kind(kind): _kind_status(index, as_of, threshold, quiet_days)
+            for kind, threshold in forecaster.thresholds.items()
+        },
+    )
+
+
+def _kind_status(
+    index: pd.Series, as_of: pd.Timestamp, threshold: float, quiet_days: int
+) -> KindStatus:
+    free = bool(at_risk(index, threshold=threshold, quiet_days=quiet_days).loc[as_of])
+    onsets = onset_days(index, threshold=threshold, quiet_days=quiet_days)
+    reason = None if free else _reason(index, threshold, quiet_days, onsets)
+    return KindStatus(threshold, free, onsets, reason)
 
 
 def _reason(index: pd.Series, threshold: float, quiet_days: int, onsets: pd.DatetimeIndex) -> str:
@@ -75,6 +115,8 @@ def _reason(index: pd.Series, threshold: float, quiet_days: int, onsets: pd.Date
     last = above[-1]
     if last == index.index[-1]:
         return f"in season since {long_day(onsets[-1])}" if len(onsets) else "in season"
+    # The quiet days are those after the last one in season; the first day at risk comes behind
+    # them, for a day is at risk only if it is quiet itself.
     free = last + pd.Timedelta(days=quiet_days + 1)
     return (
         f"the index was last at {threshold:g} or above on {long_day(last)}; an onset needs "

@@ -1,31 +1,31 @@
-"""What the same model said a week and a month ago, on what was known then."""
+"""What the same model forecasts from a week and a month ago, on what was known then."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
-from features.catalogue.builder import build_features
-from features.panel import DataError, MarketPanel
+from features.panel import DataError
 from models.forecasting.intervals import probability
-from models.forecasting.season_status import standing
-from models.formatting import iso_day
+from models.forecasting.parts import EarlierForecast, Window
+from models.forecasting.season_status import SeasonStatus, season_status
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import LIMIT_DAYS
+from models.vocabulary import Kind
 
 DAYS_AGO = (7, 30)
+_BEFORE_THE_DATA = "the data begin later"
+_OUT_OF_REACH = f"more than {LIMIT_DAYS} days ahead, the end of the last lead"
 
 
 def trend(
-    panel: MarketPanel,
+    status: SeasonStatus,
     forecaster: Forecaster,
     *,
-    as_of: pd.Timestamp,
     horizons: Sequence[int],
     by: pd.Timestamp | None,
-) -> list[dict[str, Any]]:
+) -> tuple[EarlierForecast, ...]:
     """Forecast the same windows from earlier days with the same model.
 
     The model is the one of today: it has learnt from outcomes up to its
@@ -34,12 +34,10 @@ def trend(
 
     Parameters
     ----------
-    panel : MarketPanel
-        The market.
+    status : SeasonStatus
+        Of the day that the earlier days are counted from.
     forecaster : Forecaster
         A fitted candidate.
-    as_of : pandas.Timestamp
-        Day that the earlier days are counted from.
     horizons : sequence of int
         Days ahead, each in [1, 390], from the earlier day.
     by : pandas.Timestamp, optional
@@ -47,74 +45,64 @@ def trend(
 
     Returns
     -------
-    list of dict
-        One per number of days in `DAYS_AGO`: `days_ago`, `as_of`, `in_sample`,
-        `index`, and `forecasts` and `by_date` as in the forecast itself, with
-        `probability` None and a `reason` where there is none.
+    tuple of EarlierForecast
+        One per number of days in `DAYS_AGO`; a window without a probability
+        has a reason.
     """
-    return [_past(panel, forecaster, as_of, days, horizons, by) for days in DAYS_AGO]
+    return tuple(_earlier(status, forecaster, days, horizons, by) for days in DAYS_AGO)
 
 
-def _past(
-    panel: MarketPanel,
+def _earlier(
+    status: SeasonStatus,
     forecaster: Forecaster,
-    as_of: pd.Timestamp,
     days_ago: int,
     horizons: Sequence[int],
     by: pd.Timestamp | None,
-) -> dict[str, Any]:
-    day = as_of - pd.Timedelta(days=days_ago)
-    # The window by date is longer seen from further back and can leave the model's reach.
-    reachable = by is not None and (by - day).days <= LIMIT_DAYS
-    windows = [*horizons, (by - day).days] if by is not None and reachable else list(horizons)
-    index, reasons, values = _known(panel, forecaster, day, windows)
-    return {
-        "days_ago": days_ago,
-        "as_of": iso_day(day),
-        "in_sample": forecaster.evidence.in_sample(day),
-        "index": index,
-        "forecasts": [
-            {
-                "kind": kind,
-                "horizon_days": horizon,
-                "window_end": iso_day(day + pd.Timedelta(days=horizon)),
-                "probability": values[kind][position],
-                "reason": reasons[kind],
-            }
-            for kind in forecaster.thresholds
-            for position, horizon in enumerate(horizons)
-        ],
-        "by_date": [
-            {
-                "kind": kind,
-                "date": iso_day(by),
-                "probability": values[kind][-1] if reachable else None,
-                "reason": reasons[kind] or (None if reachable else _OUT_OF_REACH),
-            }
-            for kind in forecaster.thresholds
-            if by is not None
-        ],
-    }
-
-
-def _known(
-    panel: MarketPanel, forecaster: Forecaster, day: pd.Timestamp, windows: list[int]
-) -> tuple[float | None, dict[str, str | None], dict[str, list[float | None]]]:
-    """Return the season index of a day, and why not or how likely each kind of season was."""
-    none: dict[str, list[float | None]] = {
-        kind: [None] * len(windows) for kind in forecaster.thresholds
-    }
+) -> EarlierForecast:
+    day = status.as_of - pd.Timedelta(days=days_ago)
     try:
-        then = standing(panel, forecaster, day)
+        then = season_status(status.view, forecaster, day)
     except DataError:
-        return None, dict.fromkeys(forecaster.thresholds, "the data begin later"), none
-    row = build_features(then.view, pd.DatetimeIndex([day]))
-    values = {
-        kind: probability(forecaster, row, kind, windows)[0].tolist()
-        for kind in forecaster.thresholds
-        if then.at_risk[kind]
-    }
-    return float(then.index.loc[day]), then.reasons, {**none, **values}
+        then = None
+    windows: list[Window] = []
+    by_date: list[Window] = []
+    for kind in status.kinds:
+        lengths = [*horizons, *([] if by is None else [(by - day).days])]
+        own = _windows(then, forecaster, day, kind, lengths)
+        windows += own[: len(horizons)]
+        by_date += own[len(horizons) :]
+    return EarlierForecast(
+        days_ago=days_ago,
+        as_of=day,
+        in_sample=forecaster.evidence.in_sample(day),
+        index=None if then is None else float(then.index.loc[day]),
+        windows=tuple(windows),
+        by_date=tuple(by_date),
+    )
 
 
-_OUT_OF_REACH = f"more than {LIMIT_DAYS} days ahead, the end of the last lead"
+def _windows(
+    then: SeasonStatus | None,
+    forecaster: Forecaster,
+    day: pd.Timestamp,
+    kind: Kind,
+    lengths: Sequence[int],
+) -> list[Window]:
+    """Return one kind's windows of several lengths from a day, before the data if it is None."""
+    # The window by date is longer seen from further back and can leave the model's reach.
+    reached = [days for days in lengths if days <= LIMIT_DAYS]
+    reason = _BEFORE_THE_DATA if then is None else then.kinds[kind].reason
+    chances: dict[int, float] = {}
+    if then is not None and reason is None:
+        values = probability(forecaster, then.features, kind, reached)[0].tolist()
+        chances = dict(zip(reached, values, strict=True))
+    return [
+        Window(
+            kind=kind,
+            horizon_days=days,
+            window_end=day + pd.Timedelta(days=days),
+            probability=chances.get(days),
+            reason=reason or (None if days <= LIMIT_DAYS else _OUT_OF_REACH),
+        )
+        for days in lengths
+    ]

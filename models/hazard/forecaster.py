@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 import pandas as pd
@@ -85,6 +85,44 @@ class Forecaster:
     climatology: HazardModel
     replicates: Sequence[HazardModel]
     evidence: Evidence
+
+    def at(self, threshold: float) -> Self:
+        """Return the forecaster of broad seasons that begin at another threshold.
+
+        Nothing is fitted again: the hazard holds for all thresholds of its
+        training. What the forecaster has shown, it has shown at its own
+        threshold; of another's broad seasons neither skill nor onsets are
+        claimed.
+
+        Parameters
+        ----------
+        threshold : float
+            Season index, above a partial season's.
+
+        Raises
+        ------
+        ValueError
+            If the threshold is not above a partial season's or is above all of
+            training.
+        """
+        partial, highest = self.thresholds["partial"], float(self.model.thresholds_[-1])
+        # Strict: at a partial season's threshold the two kinds would be one.
+        if not partial < threshold <= highest:
+            raise ValueError(
+                f"threshold must be above {partial:g} and at most {highest:g}, got {threshold:g}; "
+                f"for another, train again with it."
+            )
+        if threshold == self.thresholds["broad"]:
+            return self
+        evidence = replace(
+            self.evidence,
+            definition={**self.evidence.definition, "threshold": threshold},
+            onsets={**self.evidence.onsets, "broad": []},
+            skill=[row for row in self.evidence.skill if row["kind"] != "broad"],
+            reason=f"verified at {self.thresholds['broad']:g}, asked for {threshold:g}",
+        )
+        thresholds = {**self.thresholds, "broad": threshold}
+        return replace(self, thresholds=thresholds, evidence=evidence)
 
     def to_bytes(self) -> bytes:
         """Return the forecaster as compressed JSON; equal forecasters give equal bytes."""

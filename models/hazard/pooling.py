@@ -11,10 +11,11 @@ from sklearn.base import clone
 
 from models.hazard.base import HazardModel
 from models.hazard.boosting import BoostedHazard
-from models.hazard.climatology import Climatology, Renewal
+from models.hazard.climatology import Climatology
 from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_or
 from models.hazard.leads import FloatArray, IntArray, lead_hazards, lead_probabilities
 from models.hazard.regression import LogisticHazard
+from models.hazard.renewal import Renewal
 from models.hazard.stacking import Stack
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +19,7 @@ from models.hazard.first_passage import (
     driver_name,
     simulated_hazards,
 )
-from models.hazard.leads import N_LEADS, FloatArray, IntArray, expand
+from models.hazard.leads import N_LEADS, FloatArray, IntArray, PersonPeriods, expand
 from models.hazard.tuning import choose
 
 # Lead 1, 2, 3, and 4 or later. The season index looks back 90 days, so what has already happened
@@ -85,10 +86,11 @@ class LogisticHazard(HazardModel):
             known = log_odds[np.isfinite(log_odds)]
             if known.size:
                 self.simulated_ = float(known.mean()), float(known.std()) or 1.0
-        periods = expand(targets)
-        design = self._design(X)[periods.row, periods.lead - 1]
-        model = LogisticRegression(C=self.C, solver="newton-cholesky", tol=1e-8, max_iter=100)
-        model.fit(design, periods.onset, sample_weight=weight[periods.row])
+        periods, months = self._distinct(expand(targets), weight)
+        # Of the slopes of four groups of leads each period has one: three quarters are zeros.
+        design = csr_array(self._design(X, periods.row, periods.lead))
+        model = LogisticRegression(C=self.C, tol=1e-6, max_iter=5000)
+        model.fit(design, periods.onset, sample_weight=months)
         self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
 
     def feature_names(self) -> list[str]:
@@ -102,7 +104,9 @@ class LogisticHazard(HazardModel):
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         # A sum per row, not a matrix product: its last bits must not depend on the other rows.
-        return expit((self._design(X) * self.coef_).sum(axis=-1) + self.intercept_)
+        row, lead = np.indices((len(X), N_LEADS)).reshape(2, -1)
+        log_odds = (self._design(X, row, lead + 1) * self.coef_).sum(axis=1) + self.intercept_
+        return expit(log_odds).reshape(len(X), N_LEADS)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         coef = self.coef_.reshape(-1, BASIS.shape[1])
@@ -123,16 +127,29 @@ class LogisticHazard(HazardModel):
         clipped = np.clip(deviations, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
         return np.nan_to_num(clipped) * self.stretch_
 
-    def _design(self, X: pd.DataFrame) -> FloatArray:
-        """Return the design of every row and lead, shape (n, 13, (columns + 2) * 4)."""
-        standardised = np.column_stack([np.ones(len(X)), self._standardise(X)])
-        crossed = standardised[:, None, :, None] * BASIS[None, :, None, :]
-        design = crossed.reshape(len(X), N_LEADS, -1)
-        if self.simulated_ is None:
-            return design
-        return np.concatenate(
-            [design, self._simulated(X, *self.simulated_)[:, :, None] * BASIS], axis=2
-        )
+    def _design(self, X: pd.DataFrame, row: IntArray, lead: IntArray) -> FloatArray:
+        """Return the design of person-periods, shape (periods, (columns + 2) * 4)."""
+        basis = BASIS[lead - 1]
+        columns = np.column_stack([np.ones(len(X)), self._standardise(X)])[row]
+        if self.simulated_ is not None:
+            simulated = self._simulated(X, *self.simulated_)[row, lead - 1]
+            columns = np.column_stack([columns, simulated])
+        crossed = columns[:, :, None] * basis[:, None, :]
+        return crossed.reshape(len(row), columns.shape[1] * basis.shape[1])
+
+    def _distinct(
+        self, periods: PersonPeriods, weight: FloatArray
+    ) -> tuple[PersonPeriods, FloatArray]:
+        """Return the periods that differ in design or outcome, and the weight of all alike.
+
+        From the fourth lead on the periods of a row are alike, which makes the fit no other but
+        faster; the simulated hazard tells them apart.
+        """
+        lead = periods.lead if self.simulated_ else np.minimum(periods.lead, BASIS.shape[1])
+        key = (periods.row * (N_LEADS + 1) + lead) * 2 + periods.onset
+        _, first, alike = np.unique(key, return_index=True, return_inverse=True)
+        distinct = PersonPeriods(periods.row[first], lead[first], periods.onset[first])
+        return distinct, np.bincount(alike, weights=weight[periods.row]).astype(np.float64)
 
     @staticmethod
     def _simulated(X: pd.DataFrame, mean: float, deviation: float) -> FloatArray:

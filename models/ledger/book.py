@@ -60,7 +60,7 @@ class Recorded:
     torn: tuple[int, ...]
 
 
-def record(path: Path, content: Mapping[str, Any]) -> Recorded:
+def append(path: Path, content: Mapping[str, Any]) -> Recorded:
     """Append a forecast to a ledger unless it is there already.
 
     Of the same day, model and data there is one line. Writers take turns behind

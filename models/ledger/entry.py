@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
+from models.forecasting.parts import Forecast
+from models.forecasting.schema import model_json, window_json
+from models.formatting import iso_day
+from models.vocabulary import Kind
+
 SCHEMA = "altseason.ledger/1"
 PROMPT_DAYS = 7
 
@@ -17,12 +22,12 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Window:
+class RecordedWindow:
     """One probability of a line: an onset in (as_of, as_of + horizon_days].
 
     Parameters
     ----------
-    kind : str
+    kind : Kind
         Kind of season.
     horizon_days : int
         Length in days.
@@ -34,7 +39,7 @@ class Window:
         In [0, 1]; None where none was forecast because no onset could come next.
     """
 
-    kind: str
+    kind: Kind
     horizon_days: int
     end: date
     by_date: bool
@@ -60,15 +65,15 @@ class Entry:
         When it was recorded, UTC.
     replay : bool
         Whether that was more than 7 days after as_of.
-    definition : dict of str to float
+    definition : mapping of str to float
         The onset definition of broad seasons.
-    thresholds : dict of str to float
+    thresholds : mapping of Kind to float
         Season index at which each kind of season begins.
     model : str
         Candidate.
     trained_until : datetime.date
         Day whose end closed its training data.
-    windows : tuple of Window
+    windows : tuple of RecordedWindow
         What was forecast.
     """
 
@@ -77,17 +82,17 @@ class Entry:
     as_of: date
     recorded_at: datetime
     replay: bool
-    definition: dict[str, float]
-    thresholds: dict[str, float]
+    definition: Mapping[str, float]
+    thresholds: Mapping[Kind, float]
     model: str
     trained_until: date
-    windows: tuple[Window, ...]
+    windows: tuple[RecordedWindow, ...]
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any], line: int) -> Self:
         """Return the entry of a line's content; LookupError, TypeError, ValueError if malformed."""
         as_of = date.fromisoformat(content["as_of"])
-        thresholds = {key: float(value) for key, value in content["thresholds"].items()}
+        thresholds = {Kind(key): float(value) for key, value in content["thresholds"].items()}
         return cls(
             line=line,
             id=str(content["id"]),
@@ -101,7 +106,7 @@ class Entry:
             windows=tuple(_window(window, as_of, thresholds) for window in content["windows"]),
         )
 
-    def ahead(self, window: Window) -> bool:
+    def ahead(self, window: RecordedWindow) -> bool:
         """Tell whether a window was forecast ahead of time, and is no replay.
 
         It was if the line was recorded within `PROMPT_DAYS` after as_of and
@@ -112,7 +117,7 @@ class Entry:
 
 
 def content_of(
-    forecast: Mapping[str, Any],
+    forecast: Forecast,
     *,
     thresholds: Mapping[str, float],
     forecaster_sha256: str,
@@ -124,7 +129,7 @@ def content_of(
 
     Parameters
     ----------
-    forecast : mapping
+    forecast : Forecast
         From `models.forecasting.forecast.forecast`.
     thresholds : mapping of str to float
         Season index at which each kind of season begins.
@@ -137,38 +142,36 @@ def content_of(
     versions : mapping of str to str
         Versions of Python and packages.
     """
-    as_of = date.fromisoformat(forecast["as_of"])
-    model, data = forecast["model"], forecast["data"]
-    identity = "\n".join([forecast["as_of"], model["run_id"], forecaster_sha256, data["digest"]])
+    as_of, data = iso_day(forecast.as_of), forecast.data
+    identity = "\n".join([as_of, forecast.model.run_id, forecaster_sha256, data.digest])
     return {
         "schema": SCHEMA,
         "id": hashlib.sha256(identity.encode()).hexdigest()[:32],
-        "as_of": forecast["as_of"],
+        "as_of": as_of,
         "recorded_at": recorded_at.astimezone(UTC).strftime(_INSTANT),
         # A week is the age up to which data count as current; at its very end they still do.
-        "replay": recorded_at > _end_of(as_of) + PROMPT_DAYS * _DAY,
-        "definition": dict(forecast["definition"]),
+        "replay": recorded_at > _end_of(forecast.as_of.date()) + PROMPT_DAYS * _DAY,
+        "definition": dict(forecast.definition),
         "thresholds": dict(thresholds),
-        "season": {name: forecast["season"][name] for name in ("index", "at_risk")},
+        "season": {"index": forecast.season.index, "at_risk": dict(forecast.season.at_risk)},
         "windows": [
-            *({**row, "by_date": False} for row in forecast["forecasts"]),
-            *(_by_date(row, as_of) for row in forecast["by_date"]),
+            *({**window_json(window), "by_date": False} for window in forecast.windows),
+            *({**window_json(window), "by_date": True} for window in forecast.by_date),
         ],
-        "model": {**model, "forecaster_sha256": forecaster_sha256},
-        "data": {name: data[name] for name in ("source", "digest", "last_day")},
+        "model": {**model_json(forecast.model), "forecaster_sha256": forecaster_sha256},
+        "data": {
+            "source": data.source,
+            "digest": data.digest,
+            "last_day": iso_day(data.last_day),
+        },
         "commit": commit,
         "versions": dict(versions),
     }
 
 
-def _by_date(row: Mapping[str, Any], as_of: date) -> dict[str, Any]:
-    end = date.fromisoformat(row["date"])
-    values = {name: value for name, value in row.items() if name not in ("kind", "date")}
-    length = {"horizon_days": (end - as_of).days, "window_end": row["date"]}
-    return {"kind": row["kind"], **length, **values, "by_date": True}
-
-
-def _window(window: Mapping[str, Any], as_of: date, thresholds: Mapping[str, float]) -> Window:
+def _window(
+    window: Mapping[str, Any], as_of: date, thresholds: Mapping[Kind, float]
+) -> RecordedWindow:
     values = {
         name: None if window[name] is None else float(window[name])
         for name in ("probability", "low", "high", "climatology")
@@ -183,8 +186,8 @@ def _window(window: Mapping[str, Any], as_of: date, thresholds: Mapping[str, flo
         raise ValueError(f"{outside[0]} must lie in [0, 1], got {values[outside[0]]:g}")
     if days < 1 or as_of + days * _DAY != end:
         raise ValueError(f"a window of {days} days from {as_of} cannot end on {end}")
-    return Window(
-        kind=str(window["kind"]),
+    return RecordedWindow(
+        kind=Kind(window["kind"]),
         horizon_days=days,
         end=end,
         by_date=bool(window["by_date"]),

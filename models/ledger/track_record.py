@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -14,12 +14,13 @@ from features.market.season import season_index
 from features.panel import DAY, DataError, MarketPanel
 from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
-from models.ledger.entry import PROMPT_DAYS, Entry, Window
-from models.ledger.scoring import score
+from models.ledger.entry import PROMPT_DAYS, Entry, RecordedWindow
+from models.ledger.results import JudgedWindow, Made, Status, TrackRecord
+from models.ledger.window_scores import score_windows
 from models.onset import OnsetDefinition, label, onsets
 from models.verification.counts import dispersion
+from models.vocabulary import Kind
 
-SCHEMA = "altseason.ledger_score/1"
 RULE = (
     f"A forecast counts as made ahead of time if it was recorded within {PROMPT_DAYS} days of "
     "as_of and before its window ended; any other is a replay. A window is resolved when the data "
@@ -27,12 +28,8 @@ RULE = (
     "day and window the first recorded counts."
 )
 
-# Windows of one length are one group; windows by a date are another, whatever their length.
-_GROUP = ["made", "kind", "threshold", "by_date", "length", "last_day", "model"]
-_PRIVATE = ("length", "last_day", "quiet_days")
 
-
-def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
+def track_record(ledger: Ledger, panel: MarketPanel) -> TrackRecord:
     """Judge what a ledger holds by the data of today.
 
     Parameters
@@ -42,58 +39,45 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> dict[str, Any]:
     panel : MarketPanel
         The market as it is known now, which decides the outcomes.
 
-    Returns
-    -------
-    dict
-        The record under the schema `altseason.ledger_score/1`, ready for JSON:
-        `windows` holds every window with its status and outcome, `scores` a
-        row for each way of making, kind, threshold, window and model, over
-        resolved windows only.
-
     Raises
     ------
     DataError
         If the data begin after a recorded day, or a line counts a season as
         this program cannot.
     """
-    days = [pd.Timestamp(entry.as_of) for entry in ledger.entries]
-    history = _History(panel, pd.DatetimeIndex(sorted(set(days))).as_unit("s"))
-    windows = _judged(ledger, history)
-    return {
-        "schema": SCHEMA,
-        "rule": RULE,
-        "ledger": {
-            "lines": len(ledger.entries),
-            "torn_lines": list(ledger.torn),
-            "first_as_of": f"{min(days):%Y-%m-%d}" if days else None,
-            "last_as_of": f"{max(days):%Y-%m-%d}" if days else None,
-        },
-        "data": {
-            "source": panel.source,
-            "digest": panel.digest,
-            "last_day": f"{panel.last_day:%Y-%m-%d}",
-        },
-        "scores": [score(group, history.clustering(group)) for _, group in windows.groupby(_GROUP)]
-        if len(windows)
-        else [],
-        "windows": windows.drop(columns=list(_PRIVATE), errors="ignore").to_dict("records"),
-    }
-
-
-def _judged(ledger: Ledger, history: _History) -> pd.DataFrame:
-    """Return every window of a ledger with its status, in the order of recording."""
-    windows = pd.DataFrame(
-        [row for entry in ledger.entries for row in _windows(entry, history)],
-        dtype=object,  # outcomes stay whole numbers beside None
+    days = [entry.as_of for entry in ledger.entries]
+    stamps = pd.DatetimeIndex(sorted({pd.Timestamp(day) for day in days})).as_unit("s")
+    outcomes = _Outcomes(panel, stamps)
+    windows = tuple(_judged(ledger, outcomes))
+    return TrackRecord(
+        rule=RULE,
+        lines=len(ledger.entries),
+        torn_lines=ledger.torn,
+        first_as_of=min(days, default=None),
+        last_as_of=max(days, default=None),
+        source=panel.source,
+        digest=panel.digest,
+        last_day=panel.last_day.date(),
+        scores=tuple(score_windows(windows, outcomes.clustering)),
+        windows=windows,
     )
-    if len(windows):
-        said = windows[windows["status"] != "no_forecast"]
-        repeated = said.index[said.duplicated([*_GROUP, "as_of"])]
-        windows.loc[repeated, "status"] = "repeated"
-    return windows
 
 
-class _History:
+def _judged(ledger: Ledger, outcomes: _Outcomes) -> Iterator[JudgedWindow]:
+    """Yield every window of a ledger with its status, in the order of recording."""
+    seen = set()
+    for entry in ledger.entries:
+        for window in _windows(entry, outcomes):
+            key = (*window.group, window.as_of)
+            if window.status is not Status.NO_FORECAST and key in seen:
+                yield replace(window, status=Status.REPEATED)
+                continue
+            if window.status is not Status.NO_FORECAST:
+                seen.add(key)
+            yield window
+
+
+class _Outcomes:
     """What came after the recorded days, and how onsets clustered before them."""
 
     def __init__(self, panel: MarketPanel, days: pd.DatetimeIndex) -> None:
@@ -109,61 +93,62 @@ class _History:
         begin, end = np.minimum([begin, begin + horizon], len(self.unknown) - 1)
         return int(self.unknown[end] - self.unknown[begin])
 
-    def clustering(self, group: pd.DataFrame) -> float:
+    def clustering(self, group: Sequence[JudgedWindow]) -> float:
         """Return the dispersion of onsets before a group's first forecast, NaN if not known.
 
         Only what came before: a forecast is not excused by the cluster that it failed to foresee.
         """
-        first = group.iloc[0]
-        own = OnsetDefinition(threshold=first["threshold"], quiet_days=first["quiet_days"])
-        until = pd.Timestamp(group["as_of"].min())
+        first = group[0]
+        own = OnsetDefinition(threshold=first.threshold, quiet_days=first.quiet_days)
+        until = pd.Timestamp(min(window.as_of for window in group))
         return dispersion(self.onsets(own), first=self.first, until=until)
 
 
-def _windows(entry: Entry, history: _History) -> Iterator[dict[str, Any]]:
+def _windows(entry: Entry, outcomes: _Outcomes) -> Iterator[JudgedWindow]:
     as_of = pd.Timestamp(entry.as_of).as_unit("s")
-    if as_of < history.first:
+    if as_of < outcomes.first:
         raise DataError(
-            f"{history.source} begins on {history.first:%Y-%m-%d}, after {entry.as_of}, the day "
+            f"{outcomes.source} begins on {outcomes.first:%Y-%m-%d}, after {entry.as_of}, the day "
             f"of line {entry.line} of the ledger; name a source that holds it."
         )
-    ahead = {kind: history.ahead(each)[as_of] for kind, each in _definitions(entry).items()}
+    ahead = {kind: outcomes.ahead(each)[as_of] for kind, each in _definitions(entry).items()}
     for window in entry.windows:
-        yield {
-            "line": entry.line,
-            "as_of": f"{entry.as_of}",
-            "recorded_at": f"{entry.recorded_at:%Y-%m-%dT%H:%M:%SZ}",
-            "made": "ahead" if entry.ahead(window) else "replay",
-            "in_training": _in_training(entry),
-            "model": entry.model,
-            "kind": window.kind,
-            "threshold": entry.thresholds[window.kind],
-            "horizon_days": window.horizon_days,
-            "window_end": f"{window.end}",
-            "by_date": window.by_date,
-            "length": 0 if window.by_date else window.horizon_days,
-            "last_day": f"{window.end}" if window.by_date else "",
-            "quiet_days": int(entry.definition["quiet_days"]),
-            "probability": window.probability,
-            "low": window.low,
-            "high": window.high,
-            "climatology": window.climatology,
-            **_outcome(as_of, window, ahead[window.kind]),
-            "days_without_index": history.days_without_index(as_of, window.horizon_days),
-        }
+        status, outcome, onset = _outcome(as_of, window, ahead[window.kind])
+        yield JudgedWindow(
+            line=entry.line,
+            as_of=entry.as_of,
+            recorded_at=entry.recorded_at,
+            made=Made.AHEAD if entry.ahead(window) else Made.REPLAY,
+            in_training=_in_training(entry),
+            model=entry.model,
+            kind=window.kind,
+            threshold=entry.thresholds[window.kind],
+            horizon_days=window.horizon_days,
+            window_end=window.end,
+            by_date=window.by_date,
+            quiet_days=int(entry.definition["quiet_days"]),
+            probability=window.probability,
+            low=window.low,
+            high=window.high,
+            climatology=window.climatology,
+            status=status,
+            outcome=outcome,
+            onset=None if onset is None else onset.date(),
+            days_without_index=outcomes.days_without_index(as_of, window.horizon_days),
+        )
 
 
-def _definitions(entry: Entry) -> dict[str, OnsetDefinition]:
+def _definitions(entry: Entry) -> dict[Kind, OnsetDefinition]:
     """Return what counts as an onset of each kind, as the line says."""
-    own, said = OnsetDefinition(), entry.definition
-    if (said["window_days"], said["top"]) != (own.window_days, own.top):
+    own, recorded = OnsetDefinition(), entry.definition
+    if (recorded["window_days"], recorded["top"]) != (own.window_days, own.top):
         raise DataError(
-            f"line {entry.line} of the ledger counts the top {said['top']:g} over "
-            f"{said['window_days']:g} days; this program's index is of the top {own.top} over "
+            f"line {entry.line} of the ledger counts the top {recorded['top']:g} over "
+            f"{recorded['window_days']:g} days; this program's index is of the top {own.top} over "
             f"{own.window_days}."
         )
     try:
-        quiet = replace(own, quiet_days=int(said["quiet_days"]))
+        quiet = replace(own, quiet_days=int(recorded["quiet_days"]))
         return {kind: replace(quiet, threshold=value) for kind, value in entry.thresholds.items()}
     except ValueError as error:
         raise DataError(f"line {entry.line} of the ledger: {error}") from error
@@ -174,7 +159,9 @@ def _in_training(entry: Entry) -> bool:
     return (entry.trained_until - entry.as_of).days >= LEAD_DAYS
 
 
-def _outcome(as_of: pd.Timestamp, window: Window, ahead: Mapping[Hashable, Any]) -> dict[str, Any]:
+def _outcome(
+    as_of: pd.Timestamp, window: RecordedWindow, ahead: Mapping[Hashable, Any]
+) -> tuple[Status, int | None, pd.Timestamp | None]:
     """Return status, outcome and onset of one window."""
     # Not before its last day, even if the onset came early: the quiet windows of the same day
     # are unknown until then, and onsets alone would fill the record.
@@ -182,15 +169,15 @@ def _outcome(as_of: pd.Timestamp, window: Window, ahead: Mapping[Hashable, Any])
     # An onset on the window's last day is inside it.
     hit = bool(ahead["days_to_onset"] <= window.horizon_days)
     if window.probability is None:
-        status = "no_forecast"
+        status = Status.NO_FORECAST
     elif not resolved:
-        status = "open"
+        status = Status.OPEN
     else:
-        status = "resolved" if ahead["at_risk"] else "revised"
+        status = Status.RESOLVED if ahead["at_risk"] else Status.REVISED
     # For a day that is not at risk the next day in season is no onset.
-    seen = hit and status != "no_forecast" and ahead["at_risk"]
-    return {
-        "status": status,
-        "outcome": int(hit) if status == "resolved" else None,
-        "onset": f"{as_of + ahead['days_to_onset'] * DAY:%Y-%m-%d}" if seen else None,
-    }
+    seen = hit and status is not Status.NO_FORECAST and ahead["at_risk"]
+    return (
+        status,
+        int(hit) if status is Status.RESOLVED else None,
+        as_of + ahead["days_to_onset"] * DAY if seen else None,
+    )

@@ -2,6 +2,6 @@
 
 `seasons` reads spells and seasons from an index up to a day, `posterior` says what the spells tell
 about waiting, `patterns` how seasons run, `paths` simulates both from any state, `answers` reads
-the paths. Arrays and dates in, answers out: no disk, no clock, no MLflow, and of `models` only
-what verification offers, for the hindcast.
+the paths. Arrays and dates in, answers out: no disk, no clock, no MLflow, and nothing else of
+`models`.
 """

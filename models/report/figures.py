@@ -13,12 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from models.report.reliability import reliability
+from models.report.picture import draw_index
+from models.report.reliability_diagram import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
-from models.training.events import WARNING_LEVEL, champion_forecasts, has_events
 from models.training.run import STEP_DAYS
+from models.training.study import WARNING_LEVEL, champion_forecasts, has_events
 from models.verification.scores import precision_recall
+from models.vocabulary import Kind
 
 if TYPE_CHECKING:
     from models.training.run import Training
@@ -47,7 +49,7 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
     if has_events(training):
         whole["timeline.png"] = event_timeline(
             champion_forecasts(training),
-            training.onsets["broad"],
+            training.onsets[Kind.BROAD],
             level=WARNING_LEVEL,
             step_days=STEP_DAYS,
         )
@@ -81,19 +83,14 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
     horizon = min(training.settings.horizons, key=lambda days: abs(days - horizon))
     table = training.hindcast
     own = table[
-        (table["model"] == name) & (table["kind"] == "broad") & (table["horizon_days"] == horizon)
+        (table["model"] == name)
+        & (table["kind"] == Kind.BROAD)
+        & (table["horizon_days"] == horizon)
     ]
-    threshold = training.settings.definition.threshold
     figure = blank()
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
     index = training.index.loc[own["as_of"].min() :]
-    above.plot(index.index, index, color=GREY, linewidth=0.9)
-    above.axhline(threshold, color=GREY, linewidth=0.8, linestyle=":")
-    above.fill_between(
-        index.index, threshold, index, where=index >= threshold, color=ORANGE, alpha=0.5,
-        linewidth=0,
-    )  # fmt: skip
-    above.set(ylabel="season index", ylim=(0, 100))
+    draw_index(above, index, training.settings.definition.threshold)
     above.set_title(
         f"Probability that a broad altcoin season begins within {horizon} days "
         f"({name}, out of sample)"
@@ -105,7 +102,7 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
         label="climatology",
     )  # fmt: skip
     for axes in (above, below):
-        _mark_onsets(axes, training.onsets["broad"], index.index[0])
+        _mark_onsets(axes, training.onsets[Kind.BROAD], index.index[0])
     below.set(
         ylabel=f"P(onset in {horizon} days)", ylim=(0, 1), xlim=(index.index[0], index.index[-1])
     )
@@ -129,7 +126,7 @@ def discrimination(hindcast: pd.DataFrame, names: Sequence[str], horizon: int = 
     """
     figure = blank(height=5.0)
     left, right = figure.subplots(1, 2)
-    broad = hindcast[(hindcast["kind"] == "broad") & hindcast["outcome"].notna()]
+    broad = hindcast[(hindcast["kind"] == Kind.BROAD) & hindcast["outcome"].notna()]
     horizon = min(hindcast["horizon_days"].unique(), key=lambda days: abs(days - horizon))
     rows = broad[broad["horizon_days"] == horizon]
     for name, colour in zip(names, cycle(COLOURS), strict=False):
@@ -162,7 +159,7 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
     """
     figure = blank()
     axes = figure.subplots()
-    broad = verification[(verification["kind"] == "broad") & verification["brier_skill"].notna()]
+    broad = verification[(verification["kind"] == Kind.BROAD) & verification["brier_skill"].notna()]
     names = [name for name in broad["model"].unique() if name != "climatology"]
     horizons = sorted(broad["horizon_days"].unique())
     for number, name in enumerate(names):

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
 
 from models.formatting import counted, interval, percent, signed, wrap
+from models.ledger.results import JudgedWindow, Made, Score, Status, TrackRecord
+from models.verification.counts import NumberTest
 
 OPEN_SHOWN = 12
 
 _HEADS = {
-    "ahead": "Forecasts made ahead of time",
-    "replay": "Replays: recorded too late to be forecasts, evidence of nothing",
+    Made.AHEAD: "Forecasts made ahead of time",
+    Made.REPLAY: "Replays: recorded too late to be forecasts, evidence of nothing",
 }
 
 
-def record_text(record: Mapping[str, Any]) -> str:
+def track_record_text(record: TrackRecord) -> str:
     """Return a track record for a person to read.
 
     Parameters
     ----------
-    record : mapping
+    record : TrackRecord
         From `models.ledger.track_record.track_record`.
     """
-    ledger, data = record["ledger"], record["data"]
-    if not ledger["lines"]:
+    if not record.lines:
         return "The ledger holds no forecast yet."
     lines = [
         wrap(
-            f"{counted(ledger['lines'], 'line')}, as of {ledger['first_as_of']} to "
-            f"{ledger['last_as_of']}. Outcomes from {data['source']} to {data['last_day']} "
-            f"(digest {data['digest'][:12]}).",
+            f"{counted(record.lines, 'line')}, as of {record.first_as_of} to "
+            f"{record.last_as_of}. Outcomes from {record.source} to {record.last_day} "
+            f"(digest {record.digest[:12]}).",
             indent="",
         ),
     ]
     for made, head in _HEADS.items():
-        lines += ["", head, *_group([row for row in record["scores"] if row["made"] == made])]
-    lines += ["", *_open([row for row in record["windows"] if row["status"] == "open"])]
-    return "\n".join([*lines, "", wrap(record["rule"], indent="")])
+        lines += ["", head, *_group([row for row in record.scores if row.made is made])]
+    lines += ["", *_open([row for row in record.windows if row.status is Status.OPEN])]
+    return "\n".join([*lines, "", wrap(record.rule, indent="")])
 
 
-def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _group(rows: Sequence[Score]) -> list[str]:
     if not rows:
         return ["  none"]
-    done = [row for row in rows if row["resolved"]]
+    done = [row for row in rows if row.resolved]
     lines = _table(done) if done else ["  none resolved yet"]
     if done:
         lines.append("  Reliability: what came of the forecasts in each quarter of probability")
@@ -56,7 +57,7 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*lines, *_notes(rows)]
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _table(rows: Sequence[Score]) -> list[str]:
     """Return the scores by kind of season and model, what they rest on before what they say."""
     lines = [
         f"  {'':13}{'':>9}{'separate':>9}{'onsets in windows':>20}{'Brier':>13}{'log score':>14}",
@@ -68,64 +69,62 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if (own := _season(row)) != head:
             head = own
             lines.append(f"  {own}")
-        onsets = f"{row['onsets']}{row['expected']:>9.1f}{row['expected_by_climatology']:>6.1f}"
+        onsets = f"{row.onsets}{row.expected:>9.1f}{row.expected_by_climatology:>6.1f}"
+        brier = _pair(row.brier, row.brier_climatology)
+        log_score = _pair(row.log_score, row.log_score_climatology)
         lines.append(
-            f"  {_window(row):<13}{row['resolved']:>9}{row['separate_windows']:>9}{onsets:>20}"
-            f"{_pair(row, 'brier'):>13}{_pair(row, 'log_score'):>14}"
+            f"  {_window(row):<13}{row.resolved:>9}{row.separate_windows:>9}{onsets:>20}"
+            f"{brier:>13}{log_score:>14}"
         )
     return lines
 
 
-def _pair(row: Mapping[str, Any], score: str) -> str:
-    own, reference = row[score], row[f"{score}_climatology"]
-    return "  ".join("inf" if value is None else f"{value:.3f}" for value in (own, reference))
+def _pair(*scores: float | None) -> str:
+    """Return a score beside climatology's; one that is missing is infinite."""
+    return "  ".join("inf" if value is None else f"{value:.3f}" for value in scores)
 
 
-def _classes(row: Mapping[str, Any]) -> str:
+def _classes(row: Score) -> str:
     """Return what came of each quarter of probability, and how many seasons stand behind it."""
     counts = "; ".join(
-        f"{percent(each['from'])} to {percent(each['to'])}: {each['onsets']} of "
-        f"{each['forecasts']} came true (said {percent(each['mean_probability'])}, "
-        f"climatology {percent(each['mean_climatology'])})"
-        for each in row["classes"]
+        f"{percent(each.low)} to {percent(each.high)}: {each.onsets} of "
+        f"{each.forecasts} came true (said {percent(each.mean_probability)}, "
+        f"climatology {percent(each.mean_climatology)})"
+        for each in row.classes
     )
     return wrap(
-        f"{_season(row)}, {_window(row)}: Brier skill {signed(row['brier_skill'])} on "
-        f"{counted(row['episodes'], 'episode')}; {counts}.",
+        f"{_season(row)}, {_window(row)}: Brier skill {signed(row.brier_skill)} on "
+        f"{counted(row.episodes, 'episode')}; {counts}.",
         first="    ",
         indent="      ",
     )
 
 
-def _rare_events(row: Mapping[str, Any]) -> str:
+def _rare_events(row: Score) -> str:
     """Return the N-test and the information gained, and how many windows stand behind them."""
-    rare = row["rare_events"]
-    clustered = rare["n_test_clustered"]
-    tests = _tails(rare["n_test"])
-    if clustered != rare["n_test"] and clustered["delta1"] is not None:
-        tests += f", clustered {_tails(clustered)}"
-    gain = rare["gain_per_onset"]
-    ends = interval(gain["low"], gain["high"])
-    own, reference = (
-        "inf" if value is None else f"{value:.2f}"
-        for value in (rare["log_score"], rare["log_score_climatology"])
-    )
+    rare = row.rare_events
+    tests = _tails(rare.poisson)
+    if rare.clustered != rare.poisson and not math.isnan(rare.clustered.delta1):
+        tests += f", clustered {_tails(rare.clustered)}"
+    gain = rare.gain_per_onset
+    ends = interval(gain.low, gain.high)
+    own, reference = (f"{value:.2f}" for value in (rare.log_score, rare.log_score_climatology))
     return wrap(
-        f"{_season(row)}, {_window(row)}: {counted(row['separate_windows'], 'window')}; onsets "
-        f"seen {rare['onsets']}, expected {rare['expected']:.1f} (climatology "
-        f"{rare['expected_by_climatology']:.1f}); N-test {tests}; log score {own} (climatology "
-        f"{reference}); gain on climatology {signed(rare['gain_per_forecast'])} nats per "
-        f"forecast, {signed(gain['value'])}{'' if ends == 'n/a' else f' {ends}'} per onset.",
+        f"{_season(row)}, {_window(row)}: {counted(row.separate_windows, 'window')}; onsets "
+        f"seen {rare.onsets}, expected {rare.expected:.1f} (climatology "
+        f"{rare.expected_by_climatology:.1f}); N-test {tests}; log score {own} (climatology "
+        f"{reference}); gain on climatology {signed(rare.gain_per_forecast)} nats per "
+        f"forecast, {signed(gain.value)}{'' if ends == 'n/a' else f' {ends}'} per onset.",
         first="    ",
         indent="      ",
     )
 
 
-def _tails(test: Mapping[str, float]) -> str:
-    return f"d1 {test['delta1']:.3f}, d2 {test['delta2']:.3f}"
+def _tails(test: NumberTest) -> str:
+    return f"d1 {test.delta1:.3f}, d2 {test.delta2:.3f}"
 
 
-def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _notes(rows: Sequence[Score]) -> list[str]:
     """Return what the scores leave out or rest on, in words."""
     texts = {
         "in_training": "resolved, by a model trained on their days",
@@ -135,7 +134,7 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "repeated": "left out: their day and window had been forecast by this model before",
         "no_forecast": "left out: no season could begin, so that nothing was forecast",
     }
-    totals = {name: sum(row[name] for row in rows) for name in texts}
+    totals = {name: sum(getattr(row, name) for row in rows) for name in texts}
     return [
         wrap(f"{counted(totals[name], 'window')} {text}", first="  ", indent="    ")
         for name, text in texts.items()
@@ -143,26 +142,26 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _open(windows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _open(windows: Sequence[JudgedWindow]) -> list[str]:
     if not windows:
         return ["No window is open."]
-    due = sorted(windows, key=lambda row: (row["window_end"], row["as_of"]))
+    due = sorted(windows, key=lambda row: (row.window_end, row.as_of))
     lines = [f"Open: {counted(len(due), 'window')}, the first to be resolved"]
     for row in due[:OPEN_SHOWN]:
-        seen = f"; onset on {row['onset']}" if row["onset"] else ""
-        late = " (replay)" if row["made"] == "replay" else ""
-        said = (
-            f"on {row['window_end']}: {_season(row)}, as of {row['as_of']}{late}: "
-            f"{percent(row['probability'])} (climatology {percent(row['climatology'])}){seen}"
+        seen = f"; onset on {row.onset}" if row.onset else ""
+        late = " (replay)" if row.made is Made.REPLAY else ""
+        words = (
+            f"on {row.window_end}: {_season(row)}, as of {row.as_of}{late}: "
+            f"{percent(row.probability)} (climatology {percent(row.climatology)}){seen}"
         )
-        lines.append(wrap(said, first="  ", indent="    "))
+        lines.append(wrap(words, first="  ", indent="    "))
     more = len(due) - OPEN_SHOWN
     return [*lines, f"  and {more} more; --json lists them all"] if more > 0 else lines
 
 
-def _season(row: Mapping[str, Any]) -> str:
-    return f"{row['kind']} {row['threshold']:g}, {row['model']}"
+def _season(row: Score | JudgedWindow) -> str:
+    return f"{row.kind} {row.threshold:g}, {row.model}"
 
 
-def _window(row: Mapping[str, Any]) -> str:
-    return f"by {row['date']}" if row["date"] else f"{row['horizon_days']} days"
+def _window(row: Score) -> str:
+    return f"by {row.date}" if row.date is not None else f"{row.horizon_days} days"

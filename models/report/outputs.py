@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
-from models.forecasting.out_of_sample import Record
+from models.forecasting.out_of_sample import OutOfSample
+from models.forecasting.parts import Forecast
 from models.report.page import forecast_page
 from models.report.picture import describe, draw, title
 from models.report.style import png, svg
@@ -16,9 +14,9 @@ from models.tracking.tables import TrainingTables
 
 def output(
     ending: str,
-    forecast: Mapping[str, Any],
+    forecast: Forecast,
     tables: TrainingTables,
-    record: Record,
+    past: OutOfSample,
     since: pd.Timestamp | None,
 ) -> bytes:
     """Return a forecast as a picture or a page; equal forecasts give equal bytes.
@@ -27,12 +25,13 @@ def output(
     ----------
     ending : {".png", ".svg", ".html"}
         Of the file.
-    forecast, tables, record, since
+    forecast, tables, past, since
         As for `models.report.page.forecast_page`.
     """
     if ending == ".html":
-        return forecast_page(forecast, tables, record, since=since).encode()
-    figure = draw(record, since=since)
+        return forecast_page(forecast, tables, past, since=since).encode()
+    figure = draw(past, since=since)
     if ending == ".png":
         return png(figure)
-    return svg(figure, title=title(record), description=describe(record, since=since))
+    description = describe(past, since=since)
+    return svg(figure, title=title(past), description=description)

@@ -2,34 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.catalogue.builder import CATALOGUE
-from models.forecasting.out_of_sample import Record
-from models.formatting import interval, long_day, percent, signed, unbroken
-from models.report.display import headlines
-from models.report.forecast_text import STATES, VERDICTS, question, trend_note, windows
+from models.forecasting.out_of_sample import OutOfSample
+from models.forecasting.parts import Forecast
+from models.formatting import (
+    interval,
+    iso_day,
+    long_day,
+    percent,
+    share_interval,
+    signed,
+    unbroken,
+)
+from models.report.forecast_text import STATES, question, trend_note
 from models.report.picture import describe, draw, title
-from models.report.reliability import reliability_at, shown_horizons
-from models.report.sayings import headline, on_claims, on_partial, on_skill, on_today, on_window
+from models.report.reliability_diagram import reliability_at, shown_horizons
+from models.report.rows import driver_groups, driver_value, window_rows
+from models.report.statements import (
+    VERDICTS,
+    ClaimHeadline,
+    claim_headlines,
+    claims_statement,
+    headline,
+    partial_statement,
+    skill_statements,
+    today_statement,
+    trust_statement,
+)
 from models.report.style import inline_svg
 from models.tracking.tables import TrainingTables
+from models.vocabulary import Kind
 
 _FOLDER = Path(__file__).parent
 _UNITS = {feature.name: feature.unit for feature in CATALOGUE}
 _MEANINGS = {feature.name: feature.meaning for feature in CATALOGUE}
 
 
+@dataclass(frozen=True)
+class Picture:
+    """The picture as SVG for a screen and for a phone, and in words."""
+
+    wide: Markup
+    narrow: Markup
+    words: str
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """A claim of the article: its headline, and what its other conditions say."""
+
+    headline: ClaimHeadline
+    others: tuple[str, ...]
+
+
 def forecast_page(
-    forecast: Mapping[str, Any],
+    forecast: Forecast,
     tables: TrainingTables,
-    record: Record,
+    past: OutOfSample,
     *,
     since: pd.Timestamp | None = None,
 ) -> str:
@@ -40,15 +76,41 @@ def forecast_page(
 
     Parameters
     ----------
-    forecast : mapping
+    forecast : Forecast
         From `models.forecasting.forecast.forecast`.
     tables : TrainingTables
         From `models.tracking.tables.load_tables`.
-    record : Record
-        From `models.forecasting.out_of_sample.record`, for the same day.
+    past : OutOfSample
+        From `models.forecasting.out_of_sample.out_of_sample`, for the same day.
     since : pandas.Timestamp, optional
         First day of the picture.
     """
+    number, about = headline(forecast)
+    content = {
+        "forecast": forecast,
+        "state": STATES[forecast.season.state],
+        "number": number,
+        "question": about,
+        "trust": trust_statement(forecast),
+        "statements": [
+            *skill_statements(forecast), partial_statement(forecast), today_statement(forecast)
+        ],
+        "kinds": [
+            {"title": question(forecast, kind), "rows": window_rows(forecast, kind)}
+            for kind in forecast.kinds
+        ],
+        "trend_note": trend_note(forecast),
+        "picture": _picture(past, since),
+        "groups": driver_groups(forecast),
+        "reliability": _reliability(tables.hindcast, forecast.model.name),
+        "skill": _of_kind(tables.verification, Kind.BROAD, forecast.model.name),
+        "candidates": _of_kind(tables.integrated, Kind.BROAD),
+        **_claims(tables.claims),
+    }  # fmt: skip
+    return _environment().get_template("page.html").render(content)
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -57,57 +119,29 @@ def forecast_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "signed": signed, "day": long_day}
-    number, asked = headline(forecast)
-    content = {
-        "forecast": forecast,
-        "state": STATES[forecast["season"]["state"]],
-        "number": number,
-        "asked": asked,
-        "trust": on_window(forecast),
-        "sayings": [*on_skill(forecast), on_partial(forecast), on_today(forecast)],
-        "kinds": [
-            {"title": question(forecast, kind), "rows": windows(forecast, kind)}
-            for kind in forecast["season"]["at_risk"]
-        ],
-        "trend_note": trend_note(forecast),
-        "picture": _picture(record, since),
-        "groups": _groups(forecast),
-        "reliability": _reliability(tables.hindcast, forecast["model"]["name"]),
-        "skill": _skill(tables.verification, forecast["model"]["name"]),
-        "candidates": _candidates(tables.integrated),
-        "claims": _claims(tables.claims),
-    }
-    return environment.get_template("page.html").render(content)
+    environment.filters |= {
+        "percent": percent, "signed": signed, "day": long_day, "iso": iso_day,
+        "value": driver_value, "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
+        "verdict": VERDICTS.__getitem__,
+    }  # fmt: skip
+    environment.globals |= {"interval": interval, "share_interval": share_interval}
+    return environment
 
 
-def _picture(record: Record, since: pd.Timestamp | None) -> dict[str, Any]:
-    words = {"title": title(record), "description": describe(record, since=since)}
-    return {
-        "wide": Markup(inline_svg(draw(record, since=since), name="wide", **words)),
-        "narrow": Markup(inline_svg(draw(record, since=since, narrow=True), name="slim", **words)),
-        "words": words["description"],
-    }
-
-
-def _groups(forecast: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the drivers by group, the strongest group first."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for driver in forecast["drivers"]:
-        value = "missing" if driver["value"] is None else f"{driver['value']:.4g}"
-        groups.setdefault(driver["group"], []).append(
-            {
-                **driver,
-                "shown": value,
-                "unit": _UNITS[driver["feature"]],
-                "meaning": _MEANINGS[driver["feature"]],
-            }
+def _picture(past: OutOfSample, since: pd.Timestamp | None) -> Picture:
+    words, description = title(past), describe(past, since=since)
+    wide, narrow = (
+        Markup(
+            inline_svg(
+                draw(past, since=since, narrow=name == "slim"),
+                name=name,
+                title=words,
+                description=description,
+            )
         )
-    found = [
-        {"name": group, "total": sum(own["log_odds"] for own in drivers), "drivers": drivers}
-        for group, drivers in groups.items()
-    ]
-    return sorted(found, key=lambda group: -abs(group["total"]))
+        for name in ("wide", "slim")
+    )
+    return Picture(wide, narrow, description)
 
 
 def _reliability(hindcast: pd.DataFrame, name: str) -> list[Markup]:
@@ -127,42 +161,26 @@ def _reliability(hindcast: pd.DataFrame, name: str) -> list[Markup]:
     ]
 
 
-def _skill(verification: pd.DataFrame, name: str) -> list[dict[str, Any]]:
-    own = verification[(verification["kind"] == "broad") & (verification["model"] == name)]
-    return [_scored(row) for row in own.to_dict("records")]
+def _of_kind(table: pd.DataFrame, kind: Kind, model: str | None = None) -> list[pd.Series]:
+    """Return the rows of a table of scores for a kind of season, of one candidate or of all."""
+    own = table[(table["kind"] == kind) & (model is None or table["model"] == model)]
+    return [row for _, row in own.iterrows()]
 
 
-def _candidates(integrated: pd.DataFrame) -> list[dict[str, Any]]:
-    broad = integrated[integrated["kind"] == "broad"]
-    return [_scored(row) for row in broad.to_dict("records")]
-
-
-def _scored(row: Mapping[Any, Any]) -> dict[str, Any]:
-    low, high = row["brier_skill_low"], row["brier_skill_high"]
-    reference = row["model"] == "climatology"
-    return {
-        **row,
-        "interval": interval(low, high),
-        "words": "the reference" if reference else VERDICTS.get(str(row["verdict"]), "n/a"),
-    }
-
-
-def _claims(claims: pd.DataFrame | None) -> dict[str, Any] | None:
+def _claims(claims: pd.DataFrame | None) -> dict[str, object]:
+    """Return the claims in a sentence and one by one; nothing if they were not tested."""
     if claims is None or claims.empty:
-        return None
-    first = headlines(claims)
-    rows = claims.to_dict("records")
-    return {
-        "said": on_claims(first),
-        "claims": [
-            {
-                **row,
-                "others": [
-                    other["sentence"]
-                    for other in rows
-                    if other["claim"] == row["claim"] and other["sentence"] != row["sentence"]
-                ],
-            }
-            for row in first
-        ],
-    }
+        return {"claims_statement": None, "claims": []}
+    headlines = claim_headlines(claims)
+    rows = [
+        ClaimRow(
+            each,
+            tuple(
+                sentence
+                for sentence in claims.loc[claims["claim"] == each.claim, "sentence"]
+                if sentence != each.sentence
+            ),
+        )
+        for each in headlines
+    ]
+    return {"claims_statement": claims_statement(headlines), "claims": rows}

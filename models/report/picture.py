@@ -9,37 +9,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from models.forecasting.out_of_sample import Record
-from models.formatting import counted, long_day, percent
+from models.forecasting.out_of_sample import OutOfSample
+from models.formatting import counted, long_day, percent, share_interval
 from models.report.style import BLUE, GREY, ORANGE, inked
 
 SIZE, NARROW = (10.0, 6.2), (4.4, 5.6)
 
 
-def draw(record: Record, *, since: pd.Timestamp | None = None, narrow: bool = False) -> Figure:
+def draw(past: OutOfSample, *, since: pd.Timestamp | None = None, narrow: bool = False) -> Figure:
     """Draw seasons and onsets above, the probability of an onset and its interval below.
 
     Parameters
     ----------
-    record : Record
-        From `models.forecasting.out_of_sample.record`.
+    past : OutOfSample
+        From `models.forecasting.out_of_sample.out_of_sample`.
     since : pandas.Timestamp, optional
         First day shown; by default that of the first out-of-sample forecast.
     narrow : bool
         Whether it must be readable at the width of a phone.
     """
-    first = _first(record, since)
+    first = _first(past, since)
     with inked():
         figure = Figure(
             figsize=NARROW if narrow else SIZE, dpi=110, layout="constrained", facecolor="white"
         )
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
-        _index(above, record, first)
-        _probability(below, record, first)
+        _index(above, past, first)
+        _probability(below, past, first)
         for axes in (above, below):
-            for day in record.onsets[record.onsets >= first]:
+            for day in past.onsets[past.onsets >= first]:
                 axes.axvline(mdates.date2num(day), color=ORANGE, linewidth=0.9, alpha=0.8)
-        last = record.now.index[0]
+        last = past.now.index[0]
         # Room behind the last day for its marker and interval.
         below.set_xlim(first, last + (last - first) * 0.02)
         _dates(below, (last - first).days, most=5 if narrow else 10)
@@ -50,57 +50,65 @@ def draw(record: Record, *, since: pd.Timestamp | None = None, narrow: bool = Fa
     return figure
 
 
-def title(record: Record) -> str:
+def title(past: OutOfSample) -> str:
     """Return what the picture shows, in a line."""
-    return f"Chance that a broad altcoin season begins within {record.horizon_days} days"
+    return f"Chance that a broad altcoin season begins within {past.horizon_days} days"
 
 
-def describe(record: Record, *, since: pd.Timestamp | None = None) -> str:
+def describe(past: OutOfSample, *, since: pd.Timestamp | None = None) -> str:
     """Return what the picture shows for those who do not see it."""
-    first = _first(record, since)
-    now = record.now.iloc[0]
-    onsets = record.onsets[record.onsets >= first]
-    last = long_day(record.now.index[0])
-    said = (
-        f"no forecast, {record.reason}"
+    first = _first(past, since)
+    now = past.now.iloc[0]
+    onsets = past.onsets[past.onsets >= first]
+    last = long_day(past.now.index[0])
+    chance = (
+        f"no forecast, {past.reason}"
         if pd.isna(now["probability"])
-        else f"{percent(now['probability'])}, 90 % interval {percent(now['low'])} to "
-        f"{percent(now['high'])}, climatology {percent(now['climatology'])}"
+        else f"{percent(now['probability'])}, 90 % interval "
+        f"{share_interval(now['low'], now['high'])}, climatology {percent(now['climatology'])}"
     )
     return (
         f"Above, the season index from {long_day(first)} to {last}, where it is "
-        f"{record.index.iloc[-1]:.0f}; {counted(len(onsets), 'broad season')} began (index "
-        f"{record.threshold:g} or more). Below, the out-of-sample probability that one "
-        f"begins within {record.horizon_days} days, beside climatology; on {last}: {said}."
+        f"{past.index.iloc[-1]:.0f}; {counted(len(onsets), 'broad season')} began (index "
+        f"{past.threshold:g} or more). Below, the out-of-sample probability that one "
+        f"begins within {past.horizon_days} days, beside climatology; on {last}: {chance}."
     )
 
 
-def _first(record: Record, since: pd.Timestamp | None) -> pd.Timestamp:
-    return record.begins() if since is None else max(since, record.index.index[0])
-
-
-def _index(axes: Axes, record: Record, first: pd.Timestamp) -> None:
-    index = record.index.loc[first:]
+def draw_index(axes: Axes, index: pd.Series, threshold: float) -> None:
+    """Draw the season index, the threshold of a broad season, and such seasons shaded."""
     axes.plot(index.index, index, color=GREY, linewidth=0.9)
-    axes.axhline(record.threshold, color=GREY, linewidth=0.8, linestyle=":")
+    axes.axhline(threshold, color=GREY, linewidth=0.8, linestyle=":")
     axes.fill_between(
-        index.index, record.threshold, index, where=index >= record.threshold, color=ORANGE,
-        alpha=0.5, linewidth=0,
+        index.index, threshold, index, where=index >= threshold, color=ORANGE, alpha=0.5,
+        linewidth=0,
     )  # fmt: skip
     axes.set(ylabel="season index", ylim=(0, 100))
+
+
+def _first(past: OutOfSample, since: pd.Timestamp | None) -> pd.Timestamp:
+    return past.begins() if since is None else max(since, past.index.index[0])
+
+
+def _index(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
+    draw_index(axes, past.index.loc[first:], past.threshold)
     axes.set_title(
-        f"Season index; broad seasons ({record.threshold:g} or more) shaded, onsets marked",
+        f"Season index; broad seasons ({past.threshold:g} or more) shaded, onsets marked",
         loc="left", fontsize=9.5, wrap=True,
     )  # fmt: skip
 
 
-def _probability(axes: Axes, record: Record, first: pd.Timestamp) -> None:
-    hindcast, since, now = record.hindcast.loc[first:], record.since.loc[first:], record.now
+def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
+    hindcast, since, now = (
+        past.hindcast.loc[first:],
+        past.since.loc[first:],
+        past.now,
+    )
     axes.plot(
         hindcast.index, hindcast["probability"], color=BLUE, linewidth=1.4,
-        label=f"{record.model}, by the models of the time (out of sample)",
+        label=f"{past.model}, by the models of the time (out of sample)",
     )  # fmt: skip
-    until = long_day(record.trained_until)
+    until = long_day(past.trained_until)
     if len(since):
         axes.plot(since.index, since["probability"], color=BLUE, linewidth=1.4, linestyle="-.",
                   label=f"the model trained until {until} (out of sample)")  # fmt: skip
@@ -109,29 +117,29 @@ def _probability(axes: Axes, record: Record, first: pd.Timestamp) -> None:
     climatology = pd.concat([hindcast["climatology"], since["climatology"], now["climatology"]])
     axes.plot(climatology.index, climatology, color=GREY, linewidth=1.2, linestyle="--",
               label="climatology")  # fmt: skip
-    _now(axes, record)
+    _now(axes, past)
     axes.set(ylim=(0, 1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.set_title(
-        f"{title(record)} (gaps: in season, or quiet for too short a time)",
+        f"{title(past)} (gaps: in season, or quiet for too short a time)",
         loc="left", fontsize=9.5, wrap=True,
     )  # fmt: skip
 
 
-def _now(axes: Axes, record: Record) -> None:
+def _now(axes: Axes, past: OutOfSample) -> None:
     """Mark the forecast of the last day with its interval, hollow if it is in sample."""
-    day, now = record.now.index[0], record.now.iloc[0]
+    day, now = past.now.index[0], past.now.iloc[0]
     if np.isnan(now["probability"]):
         axes.plot([], [], linestyle="", marker="x", color=BLUE,
                   label=f"no forecast on {long_day(day)}")  # fmt: skip
         return
     reach = np.array([[now["probability"] - now["low"]], [now["high"] - now["probability"]]])
-    sample = "in sample" if record.in_sample else "90 % interval"
+    sample = "in sample" if past.in_sample else "90 % interval"
     axes.errorbar(
         [day], [now["probability"]], yerr=reach, color=BLUE, capsize=3, linewidth=1.6, markersize=6,
-        fmt="o", markerfacecolor="none" if record.in_sample else BLUE, zorder=5,
+        fmt="o", markerfacecolor="none" if past.in_sample else BLUE, zorder=5,
         label=f"{long_day(day)}: {percent(now['probability'])} ({sample} "
-        f"{percent(now['low'])} to {percent(now['high'])})",
+        f"{share_interval(now['low'], now['high'])})",
     )  # fmt: skip
 
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.catalogue.builder import feature_frame
-from models.hazard.candidates import CANDIDATES, available
+from models.formatting import markdown, scored
+from models.hazard.candidates import CANDIDATES, PRIMARY, available
 from models.tracking.promotion import Terms
-from models.tracking.record import Entry, Record, Value
 from models.tracking.store import SKILL_TAG
+from models.tracking.training_record import RunRecord, TrainingRecord, Value
+from models.training.skill_table import skill_table
+from models.vocabulary import Kind
 
 if TYPE_CHECKING:
     from models.training.run import Settings, Training
@@ -90,7 +93,7 @@ def compose(
     run_id: str,
     started_ms: int,
     finished_ms: int,
-) -> Record:
+) -> TrainingRecord:
     """Put together all that a training leaves in the store.
 
     Parameters
@@ -104,7 +107,7 @@ def compose(
     tables : mapping of str to pandas.DataFrame
         Further tables for the parent, by name.
     experiment, run_id, started_ms, finished_ms
-        As in `Record`.
+        As in `TrainingRecord`.
     title : str
         Name of the parent run.
     """
@@ -115,6 +118,7 @@ def compose(
         candidates=tuple(training.forecasters),
         until=f"{training.until:%Y-%m-%d}",
         data_end=provenance.data_end,
+        primary=PRIMARY,
     )
     champion = training.choice.champion
     parent = _entry(training, champion, title, terms, provenance, figures.get("", {}))
@@ -122,12 +126,12 @@ def compose(
         name: _child(training, name, title, terms, provenance, figures.get(name, {}))
         for name in training.forecasters
     }
-    return Record(
+    return TrainingRecord(
         experiment=experiment,
         run_id=run_id,
         started_ms=started_ms,
         finished_ms=finished_ms,
-        parent=Entry(
+        parent=RunRecord(
             name=title,
             params={**parent.params, "candidates": ",".join(training.forecasters)},
             tags={
@@ -160,7 +164,7 @@ def _challenger(training: Training) -> str | None:
     """
     others = [n for n in training.forecasters if n not in (training.choice.champion, REFERENCE)]
     scores = training.integrated
-    own = scores[(scores["kind"] == "broad") & scores["model"].isin(others)]
+    own = scores[(scores["kind"] == Kind.BROAD) & scores["model"].isin(others)]
     known = own.dropna(subset="log_score").sort_values("log_score", kind="stable")
     return next(iter([*known["model"], *others]), None)
 
@@ -172,13 +176,13 @@ def _child(
     terms: Terms,
     provenance: Provenance,
     figures: Mapping[str, bytes],
-) -> Entry:
+) -> RunRecord:
     # The candidates beside it are in their training's name; here they would only be in the way.
     own = f"{name}, {title.replace(f', {_beside(training.settings)}', '')}"
     entry = _entry(training, name, own, terms, provenance, figures)
     forecaster = training.forecasters[name]
     meaning = CANDIDATES[name].meaning
-    return Entry(
+    return RunRecord(
         name=entry.name,
         params=entry.params,
         tags={
@@ -206,7 +210,7 @@ def _entry(
     terms: Terms,
     provenance: Provenance,
     figures: Mapping[str, bytes],
-) -> Entry:
+) -> RunRecord:
     """Return what the training and its candidates have in common."""
     settings = training.settings
     params = {
@@ -229,7 +233,7 @@ def _entry(
         "trained_until": f"{training.trained_until:%Y-%m-%d}",
         "versions": ", ".join(f"{name} {of}" for name, of in provenance.versions.items()),
     }  # fmt: skip
-    return Entry(
+    return RunRecord(
         name=title,
         params={key: str(value) for key, value in params.items()},
         tags={key: str(value) for key, value in tags.items()},
@@ -251,12 +255,12 @@ def metrics(training: Training, name: str) -> list[Value]:
         Candidate.
     """
     found = [
-        *_of_kind(training, name, "broad"),
+        *_of_kind(training, name, Kind.BROAD),
         *(each._replace(key=f"partial/{each.key.removeprefix('more/')}")
-          for each in _of_kind(training, name, "partial")
+          for each in _of_kind(training, name, Kind.PARTIAL)
           if each.key.partition("_")[0] in ("brier", "log")),
         *(Value("curves/brier_skill_by_horizon", row["brier_skill"], int(row["horizon_days"]))
-          for row in _rows(training.verification, name, "broad")),
+          for row in _rows(training.verification, name, Kind.BROAD)),
         *(Value("curves/log_score_by_year", score, year)
           for year, score in training.yearly_log_scores(name).items()),
     ]  # fmt: skip
@@ -295,11 +299,13 @@ def _skill_tags(training: Training, name: str) -> dict[str, str]:
     """Return the headlines as text, so that one column of the table holds value and interval."""
     if name == REFERENCE:
         return {SKILL_TAG: "reference"}
-    found = dict.fromkeys((SKILL_TAG,), next(iter(_rows(training.integrated, name, "broad")), {}))
-    for row in _rows(training.verification, name, "broad"):
+    found = dict.fromkeys(
+        (SKILL_TAG,), next(iter(_rows(training.integrated, name, Kind.BROAD)), {})
+    )
+    for row in _rows(training.verification, name, Kind.BROAD):
         if row["horizon_days"] <= HEADLINE_DAYS:
             found[f"{SKILL_TAG}_{row['horizon_days']}d"] = row
-    return {tag: interval(row) for tag, row in found.items()}
+    return {tag: _scored(row) for tag, row in found.items()}
 
 
 def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
@@ -318,28 +324,16 @@ def _tables(training: Training, tables: Mapping[str, pd.DataFrame]) -> dict[str,
 
 def _training_note(training: Training) -> str:
     """Return the description of a training: its choice and a table of the candidates."""
-    broad = training.verification[training.verification["kind"] == "broad"]
-    horizons = [int(days) for days in dict.fromkeys(broad["horizon_days"])]
-    lines = [
-        f"Champion by the gate: **{training.choice.champion}**; {training.choice.reason}.",
-        "",
-        "Brier skill against climatology, broad seasons, out of sample (90 % interval):",
-        "",
-        "| candidate | " + " | ".join(f"{days} days" for days in horizons) + " |",
-        "|---" * (len(horizons) + 1) + "|",
-    ]
-    for name in training.forecasters:
-        own = broad[broad["model"] == name].to_dict("records")
-        if name != REFERENCE:
-            lines.append(f"| {name} | " + " | ".join(interval(row) for row in own) + " |")
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            f"Champion by the gate: **{training.choice.champion}**; {training.choice.reason}.",
+            "",
+            "Brier skill against climatology, broad seasons, out of sample (90 % interval):",
+            "",
+            *markdown(skill_table(training)),
+        ]
+    )
 
 
-def interval(row: Mapping[Any, Any], name: str = "brier_skill") -> str:
-    """Return a score with its interval in words, "unknown" where it cannot be computed."""
-    value, low, high = (row.get(f"{name}{end}") for end in _INTERVAL)
-    if not _finite(value):
-        return "unknown"
-    if not (_finite(low) and _finite(high)):
-        return f"{value:+.2f}"
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+def _scored(row: Mapping[Any, Any]) -> str:
+    return scored(*(row.get(f"brier_skill{end}") for end in _INTERVAL))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from models.formatting import aligned, scored
 from models.tracking.registry import HEADLINES, Registered, Version
 from models.tracking.store import quoted
 
@@ -24,12 +25,8 @@ def versions_text(versions: Sequence[Version]) -> str:
     if not versions:
         return "No version is registered; run train.py first."
     rows = [_HEADS, *(_row(version) for version in versions)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    lines = ["Brier skill against climatology, broad seasons (90 % interval)"]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        lines.append("  ".join(cells).rstrip())
-    lines.append("")
+    title = "Brier skill against climatology, broad seasons (90 % interval)"
+    lines = [title, *aligned(rows, "<"), ""]
     for version in versions:
         if version.aliases and version.promotion_reason:
             by = f" by {version.promoted_by}" if version.promoted_by else ""
@@ -61,11 +58,7 @@ def promoted_text(version: Version, verb: str) -> str:
 
 
 def _row(version: Version) -> tuple[str, ...]:
-    skill = []
-    for name in HEADLINES:
-        value, low, high = version.skill.get(name, (None, None, None))
-        ends = "" if low is None or high is None else f" [{low:+.2f}, {high:+.2f}]"
-        skill.append("-" if value is None else f"{value:+.2f}{ends}")
+    skill = [scored(*version.skill[name]) if name in version.skill else "-" for name in HEADLINES]
     return (
         version.version,
         ", ".join(version.aliases) or "-",

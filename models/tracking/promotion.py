@@ -35,6 +35,9 @@ class Terms:
         Last day (ISO) of the data used.
     data_end : str
         Last day (ISO) of the data there were.
+    primary : str
+        Candidate that the gate had been told beforehand; empty where it chose by
+        rank alone, as it once did.
     """
 
     definition: str
@@ -43,6 +46,7 @@ class Terms:
     candidates: tuple[str, ...]
     until: str
     data_end: str
+    primary: str = ""
 
     def to_json(self) -> str:
         """Return the terms as JSON, for a tag."""
@@ -60,6 +64,7 @@ class Terms:
                 candidates=tuple(str(name) for name in stored["candidates"]),
                 until=str(stored["until"]),
                 data_end=str(stored["data_end"]),
+                primary=str(stored.get("primary", "")),
             )
         except (KeyError, TypeError, ValueError):
             return None
@@ -108,9 +113,10 @@ def decide(new: Terms, champion: Champion | None, *, wanted: bool = True) -> Dec
     It does if there is no champion yet, or if its terms are the champion's: the
     same definition and horizons, its source or one that continues it, all of
     its candidates, all data there were, and those ending no earlier. What the
-    gate chose does not matter: where it says that only climatology is left,
-    climatology becomes champion, because skill that is no longer there must not
-    be promised.
+    gate chose does not matter, nor by which of its rules: the present one was
+    declared for all trainings to come. Where it says that only climatology is
+    left, climatology becomes champion, because skill that is no longer there
+    must not be promised.
 
     Parameters
     ----------
@@ -140,7 +146,10 @@ def decide(new: Terms, champion: Champion | None, *, wanted: bool = True) -> Dec
     found = _differences(new, champion.terms)
     if found:
         return Decision(False, f"{'; '.join(found)} (version {champion.version} is champion)")
-    return Decision(True, f"its gate's choice on the terms of version {champion.version}")
+    reason = f"its gate's choice on the terms of version {champion.version}"
+    if new.primary != champion.terms.primary:
+        reason += f", which was chosen before {new.primary or 'no candidate'} was declared"
+    return Decision(True, reason)
 
 
 def _differences(new: Terms, old: Terms) -> list[str]:

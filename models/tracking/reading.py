@@ -11,7 +11,7 @@ import mlflow
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.forecasting.forecast import ModelId
+from models.forecasting.parts import ModelId
 from models.hazard.forecaster import Forecaster
 from models.tracking.store import (
     CHALLENGER,

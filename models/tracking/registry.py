@@ -12,9 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.tracking.page import MODEL_NOTE
 from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, decide
-from models.tracking.record import Record
 from models.tracking.store import (
     ABSENT,
     CHALLENGER,
@@ -30,6 +28,8 @@ from models.tracking.store import (
     shown,
     writing,
 )
+from models.tracking.training_record import TrainingRecord
+from models.tracking.ui import MODEL_NOTE
 
 HEADLINES = ("brier_skill", "brier_skill_30d", "brier_skill_60d", "brier_skill_90d")
 
@@ -99,7 +99,7 @@ class Version:
 
 def register(
     client: MlflowClient,
-    record: Record,
+    record: TrainingRecord,
     logged: Mapping[str, Logged],
     parent_run_id: str,
     who: str,
@@ -113,7 +113,7 @@ def register(
     ----------
     client : MlflowClient
         The store.
-    record : Record
+    record : TrainingRecord
         The training.
     logged : mapping of str to Logged
         Its candidates in the store.
@@ -257,7 +257,7 @@ def _ensure_model(client: MlflowClient) -> None:
 
 
 def _create(
-    client: MlflowClient, record: Record, name: str, logged: Logged, parent_run_id: str
+    client: MlflowClient, record: TrainingRecord, name: str, logged: Logged, parent_run_id: str
 ) -> str:
     entry = record.children[name]
     chosen = name == record.champion

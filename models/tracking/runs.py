@@ -21,8 +21,6 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from models.errors import TrackingError
 from models.tracking import serving
-from models.tracking.page import experiment_tags
-from models.tracking.record import Entry, Record
 from models.tracking.registry import Logged, Registered, register
 from models.tracking.store import (
     DIGEST_TAG,
@@ -34,6 +32,8 @@ from models.tracking.store import (
     reaching,
     writing,
 )
+from models.tracking.training_record import RunRecord, TrainingRecord
+from models.tracking.ui import experiment_tags
 
 RECORD_TAG = "record_sha256"
 
@@ -95,13 +95,13 @@ def training_run(
 
 
 def log_record(
-    record: Record, run: OpenRun, who: str, when: str, *, promote: bool = True
+    record: TrainingRecord, run: OpenRun, who: str, when: str, *, promote: bool = True
 ) -> Registered:
     """Log a training into its open parent run, register its choice last.
 
     Parameters
     ----------
-    record : Record
+    record : TrainingRecord
         All that it leaves.
     run : OpenRun
         Where.
@@ -139,14 +139,14 @@ def log_record(
 
 
 def log_later(
-    record: Record, tracking_uri: str, who: str, when: str, *, promote: bool = True
+    record: TrainingRecord, tracking_uri: str, who: str, when: str, *, promote: bool = True
 ) -> Registered:
     """Log a training whose store had failed, as if it had not.
 
     Parameters
     ----------
-    record : Record
-        From `models.tracking.record.read_record`.
+    record : TrainingRecord
+        From `models.tracking.training_record.read_record`.
     tracking_uri : str
         The store.
     who, when : str
@@ -221,7 +221,7 @@ def _end(run_id: str, status: str, tracking_uri: str) -> None:
         MlflowClient().set_terminated(run_id, status)
 
 
-def _log_entry(client: MlflowClient, run_id: str, entry: Entry, record: Record) -> None:
+def _log_entry(client: MlflowClient, run_id: str, entry: RunRecord, record: TrainingRecord) -> None:
     client.log_batch(
         run_id,
         metrics=[Metric(v.key, v.value, record.finished_ms, v.step) for v in entry.metrics],
@@ -250,7 +250,7 @@ def _log_entry(client: MlflowClient, run_id: str, entry: Entry, record: Record) 
         client.log_artifacts(run_id, folder)
 
 
-def _log_model(client: MlflowClient, run_id: str, name: str, entry: Entry) -> str:
+def _log_model(client: MlflowClient, run_id: str, name: str, entry: RunRecord) -> str:
     """Log a forecaster as a model of its run; return the model's id."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema

@@ -18,13 +18,13 @@ from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, 
 from models.verification.hindcast import REFERENCE, hindcast
 from models.verification.scores import brier_scores, log_scores, skill
 from models.verification.significance import (
-    CANNOT_TELL,
     Contrasts,
     Interval,
     difference_interval,
     window_contrasts,
 )
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Verdict
 
 CORE = "core"
 SCALES = (0.03, 0.1, 0.3)
@@ -144,7 +144,7 @@ def compare_groups(table: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -
 
 def _differences(own: pd.DataFrame, group: str, contrasts: Contrasts) -> dict[str, float | str]:
     outcome = own["outcome"].to_numpy(dtype=float)
-    found: dict[str, float | str] = {"verdict": CANNOT_TELL}
+    found: dict[str, float | str] = {"verdict": Verdict.CANNOT_TELL}
     if not 0 < outcome.mean() < 1:
         return found
     intervals = []
@@ -164,7 +164,7 @@ def _differences(own: pd.DataFrame, group: str, contrasts: Contrasts) -> dict[st
 def _verdict(intervals: list[Interval]) -> str:
     if all(interval.high < 0 for interval in intervals):
         return "helps"
-    return "harms" if all(interval.low > 0 for interval in intervals) else CANNOT_TELL
+    return "harms" if all(interval.low > 0 for interval in intervals) else Verdict.CANNOT_TELL
 
 
 def _unfitted(groups: Mapping[str, tuple[str, ...]]) -> dict[str, HazardModel]:

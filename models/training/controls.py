@@ -46,6 +46,7 @@ from models.verification.significance import (
     window_contrasts,
 )
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Kind
 
 HORIZON_DAYS = 30
 SEEDS = (0, 1, 2, 3)
@@ -231,7 +232,7 @@ def mean_skill(
         table = hindcast(
             replace(rows, X=X), _SCHEDULE, partial(fit_candidates, models), [HORIZON_DAYS]
         )
-        broad = table[(table["kind"] == "broad") & table["outcome"].notna()]
+        broad = table[(table["kind"] == Kind.BROAD) & table["outcome"].notna()]
         own = broad[broad["model"] == "hazard"].sort_values("as_of")
         outcome = own["outcome"].to_numpy()
         scores.append(brier_scores(outcome, own["probability"].to_numpy()))
@@ -388,7 +389,7 @@ def synthetic_market(episodes: int, seed: int) -> Landmarks:
     known = start[-1] + length[-1] - grid
     return Landmarks(
         X=X,
-        kind=np.full(len(X), "broad"),
+        kind=np.full(len(X), Kind.BROAD),
         days_to_onset=ahead[at_risk].astype(float),
         days_known=known[at_risk].astype(np.int64),
         step_days=STEP_DAYS,

@@ -16,6 +16,7 @@ from models.verification.counts import PERIOD_DAYS, dispersion, rare_event_score
 from models.verification.hindcast import REFERENCE
 from models.verification.sample import SCORES
 from models.verification.scores import skill
+from models.vocabulary import Kind
 
 PROBABILITIES = {f"p{horizon}": horizon for horizon in HORIZONS}
 COLUMNS = (
@@ -27,8 +28,10 @@ SHOWN = ("pool", "simulation", REFERENCE)  # beside the champion
 _PREFACE = f"""# Forecasts since each release
 
 Written by `python -m models.training.replay`, which adds the weeks that the embedded history has
-gained. All probabilities are in [prospective.csv](prospective.csv): every candidate, kind and
-horizon. Rows once written stay; the command fails if one of them comes out differently.
+gained since the release. All probabilities are in [prospective.csv](prospective.csv): every
+candidate, kind and horizon. Rows once written stay; those of a release are written by its own
+program, before its models are changed for the next, and the command fails if one of them comes out
+differently.
 
 **What these are.** A release fixes its models by data that end on one day. Here they forecast every
 week since, refitted on nothing later, each time from the market as it was known at the end of that
@@ -105,7 +108,7 @@ def judge(table: pd.DataFrame, index: pd.Series, definition: OnsetDefinition) ->
     )
 
 
-def scores(judged: pd.DataFrame, clustering: Mapping[str, float]) -> pd.DataFrame:
+def scores(judged: pd.DataFrame, clustering: Mapping[Kind, float]) -> pd.DataFrame:
     """Score the resolved forecasts of each candidate, kind and horizon.
 
     Parameters
@@ -132,7 +135,7 @@ def scores(judged: pd.DataFrame, clustering: Mapping[str, float]) -> pd.DataFram
         )
         found = rare_event_scores(
             pd.DatetimeIndex(own["as_of"]), pd.DatetimeIndex(own["window_end"]),
-            outcome, probability, climatology, clustering=clustering[str(kind)],
+            outcome, probability, climatology, clustering=clustering[Kind(str(kind))],
         )  # fmt: skip
         rows.append(
             {
@@ -159,12 +162,14 @@ def page(table: pd.DataFrame, panel: MarketPanel, definition: OnsetDefinition) -
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns `COLUMNS`, rows of one release or more.
+        Columns `COLUMNS`, rows of any number of releases.
     panel : MarketPanel
         The market as it is known now, which decides the outcomes.
     definition : OnsetDefinition
         What counts as an onset of a broad season.
     """
+    if table.empty:
+        return _PREFACE
     index = season_index(panel)
     judged = judge(table, index, definition)
     days = {kind: onsets(index, each) for kind, each in definition.by_kind().items()}
@@ -178,7 +183,7 @@ def page(table: pd.DataFrame, panel: MarketPanel, definition: OnsetDefinition) -
 def _release(
     rows: pd.DataFrame,
     judged: pd.DataFrame,
-    onset_days: Mapping[str, pd.DatetimeIndex],
+    onset_days: Mapping[Kind, pd.DatetimeIndex],
     index: pd.Series,
     last_day: pd.Timestamp,
 ) -> Iterator[str]:

@@ -1,8 +1,10 @@
-"""What the previous release would have forecast since: ``python -m models.training.replay [DIR]``.
+"""What a release says each week after its data: ``python -m models.training.replay [DIR]``.
 
-Extends `prospective.csv` by the weeks that the embedded history has gained and writes
-`prospective.md` from it: every forecast beside what came of it. Rows once written stay; one that
-comes out differently is an error.
+Extends `prospective.csv` by the weeks that the embedded history has gained since the release that
+this program is, and writes `prospective.md` from it: every forecast of every release beside what
+came of it. Run it on new data before the models are changed for the next release: what was said by
+models that are gone can be kept, not computed again. Rows once written stay; one that comes out
+differently is an error.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from features.reference.load import load_reference
 from features.storage.atomic import staged
 from models.formatting import iso_day
 from models.hazard.base import THRESHOLD, HazardModel
+from models.hazard.candidates import PRIMARY
 from models.hazard.leads import incidence
 from models.onset import onsets
 from models.training.prospective import COLUMNS, PROBABILITIES, page
@@ -54,15 +57,16 @@ class Release:
     frozen : pandas.Timestamp
         Nothing later was known to anybody who fixed its models.
     champion : str
-        Candidate whose forecasts it printed.
+        Candidate whose forecasts it prints.
     """
 
     frozen: pd.Timestamp
     champion: str
 
 
-# Replaced at each release by the release before it.
-PREVIOUS = Release(pd.Timestamp("2025-12-10"), "logistic")
+# The release that this program is. Raised with its models, once the weeks of the one before are
+# written.
+CURRENT = Release(pd.Timestamp("2026-06-06"), PRIMARY)
 
 
 def replay(
@@ -97,10 +101,7 @@ def replay(
     DataError
         If no week has passed since the release.
     """
-    settings = settings or Settings()
-    grid = pd.date_range(FIRST_DAY, panel.last_day, freq=f"{STEP_DAYS}D", unit="s")
-    # Not strict: what closed with the release's last day was all known to it.
-    days = grid[grid >= release.frozen]
+    settings, days = settings or Settings(), weeks_since(panel, release)
     if days.empty:
         raise DataError(
             f"{panel.source} ends on {iso_day(panel.last_day)}: no weekly as_of day has come since "
@@ -126,6 +127,13 @@ def replay(
             tables.append(pd.DataFrame({**common, "kind": kind, "candidate": name, **said}))
     table = pd.concat(tables)[list(COLUMNS)]
     return table.sort_values(["as_of", "kind"], kind="stable", ignore_index=True)
+
+
+def weeks_since(panel: MarketPanel, release: Release) -> pd.DatetimeIndex:
+    """Return the as_of days of the training grid that a market has had since a release."""
+    grid = pd.date_range(FIRST_DAY, panel.last_day, freq=f"{STEP_DAYS}D", unit="s")
+    # Not strict: what closed with the release's last day was all known to it.
+    return grid[grid >= release.frozen]
 
 
 def _fitted(
@@ -218,21 +226,22 @@ def _refuse(row: tuple[Any, ...], kept: str, replayed: str) -> NoReturn:
     raise DataError(
         f"release of {frozen:%Y-%m-%d}: the forecast of {candidate} for a {kind} season as of "
         f"{as_of:%Y-%m-%d} {kept} and {replayed}. Forecasts once written stay: restore the models "
-        f"and the data, or replay from a new release."
+        f"and the data, or name a new release in models/training/replay.py."
     )
 
 
 def extend(
     directory: Path,
     panel: MarketPanel,
-    release: Release = PREVIOUS,
+    release: Release = CURRENT,
     settings: Settings | None = None,
     *,
     jobs: int = 1,
 ) -> int:
     """Append a release's new weeks to the table and write the page; return how many are new.
 
-    The candidates are those with which the release's rows were begun.
+    The candidates are those with which the release's rows were begun. Where no week has come since
+    only the page is written, with the outcomes that have become known.
 
     Parameters
     ----------
@@ -250,7 +259,10 @@ def extend(
     kept = read(path)
     begun = tuple(kept.loc[kept["frozen"] == release.frozen, "candidate"].unique())
     settings = replace(settings, candidates=begun or settings.candidates)
-    added = news(kept, replay(panel, release, settings, jobs=jobs))
+    if weeks_since(panel, release).empty:
+        added = pd.DataFrame(columns=list(COLUMNS))
+    else:
+        added = news(kept, replay(panel, release, settings, jobs=jobs))
     # The bytes before stay as they are.
     text = path.read_text() if len(kept) else ",".join(COLUMNS) + "\n"
     text += added.to_csv(index=False, header=False, float_format="%.9g", lineterminator="\n")

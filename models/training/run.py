@@ -26,6 +26,7 @@ from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast
 from models.verification.scores import log_scores
 from models.verification.summary import integrated, verify
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Kind
 
 FIRST_DAY = pd.Timestamp("2014-07-01")
 STEP_DAYS = 7
@@ -121,7 +122,7 @@ class Training:
         """Return a candidate's mean log score of broad seasons by year of the forecast."""
         own = self.hindcast[
             (self.hindcast["model"] == name)
-            & (self.hindcast["kind"] == "broad")
+            & (self.hindcast["kind"] == Kind.BROAD)
             & self.hindcast["outcome"].notna()
         ]
         scores = log_scores(own["outcome"].to_numpy(), own["probability"].to_numpy())
@@ -172,7 +173,10 @@ def train(
     known = panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
     index = season_index(known)
     rows = landmarks(known, index, settings.definition)
-    onset_days = {k: onsets(index, each) for k, each in settings.definition.by_kind().items()}
+    definitions = settings.definition.by_kind()
+    onset_days: dict[str, pd.DatetimeIndex] = {
+        kind: onsets(index, each) for kind, each in definitions.items()
+    }
     schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
     try:
         table = hindcast(
@@ -183,28 +187,28 @@ def train(
             jobs=jobs,
             progress=partial(progress, "hindcast"),
         )
-        if not (table["kind"] == "broad").any():
+        if not (table["kind"] == Kind.BROAD).any():
             raise TooFewRows("no day out of sample is at risk of a broad season.")
     except TooFewRows as error:
         raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
     verification = verify(table, onset_days, step_days=STEP_DAYS)
     choice = choose_champion(
-        verification[verification["kind"] == "broad"],
+        verification[verification["kind"] == Kind.BROAD],
         tuple(CANDIDATES),
-        integrated_differences(table, "broad", step_days=STEP_DAYS),
+        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
         primary=PRIMARY,
     )
     rivals = [name for name in table["model"].unique() if name != choice.champion]
     comparison = compare(table, choice.champion, rivals, onset_days, step_days=STEP_DAYS)
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
-        rows, trained_until, onset_days["broad"], settings, jobs=jobs,
+        rows, trained_until, onset_days[Kind.BROAD], settings, jobs=jobs,
         progress=partial(progress, "intervals"),
     )  # fmt: skip
     forecasters = {
         name: Forecaster(
             name=name,
-            thresholds={k: each.threshold for k, each in settings.definition.by_kind().items()},
+            thresholds={kind: each.threshold for kind, each in definitions.items()},
             model=model,
             climatology=models[REFERENCE],
             replicates=[replicate[name] for replicate in replicates],

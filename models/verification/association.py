@@ -14,13 +14,14 @@ from scipy.stats import binomtest
 from models.hazard.leads import FloatArray
 from models.verification.resampling import resample_counts
 from models.verification.significance import LEVEL, MIN_BLOCK_DAYS
+from models.vocabulary import Verdict
 
 # Of fewer independent events all would point one way by chance more often than in the 5 % of
 # cases that lie beyond one end of a 90 % interval: 0.5 ** 4 = 6 %.
 MIN_EVENTS = 5
 MIN_SHIFT_DAYS = 365
 SHIFT_STEP_DAYS = 7
-MORE, LESS, CANNOT_TELL = "more often", "less often", "cannot tell"
+MORE, LESS, CANNOT_TELL = "more often", "less often", Verdict.CANNOT_TELL.value
 
 BoolArray = NDArray[np.bool_]
 # Takes one value per day and two weights per resample and day, shape (resamples, days): of the

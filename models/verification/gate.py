@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from models.verification.hindcast import REFERENCE
-from models.verification.significance import BETTER, Interval, verdict
+from models.verification.significance import Interval, verdict
+from models.vocabulary import Verdict
 
 
 class Choice(NamedTuple):
@@ -146,7 +147,7 @@ def _skilled(scores: pd.DataFrame) -> bool:
 
 
 def _beats(difference: Interval) -> bool:
-    return verdict(difference, lower_is_better=True) == BETTER
+    return verdict(difference, lower_is_better=True) is Verdict.BETTER
 
 
 def _simplest_unbeaten(

@@ -14,12 +14,11 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from models.hazard.leads import FloatArray
+from models.vocabulary import Verdict
 
 MIN_BLOCK_DAYS = 90
 MIN_UNITS = 5
 LEVEL = 0.90
-
-BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
 
 
 class Interval(NamedTuple):
@@ -278,7 +277,7 @@ def diebold_mariano(first: FloatArray, second: FloatArray, contrasts: Contrasts)
     return DieboldMariano(statistic, float(2 * stdtr(contrasts.degrees, -abs(statistic))))
 
 
-def verdict(interval: Interval, *, lower_is_better: bool = False) -> str:
+def verdict(interval: Interval, *, lower_is_better: bool = False) -> Verdict:
     """Return what an interval allows to be said: better, worse or cannot tell.
 
     Parameters
@@ -290,20 +289,20 @@ def verdict(interval: Interval, *, lower_is_better: bool = False) -> str:
 
     Returns
     -------
-    str
-        "better", "worse" or "cannot tell", the last also where an end is NaN.
+    Verdict
+        CANNOT_TELL also where an end is NaN.
 
     Examples
     --------
-    >>> verdict(Interval(0.2, 0.1, 0.3)), verdict(Interval(0.2, 0.0, 0.3))
-    ('better', 'cannot tell')
+    >>> [str(verdict(Interval(0.2, low, 0.3))) for low in (0.1, 0.0)]
+    ['better', 'cannot tell']
     """
     # Both strict: 0 is what the reference scores against itself, with both ends at 0, and a
     # forecast that equals it must be neither better nor worse.
     above, below = interval.low > 0, interval.high < 0
     if above or below:
-        return BETTER if above != lower_is_better else WORSE
-    return CANNOT_TELL
+        return Verdict.BETTER if above != lower_is_better else Verdict.WORSE
+    return Verdict.CANNOT_TELL
 
 
 def _student(value: float, deviation: FloatArray, contrasts: Contrasts, level: float) -> Interval:

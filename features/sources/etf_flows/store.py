@@ -145,7 +145,6 @@ def empty() -> pd.DataFrame:
 def _locked(directory: Path) -> Iterator[None]:
     """Hold the store against other processes; what fails meanwhile is an error of the store."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         with locked(directory / FILE):
             yield
     except (OSError, NotImplementedError) as error:

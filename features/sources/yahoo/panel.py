@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.builder import MAX_AGE_DAYS
-from features.market.season import TOP, WINDOW_DAYS, breadth
+from features.market.season import GOOD_COVERAGE, TOP, WINDOW_DAYS, breadth
 from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, until_gap
 from features.market.universe import carried_rankings
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
@@ -25,8 +25,6 @@ from features.storage.simulations import simulated_series
 
 # With 35 of 50 coins the index has a standard error of 4.6 points at most.
 MIN_LIVE_COVERAGE = 0.7
-# The embedded history covers this much in its recent years; less is said as a problem.
-GOOD_COVERAGE = 0.88
 # Points of the season index: a smaller step at the seam is within what one coin makes of 50.
 SMALL_STEP = 2.0
 

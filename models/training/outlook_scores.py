@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from models.outlook.hindcast import REFERENCES, STEP_DAYS
 from models.outlook.seasons import FloatArray
+from models.training.outlook_hindcast import REFERENCES, STEP_DAYS
 from models.verification.scores import brier_scores, log_scores
 from models.verification.significance import Contrasts, skill_interval, window_contrasts
 

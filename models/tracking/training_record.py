@@ -37,7 +37,7 @@ class Value(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunRecord:
     """One run: the training itself or one of its candidates.
 
     Parameters
@@ -66,7 +66,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Record:
+class TrainingRecord:
     """A training, ready to be logged.
 
     Parameters
@@ -77,9 +77,9 @@ class Record:
         The run that was open while it trained.
     started_ms, finished_ms : int
         When it trained, milliseconds since 1970.
-    parent : Entry
+    parent : RunRecord
         The training.
-    children : mapping of str to Entry
+    children : mapping of str to RunRecord
         Its candidates by name.
     champion : str
         The gate's choice.
@@ -97,8 +97,8 @@ class Record:
     run_id: str
     started_ms: int
     finished_ms: int
-    parent: Entry
-    children: Mapping[str, Entry]
+    parent: RunRecord
+    children: Mapping[str, RunRecord]
     champion: str
     challenger: str | None
     reason: str
@@ -145,12 +145,12 @@ class Record:
         return files + [entry.forecaster for entry in entries if entry.forecaster is not None]
 
 
-def keep(record: Record, directory: Path) -> Path:
+def keep(record: TrainingRecord, directory: Path) -> Path:
     """Write a record whose store has failed to a new file; return its path.
 
     Parameters
     ----------
-    record : Record
+    record : TrainingRecord
         The training.
     directory : pathlib.Path
         Where; the directory of temporary files if that cannot be written.
@@ -173,8 +173,8 @@ def keep(record: Record, directory: Path) -> Path:
     raise TrackingError(f"nor can the training be kept in a file ({'; '.join(reasons)})")
 
 
-def read_record(path: Path) -> Record:
-    """Read a record that `Record.write` wrote.
+def read_record(path: Path) -> TrainingRecord:
+    """Read a record that `TrainingRecord.write` wrote.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def read_record(path: Path) -> Record:
         raise TrackingError(f"{path} is no record of a training: {error}") from error
 
 
-def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> Record:
+def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> TrainingRecord:
     terms = Terms.from_json(stored["terms"])
     children = {name: _entry(entry, file) for name, entry in stored["children"].items()}
     for name in (stored["champion"], stored["challenger"] or stored["champion"]):
@@ -203,7 +203,7 @@ def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> Record:
             raise ValueError(f"it holds no forecaster of {name}")
     if terms is None:
         raise ValueError("it does not tell its terms")
-    return Record(
+    return TrainingRecord(
         experiment=stored["experiment"],
         run_id=stored["run_id"],
         started_ms=int(stored["started_ms"]),
@@ -218,7 +218,7 @@ def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> Record:
     )
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: RunRecord) -> dict[str, Any]:
     return {
         "name": entry.name,
         "params": dict(entry.params),
@@ -230,9 +230,9 @@ def _plain(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _entry(stored: Mapping[str, Any], file: zipfile.ZipFile) -> Entry:
+def _entry(stored: Mapping[str, Any], file: zipfile.ZipFile) -> RunRecord:
     forecaster = stored["forecaster"]
-    return Entry(
+    return RunRecord(
         name=stored["name"],
         params=stored["params"],
         tags=stored["tags"],

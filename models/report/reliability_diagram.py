@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from models.report.style import BLUE, GREY, blank, inked
 from models.verification.reliability import consistency_band, reliability_table
+from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90)
 
@@ -86,4 +87,4 @@ def panel(axes: Axes, own: pd.DataFrame, horizon: int) -> None:
 
 
 def _resolved(own: pd.DataFrame) -> pd.DataFrame:
-    return own[(own["kind"] == "broad") & own["outcome"].notna()]
+    return own[(own["kind"] == Kind.BROAD) & own["outcome"].notna()]

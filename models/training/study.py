@@ -16,6 +16,7 @@ from models.verification.events import (
     leave_one_episode_out,
     select,
 )
+from models.vocabulary import Kind
 
 EVENT_HORIZON = 90
 WARNING_LEVEL = 0.6
@@ -63,7 +64,7 @@ def champion_forecasts(training: Training) -> pd.DataFrame:
     """Return the champion's hindcast of broad seasons at 90 days, or the horizon next to it."""
     horizon = min(training.settings.horizons, key=lambda days: abs(days - EVENT_HORIZON))
     return select(
-        training.hindcast, kind="broad", model=training.choice.champion, horizon_days=horizon
+        training.hindcast, kind=Kind.BROAD, model=training.choice.champion, horizon_days=horizon
     )
 
 
@@ -71,7 +72,7 @@ def has_events(training: Training) -> bool:
     """Tell whether an onset has followed a resolved forecast of the champion."""
     forecasts = champion_forecasts(training)
     resolved = forecasts.loc[forecasts["outcome"].notna(), "as_of"]
-    return bool(len(resolved)) and bool((training.onsets["broad"] > resolved.min()).any())
+    return bool(len(resolved)) and bool((training.onsets[Kind.BROAD] > resolved.min()).any())
 
 
 def study(
@@ -105,7 +106,7 @@ def study(
             f"{training.until:%Y-%m-%d}; leave out --report or take a later --until."
         )
     forecasts = champion_forecasts(training)
-    onsets = training.onsets["broad"]
+    onsets = training.onsets[Kind.BROAD]
     return Study(
         horizon_days=int(forecasts["horizon_days"].iloc[0]),
         warning_level=WARNING_LEVEL,

@@ -1,0 +1,125 @@
+"""A forecast from the command line: made, written to files, recorded and printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+
+import pandas as pd
+import typer
+
+from features.health import require_current
+from features.panel import MarketPanel
+from models.cli.forecast_options import FileOptions, PrintOptions, StoreOptions
+from models.cli.options import as_timestamp, write_files
+from models.forecasting.forecast import WindowError, forecast, model_summary
+from models.forecasting.parts import Forecast
+from models.forecasting.reforecast import reforecast, sample_note
+from models.forecasting.schema import forecast_csv, forecast_json, history_json
+from models.forecasting.season_status import SeasonStatus, season_status
+from models.report.forecast_text import forecast_text
+from models.report.terminal import Terminal
+from models.tracking.reading import Stored, load_forecaster
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A forecast that was made: of which season status, by which stored forecaster."""
+
+    forecast: Forecast
+    status: SeasonStatus
+    stored: Stored
+
+
+def issue(
+    panel: MarketPanel,
+    store: StoreOptions,
+    as_of: pd.Timestamp | None,
+    by: pd.Timestamp | None,
+    since: pd.Timestamp | None,
+    *,
+    today: pd.Timestamp,
+) -> Issued:
+    """Forecast a day, the last one by default.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market.
+    store : StoreOptions
+        Which forecaster.
+    as_of, by : pandas.Timestamp, optional
+        As for `models.forecasting.forecast.forecast`.
+    since : pandas.Timestamp, optional
+        First day of the picture, which must come before the day.
+    today : pandas.Timestamp
+        Current UTC day.
+
+    Raises
+    ------
+    DataError
+        If the data are too old or do not hold the day.
+    TrackingError
+        If the store holds no such forecaster.
+    typer.BadParameter
+        If a window or the picture cannot be.
+    """
+    require_current(panel, as_of=as_of, today=today)
+    stored = load_forecaster(store.tracking_uri, store.model)
+    status = season_status(panel, stored.forecaster, panel.last_day if as_of is None else as_of)
+    if since is not None and since >= status.as_of:
+        raise typer.BadParameter(
+            f"--since must be before the day of the forecast, {status.as_of:%Y-%m-%d}."
+        )
+    try:
+        made = forecast(status, stored.forecaster, stored.model_id, by=by, today=today)
+    except WindowError as error:
+        raise typer.BadParameter(str(error), param_hint="--by") from error
+    return Issued(made, status, stored)
+
+
+def write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) -> None:
+    """Write picture and page of a forecast, as far as they are asked for."""
+    if not options.files:
+        return
+    # What draws is loaded only for what is drawn.
+    from models.forecasting.out_of_sample import out_of_sample
+    from models.report.outputs import output
+    from models.tracking.tables import load_tables
+
+    stored = issued.stored
+    tables = load_tables(store.tracking_uri, stored.model_id.run_id)
+    past = out_of_sample(issued.status, stored.forecaster, tables.hindcast)
+    since = as_timestamp(options.since)
+    write_files(
+        {
+            path: (option, output(path.suffix, issued.forecast, tables, past, since))
+            for path, option in options.files.items()
+        }
+    )
+
+
+def forecast_answer(forecast: Forecast, options: PrintOptions) -> str:
+    """Return a forecast as it is to be printed."""
+    if options.json:
+        return json.dumps(forecast_json(forecast), indent=2, allow_nan=False)
+    if options.csv:
+        return forecast_csv(forecast)
+    return forecast_text(forecast, Terminal.of(sys.stdout, os.environ))
+
+
+def history_answer(
+    panel: MarketPanel, store: StoreOptions, options: PrintOptions
+) -> tuple[str, str]:
+    """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
+    assert options.history is not None
+    stored = load_forecaster(store.tracking_uri, store.model)
+    first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
+    table = reforecast(panel, stored.forecaster, first=first, last=last)
+    note = sample_note(table, stored.forecaster)
+    if not options.json:
+        return table.to_csv(index=False), note
+    content = history_json(table, model_summary(stored.model_id, stored.forecaster))
+    return json.dumps(content, indent=2, allow_nan=False), note

@@ -1,0 +1,155 @@
+"""The options of a forecast beyond those of the market.
+
+Imports nothing heavy, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.cli.options import (
+    DATE_FORMATS,
+    LEDGER,
+    LedgerOption,
+    TrackingOption,
+    require_writable,
+)
+
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=DATE_FORMATS,
+        metavar="YYYY-MM-DD",
+        help="Day whose end closes the information. Default: last day of the data.",
+        show_default=False,
+    ),
+]
+ByOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=DATE_FORMATS,
+        metavar="YYYY-MM-DD",
+        help="Also forecast until this day. Default: 2026-12-31.",
+        show_default=False,
+    ),
+]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        help="champion, challenger, a version number or a run id of the store.",
+        autocompletion=lambda: ["champion", "challenger"],
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, one row per window.")]
+HistoryOption = Annotated[
+    tuple[datetime, datetime] | None,
+    typer.Option(
+        formats=DATE_FORMATS,
+        metavar="FROM TO",
+        help="Print instead what today's model says of every day of a span, as CSV or JSON. "
+        "Days before its training's end are in sample: marked, not out-of-sample evidence.",
+        show_default=False,
+    ),
+]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Also draw the season index and the out-of-sample forecasts: .png or .svg.",
+        show_default=False,
+    ),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Also write forecast, evidence and claims as one page without network: .html.",
+        show_default=False,
+    ),
+]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=DATE_FORMATS,
+        metavar="YYYY-MM-DD",
+        help="First day of the picture. Default: the first forecast out of sample.",
+        show_default=False,
+    ),
+]
+RecordOption = Annotated[
+    bool, typer.Option("--record", help="Also append the forecast to the ledger.")
+]
+
+_ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """Which forecaster of which store."""
+
+    tracking_uri: TrackingOption = "sqlite:///mlflow.db"
+    model: ModelOption = "champion"
+
+
+@dataclass(frozen=True)
+class PrintOptions:
+    """What is printed, and how; raises typer.BadParameter where it is contradictory."""
+
+    json: JsonOption = False
+    csv: CsvOption = False
+    history: HistoryOption = None
+
+    def __post_init__(self) -> None:
+        if self.json and self.csv:
+            raise typer.BadParameter("--json and --csv exclude each other.")
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What is written besides; raises typer.BadParameter where it cannot be."""
+
+    plot: PlotOption = None
+    report: ReportOption = None
+    since: SinceOption = None
+
+    def __post_init__(self) -> None:
+        if self.since and not self.files:
+            raise typer.BadParameter("--since goes with --plot or --report.")
+        for path, option in self.files.items():
+            require_writable(option, path, _ENDINGS[option])
+
+    @property
+    def files(self) -> Mapping[Path, str]:
+        """The option that names each file."""
+        named = {"--plot": self.plot, "--report": self.report}
+        return {path: option for option, path in named.items() if path is not None}
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """Whether the forecast is recorded, and where; typer.BadParameter where it cannot be."""
+
+    record: RecordOption = False
+    ledger: LedgerOption = None
+
+    def __post_init__(self) -> None:
+        if self.ledger is not None and not self.record:
+            raise typer.BadParameter("--ledger goes with --record.")
+        if (path := self.path) is None:
+            return
+        if path.exists() and not path.is_file():
+            raise typer.BadParameter(f"--ledger: {path} is no file.")
+        if not path.parent.is_dir():
+            raise typer.BadParameter(f"--ledger: there is no directory {path.parent}.")
+
+    @property
+    def path(self) -> Path | None:
+        """The ledger to append to, None if the forecast is not recorded."""
+        return (self.ledger or LEDGER) if self.record else None

@@ -1,0 +1,105 @@
+"""What a reader of a forecast must be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue.builder import CATALOGUE
+from features.catalogue.flows import missing_flows, missing_flows_text
+from features.health import STALE_DAYS
+from models.forecasting.parts import Note, NoteCode
+from models.forecasting.season_status import SeasonStatus
+from models.formatting import iso_day, long_day
+from models.hazard.forecaster import Forecaster
+
+_OF_FLOWS = {feature.name for feature in CATALOGUE if feature.group == "etf_flows"}
+
+
+def forecast_notes(
+    status: SeasonStatus,
+    forecaster: Forecaster,
+    *,
+    today: pd.Timestamp,
+    out_of_range: Sequence[str],
+    out_of_reach: pd.Timestamp | None,
+) -> tuple[Note, ...]:
+    """Return the warnings of a forecast.
+
+    Parameters
+    ----------
+    status : SeasonStatus
+        Of its day.
+    forecaster : Forecaster
+        What made it.
+    today : pandas.Timestamp
+        Current UTC day.
+    out_of_range : sequence of str
+        Features outside their range in training.
+    out_of_reach : pandas.Timestamp, optional
+        The day by which nothing can be forecast though it is the default.
+    """
+    notes = [
+        *_on_model(status, forecaster, (today - status.last_day).days),
+        *_on_features(status, forecaster, out_of_range),
+    ]
+    for problem in status.view.provenance.problems_on(status.as_of):
+        notes.append(Note(NoteCode.DATA_PROBLEM, f"Data: {problem}"))
+    if out_of_reach is not None:
+        text = (
+            f"{long_day(out_of_reach)} is out of reach of {long_day(status.as_of)}: no forecast by "
+            f"date."
+        )
+        notes.append(Note(NoteCode.BY_OUT_OF_REACH, text, {"date": iso_day(out_of_reach)}))
+    return tuple(notes)
+
+
+def _on_model(status: SeasonStatus, forecaster: Forecaster, age_days: int) -> list[Note]:
+    evidence, as_of = forecaster.evidence, status.as_of
+    notes = []
+    if forecaster.name == "climatology":
+        text = f"The model is climatology: {evidence.reason}."
+        notes.append(Note(NoteCode.MODEL_IS_CLIMATOLOGY, text))
+    # Strict: data of exactly a week ago still count as current.
+    if age_days > STALE_DAYS:
+        text = "The data are stale: their last day is more than a week ago."
+        notes.append(Note(NoteCode.STALE_DATA, text, {"age_days": age_days}))
+    if evidence.in_sample(as_of):
+        trained = (
+            "The model was trained on this day"
+            if evidence.in_training(as_of)
+            else "The model has learnt from outcomes after this day"
+        )
+        text = (
+            f"{trained} (until {long_day(evidence.trained_until)}): "
+            f"this is no forecast out of sample. Retrain with --until {iso_day(as_of)} for one."
+        )
+        fields = {"trained_until": evidence.trained_until}
+        notes.append(Note(NoteCode.IN_SAMPLE, text, fields))
+    return notes
+
+
+def _on_features(
+    status: SeasonStatus, forecaster: Forecaster, out_of_range: Sequence[str]
+) -> list[Note]:
+    notes = []
+    row = status.features
+    flows = missing_flows(row)
+    missing = [
+        name
+        for name in forecaster.model.feature_names()
+        # What is made of missing flows is told once, with the flows.
+        if np.isnan(row[name].iloc[0]) and not (flows and name in _OF_FLOWS)
+    ]
+    if missing:
+        text = f"Missing, so that the model does without: {', '.join(missing)}."
+        notes.append(Note(NoteCode.MISSING_FEATURES, text, {"features": missing}))
+    if flows:
+        text = missing_flows_text(flows)
+        notes.append(Note(NoteCode.MISSING_FLOWS, text, {"funds": flows}))
+    if out_of_range:
+        text = f"Outside the training range: {', '.join(out_of_range)}."
+        notes.append(Note(NoteCode.OUT_OF_RANGE, text, {"features": list(out_of_range)}))
+    return notes

@@ -1,0 +1,278 @@
+"""What a forecast consists of. Days are timestamps here; `schema` turns them into JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pandas as pd
+
+from models.outlook.answers import Outlook
+from models.vocabulary import Kind, Verdict
+
+
+class NoteCode(StrEnum):
+    """What a warning is about."""
+
+    MODEL_IS_CLIMATOLOGY = "model_is_climatology"
+    STALE_DATA = "stale_data"
+    IN_SAMPLE = "in_sample"
+    MISSING_FEATURES = "missing_features"
+    MISSING_FLOWS = "missing_flows"
+    OUT_OF_RANGE = "out_of_range"
+    DATA_PROBLEM = "data_problem"
+    BY_OUT_OF_REACH = "by_out_of_reach"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A warning: its code and its figures for machines, its text for a person.
+
+    Parameters
+    ----------
+    code : NoteCode
+        What it is about.
+    text : str
+        One or two sentences.
+    fields : mapping of str to object
+        The figures in the text, ready for JSON.
+    """
+
+    code: NoteCode
+    text: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Chance of an onset in (as_of, as_of + horizon_days].
+
+    Parameters
+    ----------
+    kind : Kind
+        Kind of season.
+    horizon_days : int
+        Length in days.
+    window_end : pandas.Timestamp
+        Last day.
+    probability, climatology : float, optional
+        In [0, 1]; None where no onset can come next.
+    low, high : float, optional
+        Ends of the 90 % interval; None too where the trend leaves them out.
+    reason : str, optional
+        Why there is no probability.
+    """
+
+    kind: Kind
+    horizon_days: int
+    window_end: pd.Timestamp
+    probability: float | None
+    low: float | None = None
+    high: float | None = None
+    climatology: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Season:
+    """Where the seasons stand.
+
+    Parameters
+    ----------
+    index : float
+        Season index (0-100).
+    state : str
+        From `features.market.season.season_state`.
+    at_risk : mapping of Kind to bool
+        Whether a season of a kind can begin next.
+    last_onset : mapping of Kind to pandas.Timestamp or None
+        None where there was none.
+    """
+
+    index: float
+    state: str
+    at_risk: Mapping[Kind, bool]
+    last_onset: Mapping[Kind, pd.Timestamp | None]
+
+
+@dataclass(frozen=True)
+class EarlierForecast:
+    """What the same model forecasts from an earlier day.
+
+    Parameters
+    ----------
+    days_ago : int
+        Before as_of.
+    as_of : pandas.Timestamp
+        The earlier day.
+    in_sample : bool
+        Whether the model has learnt from outcomes after it.
+    index : float, optional
+        Season index of that day; None before the data.
+    windows, by_date : tuple of Window
+        As in the forecast itself, without intervals and climatology.
+    """
+
+    days_ago: int
+    as_of: pd.Timestamp
+    in_sample: bool
+    index: float | None
+    windows: tuple[Window, ...]
+    by_date: tuple[Window, ...]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What a feature adds to the log-odds of a broad season in the next 90 days.
+
+    Parameters
+    ----------
+    feature, group : str
+        From the catalogue.
+    value : float, optional
+        Of the feature; None if it is missing.
+    log_odds : float
+        Against an average day; above 0 raises the chance.
+    """
+
+    feature: str
+    group: str
+    value: float | None
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Brier skill against climatology out of sample, at one horizon.
+
+    Parameters
+    ----------
+    kind : Kind
+        Kind of season.
+    horizon_days : int
+        Days ahead.
+    value, low, high : float, optional
+        Skill (higher is better, 0 is climatology) and its 90 % interval; None
+        where it cannot be computed.
+    days, episodes : int
+        Forecasts resolved, and different onsets inside their windows.
+    verdict : Verdict
+        What the interval allows to be said.
+    """
+
+    kind: Kind
+    horizon_days: int
+    value: float | None
+    low: float | None
+    high: float | None
+    days: int
+    episodes: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class ForecastEvidence:
+    """What stands behind a forecast.
+
+    Parameters
+    ----------
+    onsets : int
+        Broad onsets in training.
+    skill : tuple of Skill
+        By kind and horizon, computed or not.
+    out_of_range : tuple of str
+        Features outside their range in training.
+    """
+
+    onsets: int
+    skill: tuple[Skill, ...]
+    out_of_range: tuple[str, ...]
+
+    def verified(self, kind: Kind) -> dict[int, Skill]:
+        """Return what could be computed of a kind of season, by horizon."""
+        return {
+            each.horizon_days: each
+            for each in self.skill
+            if each.kind == kind and each.value is not None
+        }
+
+
+@dataclass(frozen=True)
+class ModelId:
+    """Which stored model a forecaster is: its version (None if unregistered) and run."""
+
+    version: str | None
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """The model that made a forecast: candidate, where it is stored, end of its training."""
+
+    name: str
+    version: str | None
+    run_id: str
+    trained_until: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The data known at as_of: source, digest, last day, its age today, how they were made."""
+
+    source: str
+    digest: str
+    last_day: pd.Timestamp
+    age_days: int
+    provenance: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The forecast of one day.
+
+    Parameters
+    ----------
+    as_of : pandas.Timestamp
+        Day whose end closes the information set.
+    definition : mapping of str to float
+        The onset definition of broad seasons.
+    season : Season
+        Where the seasons stand.
+    windows : tuple of Window
+        By kind and horizon.
+    by_date : tuple of Window
+        Until one day, by kind; empty where it is out of reach.
+    trend : tuple of EarlierForecast
+        A week and a month before.
+    drivers : tuple of Driver
+        Of broad seasons, the strongest first; empty in season.
+    evidence : ForecastEvidence
+        What stands behind it.
+    model : ModelSummary
+        What made it.
+    data : DataSummary
+        What it was made from.
+    notes : tuple of Note
+        Its warnings.
+    outlook : Outlook, optional
+        The seasons to come; None where no season has been seen to learn from.
+    """
+
+    as_of: pd.Timestamp
+    definition: Mapping[str, float]
+    season: Season
+    windows: tuple[Window, ...]
+    by_date: tuple[Window, ...]
+    trend: tuple[EarlierForecast, ...]
+    drivers: tuple[Driver, ...]
+    evidence: ForecastEvidence
+    model: ModelSummary
+    data: DataSummary
+    notes: tuple[Note, ...]
+    outlook: Outlook | None = None
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kinds of season that it speaks of."""
+        return tuple(self.season.at_risk)

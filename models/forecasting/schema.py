@@ -1,0 +1,199 @@
+"""Forecast, history and state of the data as JSON and CSV: the only place they turn into it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+
+from features.provenance import Finding
+from models.forecasting.data_quality import DataHealth, SeriesHealth
+from models.forecasting.parts import (
+    EarlierForecast,
+    Forecast,
+    ForecastEvidence,
+    ModelSummary,
+    Window,
+)
+from models.formatting import iso_day
+from models.vocabulary import Kind
+
+FORECAST_SCHEMA = "altseason.forecast/1"
+HEALTH_SCHEMA = "altseason.health/1"
+HISTORY_SCHEMA = "altseason.history/1"
+
+Json = dict[str, Any]
+
+
+def forecast_json(forecast: Forecast) -> Json:
+    """Return a forecast under the schema `altseason.forecast/1`.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        From `models.forecasting.forecast.forecast`.
+    """
+    season, data = forecast.season, forecast.data
+    return {
+        "schema": FORECAST_SCHEMA,
+        "as_of": iso_day(forecast.as_of),
+        "definition": dict(forecast.definition),
+        "season": {
+            "index": season.index,
+            "state": season.state,
+            "at_risk": dict(season.at_risk),
+            "last_onset": {kind: _day(day) for kind, day in season.last_onset.items()},
+        },
+        "forecasts": [window_json(window) for window in forecast.windows],
+        "by_date": [_by_date(window) for window in forecast.by_date],
+        "trend": [_earlier(earlier) for earlier in forecast.trend],
+        "drivers": [asdict(driver) for driver in forecast.drivers],
+        "evidence": _evidence(forecast.evidence),
+        "model": model_json(forecast.model),
+        "data": {
+            "source": data.source,
+            "digest": data.digest,
+            "last_day": iso_day(data.last_day),
+            "age_days": data.age_days,
+            "provenance": list(data.provenance),
+        },
+        "warnings": [note.text for note in forecast.notes],
+    }
+
+
+def forecast_csv(forecast: Forecast) -> str:
+    """Return the windows of a forecast as CSV, those by date last."""
+    rows = [
+        {"as_of": iso_day(forecast.as_of), **_window(window), **_values(window)}
+        for window in (*forecast.windows, *forecast.by_date)
+    ]
+    return pd.DataFrame(rows).to_csv(index=False)
+
+
+def window_json(window: Window) -> Json:
+    """Return a window with its interval and climatology."""
+    return {**_window(window), **_values(window), "reason": window.reason}
+
+
+def model_json(model: ModelSummary) -> Json:
+    """Return what an answer says of its model."""
+    return {**asdict(model), "trained_until": iso_day(model.trained_until)}
+
+
+def history_json(table: pd.DataFrame, model: ModelSummary) -> Json:
+    """Return a reforecast under the schema `altseason.history/1`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `models.forecasting.reforecast.reforecast`.
+    model : ModelSummary
+        The one model that made it.
+    """
+    plain = table.assign(
+        as_of=table["as_of"].dt.strftime("%Y-%m-%d"),
+        window_end=table["window_end"].dt.strftime("%Y-%m-%d"),
+    ).astype(object)
+    rows = plain.where(table.notna(), None).to_dict("records")
+    return {"schema": HISTORY_SCHEMA, "model": model_json(model), "rows": rows}
+
+
+def health_json(health: DataHealth) -> Json:
+    """Return the state of the data under the schema `altseason.health/1`."""
+    return {
+        "schema": HEALTH_SCHEMA,
+        "source": health.source,
+        "digest": health.digest,
+        "today": iso_day(health.today),
+        "last_day": iso_day(health.last_day),
+        "age_days": health.age_days,
+        "refusal": health.refusal,
+        "series": [_series(each) for each in health.series],
+        "coverage_by_year": [asdict(year) for year in health.coverage],
+        "steps": list(health.steps),
+        "problems": list(health.problems),
+        "findings": [_finding(each) for each in health.findings],
+    }
+
+
+def _window(window: Window) -> Json:
+    return {
+        "kind": window.kind,
+        "horizon_days": window.horizon_days,
+        "window_end": iso_day(window.window_end),
+    }
+
+
+def _values(window: Window) -> Json:
+    return {
+        "probability": window.probability,
+        "low": window.low,
+        "high": window.high,
+        "climatology": window.climatology,
+    }
+
+
+def _by_date(window: Window) -> Json:
+    return {
+        "kind": window.kind,
+        "date": iso_day(window.window_end),
+        **_values(window),
+        "reason": window.reason,
+    }
+
+
+def _earlier(earlier: EarlierForecast) -> Json:
+    return {
+        "days_ago": earlier.days_ago,
+        "as_of": iso_day(earlier.as_of),
+        "in_sample": earlier.in_sample,
+        "index": earlier.index,
+        "forecasts": [{**_window(each), **_chance(each)} for each in earlier.windows],
+        "by_date": [
+            {"kind": each.kind, "date": iso_day(each.window_end), **_chance(each)}
+            for each in earlier.by_date
+        ],
+    }
+
+
+def _chance(window: Window) -> Json:
+    return {"probability": window.probability, "reason": window.reason}
+
+
+def _evidence(evidence: ForecastEvidence) -> Json:
+    names = ("value", "low", "high", "days", "episodes", "verdict")
+    return {
+        "onsets": evidence.onsets,
+        "brier_skill": {
+            str(skill.horizon_days): {name: getattr(skill, name) for name in names}
+            for skill in evidence.skill
+            if skill.kind == Kind.BROAD
+        },
+        "partial_verdicts": {
+            str(days): skill.verdict for days, skill in evidence.verified(Kind.PARTIAL).items()
+        },
+        "out_of_range": list(evidence.out_of_range),
+    }
+
+
+def _finding(finding: Finding) -> Json:
+    numbers = {name: getattr(finding, name) for name in ("value", "factor")}
+    return {
+        **asdict(finding),
+        "first_day": iso_day(finding.first_day),
+        "last_day": iso_day(finding.last_day),
+        # JSON knows no NaN: where a factor means nothing there is none.
+        **{name: value if isfinite(value) else None for name, value in numbers.items()},
+        "text": finding.text,
+    }
+
+
+def _series(series: SeriesHealth) -> Json:
+    days = {name: _day(getattr(series, name)) for name in ("first_day", "last_day")}
+    return {**asdict(series), **days}
+
+
+def _day(day: pd.Timestamp | None) -> str | None:
+    return None if day is None else iso_day(day)

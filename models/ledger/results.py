@@ -1,0 +1,256 @@
+"""What a track record holds: each recorded window as it turned out, and the scores of groups."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+from models.verification.counts import RareEventScores
+from models.vocabulary import Kind
+
+SCHEMA = "altseason.ledger_score/1"
+
+
+class Made(StrEnum):
+    """When a forecast was recorded: before its window ended and promptly, or too late."""
+
+    AHEAD = "ahead"
+    REPLAY = "replay"
+
+
+class Status(StrEnum):
+    """How far a window can be judged, and whether it counts."""
+
+    NO_FORECAST = "no_forecast"
+    OPEN = "open"
+    RESOLVED = "resolved"
+    REVISED = "revised"
+    REPEATED = "repeated"
+
+
+@dataclass(frozen=True)
+class JudgedWindow:
+    """A recorded window beside what came after it.
+
+    Parameters
+    ----------
+    line : int
+        Of the ledger.
+    as_of, window_end : datetime.date
+        The window is (as_of, window_end].
+    recorded_at : datetime.datetime
+        UTC.
+    made : Made
+        Whether it is a forecast or a replay.
+    in_training : bool
+        Whether the model was fitted to its day.
+    model : str
+        Candidate.
+    kind, threshold
+        What would begin, and at which season index.
+    horizon_days : int
+        Length.
+    by_date : bool
+        Whether the last day was asked for, not the length.
+    quiet_days : int
+        Quiet days before an onset, as the line counts.
+    probability, low, high, climatology : float, optional
+        As recorded.
+    status : Status
+        How far it can be judged.
+    outcome : int, optional
+        0 or 1; None unless it is resolved.
+    onset : datetime.date, optional
+        The onset in or after it, as far as it has been seen.
+    days_without_index : int
+        Days inside that have no season index.
+    """
+
+    line: int
+    as_of: dt.date
+    recorded_at: dt.datetime
+    made: Made
+    in_training: bool
+    model: str
+    kind: Kind
+    threshold: float
+    horizon_days: int
+    window_end: dt.date
+    by_date: bool
+    quiet_days: int
+    probability: float | None
+    low: float | None
+    high: float | None
+    climatology: float | None
+    status: Status
+    outcome: int | None
+    onset: dt.date | None
+    days_without_index: int
+
+    @property
+    def group(self) -> tuple[Made, Kind, float, bool, int, str, str]:
+        """What is scored together: windows of one length; those by a date, whatever theirs."""
+        length, last_day = (0, f"{self.window_end}") if self.by_date else (self.horizon_days, "")
+        return (self.made, self.kind, self.threshold, self.by_date, length, last_day, self.model)
+
+
+@dataclass(frozen=True)
+class ProbabilityClass:
+    """What came of the forecasts in [low, high), the last class with its upper end."""
+
+    low: float
+    high: float
+    forecasts: int
+    onsets: int
+    mean_probability: float
+    mean_climatology: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts and scores of one group of windows; scores over resolved windows only.
+
+    Scores are lower the better, skills higher; None where there is none.
+    """
+
+    made: Made
+    kind: Kind
+    threshold: float
+    horizon_days: int | None
+    date: dt.date | None
+    model: str
+    resolved: int
+    open: int
+    next_resolved_on: dt.date | None
+    no_forecast: int
+    repeated: int
+    revised: int
+    in_training: int
+    with_days_without_index: int
+    onsets: int
+    episodes: int
+    separate_windows: int
+    expected: float
+    expected_by_climatology: float
+    brier: float | None
+    brier_climatology: float | None
+    brier_skill: float | None
+    log_score: float | None
+    log_score_climatology: float | None
+    log_skill: float | None
+    ruled_out: int
+    rare_events: RareEventScores
+    classes: tuple[ProbabilityClass, ...]
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """Recorded forecasts, judged.
+
+    Parameters
+    ----------
+    rule : str
+        What counts, in words.
+    lines : int
+        Of the ledger.
+    torn_lines : tuple of int
+        Those that a crash cut off.
+    first_as_of, last_as_of : datetime.date, optional
+        None if the ledger is empty.
+    source, digest : str
+        Of the data that decide.
+    last_day : datetime.date
+        Their last day.
+    scores : tuple of Score
+        A row for each way of making, kind, threshold, window and model.
+    windows : tuple of JudgedWindow
+        Every window, in the order of recording.
+    """
+
+    rule: str
+    lines: int
+    torn_lines: tuple[int, ...]
+    first_as_of: dt.date | None
+    last_as_of: dt.date | None
+    source: str
+    digest: str
+    last_day: dt.date
+    scores: tuple[Score, ...]
+    windows: tuple[JudgedWindow, ...]
+
+
+def track_record_json(record: TrackRecord) -> dict[str, Any]:
+    """Return a track record under the schema `altseason.ledger_score/1`."""
+    return {
+        "schema": SCHEMA,
+        "rule": record.rule,
+        "ledger": {
+            "lines": record.lines,
+            "torn_lines": list(record.torn_lines),
+            "first_as_of": _text(record.first_as_of),
+            "last_as_of": _text(record.last_as_of),
+        },
+        "data": {
+            "source": record.source,
+            "digest": record.digest,
+            "last_day": _text(record.last_day),
+        },
+        "scores": [_score(score) for score in record.scores],
+        "windows": [_window(window) for window in record.windows],
+    }
+
+
+def _window(window: JudgedWindow) -> dict[str, Any]:
+    values = _dates_as_text(asdict(window))
+    values.pop("quiet_days")
+    return values
+
+
+def _score(score: Score) -> dict[str, Any]:
+    classes = []
+    for each in score.classes:
+        low, high, *_ = values = asdict(each)
+        classes.append({"from": values.pop(low), "to": values.pop(high), **values})
+    rare_events = _rare_events(score.rare_events)
+    return {**_dates_as_text(asdict(score)), "rare_events": rare_events, "classes": classes}
+
+
+def _rare_events(rare: RareEventScores) -> dict[str, Any]:
+    """Return the scores for JSON, which holds no infinity: None where there is no number."""
+    return {
+        "onsets": rare.onsets,
+        **_finite(
+            {
+                "expected": rare.expected,
+                "expected_by_climatology": rare.expected_by_climatology,
+                "log_score": rare.log_score,
+                "log_score_climatology": rare.log_score_climatology,
+                "gain_per_forecast": rare.gain_per_forecast,
+                "clustering": rare.clustering,
+            }
+        ),
+        "gain_per_onset": _finite(rare.gain_per_onset._asdict()),
+        "n_test": _finite(rare.poisson._asdict()),
+        "n_test_clustered": _finite(rare.clustered._asdict()),
+    }
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if isfinite(value) else None for name, value in values.items()}
+
+
+def _dates_as_text(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _text(value) if isinstance(value, dt.date) else value
+        for name, value in values.items()
+    }
+
+
+def _text(moment: dt.date | None) -> str | None:
+    if isinstance(moment, dt.datetime):
+        return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return None if moment is None else moment.isoformat()

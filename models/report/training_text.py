@@ -1,0 +1,111 @@
+"""A training's results as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from models.formatting import aligned, long_day, percent, signed
+from models.hazard.candidates import TRIALS
+from models.report.statements import VERDICTS, claim_headlines
+from models.training.skill_table import skill_table
+from models.vocabulary import Kind
+
+if TYPE_CHECKING:
+    from models.training.run import Training
+    from models.training.study import Study
+
+
+def training_table(training: Training) -> str:
+    """Return the candidates with their skill, and what became champion and why."""
+    broad = training.verification[training.verification["kind"] == Kind.BROAD]
+    champion, reason = training.choice
+    return "\n".join(
+        [
+            "Brier skill against climatology out of sample, broad seasons (90 % interval)",
+            *aligned(skill_table(training), "<>"),
+            "",
+            _verdicts(broad, champion),
+            f"Champion: climatology; {reason}."
+            if champion == "climatology"
+            else f"Champion: {champion}, which {reason}.",
+            f"Fitted on {long_day(training.trained_until)}, the last scheduled refit, "
+            f"to data until {long_day(training.until)}.",
+        ]
+    )
+
+
+def study_text(study: Study) -> str:
+    """Return events, claims and ablation in words.
+
+    Parameters
+    ----------
+    study : Study
+        From `models.training.study.study`.
+    """
+    return "\n".join(["", *_events(study), "", *_claims(study), "", *_ablation(study), ""])
+
+
+def _events(study: Study) -> list[str]:
+    events = study.before_onsets
+    warned = events["lead_days"].notna()
+    lines = [
+        f"Before the {len(events)} onsets out of sample (P(onset in {study.horizon_days} days), "
+        f"weekly): {int(warned.sum())} were preceded by a warning of "
+        f"{percent(study.warning_level)} or more{_median_lead(events['lead_days'])}.",
+    ]
+    for row in study.contingency.to_dict("records"):
+        lines.append(
+            f"  at {percent(row['level'])}: {row['hits']} hits, {row['misses']} misses, "
+            f"{row['false_alarms']} false alarms of {row['alarms']} alarms"
+        )
+    without = study.without_episode["brier_skill_without"]
+    whole = study.without_episode["brier_skill"].iloc[0]
+    return [
+        *lines,
+        f"Brier skill with each episode left out in turn: {signed(without.min())} to "
+        f"{signed(without.max())}, with all {signed(whole)}.",
+    ]
+
+
+def _claims(study: Study) -> list[str]:
+    return [
+        "The article's claims on this history",
+        *(f"  - {claim.sentence}" for claim in claim_headlines(study.claims)),
+        "",
+        f"{TRIALS} variants were looked at on these years while building: each figure is one of so "
+        "many (docs/choices.md).",
+    ]
+
+
+def _ablation(study: Study) -> list[str]:
+    lines = [
+        "What each group of features adds to the logistic hazard (paired, 90 % interval of the "
+        "difference of Brier scores, broad seasons; below 0 helps)",
+    ]
+    broad = study.ablation[study.ablation["kind"] == Kind.BROAD]
+    for group, rows in broad.groupby("group", sort=False):
+        cells = (
+            f"{row['horizon_days']} d {row['verdict']} [{row['brier_low']:+.3f}, "
+            f"{row['brier_high']:+.3f}]"
+            for row in rows.to_dict("records")
+        )
+        lines.append(f"  {group:10}" + "; ".join(cells))
+    return lines
+
+
+def _median_lead(lead_days: pd.Series) -> str:
+    known = lead_days.dropna()
+    return f", {known.median():.0f} days ahead in the median" if len(known) else ""
+
+
+def _verdicts(broad: pd.DataFrame, name: str) -> str:
+    """Say in words at which horizons a candidate is told from climatology."""
+    own = broad[(broad["model"] == name) & (broad["model"] != "climatology")]
+    clauses = []
+    for verdict in own["verdict"].unique():
+        rows = own[own["verdict"] == verdict]
+        days = ", ".join(str(horizon) for horizon in rows["horizon_days"])
+        clauses.append(f"{VERDICTS[verdict]} at {days} days")
+    return f"Verdict on {name} by 90 % intervals: {'; '.join(clauses) or 'it is the reference'}."

@@ -1,0 +1,26 @@
+"""The words that stand in stored files and answers, each once: kinds of season and verdicts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Kind of season, by the threshold at which it begins.
+
+    Examples
+    --------
+    >>> f"a {Kind.BROAD} season", Kind("partial") is Kind.PARTIAL
+    ('a broad season', True)
+    """
+
+    BROAD = "broad"
+    PARTIAL = "partial"
+
+
+class Verdict(StrEnum):
+    """What an interval allows to be said of a forecast beside a reference."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    CANNOT_TELL = "cannot tell"

@@ -1,0 +1,173 @@
+"""Files whole or not at all, by one process at a time, and the two forms of the fund store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from filelock import Timeout
+
+from features.sources.etf_flows import store
+from features.storage import atomic
+from features.storage.atomic import locked, staged
+from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
+
+ROOT = Path(__file__).parents[1]
+DAYS = pd.date_range("2025-12-01", periods=3, unit="s")
+ROWS = pd.concat(
+    [
+        store.rows_of("btc_etf_net_flow_usd", pd.Series([1.5e6, -2.25e6, 0.1], DAYS), "flows.csv"),
+        store.rows_of("iwm_nav", pd.Series([240.1, 241.7, 239.3], DAYS), "yahoo"),
+    ],
+    ignore_index=True,
+)
+
+
+def first_form(directory: Path, rows: pd.DataFrame = ROWS) -> Path:
+    """Write the fund store as earlier versions of the program did."""
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    digest = {b"altseason.flows.digest": store.digest(rows).encode()}
+    path = directory / store.FILE
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, **digest}), path)
+    return path
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "table.parquet"
+
+
+# --- atomic --------------------------------------------------------------------------------------
+
+
+def test_what_fails_while_it_is_written_leaves_the_file_and_nothing_else(path):
+    path.write_text("old")
+
+    def write_half():
+        with staged(path) as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert [(each.name, each.read_text()) for each in path.parent.iterdir()] == [(path.name, "old")]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(path, monkeypatch):
+    order = []
+    monkeypatch.setattr(atomic.os, "fsync", lambda handle: order.append(path.exists()))
+    with staged(path) as beside:
+        beside.write_text("whole")
+    assert order == [False]
+    assert path.read_text() == "whole"
+
+
+def test_another_process_waits_for_its_turn(path, monkeypatch):
+    code = (
+        "import sys; from pathlib import Path; from features.storage.atomic import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); input()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], cwd=ROOT, text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert other.stdout.readline() == "held\n"
+    monkeypatch.setattr(atomic, "LOCK_SECONDS", 0.1)
+    with pytest.raises(Timeout), locked(path):
+        pass
+    other.kill()  # the system frees what it held
+    other.wait()
+    with locked(path):
+        pass
+    other.stdin.close()
+    other.stdout.close()
+
+
+def test_a_lock_is_an_oserror_where_it_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"), locked(tmp_path / "file" / "table"):
+        pass
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def test_days_come_back_in_seconds_wherever_they_stand(path):
+    table = pd.DataFrame({"day": DAYS, "value": [1.0, np.nan, 3.0]}, index=DAYS.rename("date"))
+    write_table(path, table, {"schema": 1})
+    again, note = read_table(path)
+    pd.testing.assert_frame_equal(again, table, check_freq=False)
+    assert (note["schema"], note["rows"]) == (1, 3)
+
+
+def test_what_is_damaged_is_no_error_of_the_disk(path, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_table(path)
+    with pytest.raises(IsADirectoryError):
+        read_table(tmp_path)
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(DamagedFile):
+        read_table(path)
+
+
+def test_no_damaged_file_takes_the_place_of_another(path):
+    for number, content in enumerate((b"one", b"two"), start=1):
+        path.write_bytes(content)
+        aside = set_aside(path)
+        assert (aside.name, aside.read_bytes()) == (f"{path.name}.damaged-{number}", content)
+    assert not path.exists()
+
+
+# --- the fund store ------------------------------------------------------------------------------
+
+
+def test_a_store_of_the_first_form_reads_as_it_did(tmp_path):
+    path = first_form(tmp_path)
+    before = path.read_bytes()
+    pd.testing.assert_frame_equal(store.read(tmp_path), ROWS)
+    assert path.read_bytes() == before  # reading rewrites nothing
+
+
+def test_the_next_import_rewrites_it_and_says_so(tmp_path):
+    first_form(tmp_path)
+    more = store.rows_of("iwm_nav", pd.Series([240.0], [pd.Timestamp("2025-12-04")]), "fund.xls")
+    with pytest.warns(
+        UserWarning, match="now kept in a new form .* same figures; earlier versions"
+    ):
+        store.add(tmp_path, more)
+    assert read_table(tmp_path / store.FILE)[1]["schema"] == store.SCHEMA
+    kept = store.read(tmp_path)
+    assert len(kept) == len(ROWS) + 1
+    merged = kept.merge(ROWS, on=list(store.COLUMNS))
+    assert len(merged) == len(ROWS)
+    store.add(tmp_path, more.assign(date=pd.Timestamp("2025-12-05").as_unit("s")))  # said once
+
+
+def test_a_tampered_store_of_the_first_form_is_set_aside(tmp_path):
+    path = first_form(tmp_path)
+    table = pq.read_table(path)
+    changed = table.to_pandas()
+    changed.loc[0, "value"] = 9e6
+    tampered = pa.Table.from_pandas(changed, preserve_index=False)
+    pq.write_table(tampered.replace_schema_metadata(table.schema.metadata), path)
+    with pytest.warns(UserWarning, match="was damaged and is set aside as .*damaged-1"):
+        assert store.read(tmp_path).empty
+
+
+def test_a_whole_table_that_is_no_store_is_set_aside(tmp_path):
+    write_table(tmp_path / store.FILE, pd.DataFrame({"close_usd": [1.0]}), {"schema": 1})
+    with pytest.warns(UserWarning, match="set aside"):
+        assert store.read(tmp_path).empty
+
+
+def test_a_store_that_cannot_be_set_aside_is_an_error_not_an_empty_one(tmp_path, monkeypatch):
+    (tmp_path / store.FILE).write_bytes(b"damaged")
+    monkeypatch.setattr(Path, "rename", lambda *arguments: (_ for _ in ()).throw(OSError("no")))
+    with pytest.raises(store.StoreError, match="is damaged and cannot be set aside"):
+        store.read(tmp_path)
