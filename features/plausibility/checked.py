@@ -128,6 +128,9 @@ def _check_one(
     name: str, values: pd.Series, observed: Mapping[str, pd.Series]
 ) -> tuple[pd.Series, list[Finding]]:
     before, findings = values, list[Finding]()
+    # What is no number is refused by the panel's own rules.
+    if not np.isfinite(values).all():
+        return values, findings
     if name in SESSIONS and len(values):
         values, said = check_sessions(name, values, flow=name in LARGEST_FLOW)
         findings += said
@@ -138,7 +141,6 @@ def _check_one(
         values, said = check_scale(name, values)
         findings += said
     limit = STEPS.get(name)
-    # What is no positive number is refused by the panel's own rules.
     if limit is None or not len(values) or not (values > 0).all():
         return values, findings
     values, said = check_steps(name, values, limit, witness=_witness(name, observed))

@@ -139,15 +139,14 @@ class _Tables:
 
 
 # The rule book speaks of series as the panel names them.
-_PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
+PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
 
 
 def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
     series, coins, universe = load_tables(directory, until=until)
     market = check_market(coins, universe, named=_names(universe))
     observed = {
-        _PANEL_NAMES.get(name, name): values
-        for name, values in _observed(series, directory).items()
+        PANEL_NAMES.get(name, name): values for name, values in _observed(series, directory).items()
     }
     for raw in ("iwm_shares_outstanding", "iwm_nav"):
         if raw in observed:
@@ -225,7 +224,9 @@ def load_tables(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    series, coins, universe = (read_checked(directory, name) for name in TABLES)
+    series, coins = (read_checked(directory, name) for name in ("series", "coins"))
+    # A symbol helps to tell what is no altcoin; nothing rests on it alone.
+    universe = read_checked(directory, "universe", beside="symbol")
     for name, rows, day in (
         ("series", series, "date"),
         ("coins", coins, "date"),
@@ -242,8 +243,17 @@ def load_tables(
     return series, coins, universe
 
 
-def read_checked(directory: Path, name: str) -> pd.DataFrame:
+def read_checked(directory: Path, name: str, *, beside: str | None = None) -> pd.DataFrame:
     """Read one table of a directory: its columns in their types, its rows in their order.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Holds the table.
+    name : str
+        A key of `TABLES`.
+    beside : str, optional
+        A further column, as text, if the table has it.
 
     Raises
     ------
@@ -275,9 +285,8 @@ def read_checked(directory: Path, name: str) -> pd.DataFrame:
     if table.empty:
         raise DataError(f"{path}: holds no row.")
     read = {c: checked(table[c], kind, f"{path}: {c}") for c, kind in columns.items()}
-    # Helps to tell what is no altcoin; nothing rests on it alone.
-    if name == "universe" and "symbol" in table:
-        read["symbol"] = table["symbol"].astype(str)
+    if beside in table:
+        read[str(beside)] = table[beside].astype(str)
     return pd.DataFrame(read)
 
 
@@ -381,7 +390,7 @@ def _check_positive(values: pd.Series, name: str) -> None:
 
 
 def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
-    panel = {name: observed[name] for name in _PANEL_NAMES.values() if name in observed}
+    panel = {name: observed[name] for name in PANEL_NAMES.values() if name in observed}
     if "iwm_shares_outstanding" in observed and "iwm_nav" in observed:
         panel["iwm_flow"] = fund_flow(observed["iwm_shares_outstanding"], observed["iwm_nav"])
     return panel

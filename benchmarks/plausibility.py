@@ -1,0 +1,199 @@
+"""What the rules of plausibility find, and what they should not: ``python -m benchmarks.plausibility``.
+
+On a directory of real history: false alarms by rule, series and year; the share of faults of each
+kind and size that is found when they are put in on days drawn at random; the quietest real coins
+beside the limits of a peg. ``--out docs/data-rules.md`` writes the page with the rules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.faults import Fault, Slice, faults
+from features.market.season import TOP
+from features.plausibility.checked import check_market, check_series
+from features.plausibility.document import rules_table
+from features.plausibility.levels import suspicious_steps
+from features.plausibility.pegs import RULE as NO_ALTCOIN
+from features.plausibility.rules import BITCOIN, ETHER, PEG_DAYS, PEG_MIN_DAYS, PEGS, STEPS
+from features.provenance import Finding
+from features.sources.files import PANEL_NAMES, load_tables
+
+SINCE = pd.Timestamp("2014-01-01")
+# Faults are put in where the funds' flows have a past; a slice holds what the rules look back on.
+DRAWN_FROM = pd.Timestamp("2024-10-01")
+SLICE_DAYS = 460
+TRIALS = 10
+
+_INTRODUCTION = """\
+# Rules that data must pass
+
+Files, Yahoo, imports and the embedded history pass one rule book, `features/plausibility/`. What
+a rule notices is said with series, day, value, rule and way out: in `predict.py health` (also
+`--json`, under `findings`), among the warnings of a forecast, and beside a training. `predict.py
+health --rules` prints the rules. Consequences, mildest first: a note; a value is left out; a
+feature is dropped; a day is held back (the data end before it); a forecast is refused.
+
+A withheld day that lies in the past has no index, nor have the days that look back to it.
+This page is written by `python -m benchmarks.plausibility --data-dir DIR --out docs/data-rules.md`.
+
+"""
+
+
+def read(directory: Path) -> Slice:
+    """Read a directory of history."""
+    series, coins, universe = load_tables(directory)
+    observed = {
+        PANEL_NAMES.get(str(name), str(name)): rows.set_index("date")["value"].sort_index()
+        for name, rows in series.groupby("series")
+    }
+    for name, coin, column in (
+        ("bitcoin", "bitcoin", "close_usd"),
+        ("eth_btc", "ethereum", "close_btc"),
+    ):
+        observed[name] = coins[coins["coin"] == coin].set_index("date")[column].sort_index()
+    return Slice(coins, universe, observed)
+
+
+def judged(market: Slice) -> list[Finding]:
+    """Return what the rules notice but for what is no altcoin."""
+    checked = check_market(market.coins, market.universe)
+    bitcoin = market.coins[market.coins["coin"] == "bitcoin"].set_index("date")["close_usd"]
+    _, series = check_series(market.series, bitcoin_usd=bitcoin)
+    return [each for each in (*checked.findings, *series) if each.rule != NO_ALTCOIN]
+
+
+def false_alarms(market: Slice) -> list[str]:
+    """Return as Markdown what the rules notice in the real history since 2014."""
+    found = [each for each in judged(market) if each.last_day >= SINCE]
+    years = (market.last - SINCE).days / 365.25
+    lines = [
+        f"## False alarms, {SINCE:%Y} to {market.last:%Y-%m-%d} ({years:.1f} years)",
+        "",
+        "| series | rule | consequence | day | said |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {each.series} | {each.rule} | {each.consequence} | {each.first_day:%Y-%m-%d} "
+            f"| {each.said} |"
+            for each in found
+        ),
+        "",
+    ]
+    held = sum(each.withholds for each in found)
+    lines.append(
+        f"Days held back or refused: {held} ({held / years:.2f} a year). Steps that would have "
+        "been left out on their day, until two more observations confirmed them:"
+    )
+    lines += ["", "| series | steps | a year |", "|---|---|---|"]
+    for name, limit in STEPS.items():
+        values = market.series.get(name, pd.Series(dtype=float))
+        if len(values):
+            bad = suspicious_steps(values, limit) & (values.index >= SINCE)
+            lines.append(f"| {name} | {bad.sum()} | {bad.sum() / years:.2f} |")
+    return [*lines, ""]
+
+
+def cut(market: Slice, last: pd.Timestamp) -> Slice:
+    """Return the piece of a market that ends on a day."""
+    first = last - pd.Timedelta(days=SLICE_DAYS)
+    coins = market.coins[market.coins["date"].between(first, last)]
+    universe = market.universe[market.universe["snapshot_date"].between(first, last)]
+    ranked = [*universe.loc[universe["rank"] <= TOP, "coin"].unique(), "bitcoin"]
+    series = {name: values.loc[first:last] for name, values in market.series.items()}
+    return Slice(coins[coins["coin"].isin(ranked)], universe, series)
+
+
+def is_found(market: Slice, fault: Fault, until_end: int | None, at: pd.Timestamp) -> bool:
+    """Tell whether a fault is noticed, with a consequence, on its days."""
+    piece = cut(market, at)
+    ago = 60 if until_end is None else min(until_end, SLICE_DAYS - 1)
+    day = at - pd.Timedelta(days=ago)
+    spoilt = fault(piece, day)
+    near = pd.Timedelta(days=4)
+    return any(
+        each.consequence != "note" and each.first_day - near <= day <= each.last_day + near
+        for each in judged(spoilt)
+    )
+
+
+def shares_found(market: Slice, seed: int = 0) -> list[str]:
+    """Return as Markdown the share of faults found, by kind and size."""
+    random = np.random.default_rng(seed)
+    days = pd.date_range(DRAWN_FROM, market.last, unit="s")
+    # American series have a value on the last day only if it is a session.
+    days = days[(days.day_of_week < 5) & days.isin(market.series["russell2000"].index)]
+    drawn = days[np.sort(random.choice(len(days), TRIALS, replace=False))]
+    table: dict[str, list[str]] = {}
+    for (kind, size), (fault, until_end) in faults().items():
+        found = sum(is_found(market, fault, until_end, day) for day in drawn)
+        table.setdefault(kind, []).append(f"{size} {100 * found / TRIALS:.0f} %")
+        print(f"{kind}, {size}: {found} of {TRIALS}", file=sys.stderr, flush=True)
+    return [
+        f"## Faults found, of {TRIALS} put in on days drawn from {DRAWN_FROM:%Y-%m} on",
+        "",
+        "| fault | size and share found |",
+        "|---|---|",
+        *(f"| {kind} | {', '.join(cells)} |" for kind, cells in table.items()),
+        "",
+    ]
+
+
+def quietest(market: Slice, count: int = 6) -> list[str]:
+    """Return as Markdown the real top-50 coins that come nearest to each peg."""
+    ranked = market.universe[market.universe["rank"] <= TOP]
+    lines = [
+        "## The quietest real coins of the top 50",
+        "",
+        f"Of each coin the ranking on which half of its moves over {PEG_DAYS} days were smallest.",
+        "",
+        "| against | coin | day | half of the moves | nine tenths | at the price of the peg |",
+        "|---|---|---|---|---|---|",
+    ]
+    for asset in ("dollar", BITCOIN, ETHER):
+        lines += [f"| {asset} | {row} |" for row in _nearest(market, ranked, asset, count)]
+    return [*lines, ""]
+
+
+def _nearest(market: Slice, ranked: pd.DataFrame, asset: str, count: int) -> Iterable[str]:
+    column = "close_usd" if asset == "dollar" else "close_btc"
+    own = market.coins[market.coins["coin"].isin(["ethereum", *ranked["coin"].unique()])]
+    logs = pd.DataFrame(np.log(own.pivot(index="date", columns="coin", values=column)))
+    if asset == ETHER:
+        logs = logs.sub(logs["ethereum"], axis=0).drop(columns="ethereum")
+    moves = logs.diff().abs().rolling(PEG_DAYS, min_periods=PEG_MIN_DAYS)
+    half = moves.median().rename_axis(columns="coin").stack().rename("half")
+    keys = ranked.set_index(["snapshot_date", "coin"]).index
+    calm = half[half.index.isin(keys)].dropna().loc[SINCE:].reset_index()
+    calm = calm.loc[calm.groupby("coin")["half"].idxmin()].nsmallest(count, "half")
+    peg = next(each for each in PEGS if asset in each.asset)
+    for day, coin, least in calm.itertuples(index=False):
+        window = logs.loc[day - pd.Timedelta(days=PEG_DAYS - 1) : day, coin]
+        ninth = window.diff().abs().quantile(0.9)
+        level = window.dropna().between(np.log(peg.low), np.log(peg.high)).mean()
+        yield f"{coin} | {day:%Y-%m-%d} | {least:.2%} | {ninth:.2%} | {level:.0%}"
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True, help="directory of market history")
+    parser.add_argument("--out", type=Path, help="page to write (default: print)")
+    options = parser.parse_args()
+    market = read(options.data_dir)
+    parts = [*false_alarms(market), *quietest(market), *shares_found(market)]
+    text = _INTRODUCTION + rules_table() + "\n" + "\n".join(parts)
+    if options.out is None:
+        print(text)
+    else:
+        options.out.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
