@@ -76,7 +76,7 @@ def coin_wrong(coin: str, factor: float, days: int) -> Fault:
 
 
 def frozen(share: float, days: int) -> Fault:
-    """A share of the coins repeats the closes of a day."""
+    """Let a share of the coins repeat the closes of a day."""
 
     def fault(market: Slice, day: pd.Timestamp) -> Slice:
         coins = market.coins.copy()
@@ -154,7 +154,7 @@ def faults() -> dict[tuple[str, str], tuple[Fault, int | None]]:
             found[f"{name}, from a day on", shown] = series_wrong(name, size, 9999), 15
     for days in (1, 5, 10, 20, 40):
         found["all coins frozen to the end", f"{days} days"] = frozen(1.0, days), days
-        found["30 % of the coins frozen to the end", f"{days} days"] = frozen(0.4, days), days
+        found["40 % of the coins frozen to the end", f"{days} days"] = frozen(0.4, days), days
         found["10 % of the coins frozen to the end", f"{days} days"] = frozen(0.1, days), days
         found["russell2000 frozen", f"{days} days"] = series_frozen("russell2000", days), None
     for size in (1e-6, 1e-3, 1e3, 1e6):

@@ -1,4 +1,4 @@
-"""What the rules of plausibility find, and what they should not: ``python -m benchmarks.plausibility``.
+"""What the rules find, and what they should not: ``python -m benchmarks.plausibility``.
 
 On a directory of real history: false alarms by rule, series and year; the share of faults of each
 kind and size that is found when they are put in on days drawn at random; the quietest real coins
@@ -53,19 +53,22 @@ def read(directory: Path) -> Slice:
         PANEL_NAMES.get(str(name), str(name)): rows.set_index("date")["value"].sort_index()
         for name, rows in series.groupby("series")
     }
-    for name, coin, column in (
-        ("bitcoin", "bitcoin", "close_usd"),
-        ("eth_btc", "ethereum", "close_btc"),
-    ):
-        observed[name] = coins[coins["coin"] == coin].set_index("date")[column].sort_index()
-    return Slice(coins, universe, observed)
+    return Slice(coins, universe, {**observed, **_of_coins(coins)})
+
+
+def _of_coins(coins: pd.DataFrame) -> dict[str, pd.Series]:
+    closes = {"bitcoin": ("bitcoin", "close_usd"), "eth_btc": ("ethereum", "close_btc")}
+    return {
+        name: coins[coins["coin"] == coin].set_index("date")[column].sort_index()
+        for name, (coin, column) in closes.items()
+    }
 
 
 def judged(market: Slice) -> list[Finding]:
     """Return what the rules notice but for what is no altcoin."""
     checked = check_market(market.coins, market.universe)
-    bitcoin = market.coins[market.coins["coin"] == "bitcoin"].set_index("date")["close_usd"]
-    _, series = check_series(market.series, bitcoin_usd=bitcoin)
+    used = _of_coins(checked.coins)
+    _, series = check_series({**market.series, **used}, bitcoin_usd=used["bitcoin"])
     return [each for each in (*checked.findings, *series) if each.rule != NO_ALTCOIN]
 
 
@@ -109,15 +112,35 @@ def cut(market: Slice, last: pd.Timestamp) -> Slice:
     return Slice(coins[coins["coin"].isin(ranked)], universe, series)
 
 
-def is_found(market: Slice, fault: Fault, until_end: int | None, at: pd.Timestamp) -> bool:
-    """Tell whether a fault is noticed, with a consequence, on its days."""
+# Whom a finding must name; other kinds may name any series.
+_NAMED = {
+    "Bitcoin": {"bitcoin"},
+    "closes in Bitcoin": {"bitcoin"},
+    "Ether": {"ethereum", "eth_btc"},
+    "another coin": {"litecoin"},
+    "russell2000": {"russell2000"},
+    "iwm_shares": {"iwm_shares_outstanding"},
+    "btc_etf": {"btc_etf_net_flow_usd"},
+    "eth_etf": {"eth_etf_net_flow_usd"},
+}
+
+
+def is_found(
+    market: Slice, fault: Fault, until_end: int | None, at: pd.Timestamp, kind: str
+) -> bool:
+    """Tell whether a fault is noticed on its days, with a consequence for what is at fault."""
     piece = cut(market, at)
     ago = 60 if until_end is None else min(until_end, SLICE_DAYS - 1)
     day = at - pd.Timedelta(days=ago)
     spoilt = fault(piece, day)
     near = pd.Timedelta(days=4)
+    end = day if until_end is None else at
+    names = next((held for head, held in _NAMED.items() if kind.startswith(head)), None)
     return any(
-        each.consequence != "note" and each.first_day - near <= day <= each.last_day + near
+        each.consequence != "note"
+        and (names is None or each.series in names)
+        and each.first_day - near <= end
+        and day <= each.last_day + near
         for each in judged(spoilt)
     )
 
@@ -131,7 +154,7 @@ def shares_found(market: Slice, seed: int = 0) -> list[str]:
     drawn = days[np.sort(random.choice(len(days), TRIALS, replace=False))]
     table: dict[str, list[str]] = {}
     for (kind, size), (fault, until_end) in faults().items():
-        found = sum(is_found(market, fault, until_end, day) for day in drawn)
+        found = sum(is_found(market, fault, until_end, day, kind) for day in drawn)
         table.setdefault(kind, []).append(f"{size} {100 * found / TRIALS:.0f} %")
         print(f"{kind}, {size}: {found} of {TRIALS}", file=sys.stderr, flush=True)
     return [
@@ -142,6 +165,64 @@ def shares_found(market: Slice, seed: int = 0) -> list[str]:
         *(f"| {kind} | {', '.join(cells)} |" for kind, cells in table.items()),
         "",
     ]
+
+
+def pegs_found(market: Slice, seed: int = 0) -> list[str]:
+    """Return as Markdown the share of rankings from which made-up tokens are left out."""
+    random = np.random.default_rng(seed)
+    piece = cut(market, market.last - pd.Timedelta(days=60))
+    bitcoin, ether = (
+        piece.coins[piece.coins["coin"] == coin].set_index("date")["close_usd"]
+        for coin in ("bitcoin", "ethereum")
+    )
+    days = bitcoin.index
+    interest = np.exp(0.04 / 365.25 * np.arange(len(days)))
+    gold = 3000 * np.exp(np.cumsum(0.009 * random.normal(size=len(days))))
+    assets = {
+        "at the dollar": 1.0 + 0 * bitcoin, "dollar with 4 % interest": 10.0 * interest + 0 * bitcoin,
+        "at Bitcoin": 0.9995 * bitcoin, "Ether with 4 % interest": 1.1 * interest * ether,
+        "gold, two tokens": gold + 0 * bitcoin, "gold, one token": gold + 0 * bitcoin,
+        "three quarters of Ether's moves": 2.0 * ether**0.75,
+    }  # fmt: skip
+    lines = [
+        "## Tokens left out of the rankings",
+        "",
+        "Share of the rankings, from 14 days after its first price, of made-up tokens under names "
+        "that say nothing, by the deviation of their price from the asset's (normal, every day).",
+        "",
+        "| token | deviation and share |",
+        "|---|---|",
+    ]
+    for name, price in assets.items():
+        cells = []
+        for noise in (0.0002, 0.001, 0.003, 0.01):
+            tokens = ["token-a", "token-b"] if "two" in name else ["token-a"]
+            part = _left_out(piece, {
+                token: price * np.exp(noise * random.normal(size=len(days))) for token in tokens
+            }, bitcoin)  # fmt: skip
+            cells.append(f"{noise:.2%}: {part:.0%}")
+        lines.append(f"| {name} | {', '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _left_out(piece: Slice, tokens: dict[str, pd.Series], bitcoin: pd.Series) -> float:
+    rows = [
+        pd.DataFrame({"date": price.index, "coin": token, "close_usd": price.to_numpy(),
+                      "close_btc": (price / bitcoin).to_numpy()})
+        for token, price in tokens.items()
+    ]  # fmt: skip
+    days = piece.universe["snapshot_date"].unique()
+    ranked = [
+        pd.DataFrame({"snapshot_date": days, "rank": 200.0 + place, "coin": token})
+        for place, token in enumerate(tokens)
+    ]
+    universe = pd.concat([piece.universe, *ranked], ignore_index=True)
+    checked = check_market(pd.concat([piece.coins, *rows], ignore_index=True), universe)
+    from_day = bitcoin.index[0] + pd.Timedelta(days=PEG_MIN_DAYS)
+    due = universe[universe["coin"].isin(tokens) & (universe["snapshot_date"] >= from_day)]
+    left = checked.universe
+    stay = left[left["coin"].isin(tokens) & (left["snapshot_date"] >= from_day)]
+    return 1 - len(stay) / len(due)
 
 
 def quietest(market: Slice, count: int = 6) -> list[str]:
@@ -163,13 +244,15 @@ def quietest(market: Slice, count: int = 6) -> list[str]:
 def _nearest(market: Slice, ranked: pd.DataFrame, asset: str, count: int) -> Iterable[str]:
     column = "close_usd" if asset == "dollar" else "close_btc"
     own = market.coins[market.coins["coin"].isin(["ethereum", *ranked["coin"].unique()])]
-    logs = pd.DataFrame(np.log(own.pivot(index="date", columns="coin", values=column)))
+    table = own.pivot_table(index="date", columns="coin", values=column)
+    logs = pd.DataFrame(np.log(table.to_numpy()), table.index, table.columns)
     if asset == ETHER:
         logs = logs.sub(logs["ethereum"], axis=0).drop(columns="ethereum")
     moves = logs.diff().abs().rolling(PEG_DAYS, min_periods=PEG_MIN_DAYS)
-    half = moves.median().rename_axis(columns="coin").stack().rename("half")
-    keys = ranked.set_index(["snapshot_date", "coin"]).index
-    calm = half[half.index.isin(keys)].dropna().loc[SINCE:].reset_index()
+    half = moves.median().loc[SINCE:].rename_axis("date")
+    calm = half.melt(ignore_index=False, value_name="half").dropna().reset_index()
+    keys = pd.MultiIndex.from_frame(ranked[["snapshot_date", "coin"]])
+    calm = calm[pd.MultiIndex.from_frame(calm[["date", "coin"]]).isin(keys)]
     calm = calm.loc[calm.groupby("coin")["half"].idxmin()].nsmallest(count, "half")
     peg = next(each for each in PEGS if asset in each.asset)
     for day, coin, least in calm.itertuples(index=False):
@@ -186,7 +269,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="page to write (default: print)")
     options = parser.parse_args()
     market = read(options.data_dir)
-    parts = [*false_alarms(market), *quietest(market), *shares_found(market)]
+    parts = [*false_alarms(market), *quietest(market), *pegs_found(market), *shares_found(market)]
     text = _INTRODUCTION + rules_table() + "\n" + "\n".join(parts)
     if options.out is None:
         print(text)

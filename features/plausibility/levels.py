@@ -234,7 +234,9 @@ def check_sessions(
     where, first = (days[0], days[-1]), float(values[weekend].iloc[0])
     if filled[weekend].iloc[1:].all():
         said = f"{len(days)} Saturdays and Sundays repeat the session before or are zero"
-        return values[~weekend], [found("calendar", name, where, first, np.nan, "note", said)]
+        return values[~weekend], [
+            found("calendar", name, where, first, np.nan, "value left out", said)
+        ]
     said = f"{first:g} on {days[0]:%A}: no session of New York; {len(days)} such days"
     dropped = found("calendar", name, where, first, np.nan, "feature dropped", said)
     return values.iloc[:0], [dropped]

@@ -56,8 +56,9 @@ CONFIRMING = 2
 # 19 (but -0.229 on 1987-10-19); IWM's NAV -0.153, 17; its shares 0.194, 8 (from 2008); Bitcoin
 # -0.465, 20; ETH/BTC 0.33, 11 after its first two months; the market cap without Bitcoin 0.96, 22.
 STEPS: Mapping[str, StepLimit] = {
-    "russell2000": StepLimit(0.25, 25),
-    "sp500": StepLimit(0.25, 25),
+    # What stays though the other index did not move is no market: real steps differ by 0.061.
+    "russell2000": StepLimit(0.25, 25, lasting=0.15),
+    "sp500": StepLimit(0.25, 25, lasting=0.15),
     "iwm_nav": StepLimit(0.20, 25, since=pd.Timestamp("2008-01-01")),
     "iwm_shares_outstanding": StepLimit(0.30, 15, since=pd.Timestamp("2008-01-01")),
     "bitcoin": StepLimit(0.60, 30, lasting=log(2)),
@@ -264,7 +265,7 @@ RULES: Mapping[str, Rule] = {
         Rule(
             "level shift",
             "a step that stays: a unit, a split, another instrument",
-            "series: x1.5 to x3 beyond the own step limit; coins: x5 and 25 own deviations",
+            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5 and 25 own deviations",
             "two more observations confirm a market's step, but no market does this",
             "the series ends before it; a coin is left out of comparisons across it where the "
             "factor is a unit's (a power of ten), else noted",
