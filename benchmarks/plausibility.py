@@ -179,7 +179,8 @@ def pegs_found(market: Slice, seed: int = 0) -> list[str]:
     interest = np.exp(0.04 / 365.25 * np.arange(len(days)))
     gold = 3000 * np.exp(np.cumsum(0.009 * random.normal(size=len(days))))
     assets = {
-        "at the dollar": 1.0 + 0 * bitcoin, "dollar with 4 % interest": 10.0 * interest + 0 * bitcoin,
+        "at the dollar": 1.0 + 0 * bitcoin,
+        "dollar with 4 % interest": 10.0 * interest + 0 * bitcoin,
         "at Bitcoin": 0.9995 * bitcoin, "Ether with 4 % interest": 1.1 * interest * ether,
         "gold, two tokens": gold + 0 * bitcoin, "gold, one token": gold + 0 * bitcoin,
         "three quarters of Ether's moves": 2.0 * ether**0.75,

@@ -171,7 +171,7 @@ def _common_end(
             return later, "value left out"
     if last - day < rules.CONFIRMING:
         return last + 1, "day held back"
-    if abs(step) >= rules.COMMON_LASTING:
+    if step >= rules.COMMON_LASTING_UP or step <= rules.COMMON_LASTING_DOWN:
         return last + 1, "refused"
     return day, "note"
 
@@ -326,7 +326,9 @@ def _steps(prices: Prices, verdict: Verdict) -> None:
             done[column] = day + 2 + int(back[0])
         elif np.isfinite(clean[day + 1 :, column]).sum() < rules.CONFIRMING:
             spikes[day:, column] = True
-        elif abs(steps[day, column]) >= rules.COIN_SHIFT and rules.is_unit(steps[day, column]):
+        elif abs(steps[day, column]) >= rules.COIN_SHIFT and rules.is_unit(
+            steps[day, column], rules.COIN_UNIT
+        ):
             shifts[day : day + WINDOW_DAYS, column] = True
     early = prices.days < rules.COIN_SINCE
     for bad, rule in ((spikes, "spike"), (shifts, "level shift")):

@@ -110,8 +110,9 @@ COMMON_UP = log(1.25)
 COMMON_DOWN = -log(1.4)
 # There and back within a day: real at most 0.143.
 COMMON_RETURNING = log(1.2)
-# The same factor for nearly every coin: from here on no market does it, however long it stays.
-COMMON_LASTING = log(2)
+# From here on no market does it, however long it stays: half again the real extremes and more.
+COMMON_LASTING_UP = log(1.35)
+COMMON_LASTING_DOWN = -log(1.5)
 # Bitcoin's close against the median of close_usd / close_btc of the coins; log. The data at hand
 # take both from one hour: 0 on all days, 0.17 at most for single coins (2026-02-05).
 CONTRADICTION = 0.10
@@ -127,6 +128,8 @@ FROZEN_COARSE = 20
 COIN_SPIKE = log(3)
 COIN_SHIFT = log(5)
 COIN_DEVIATIONS = 25.0
+# A change of unit comes with the day's own move.
+COIN_UNIT = 0.15
 # Before, thin coins did all that: noted only. Two of seven are faults of the data: scot x97 for a
 # day in 2015, aave x100 at its redenomination in 2020 (one coin of fifty each).
 COIN_SINCE = pd.Timestamp("2021-01-01")
@@ -168,7 +171,7 @@ BITCOIN, ETHER, GOLD = "Bitcoin", "Ether", "gold"
 # 88 % of 60 days at most; against Ether BNB 0.0038 and 0.011, but at an eighth of its price.
 PEGS: tuple[Peg, ...] = (
     Peg(DOLLAR, 0.95, 1.05, 0.005, 0.02),
-    Peg(INTEREST, 0.97, inf, 0.0010, 0.0030),
+    Peg(INTEREST, 0.97, inf, 0.0012, 0.0036),
     Peg(BITCOIN, 0.95, 1.05, 0.005, 0.02),
     Peg(ETHER, 0.90, 1.80, 0.005, 0.015),
 )
@@ -224,7 +227,7 @@ RULES: Mapping[str, Rule] = {
             "since 2014 the median has moved between x0.76 and x1.15; Bitcoin's close is wrong, "
             "not fifty others",
             "the last days are held back until two more closes confirm them; a spike is left out "
-            "for all coins; from x2 on what stays is refused",
+            "for all coins; from x1.35 up or x0.67 down what stays is refused",
             _WAIT,
         ),
         Rule(
@@ -265,7 +268,7 @@ RULES: Mapping[str, Rule] = {
         Rule(
             "level shift",
             "a step that stays: a unit, a split, another instrument",
-            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5 and 25 own deviations",
+            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5, 25 deviations",
             "two more observations confirm a market's step, but no market does this",
             "the series ends before it; a coin is left out of comparisons across it where the "
             "factor is a unit's (a power of ten), else noted",
@@ -301,7 +304,7 @@ RULES: Mapping[str, Rule] = {
             "no altcoin",
             "a ranked coin whose price is another asset's",
             "60 days: level and daily moves within the limits of a peg",
-            "the quietest real altcoin moves 1.7 times as much as a token with interest may",
+            "the quietest real altcoin moves 1.4 times as much as a token with interest may",
             "left out of the ranking from the day it shows",
             "nothing need be done; to count it, give its own price",
         ),
