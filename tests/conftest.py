@@ -183,7 +183,9 @@ def trained(once):
             "--model", "logistic", "--tracking-uri", uri,
             "--run-name", "whole", "--hindcast-out", str(folder / "hindcast.parquet"),
         )  # fmt: skip
-        result = CliRunner().invoke(train.app, arguments)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("models.training.run.PRIMARY", "logistic")
+            result = CliRunner().invoke(train.app, arguments)
         assert result.exit_code == 0, result.output
         return uri, folder, SimpleNamespace(stdout=result.stdout, stderr=result.stderr)
 

@@ -107,7 +107,13 @@ def problems(panel: MarketPanel) -> str:
 def test_the_embedded_history_stays_and_the_days_since_are_added(panel, reference):
     assert panel.last_day == LAST
     instant = end_of_day(pd.DatetimeIndex([END]))[0]
-    assert panel.known_at(instant).digest == reference.known_at(instant).digest
+    live, embedded = panel.known_at(instant), reference.known_at(instant)
+    for name in reference.names:
+        # A level may end before the others: its next days are Yahoo's.
+        end = reference.series(name).index[-1]
+        pd.testing.assert_series_equal(
+            live.series(name).loc[:end], embedded.series(name), check_freq=False
+        )
     flows = ["iwm_flow", "btc_etf_flow", "eth_etf_flow"]
     assert [panel.digest_of(name) for name in flows] == [reference.digest_of(n) for n in flows]
     for name in ("season_index", "bitcoin", "eth_btc", "carried_breadth_30"):
