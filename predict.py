@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from datetime import datetime
+from typing import Annotated
 
 import typer
 
@@ -114,11 +115,24 @@ def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOptio
 
 @app.command(epilog=EPILOG)
 @with_groups
-def health(*, as_of: AsOfOption = None, market: MarketOptions, json: JsonOption = False) -> None:
+def health(
+    *,
+    as_of: AsOfOption = None,
+    market: MarketOptions,
+    json: JsonOption = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Print instead the rules that data must pass, and why.")
+    ] = False,
+) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.
 
     Ends with exit code 3 when a forecast would be refused.
     """
+    if rules:
+        from features.plausibility.document import rules_text
+
+        answer(rules_text())
+        return
     with clear_errors():
         clock = now()
         panel = load_panel(market, clock, ProgressLine(quiet=False))

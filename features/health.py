@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.catalogue.builder import MAX_AGE_DAYS
 from features.market.season import season_index
-from features.panel import SERIES, DataError, MarketPanel, end_of_day
+from features.panel import DAY, SERIES, DataError, MarketPanel, end_of_day
 
 STALE_DAYS = 7
 # Friday to Tuesday over a holiday.
@@ -38,10 +38,12 @@ def known_on(panel: MarketPanel, as_of: pd.Timestamp) -> tuple[MarketPanel, pd.S
     """
     view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
     index = season_index(view)
-    if as_of not in index.index or np.isnan(index.loc[as_of]):
+    withheld = panel.provenance.withheld(as_of)
+    if as_of not in index.index or np.isnan(index.loc[as_of]) or withheld:
+        reason = f" {withheld}" if withheld else ""
         raise DataError(
             f"as_of must lie between {index.index[0]:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, "
-            f"the days of {panel.source}; got {as_of:%Y-%m-%d}."
+            f"the days of {panel.source}; got {as_of:%Y-%m-%d}.{reason}"
         )
     return view, index
 
@@ -85,9 +87,12 @@ def require_current(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd
     age = (today - panel.last_day).days
     # Strict: data of exactly a week ago are still current.
     if as_of is None and panel.source != "reference" and age > STALE_DAYS:
+        withheld = panel.provenance.withheld(panel.last_day + DAY)
+        reason = f" {withheld}" if withheld else ""
         raise DataError(
             f"the data end on {panel.last_day:%Y-%m-%d}, {age} days ago; at most {STALE_DAYS} are "
-            "allowed. Renew them (predict.py health says what is wrong) or name a day with --as-of."
+            "allowed. Renew them (predict.py health says what is wrong) or name a day with "
+            f"--as-of.{reason}"
         )
 
 

@@ -4,8 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pandas as pd
+
+Consequence = Literal["note", "value left out", "feature dropped", "day held back", "refused"]
+
+# A value left out is missing in the windows that reach back to it; none is longer than a year.
+REACH_DAYS = 366
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a rule of plausibility noticed in the data.
+
+    Parameters
+    ----------
+    rule : str
+        Name of the rule in `features.plausibility.rules.RULES`.
+    series : str
+        Series or coin.
+    first_day, last_day : pandas.Timestamp
+        The days concerned, both included.
+    value : float
+        The value that broke the rule.
+    factor : float
+        By how many times it is off; NaN where that means nothing.
+    consequence : {"note", "value left out", "feature dropped", "day held back", "refused"}
+        What became of it, mildest first.
+    said : str
+        What was seen, to follow series and days.
+    way_out : str
+        What can be done about it.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2025-11-20")
+    >>> Finding("spike", "sol", day, day, 5.0, 100.0, "value left out", "is wrong", "wait").text
+    'sol on 2025-11-20: is wrong (spike; value left out). Wait.'
+    """
+
+    rule: str
+    series: str
+    first_day: pd.Timestamp
+    last_day: pd.Timestamp
+    value: float
+    factor: float
+    consequence: Consequence
+    said: str
+    way_out: str
+
+    @property
+    def text(self) -> str:
+        """The finding as a sentence."""
+        days = f"on {self.first_day:%Y-%m-%d}"
+        if self.last_day > self.first_day:
+            days = f"from {self.first_day:%Y-%m-%d} to {self.last_day:%Y-%m-%d}"
+        way_out = self.way_out[:1].upper() + self.way_out[1:]
+        return f"{self.series} {days}: {self.said} ({self.rule}; {self.consequence}). {way_out}."
+
+    @property
+    def withholds(self) -> bool:
+        """Whether its days have no index, so that no forecast is made of them."""
+        return self.consequence in ("day held back", "refused")
+
+    def concerns(self, day: pd.Timestamp) -> bool:
+        """Tell whether a forecast of a day should say it."""
+        reach = pd.Timedelta(days=REACH_DAYS)
+        # A withheld day lies behind the last day of the data, which is the one that must say it.
+        begins = self.first_day - reach if self.withholds else self.first_day
+        return self.consequence != "note" and begins <= day <= self.last_day + reach
 
 
 @dataclass(frozen=True)
@@ -51,6 +119,8 @@ class DataProvenance:
         By year, oldest first.
     since : pandas.Timestamp, optional
         First day that the problems concern; without one they concern all days.
+    findings : tuple of Finding
+        What the rules of plausibility noticed.
     """
 
     steps: tuple[str, ...] = ()
@@ -58,7 +128,17 @@ class DataProvenance:
     sources: Mapping[str, str] = field(default_factory=dict)
     coverage: tuple[YearCoverage, ...] = ()
     since: pd.Timestamp | None = None
+    findings: tuple[Finding, ...] = ()
 
     def problems_on(self, day: pd.Timestamp) -> tuple[str, ...]:
-        """Return the problems that concern a day."""
-        return () if self.since is not None and day < self.since else self.problems
+        """Return the problems and findings that concern a day."""
+        problems = () if self.since is not None and day < self.since else self.problems
+        return (*problems, *(each.text for each in self.findings if each.concerns(day)))
+
+    def withheld(self, day: pd.Timestamp) -> str | None:
+        """Say why a day has no index, if a rule withholds it."""
+        for finding in self.findings:
+            # A day from the first withheld one on rests on it or lies behind it.
+            if finding.withholds and finding.first_day <= day <= finding.last_day:
+                return finding.text
+        return None

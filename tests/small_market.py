@@ -29,6 +29,7 @@ def small_market() -> dict[str, pd.DataFrame]:
     dates = pd.date_range(FIRST, LAST, unit="s")
     days = len(dates)
     closes = {coin: 100 * np.exp(np.cumsum(0.03 * random.normal(size=days))) for coin in COINS}
+    closes["bitcoin"] *= 400
     coins = pd.concat(
         [
             pd.DataFrame(
@@ -56,7 +57,7 @@ def small_market() -> dict[str, pd.DataFrame]:
         "sp500_close": 5000 * np.exp(np.cumsum(0.01 * random.normal(size=count))),
         "iwm_shares_outstanding": random.uniform(3e8, 3.1e8, size=count),
         "iwm_nav": random.uniform(190, 210, size=count),
-        "btc_market_cap_usd": random.uniform(8e11, 9e11, size=days),
+        "btc_market_cap_usd": 1.96e7 * closes["bitcoin"],
         "crypto_market_cap_ex_btc_usd": random.uniform(8e11, 9e11, size=days),
         "btc_etf_net_flow_usd": 1e8 * random.normal(size=count),
         "eth_etf_net_flow_usd": 1e7 * random.normal(size=count),

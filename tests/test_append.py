@@ -47,10 +47,15 @@ def sixty_coins() -> dict[str, pd.DataFrame]:
     ]  # fmt: skip
     sessions = days[days.day_of_week < 5]
     series = []
-    for name in ("russell2000_close", "sp500_close", "iwm_nav", "iwm_shares_outstanding",
-                 "btc_market_cap_usd", "crypto_market_cap_ex_btc_usd",
-                 "btc_etf_net_flow_usd"):  # fmt: skip
-        walk = 1000 * np.exp(0.01 * np.cumsum(random.normal(size=len(sessions))))
+    units = {
+        "russell2000_close": 2e3, "sp500_close": 5e3, "iwm_nav": 200.0,
+        "iwm_shares_outstanding": 3e8, "btc_market_cap_usd": 1e3,
+        "crypto_market_cap_ex_btc_usd": 1e12, "btc_etf_net_flow_usd": 1e8,
+    }  # fmt: skip
+    for name, unit in units.items():
+        walk = unit * np.exp(0.01 * np.cumsum(random.normal(size=len(sessions))))
+        if name == "btc_market_cap_usd":
+            walk = 1.96e7 * usd[days.day_of_week < 5, 0]
         series.append(pd.DataFrame({"series": name, "date": sessions, "value": walk}))
     return {
         "series": pd.concat(series, ignore_index=True),
@@ -248,14 +253,17 @@ def test_a_series_goes_on_from_its_own_end(mine, later):
 
 
 def test_replacing_says_what_was_and_what_is(mine, later):
-    old = changed(later, "coins", "coin7", IN_COINS, "close_usd", 1e6)
+    coins = pd.read_parquet(later / "coins.parquet").set_index(["coin", "date"])
+    # Not so far that the coin's two closes contradict each other.
+    price = 1.25 * coins.loc[("coin7", IN_COINS), "close_usd"]
+    old = changed(later, "coins", "coin7", IN_COINS, "close_usd", price)
     before = load_files(mine)
     done = append(mine, later, replace=True)
     assert done.report == mine / "revisions-1.csv"
     report = pd.read_csv(done.report)
     assert report.to_dict("records") == [
         {"table": "coins", "name": "coin7", "date": f"{IN_COINS:%Y-%m-%d}", "column": "close_usd",
-         "old": old, "new": 1e6}
+         "old": old, "new": price}
     ]  # fmt: skip
     after = load_files(mine)
     assert set(done.revisions["series"]) == {"share_above_50d_mean"}

@@ -300,6 +300,35 @@ def test_closes_that_disagree_are_refused(live_closes, tmp_path, ticker, noise, 
         load({**live_closes, ticker: other}, tmp_path)
 
 
+# --- rules of plausibility -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [0.5, 1 / 14, 2.0])
+def test_a_wrong_last_close_of_bitcoin_holds_the_day_back(market, panel, tmp_path, factor):
+    bitcoin = market["BTC-USD"].copy()
+    bitcoin.loc[LAST] *= factor
+    wrong = load({**market, "BTC-USD": bitcoin}, tmp_path)
+    assert wrong.last_day == LAST - pd.Timedelta(days=1)
+    before = panel.series("season_index").loc[: wrong.last_day]
+    pd.testing.assert_series_equal(wrong.series("season_index"), before)
+    (held,) = [each for each in wrong.provenance.findings if each.rule == "common mode"]
+    assert (held.consequence, held.first_day) == ("day held back", LAST)
+    assert held.factor == pytest.approx(factor, rel=0.15)
+    assert held.text in data_health(wrong, as_of=None, today=TODAY).problems
+    require_usable(wrong, as_of=None, today=TODAY)
+    with pytest.raises(DataError, match="common mode; day held back"):
+        require_usable(wrong, as_of=LAST, today=TODAY)
+
+
+def test_a_stock_index_in_another_unit_ends_the_day_before(market, tmp_path):
+    russell = market["^RUT"].copy()
+    russell.loc[MIDDLE:] *= 10
+    wrong = load({**market, "^RUT": russell}, tmp_path)
+    assert wrong.series("russell2000").index[-1] < MIDDLE
+    (shift,) = [each for each in wrong.provenance.findings if each.rule == "level shift"]
+    assert (shift.series, shift.consequence) == ("russell2000", "feature dropped")
+
+
 # --- disagreement at the seam --------------------------------------------------------------------
 
 

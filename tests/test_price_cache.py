@@ -152,6 +152,24 @@ def test_a_revised_close_has_the_whole_history_fetched_anew(ongoing_market, cach
     assert closes(cache, now=later).problems == ()
 
 
+@pytest.mark.parametrize("ago", [1, 30, 90])
+def test_a_wrong_close_is_asked_for_until_corrected(ongoing_market, cache, yahoo_server, ago):
+    right = ongoing_market.closes["BTC-USD"].copy()
+    day = right.index[right.index < NOW.normalize()][-ago]
+    ongoing_market.closes["BTC-USD"].loc[day] *= 0.5
+    assert closes(cache).closes["BTC-USD"][day] == pytest.approx(0.5 * right[day])
+    # The source has corrected it since: the next run of the same day sees it.
+    ongoing_market.closes["BTC-USD"] = right
+    later = NOW + pd.Timedelta(hours=2)
+    advance(ongoing_market, later)
+    answer = closes(cache, now=later)
+    assert answer.closes["BTC-USD"][day] == pytest.approx(right[day])
+    yahoo_server.asked.clear()
+    advance(ongoing_market, later + pd.Timedelta(hours=2))
+    closes(cache, now=later + pd.Timedelta(hours=2))
+    assert "BTC-USD" not in yahoo_server.charts()
+
+
 def test_rounding_is_no_revision(ongoing_market, cache):
     closes(cache)
     ongoing_market.closes["SOL-USD"] = ongoing_market.closes["SOL-USD"] * (1 + 1e-8)

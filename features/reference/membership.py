@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import pandas as pd
 
 from features.panel import DataError
 from features.provenance import YearCoverage
+from features.reference.exclusions import Exclusions, excluded, read_exclusions
 
 SNAPSHOTS_FILE = "membership.parquet"
 COINS_FILE = "coins.csv"
 CARD_FILE = "membership.json"
 TICKERS_FILE = "tickers.csv"
-EXCLUSIONS_FILE = "exclusions.csv"
 DIRECTORY = Path(__file__).parent
 
 
@@ -46,7 +45,7 @@ class Membership:
 
     snapshots: pd.DataFrame
     coins: pd.DataFrame
-    exclusions: tuple[tuple[str, str, str], ...]
+    exclusions: Exclusions
     coverage: tuple[YearCoverage, ...]
     last_day: pd.Timestamp
 
@@ -58,11 +57,7 @@ class Membership:
         symbol, name : str
             As Yahoo gives them, such as "USDC" and "USD Coin USD".
         """
-        given = {"symbol": symbol, "name": re.sub(r" USD$", "", name)}
-        for field, pattern, reason in self.exclusions:
-            if re.search(pattern, given[field], re.IGNORECASE):
-                return reason
-        return None
+        return excluded(self.exclusions, symbol, name)
 
 
 def load_membership(directory: Path = DIRECTORY) -> Membership:
@@ -84,7 +79,7 @@ def load_membership(directory: Path = DIRECTORY) -> Membership:
         table = pd.read_parquet(directory / SNAPSHOTS_FILE)
         coins = _read_csv(directory / COINS_FILE, text=["coin", "symbol", "from", "to"])
         tickers = _read_csv(directory / TICKERS_FILE, text=["coin", "tickers", "verified"])
-        exclusions = _read_csv(directory / EXCLUSIONS_FILE, text=["field", "pattern", "reason"])
+        exclusions = read_exclusions(directory)
         coverage = tuple(YearCoverage(source="embedded", **row) for row in card["coverage_by_year"])
         last_day = pd.Timestamp(card["last_day"]).as_unit("s")
         promised = card["digest"]
@@ -101,7 +96,7 @@ def load_membership(directory: Path = DIRECTORY) -> Membership:
     return Membership(
         table,
         _with_tickers(coins.set_index("coin"), tickers.set_index("coin")),
-        tuple(exclusions.itertuples(index=False, name=None)),
+        exclusions,
         coverage,
         last_day,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,10 @@ from features.market.season import (
     breadth,
 )
 from features.panel import DAY, DataError, MarketPanel
-from features.provenance import DataProvenance
+from features.plausibility.checked import CheckedMarket, check_market, check_series
+from features.plausibility.pegs import Named
+from features.provenance import DataProvenance, Finding
+from features.reference.exclusions import excluded, read_exclusions
 from features.sources.columns import checked, shown
 
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -77,20 +81,21 @@ def load_files(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    series, coins, universe = load_tables(directory, until=until)
-    observed = _observed(series, directory)
+    tables = _checked_tables(directory, until)
+    coins, universe = tables.coins, tables.universe
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     provenance = _ranking_provenance(universe, shares.pop("coins_compared"), top)
     values = {
-        **_equity(observed),
-        **_crypto(observed, coins, universe),
+        **_equity(tables.observed),
+        **_crypto(tables.observed, coins, universe),
         **{str(name): shares[name].dropna() for name in shares},
     }
     panel = MarketPanel.from_series(
-        values, f"files:{directory}", until=until, provenance=provenance
-    )
+        values, f"files:{directory}", until=until,
+        provenance=replace(provenance, findings=tables.findings),
+    )  # fmt: skip
     return panel if simulation is None else _with_simulated(panel, simulation(coins, universe))
 
 
@@ -119,8 +124,60 @@ def simulate_files(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    _, coins, universe = load_tables(directory)
-    return _with_simulated(panel, simulation(coins, universe))
+    tables = _checked_tables(directory, None)
+    return _with_simulated(panel, simulation(tables.coins, tables.universe))
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What the rules of plausibility left of a directory's tables, and what they noticed."""
+
+    observed: Mapping[str, pd.Series]
+    coins: pd.DataFrame
+    universe: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+# The rule book speaks of series as the panel names them.
+PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
+
+
+def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
+    series, coins, universe = load_tables(directory, until=until)
+    market = check_market(coins, universe, named=_names(universe))
+    observed = {
+        PANEL_NAMES.get(name, name): values for name, values in _observed(series, directory).items()
+    }
+    for raw in ("iwm_shares_outstanding", "iwm_nav"):
+        if raw in observed:
+            _check_positive(observed[raw], raw)
+    bitcoin = _closes(market, "bitcoin", "close_usd").drop(market.bitcoin_out, errors="ignore")
+    given = {**observed, "bitcoin": bitcoin, "eth_btc": _closes(market, "ethereum", "close_btc")}
+    kept, findings = check_series(
+        {name: values for name, values in given.items() if len(values)},
+        bitcoin_usd=bitcoin if len(bitcoin) else None,
+    )
+    return _Tables(kept, market.coins, market.universe, (*market.findings, *findings))
+
+
+def _closes(market: CheckedMarket, coin: str, column: str) -> pd.Series:
+    own = market.coins[market.coins["coin"] == coin]
+    return own.set_index("date")[column].sort_index()
+
+
+def _names(universe: pd.DataFrame) -> Named:
+    """Tell of a coin by its id, and its symbol where the table has one, what it is called."""
+    patterns = read_exclusions()
+    symbols: dict[str, str] = {}
+    if "symbol" in universe:
+        newest = universe.drop_duplicates("coin", keep="last")
+        symbols = dict(zip(newest["coin"], newest["symbol"], strict=True))
+
+    def named(coin: str) -> str | None:
+        name = coin.replace("-", " ")
+        return excluded(patterns, symbols.get(coin, name), name)
+
+    return named
 
 
 def _with_simulated(panel: MarketPanel, simulated: pd.DataFrame) -> MarketPanel:
@@ -167,7 +224,9 @@ def load_tables(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    series, coins, universe = (read_checked(directory, name) for name in TABLES)
+    series, coins = (read_checked(directory, name) for name in ("series", "coins"))
+    # A symbol helps to tell what is no altcoin; nothing rests on it alone.
+    universe = read_checked(directory, "universe", beside="symbol")
     for name, rows, day in (
         ("series", series, "date"),
         ("coins", coins, "date"),
@@ -184,8 +243,17 @@ def load_tables(
     return series, coins, universe
 
 
-def read_checked(directory: Path, name: str) -> pd.DataFrame:
+def read_checked(directory: Path, name: str, *, beside: str | None = None) -> pd.DataFrame:
     """Read one table of a directory: its columns in their types, its rows in their order.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Holds the table.
+    name : str
+        A key of `TABLES`.
+    beside : str, optional
+        A further column, as text, if the table has it.
 
     Raises
     ------
@@ -216,7 +284,10 @@ def read_checked(directory: Path, name: str) -> pd.DataFrame:
             raise DataError(f"{path}: column {column!r} stands twice.")
     if table.empty:
         raise DataError(f"{path}: holds no row.")
-    return pd.DataFrame({c: checked(table[c], kind, f"{path}: {c}") for c, kind in columns.items()})
+    read = {c: checked(table[c], kind, f"{path}: {c}") for c, kind in columns.items()}
+    if beside in table:
+        read[str(beside)] = table[beside].astype(str)
+    return pd.DataFrame(read)
 
 
 def table_path(directory: Path, name: str) -> Path:
@@ -319,13 +390,8 @@ def _check_positive(values: pd.Series, name: str) -> None:
 
 
 def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
-    panel = {}
-    for name, raw in (("russell2000", "russell2000_close"), ("sp500", "sp500_close")):
-        if raw in observed:
-            panel[name] = observed[raw]
+    panel = {name: observed[name] for name in PANEL_NAMES.values() if name in observed}
     if "iwm_shares_outstanding" in observed and "iwm_nav" in observed:
-        for raw in ("iwm_shares_outstanding", "iwm_nav"):
-            _check_positive(observed[raw], raw)
         panel["iwm_flow"] = fund_flow(observed["iwm_shares_outstanding"], observed["iwm_nav"])
     return panel
 
@@ -333,13 +399,8 @@ def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
 def _crypto(
     observed: Mapping[str, pd.Series], coins: pd.DataFrame, universe: pd.DataFrame
 ) -> dict[str, pd.Series]:
-    panel = {}
-    bitcoin = coins[coins["coin"] == "bitcoin"].set_index("date").sort_index()
+    panel = {name: observed[name] for name in ("bitcoin", "eth_btc") if name in observed}
     ether = coins[coins["coin"] == "ethereum"].set_index("date").sort_index()
-    if not bitcoin.empty:
-        panel["bitcoin"] = bitcoin["close_usd"]
-    if not ether.empty:
-        panel["eth_btc"] = ether["close_btc"]
     for raw in ("btc_market_cap_usd", "crypto_market_cap_ex_btc_usd"):
         if raw in observed:
             _check_positive(observed[raw].dropna(), raw)

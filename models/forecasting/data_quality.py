@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.health import require_usable, series_health
 from features.panel import DataError, MarketPanel
-from features.provenance import YearCoverage
+from features.provenance import Finding, YearCoverage
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class DataHealth:
         How much of the top 50 could be compared, by year.
     steps, problems : tuple of str
         How the data were made, and what is wrong with them.
+    findings : tuple of Finding
+        What the rules of plausibility noticed.
     """
 
     source: str
@@ -78,6 +80,7 @@ class DataHealth:
     coverage: tuple[YearCoverage, ...]
     steps: tuple[str, ...]
     problems: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def data_health(
@@ -112,8 +115,14 @@ def data_health(
         series=tuple(SeriesHealth(**{str(key): row[key] for key in row}) for row in rows),
         coverage=tuple(panel.provenance.coverage),
         steps=tuple(panel.provenance.steps),
-        problems=tuple(panel.provenance.problems),
+        problems=(*panel.provenance.problems, *_noticed(panel)),
+        findings=panel.provenance.findings,
     )
+
+
+def _noticed(panel: MarketPanel) -> list[str]:
+    """Return what the rules of plausibility noticed near the end of the data, as sentences."""
+    return [each.text for each in panel.provenance.findings if each.concerns(panel.last_day)]
 
 
 def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -129,6 +138,7 @@ def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.D
     provenance = panel.provenance
     sentences = [("step", step) for step in provenance.steps]
     sentences += [("problem", problem) for problem in provenance.problems]
+    sentences += [(each.consequence, each.text) for each in provenance.findings]
     tables = {"data_series": series_health(panel, today)}
     if sentences:
         tables["data_provenance"] = pd.DataFrame(sentences, columns=["kind", "sentence"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 
 import pandas as pd
 
+from features.provenance import Finding
 from models.forecasting.data_quality import DataHealth, SeriesHealth
 from models.forecasting.outlook_schema import Json, outlook_json, outlook_rows
 from models.forecasting.parts import (
@@ -131,6 +133,7 @@ def health_json(health: DataHealth) -> Json:
         "coverage_by_year": [asdict(year) for year in health.coverage],
         "steps": list(health.steps),
         "problems": list(health.problems),
+        "findings": [_finding(each) for each in health.findings],
     }
 
 
@@ -192,6 +195,18 @@ def _evidence(evidence: ForecastEvidence) -> Json:
             str(days): skill.verdict for days, skill in evidence.verified(Kind.PARTIAL).items()
         },
         "out_of_range": list(evidence.out_of_range),
+    }
+
+
+def _finding(finding: Finding) -> Json:
+    numbers = {name: getattr(finding, name) for name in ("value", "factor")}
+    return {
+        **asdict(finding),
+        "first_day": iso_day(finding.first_day),
+        "last_day": iso_day(finding.last_day),
+        # JSON knows no NaN: where a factor means nothing there is none.
+        **{name: value if isfinite(value) else None for name, value in numbers.items()},
+        "text": finding.text,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from features.plausibility.pegs import RULE as NO_ALTCOIN
 from models.forecasting.data_quality import DataHealth, SeriesHealth
 from models.formatting import aligned, counted, iso_day
 
@@ -33,7 +34,15 @@ def health_text(health: DataHealth) -> str:
             + (f", {year.unused_days} without an index" if year.unused_days else "")
             for year in health.coverage
         ]
-    for title, sentences in (("Made", health.steps), ("Problems", health.problems)):
+    left_out = [each for each in health.findings if each.rule == NO_ALTCOIN]
+    noted = [each.text for each in health.findings
+             if each.consequence == "note" and each not in left_out]  # fmt: skip
+    for title, sentences in (
+        ("Made", health.steps),
+        ("No altcoins, left out of the rankings", [f"{e.series}: {e.said}" for e in left_out]),
+        ("Noted", noted),
+        ("Problems", health.problems),
+    ):
         if sentences:
             lines += ["", title, *(f"  - {sentence}" for sentence in sentences)]
     return "\n".join(lines)

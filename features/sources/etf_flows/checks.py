@@ -7,13 +7,14 @@ import pandas as pd
 
 from features.catalogue.flows import FUND_START
 from features.panel import DataError
+from features.plausibility.rules import FLOW_TIMES, LARGEST_FLOW, RULES
 
-# From, to (both excluded): what no figure of these funds can reach, but a mistaken unit does.
+# From, to (both excluded): what no figure of these funds can reach, but a mistaken unit does. For
+# flows ten times the largest day so far, as in the rule book.
 LIMITS = {
     "iwm_shares_outstanding": (0.0, 1e11),
     "iwm_nav": (0.0, 1e6),
-    "btc_etf_net_flow_usd": (-1e11, 1e11),
-    "eth_etf_net_flow_usd": (-1e11, 1e11),
+    **{name: (-FLOW_TIMES * day, FLOW_TIMES * day) for name, day in LARGEST_FLOW.items()},
 }
 # The greatest changes from one session to the next since 2008 are 18 % (shares) and 14 % (NAV).
 MAX_JUMP = 0.30
@@ -39,7 +40,8 @@ def check(rows: pd.DataFrame) -> None:
             row = bad.iloc[0]
             raise DataError(
                 f"{row['origin']}: {name} on {row['date']:%Y-%m-%d}: must be between {low:g} and "
-                f"{high:g}, on a day from {_EARLIEST:%Y} on, got {row['value']:g}."
+                f"{high:g}, on a day from {_EARLIEST:%Y} on, got {row['value']:g}: another unit? "
+                f"{RULES['scale'].way_out}."
             )
 
 

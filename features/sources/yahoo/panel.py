@@ -13,6 +13,7 @@ from features.market.season import GOOD_COVERAGE, TOP, WINDOW_DAYS, breadth
 from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, until_gap
 from features.market.universe import carried_rankings
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
+from features.plausibility.checked import check_market, check_series
 from features.provenance import DataProvenance, YearCoverage
 from features.reference.load import load_reference
 from features.reference.membership import Membership, load_membership
@@ -75,6 +76,7 @@ def load_yahoo(request: Request) -> MarketPanel:
     rankings = {} if own is not None else _rankings(request, membership, notes)
     closes = coin_closes(request, membership, _tickers(own, rankings), notes)
     snapshots = _universe(membership, own, rankings, closes, notes)
+    closes, snapshots = _plausible(closes, snapshots, reference.last_day, notes)
     table, last = closes.table(), closes.coins.index[-1]
     season, coverage = _season(reference, membership, table, snapshots, notes)
     series = {name: reference.series(name) for name in reference.names}
@@ -144,6 +146,21 @@ def _universe(
     return pd.concat(
         [embedded.assign(market_cap_usd=np.nan)[columns], later[columns]], ignore_index=True
     )
+
+
+def _plausible(
+    closes: Closes, snapshots: pd.DataFrame, end: pd.Timestamp, notes: Notes
+) -> tuple[Closes, pd.DataFrame]:
+    """Return what the rules of plausibility leave of closes and rankings."""
+    table = closes.table()
+    market = check_market(table, snapshots, bitcoin_usd=closes.bitcoin)
+    # Until the embedded end the embedded history is the witness, at the seam.
+    notes.findings += [each for each in market.findings if each.last_day > end]
+    out = table.loc[table.index.difference(market.coins.index), ["date", "coin"]]
+    withheld = market.withheld[market.withheld > end]
+    kept = closes.without(withheld, out[(out["date"] > end) & ~out["date"].isin(withheld)])
+    last = kept.coins.index[-1]
+    return kept, market.universe[market.universe["snapshot_date"] <= last]
 
 
 def _season(
@@ -227,7 +244,9 @@ def _levels(reference: MarketPanel, closes: Closes, notes: Notes) -> dict[str, p
     for name, values in live.items():
         joined[name], sentence = joined_level(reference.series(name), values, name)
         notes.steps.append(sentence)
-    return joined
+    kept, findings = check_series(joined)
+    notes.findings += findings
+    return kept
 
 
 def _simulations(
@@ -297,6 +316,11 @@ def _panel(
         f"yahoo, embedded to {end:%Y-%m-%d}",
         until=today,
         provenance=DataProvenance(
-            tuple(notes.steps), tuple(notes.problems), sources, coverage, end + DAY
+            tuple(notes.steps),
+            tuple(notes.problems),
+            sources,
+            coverage,
+            end + DAY,
+            tuple(notes.findings),
         ),
     )

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DAY
+from features.plausibility.levels import suspicious_steps
+from features.plausibility.rules import SCALE_DAYS, StepLimit
 from features.sources.yahoo.closes import Fetched
-from features.sources.yahoo.sessions import last_complete_day
+from features.sources.yahoo.sessions import is_crypto, last_complete_day
 from features.storage.parquet import DamagedFile
 
 OVERLAP_DAYS = 14
@@ -21,6 +23,10 @@ AGREEMENT = 1e-6
 SHRUNK = 0.9
 # A close that should be there by now is asked for again after this time.
 PATIENCE = pd.Timedelta(hours=1)
+# A close as far from the one before is asked for again while the season index looks back to it:
+# sources correct wrong closes days later. Wide of what is refused: asking again costs nothing.
+_DOUBTFUL = {True: StepLimit(0.40, 12), False: StepLimit(0.09, 12)}
+_DOUBTFUL_DAYS = 100
 
 
 @dataclass(frozen=True)
@@ -120,10 +126,21 @@ class History:
             return min(span.first, self.asked_from)
         last = self.closes.index[-1]
         expected = span.until(ticker)
-        arrived = last >= expected or span.now - self.fetched_at < PATIENCE
-        if self.complete_to >= expected and arrived:
+        doubtful = self._doubtful(ticker)
+        settled = last >= expected and doubtful is None
+        if self.complete_to >= expected and (settled or span.now - self.fetched_at < PATIENCE):
             return None
-        return max(self.asked_from, last - OVERLAP_DAYS * DAY)
+        start = last if doubtful is None else doubtful
+        return max(self.asked_from, start - OVERLAP_DAYS * DAY)
+
+    def _doubtful(self, ticker: str) -> pd.Timestamp | None:
+        """Return the first recent day whose close the source may yet correct."""
+        recent = self.closes.iloc[-SCALE_DAYS - _DOUBTFUL_DAYS :]
+        steps = pd.DatetimeIndex(
+            recent.index[suspicious_steps(recent, _DOUBTFUL[is_crypto(ticker)])]
+        )
+        steps = steps[steps > self.closes.index[-1] - _DOUBTFUL_DAYS * DAY]
+        return steps[0] if len(steps) else None
 
     def contradiction(self, new: pd.Series) -> str | None:
         """Say where new closes of the tail differ from the stored ones; None if they agree."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from features.provenance import Finding
+
 if TYPE_CHECKING:
     from features.sources.yahoo.price_cache import Mode, PriceCache
 
@@ -17,10 +19,11 @@ Stage = Callable[[str, int, int], None]
 
 @dataclass
 class Notes:
-    """Sentences on a panel, collected while it is made: steps, and what is wrong."""
+    """What is said of a panel while it is made: steps, what is wrong, what the rules noticed."""
 
     steps: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from features.market.universe import HISTORY_YEARS, recognised
@@ -45,6 +46,29 @@ class Closes:
         usd = usd.dropna().reset_index()
         usd["close_btc"] = usd["close_usd"] / usd["date"].map(self.bitcoin)
         return usd.dropna(ignore_index=True)
+
+    def without(self, days: pd.DatetimeIndex, rows: pd.DataFrame) -> Closes:
+        """Return them without some days, and without some coins' closes.
+
+        Parameters
+        ----------
+        days : pandas.DatetimeIndex
+            Days of which nothing is used; the last ones are cut off.
+        rows : pandas.DataFrame
+            Columns `date`, `coin`: further closes that are not used.
+        """
+        kept = self.bitcoin.index[~self.bitcoin.index.isin(days)]
+        last = kept[-1] if len(kept) else self.bitcoin.index[0]
+        coins = self.coins.loc[:last].copy()
+        coins[coins.index.isin(days)] = np.nan
+        for coin, own in rows.groupby("coin"):
+            coins.loc[coins.index.isin(own["date"]), str(coin)] = np.nan
+        bitcoin, ether = (
+            values.loc[:last].mask(values.loc[:last].index.isin(days))
+            for values in (self.bitcoin, self.ether)
+        )
+        indices = {name: values.loc[:last] for name, values in self.indices.items()}
+        return Closes(coins, bitcoin, ether, indices)
 
 
 @dataclass

@@ -1,0 +1,344 @@
+"""The rule book: each rule with its limit, the reason for it and what follows, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, log
+
+import pandas as pd
+
+from features.provenance import Consequence, Finding
+
+# --- steps of one series -------------------------------------------------------------------------
+
+
+_ALWAYS = pd.Timestamp("1900-01-01")
+
+
+@dataclass(frozen=True)
+class StepLimit:
+    """How far a series may move from one observation to the next.
+
+    The limit of a day is the larger of `floor` and `deviations` times the
+    series' own scale: the median of its last 252 absolute log returns over
+    0.6745, which is the standard deviation if they were normal and which no
+    single wrong value moves.
+
+    Parameters
+    ----------
+    floor : float
+        Log return below which no step is suspicious.
+    deviations : float
+        Multiple of the own scale.
+    lasting : float
+        Log return at which a step that stays is a change of unit, not of the market.
+    frozen : int
+        Observations in a row that equal the one before, at which the feed stands still.
+    since : pandas.Timestamp
+        First day judged.
+    """
+
+    floor: float
+    deviations: float
+    lasting: float = log(1.5)
+    frozen: int = 4
+    since: pd.Timestamp = _ALWAYS
+
+
+SCALE_DAYS = 252
+MIN_OBSERVATIONS = 60
+# Observations within which a step must return to be a spike, and after which it has not.
+RETURN_STEPS = 5
+CONFIRMING = 2
+
+# Greatest real steps to 2026-06 (log, and in own deviations): Russell -0.154, 17; S&P 500 -0.128,
+# 19 (but -0.229 on 1987-10-19); IWM's NAV -0.153, 17; its shares 0.194, 8 (from 2008); Bitcoin
+# -0.465, 20; ETH/BTC 0.33, 11 after its first two months; the market cap without Bitcoin 0.96, 22.
+STEPS: Mapping[str, StepLimit] = {
+    # What stays though the other index did not move is no market: real steps differ by 0.061.
+    "russell2000": StepLimit(0.25, 25, lasting=0.15),
+    "sp500": StepLimit(0.25, 25, lasting=0.15),
+    "iwm_nav": StepLimit(0.20, 25, since=pd.Timestamp("2008-01-01")),
+    "iwm_shares_outstanding": StepLimit(0.30, 15, since=pd.Timestamp("2008-01-01")),
+    "bitcoin": StepLimit(0.60, 30, lasting=log(2)),
+    "eth_btc": StepLimit(0.45, 20, lasting=log(2)),
+    "crypto_market_cap_ex_btc_usd": StepLimit(0.95, 25, lasting=log(3)),
+}
+
+# Two series that move together: the step of one less that of the other (the second witness).
+# Greatest real differences: Russell and S&P 500 0.061 (11 deviations); NAV and Russell 0.0084.
+TOGETHER: Mapping[str, tuple[str, StepLimit]] = {
+    "russell2000": ("sp500", StepLimit(0.09, 15)),
+    "sp500": ("russell2000", StepLimit(0.09, 15)),
+    "iwm_nav": ("russell2000", StepLimit(0.05, 25, since=pd.Timestamp("2008-01-01"))),
+}
+
+# --- units ---------------------------------------------------------------------------------------
+
+# Median of the last 252 values (absolute, without zeros), in the unit that is meant; three decades
+# off is another unit. Levels have no place here: their features are ratios.
+SCALES: Mapping[str, tuple[float, float]] = {
+    "btc_etf_net_flow_usd": (1e6, 2e10),
+    "eth_etf_net_flow_usd": (5e5, 1e10),
+    "iwm_shares_outstanding": (1e6, 1e10),
+    "iwm_nav": (10.0, 1e4),
+}
+# Largest day of all funds so far, US dollars: ten times as much is another unit.
+LARGEST_FLOW: Mapping[str, float] = {
+    "btc_etf_net_flow_usd": 1.38e9,
+    "eth_etf_net_flow_usd": 1.02e9,
+}
+FLOW_TIMES = 10.0
+# So many sessions in a row below this part of the usual day: another unit, or zeros filled in.
+# The real least of three in a row: 0.056 (Ether), 0.08 (Bitcoin).
+SMALL_FLOWS = 3
+SMALL_FLOW = 0.01
+# Market cap over close must be Bitcoin's supply, within this factor (real: within 1.03).
+SUPPLY_FACTOR = 1.25
+
+# --- the market of coins -------------------------------------------------------------------------
+
+# Fewer coins are no witnesses.
+MIN_WITNESSES = 10
+# The median coin against Bitcoin in one day, as a factor. Real extremes since 2014: x1.154 up
+# (2017-12-08), x0.760 down (2017-12-07). All altcoins fall at once when markets crash, they never
+# rise at once like that, and a Bitcoin close that is too low announces a season: that side is
+# strict.
+COMMON_SINCE = pd.Timestamp("2014-01-01")
+COMMON_UP = log(1.25)
+COMMON_DOWN = -log(1.4)
+# There and back within a day: real at most 0.143.
+COMMON_RETURNING = log(1.2)
+# From here on no market does it, however long it stays: half again the real extremes and more.
+COMMON_LASTING_UP = log(1.35)
+COMMON_LASTING_DOWN = -log(1.5)
+# Bitcoin's close against the median of close_usd / close_btc of the coins; log. The data at hand
+# take both from one hour: 0 on all days, 0.17 at most for single coins (2026-02-05).
+CONTRADICTION = 0.10
+COIN_CONTRADICTION = log(1.3)
+# Share of the ranked coins whose close is exactly that of the day before; real at most 0.08.
+FROZEN_SHARE = 0.25
+# A price with at least so many significant digits never repeats so often (real: 2 at most); one of
+# fewer digits may (real: 12 days, Shiba Inu in steps of a millionth of a dollar).
+FINE_DIGITS = 5
+FROZEN_FINE = 4
+FROZEN_COARSE = 20
+# A coin's own step that returns: at least x3 and so many own deviations. One that stays: x5.
+COIN_SPIKE = log(3)
+COIN_SHIFT = log(5)
+COIN_DEVIATIONS = 25.0
+# A change of unit comes with the day's own move.
+COIN_UNIT = 0.15
+# Before, thin coins did all that: noted only. Two of seven are faults of the data: scot x97 for a
+# day in 2015, aave x100 at its redenomination in 2020 (one coin of fifty each).
+COIN_SINCE = pd.Timestamp("2021-01-01")
+
+# --- what is no altcoin --------------------------------------------------------------------------
+
+PEG_DAYS = 60
+PEG_MIN_DAYS = 14
+PEG_LEVEL_SHARE = 0.95
+
+
+@dataclass(frozen=True)
+class Peg:
+    """What a price must do to be another one's.
+
+    Parameters
+    ----------
+    asset : str
+        What is tracked: for people.
+    low, high : float
+        Ratio to the asset within which 95 % of the last 60 days must lie.
+    median : float
+        Half of the daily log moves against the asset are at most this.
+    most : float
+        Nine tenths of them are at most this.
+    """
+
+    asset: str
+    low: float
+    high: float
+    median: float
+    most: float
+
+
+DOLLAR, INTEREST = "the dollar", "the dollar with interest"
+BITCOIN, ETHER, GOLD = "Bitcoin", "Ether", "gold"
+# Quietest real altcoins of the top 50 by 60-day median and ninth decile of daily moves: against
+# the dollar UNUS SED LEO 0.0017 and 0.0053, Fasttoken 0.0022 and 0.0044, at 1 dollar within 5 % on
+# 88 % of 60 days at most; against Ether BNB 0.0038 and 0.011, but at an eighth of its price.
+PEGS: tuple[Peg, ...] = (
+    Peg(DOLLAR, 0.95, 1.05, 0.005, 0.02),
+    Peg(INTEREST, 0.97, inf, 0.0012, 0.0036),
+    Peg(BITCOIN, 0.95, 1.05, 0.005, 0.02),
+    Peg(ETHER, 0.90, 1.80, 0.005, 0.015),
+)
+# Another coin of the ranking, asked only of those whose name says so: wrapped, staked.
+OTHER_COIN = Peg("another coin", 0.90, 1.80, 0.005, 0.02)
+# Gold has no price here. It moves 0.5 % a day; a gram and an ounce cost more than 20 dollars.
+GOLD_QUIET = Peg(GOLD, 20.0, 1e5, 0.012, 0.03)
+NAMED_GOLD = Peg(GOLD, 1e-9, inf, 0.012, 0.03)
+# Two quiet coins at one price that move alike are one asset (an ounce of gold, twice).
+# Gold moves a third as much against the dollar as against Bitcoin; altcoins move with the market.
+CALMER = 0.6
+TWINS = Peg("an asset that two coins share", 0.95, 1.05, 0.003, 0.010)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, for people.
+
+    Parameters
+    ----------
+    name : str
+        As in `Finding.rule`.
+    meaning : str
+        What it looks for.
+    limit : str
+        From where on a value breaks it.
+    reason : str
+        Why there.
+    consequence : str
+        What follows.
+    way_out : str
+        What can be done.
+    """
+
+    name: str
+    meaning: str
+    limit: str
+    reason: str
+    consequence: str
+    way_out: str
+
+
+_UNITS = "bring the whole series to one unit, or leave the rows out"
+_WAIT = "load again when the source has corrected it, or correct the row"
+RULES: Mapping[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            "common mode",
+            "nearly every coin moves against Bitcoin by one factor on one day",
+            f"median of the top 50 above x{2.718281828459045**COMMON_UP:.2f} or below "
+            f"x{2.718281828459045**COMMON_DOWN:.2f}; x1.20 if it returns the next day",
+            "since 2014 the median has moved between x0.76 and x1.15; Bitcoin's close is wrong, "
+            "not fifty others",
+            "the last days are held back until two more closes confirm them; a spike is left out "
+            "for all coins; from x1.35 up or x0.67 down what stays is refused",
+            _WAIT,
+        ),
+        Rule(
+            "contradiction",
+            "Bitcoin's close and the coins' close_usd / close_btc tell two prices",
+            f"more than {CONTRADICTION:.0%} apart",
+            "both are Bitcoin's price of one hour; other hours differ by less",
+            "one coin: its rows are left out; Bitcoin: its close is left out, the last day is held "
+            "back; more than half of all days: refused",
+            "take close_usd and close_btc from one source and one hour",
+        ),
+        Rule(
+            "frozen market",
+            "closes stand still",
+            f"at least {FROZEN_SHARE:.0%} of the ranked coins have exactly the close of the day "
+            "before",
+            "never more than 8 % since 2014",
+            "the days are left out; a forecast of them is refused",
+            "fetch these days again: the feed repeats the last close",
+        ),
+        Rule(
+            "frozen",
+            "one feed stands still",
+            f"coins: {FROZEN_FINE} days (with under {FINE_DIGITS} digits {FROZEN_COARSE}); series: "
+            "4 observations",
+            "real runs: 2 days (12 with few digits); indices and shares 2",
+            "the repeated values are left out",
+            "fetch these days again",
+        ),
+        Rule(
+            "spike",
+            "a step that returns within five observations",
+            "series: own step limit; coins: x3 and 25 own deviations",
+            "floors lie a third above the greatest real step; 15 to 30 robust deviations above 20",
+            "the days between are left out",
+            _WAIT,
+        ),
+        Rule(
+            "level shift",
+            "a step that stays: a unit, a split, another instrument",
+            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5, 25 deviations",
+            "two more observations confirm a market's step, but no market does this",
+            "the series ends before it; a coin is left out of comparisons across it where the "
+            "factor is a unit's (a power of ten), else noted",
+            _UNITS,
+        ),
+        Rule(
+            "unconfirmed step",
+            "a step beyond the limit on the last two observations",
+            "own step limit, or against the series that moves alike",
+            "one observation cannot tell a fault from news; two more can",
+            "the values are left out until then",
+            _WAIT,
+        ),
+        Rule(
+            "scale",
+            "a series in another unit",
+            "median of a year decades off; a flow above ten times the largest day; three sessions "
+            f"below {SMALL_FLOW:.0%} of the usual day; a cap over close that is no supply",
+            "units differ by thousands, markets do not",
+            "the feature is dropped from there on; an import is refused",
+            _UNITS,
+        ),
+        Rule(
+            "calendar",
+            "values on days without a session",
+            "a Saturday or Sunday in a series of American sessions",
+            "windows count sessions: filled days shorten them, shifted days move them",
+            "repeated and zero values are left out; others show shifted days: the feature is "
+            "dropped",
+            "give one row per session, dated in New York",
+        ),
+        Rule(
+            "no altcoin",
+            "a ranked coin whose price is another asset's",
+            "60 days: level and daily moves within the limits of a peg",
+            "the quietest real altcoin moves 1.4 times as much as a token with interest may",
+            "left out of the ranking from the day it shows",
+            "nothing need be done; to count it, give its own price",
+        ),
+    )
+}  # fmt: skip
+
+
+def found(
+    rule: str,
+    series: str,
+    days: tuple[pd.Timestamp, pd.Timestamp],
+    value: float,
+    factor: float,
+    consequence: Consequence,
+    said: str,
+) -> Finding:
+    """Return a finding with the way out of its rule."""
+    return Finding(rule, series, *days, value, factor, consequence, said, RULES[rule].way_out)
+
+
+def shown_factor(step: float) -> str:
+    """Return a log step as a factor, and whether it is that of a unit.
+
+    Examples
+    --------
+    >>> shown_factor(log(1000)), shown_factor(log(0.62))
+    ('x1000 (a unit or a split)', 'x0.62')
+    """
+    factor = float(f"{2.718281828459045**step:.3g}")
+    return f"x{factor:g}" + (" (a unit or a split)" if is_unit(step) else "")
+
+
+def is_unit(step: float, tolerance: float = 0.05) -> bool:
+    """Tell whether a log step is that of a power of ten or of a split by a small whole number."""
+    size = abs(step)
+    units = [log(10) * power for power in range(1, 13)] + [log(n) for n in (2, 3, 4, 5)]
+    return any(abs(size - unit) <= tolerance for unit in units)

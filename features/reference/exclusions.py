@@ -1,0 +1,50 @@
+"""What is called like something that never counts: stablecoins, wrapped and staked tokens, gold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+EXCLUSIONS_FILE = "exclusions.csv"
+DIRECTORY = Path(__file__).parent
+
+# Field (`symbol` or `name`), pattern, reason.
+Exclusions = tuple[tuple[str, str, str], ...]
+
+
+def read_exclusions(directory: Path = DIRECTORY) -> Exclusions:
+    """Read the patterns, kept by hand.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read.
+    """
+    table = pd.read_csv(directory / EXCLUSIONS_FILE, dtype=str, keep_default_na=False)
+    return tuple(table[["field", "pattern", "reason"]].itertuples(index=False, name=None))
+
+
+def excluded(exclusions: Exclusions, symbol: str, name: str) -> str | None:
+    """Return why a coin of that name never counts, or None if it does.
+
+    Parameters
+    ----------
+    exclusions : tuple of (str, str, str)
+        From `read_exclusions`.
+    symbol, name : str
+        As a source gives them, such as "USDC" and "USD Coin USD".
+
+    Examples
+    --------
+    >>> excluded(read_exclusions(), "WBTC", "wrapped bitcoin")
+    'wrapped or bridged'
+    >>> excluded(read_exclusions(), "SOL", "solana") is None
+    True
+    """
+    given = {"symbol": symbol, "name": re.sub(r" USD$", "", name)}
+    for field, pattern, reason in exclusions:
+        if re.search(pattern, given[field], re.IGNORECASE):
+            return reason
+    return None
