@@ -13,12 +13,14 @@ from matplotlib.ticker import PercentFormatter
 from models.formatting import long_day, percent, share_interval
 from models.outlook.answers import Curve, Outlook
 from models.outlook.events import SUSTAINED
-from models.report.style import BLUE, ORANGE
+from models.report.style import BLUE, INK, ORANGE
 from models.vocabulary import Kind
 
 # The strongest kind last, so that it lies above; told apart by line as well as by colour.
 _STYLES = {Kind.BROAD: (BLUE, "-"), SUSTAINED: (ORANGE, "--")}
 _LABEL_GAP = 0.24
+# Share of the width that the words behind the last day take: on a screen, on a phone.
+_LABELS = (0.13, 0.3)
 
 
 def draw_fan(axes: Axes, outlook: Outlook, *, narrow: bool = False) -> None:
@@ -42,16 +44,20 @@ def draw_fan(axes: Axes, outlook: Outlook, *, narrow: bool = False) -> None:
                           linewidth=0)  # fmt: skip
         axes.plot(dates, (0.0, *curve.probability), color=colour, linestyle=line, linewidth=1.8)
     for curve, height in zip(curves, _heights([c.probability[-1] for c in curves]), strict=True):
-        last = f"{percent(curve.probability[-1])} by then"
+        words = f"{percent(curve.probability[-1])} by then"
         axes.annotate(
-            f"{curve.kind}\n{last}\n({share_interval(curve.low[-1], curve.high[-1])})",
-            (1.015, height), xycoords="axes fraction", va="center", fontsize=8.5,
-            color=_STYLES[curve.kind][0], annotation_clip=False,
+            f"{curve.kind}\n{words}\n({share_interval(curve.low[-1], curve.high[-1])})",
+            (1 - _LABELS[narrow] + 0.015, height), xycoords="axes fraction", va="center",
+            fontsize=8.5, color=_STYLES[curve.kind][0],
         )  # fmt: skip
-    axes.set(ylim=(0, 1), xlim=(outlook.as_of, curves[0].dates[-1]))
+    last = curves[0].dates[-1]
+    axes.axvline(mdates.date2num(last), color=INK, linewidth=0.8)
+    # Behind the last day there is room for the words.
+    end = outlook.as_of + (last - outlook.as_of) / (1 - _LABELS[narrow])
+    axes.set(ylim=(0, 1), xlim=(outlook.as_of, end))
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.xaxis.set_major_locator(mdates.MonthLocator(interval=4 if narrow else 2))
-    axes.xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
+    months = pd.date_range(outlook.as_of, last, freq=f"{4 if narrow else 2}MS")
+    axes.set_xticks(mdates.date2num(months), [long_day(day).split(" ", 1)[1] for day in months])
     axes.set_title(fan_title(outlook), loc="left", fontsize=9.5, wrap=True)
 
 

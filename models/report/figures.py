@@ -136,8 +136,8 @@ def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> 
         outcome, probability = own["outcome"].to_numpy(), own["probability"].to_numpy()
         false_alarms, hits, _ = roc_curve(outcome, probability)
         precision, recall, _ = precision_recall(outcome, probability)
-        left.plot(false_alarms, hits, color=colour, linewidth=2, linestyle=line,
-                  label=f"{name}{' (champion)' if name == champion else ''}, AUC {auc:.2f}")  # fmt: skip
+        label = f"{name}{' (champion)' if name == champion else ''}, AUC {auc:.2f}"
+        left.plot(false_alarms, hits, color=colour, linewidth=2, linestyle=line, label=label)
         right.plot(recall, precision, color=colour, linewidth=2, linestyle=line)
     left.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="climatology, AUC 0.50")
     left.set(xlabel="false alarm rate", ylabel="hit rate", title="ROC")
@@ -154,7 +154,7 @@ def _rivals(rows: pd.DataFrame, champion: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, own in rows.groupby("model", sort=False):
         # Climatology is the diagonal; with one kind of outcome nothing can be ranked.
-        if name != "climatology" and own["outcome"].nunique() > 1:
+        if name != "climatology" and 0 < own["outcome"].mean() < 1:
             found[str(name)] = float(roc_auc_score(own["outcome"], own["probability"]))
     fixed = [name for name in dict.fromkeys((champion, "persistence")) if name in found]
     others = sorted(set(found) - set(fixed), key=lambda name: (-found[name], name))

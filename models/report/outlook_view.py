@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD
-from models.formatting import listed, long_day, percent, share_interval
+from models.formatting import listed, long_day, percent
 from models.outlook.answers import Chance, DaysInSeason, FirstOnset, Outlook, SeasonLasts
 from models.outlook.events import SUSTAINED
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
@@ -60,7 +60,8 @@ class OutlookView:
     chances : tuple of ChanceRow
         The weakest kind first.
     sentences : tuple of str
-        How many such years bring a sustained season, and what the base rate says to it.
+        How many such years bring a sustained season, what the base rate says to it, and what the
+        season of today leaves possible.
     parts : tuple of str
         Months or quarters, as headings of the bars.
     last_day : str
@@ -73,8 +74,6 @@ class OutlookView:
         Kinds of a season under way, empty where there is none.
     lasts : tuple of LastsRow
         How long it lasts.
-    earliest : str
-        When the next season can begin, empty where that is tomorrow.
     """
 
     period: str
@@ -88,7 +87,6 @@ class OutlookView:
     days: tuple[DaysInSeason, ...]
     lasts_kinds: tuple[str, ...]
     lasts: tuple[LastsRow, ...]
-    earliest: str
 
 
 def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> OutlookView:
@@ -113,14 +111,17 @@ def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> 
         # Strict: on its last day a window is still open.
         ended=window.end < today,
         chances=tuple(ChanceRow(each, meanings[each.kind]) for each in outlook.chances),
-        sentences=tuple(filter(None, (years_statement(outlook), base_rate_statement(outlook)))),
+        sentences=tuple(
+            sentence
+            for say in (years_statement, base_rate_statement, open_statement, earliest_statement)
+            if (sentence := say(outlook))
+        ),
         parts=parts,
         last_day=long_day(window.end),
         onsets=onsets,
         days=outlook.days_in_season,
         lasts_kinds=kinds,
         lasts=_lasts(outlook.season_lasts, kinds),
-        earliest=earliest_statement(outlook),
     )
 
 
@@ -184,6 +185,18 @@ def base_rate_statement(outlook: Outlook) -> str:
     return f"The 90 % interval lies {listed(words)}{rest}."
 
 
+def open_statement(outlook: Outlook) -> str:
+    """Return that a season under way can become sustained; empty where none can."""
+    if not _open(outlook):
+        return ""
+    (broad,) = (each for each in outlook.chances if each.kind == Kind.BROAD)
+    since = "" if broad.begun_on is None else f" that began on {long_day(broad.begun_on)}"
+    return (
+        f"The broad season{since} may still turn out sustained: the chance above counts it, the "
+        f"dates below are of the next one."
+    )
+
+
 def earliest_statement(outlook: Outlook) -> str:
     """Return when the next season can begin at the earliest; empty where that is tomorrow."""
     tomorrow = outlook.as_of + pd.Timedelta(days=1)
@@ -215,16 +228,6 @@ def when_words(first: FirstOnset, window: Window) -> str:
     return f"{words}; 50 % interval {long_day(low)} to {later}"
 
 
-def chance_words(chance: Chance) -> str:
-    """Return a chance in one line, for those who do not see its bar."""
-    if chance.begun_on is not None:
-        return f"{chance.kind}: has begun on {long_day(chance.begun_on)}"
-    return (
-        f"{chance.kind}: {percent(chance.probability)}, 90 % interval "
-        f"{share_interval(chance.low, chance.high)}, base rate {percent(chance.climatology)}"
-    )
-
-
 def _side(chance: Chance) -> str:
     # Strict: an interval that ends at the base rate holds it.
     if chance.low > chance.climatology:
@@ -232,10 +235,19 @@ def _side(chance: Chance) -> str:
     return "below" if chance.high < chance.climatology else "within"
 
 
+def _open(outlook: Outlook) -> bool:
+    """Tell whether a season that has begun counts in the chance of a sustained one."""
+    (chance,) = (each for each in outlook.chances if each.kind == SUSTAINED)
+    (first,) = (each for each in outlook.first_onset if each.kind == SUSTAINED)
+    # From the same paths, so that they differ by rounding alone unless a season is open.
+    return chance.begun_on is None and chance.probability > 1 - first.none + 1e-9
+
+
 def _onsets(outlook: Outlook) -> tuple[tuple[str, ...], tuple[OnsetRow, ...]]:
     """Return headings and rows of first onsets, by month or, where those are many, by quarter."""
     monthly = len(outlook.first_onset[0].months) <= MOST_BARS
     begun = {each.kind for each in outlook.chances if each.begun_on is not None}
+    begun |= {SUSTAINED} if _open(outlook) else set()
     shares = [each.months if monthly else each.quarters for each in outlook.first_onset]
     highest = max((share for row in shares for _, share in row), default=0.0) or 1.0
     rows = tuple(

@@ -10,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.catalogue.builder import CATALOGUE
-from features.health import STALE_DAYS
 from models.forecasting.out_of_sample import OutOfSample
-from models.forecasting.parts import Forecast
+from models.forecasting.parts import Forecast, NoteCode
 from models.formatting import (
+    counted,
     interval,
     iso_day,
     long_day,
@@ -24,7 +24,7 @@ from models.formatting import (
 )
 from models.outlook.answers import Outlook
 from models.report.forecast_text import STATES, question, trend_note
-from models.report.outlook_view import OutlookView, chance_words, outlook_view
+from models.report.outlook_view import OutlookView, outlook_view
 from models.report.picture import describe, draw, title
 from models.report.record import prospective, ranking_statement
 from models.report.reliability_diagram import reliability_at, shown_horizons
@@ -98,8 +98,8 @@ def forecast_page(
         "forecast": forecast,
         "state": STATES[forecast.season.state],
         "today": today,
-        "age": (today - forecast.as_of).days,
-        "stale": forecast.data.age_days > STALE_DAYS,
+        "age": counted(forecast.data.age_days, "day"),
+        "stale": _stale(forecast),
         "outlook": _outlook(forecast, today),
         "statements": [
             *skill_statements(forecast), ranking_statement(skill), partial_statement(forecast),
@@ -133,10 +133,16 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": percent, "signed": signed, "day": long_day, "iso": iso_day,
         "value": driver_value, "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
-        "verdict": _VERDICTS.__getitem__, "chance_words": chance_words,
+        "verdict": _VERDICTS.__getitem__,
     }  # fmt: skip
     environment.globals |= {"interval": interval, "share_interval": share_interval}
     return environment
+
+
+def _stale(forecast: Forecast) -> str:
+    """Return the age of the data if it is warned of: theirs, not that of a day asked for."""
+    ages = [note.fields["age_days"] for note in forecast.notes if note.code == NoteCode.STALE_DATA]
+    return f"{ages[0]} days" if ages else ""
 
 
 def _outlook(forecast: Forecast, today: pd.Timestamp) -> OutlookView | None:

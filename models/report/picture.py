@@ -5,18 +5,20 @@ from __future__ import annotations
 import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from models.forecasting.out_of_sample import OutOfSample
 from models.formatting import counted, long_day, percent, share_interval
 from models.outlook.answers import Outlook
 from models.report.fan import describe_fan, draw_fan
-from models.report.style import BLUE, GREY, ORANGE, inked
+from models.report.style import BLUE, GREY, ORANGE, freeze, inked
 
 SIZE, NARROW = (10.0, 6.2), (4.4, 5.6)
 FAN_INCHES = 2.9
+_RATIOS = (1.0, 1.3, 1.3)
 
 
 def draw(
@@ -47,18 +49,20 @@ def draw(
             figsize=(width, height + FAN_INCHES * fan), dpi=110, layout="constrained",
             facecolor="white",
         )  # fmt: skip
-        # Parts of their own, for the panel of the year to come has days of its own.
-        parts = figure.subfigures(1 + fan, 1, height_ratios=[height, FAN_INCHES][: 1 + fan],
-                                  squeeze=False)[:, 0]  # fmt: skip
-        _record(parts[0], past, first, narrow=narrow)
+        above, below, *further = figure.subplots(2 + fan, 1, height_ratios=_RATIOS[: 2 + fan])
+        _record(above, below, past, first, narrow=narrow)
         if outlook is not None and fan:
-            draw_fan(parts[1].subplots(), outlook, narrow=narrow)
+            draw_fan(further[0], outlook, narrow=narrow)
+        freeze(figure)
     return figure
 
 
-def _record(part: SubFigure, past: OutOfSample, first: pd.Timestamp, *, narrow: bool) -> None:
+def _record(
+    above: Axes, below: Axes, past: OutOfSample, first: pd.Timestamp, *, narrow: bool
+) -> None:
     """Draw the index and the probabilities of past days and of the last one."""
-    above, below = part.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
+    above.sharex(below)
+    above.tick_params(labelbottom=False)
     _index(above, past, first)
     _probability(below, past, first)
     for axes in (above, below):
@@ -66,7 +70,8 @@ def _record(part: SubFigure, past: OutOfSample, first: pd.Timestamp, *, narrow: 
             axes.axvline(mdates.date2num(day), color=ORANGE, linewidth=0.9, alpha=0.8)
     last = past.now.index[0]
     # Room behind the last day for its marker and interval.
-    below.set_xlim(first, last + (last - first) * 0.02)
+    end = last + (last - first) * 0.02
+    below.set_xlim(mdates.date2num(first), mdates.date2num(end))
     _dates(below, (last - first).days, most=5 if narrow else 10)
     below.legend(
         *_legend(below), loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False,
@@ -91,13 +96,14 @@ def describe(
         f"no forecast, {past.reason}"
         if pd.isna(now["probability"])
         else f"{percent(now['probability'])}, 90 % interval "
-        f"{share_interval(now['low'], now['high'])}, climatology {percent(now['climatology'])}"
+        f"{share_interval(now['low'], now['high'])}, base rate {percent(now['climatology'])}"
     )
     return (
         f"Above, the season index from {long_day(first)} to {last}, where it is "
         f"{past.index.iloc[-1]:.0f}; {counted(len(onsets), 'broad season')} began (index "
         f"{past.threshold:g} or more). Below, the out-of-sample probability that one "
-        f"begins within {past.horizon_days} days, beside climatology; on {last}: {chance}."
+        f"begins within {past.horizon_days} days, beside the base rate (climatology); on {last}: "
+        f"{chance}."
         f"{'' if outlook is None or not outlook.curves else ' ' + describe_fan(outlook)}"
     )
 
@@ -183,6 +189,6 @@ def _dates(axes: Axes, days: int, most: int) -> None:
     axes.xaxis.set_major_formatter(mdates.DateFormatter(form))
 
 
-def _legend(axes: Axes) -> tuple[list[object], list[str]]:
+def _legend(axes: Axes) -> tuple[list[Artist], list[str]]:
     handles, labels = axes.get_legend_handles_labels()
     return [*handles, axes.plot([], [], color=ORANGE, linewidth=0.9)[0]], [*labels, "onset"]

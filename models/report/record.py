@@ -77,7 +77,7 @@ def ranking_statement(rows: Sequence[pd.Series]) -> str:
     poor = [row for row in rows if row["horizon_days"] > NEAR_DAYS and row["auc"] <= _NO_RANKING]
     if not poor:
         return ""
-    values = listed([f"{row['auc']:.2f} at {row['horizon_days']} days" for row in poor])
+    values = listed([f"{row['auc']:.2f} at {row['horizon_days']:.0f} days" for row in poor])
     return (
         f"Beyond {NEAR_DAYS} days its forecasts rank days no better than chance does: AUC {values}."
     )
