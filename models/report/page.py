@@ -112,11 +112,8 @@ def forecast_page(
         "trend_note": trend_note(forecast),
         "picture": _picture(past, since, forecast.outlook),
         "groups": driver_groups(forecast),
-        "reliability": _reliability(tables.hindcast, forecast.model.name),
         "skill": skill,
-        "prospective": prospective(),
-        "candidates": _of_kind(tables.integrated, Kind.BROAD),
-        **_claims(tables.claims),
+        **_record(tables, forecast.model.name),
     }  # fmt: skip
     return _environment().get_template("page.html").render(content)
 
@@ -143,6 +140,16 @@ def _stale(forecast: Forecast) -> str:
     """Return the age of the data if it is warned of: theirs, not that of a day asked for."""
     ages = [note.fields["age_days"] for note in forecast.notes if note.code == NoteCode.STALE_DATA]
     return f"{ages[0]} days" if ages else ""
+
+
+def _record(tables: TrainingTables, name: str) -> dict[str, object]:
+    """Return what is said of forecasts and claims by what came."""
+    return {
+        "reliability": _reliability(tables.hindcast, name),
+        "prospective": prospective(),
+        "candidates": _of_kind(tables.integrated, Kind.BROAD),
+        **_claims(tables.claims),
+    }
 
 
 def _outlook(forecast: Forecast, today: pd.Timestamp) -> OutlookView | None:
