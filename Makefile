@@ -37,8 +37,8 @@ history: $(VENV)/.installed ## Make the embedded history and membership again: m
 	$(BIN)/python -m features.reference.members --data-dir "$(DATA_DIR)"
 
 docs: $(VENV)/.installed ## Write what the documentation shows: features, skill, picture, replay
-	$(BIN)/python -m models.report.docs docs
 	$(BIN)/python -m models.training.replay docs
+	$(BIN)/python -m models.report.docs docs
 
 clean: ## Remove the environment and what tools have cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -89,6 +89,13 @@ class TestCoherence:
         for first in found.first_onset:
             for parts in (first.months, first.quarters):
                 assert sum(share for _, share in parts) + first.none == pytest.approx(1)
+        for curve in found.curves:
+            year = cumulative_chance(paths, curve.kind, days=365)
+            # Every fifth day, the last one among them.
+            assert list(curve.dates) == list(year.index[4::5])
+            assert curve.dates[-1] == paths.as_of + pd.Timedelta(days=365)
+            for name in year:
+                assert list(getattr(curve, name)) == year[name].iloc[4::5].tolist()
         curves = [cumulative_chance(paths, kind, days=500) for kind in kinds_of(paths)]
         for curve in curves:
             assert (curve.diff().iloc[1:] >= 0).all(axis=None)

@@ -8,16 +8,22 @@ import shutil
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from features.panel import end_of_day
 from models.forecasting.forecast import forecast
 from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.parts import ForecastEvidence, ModelId, Note, NoteCode, Skill
 from models.forecasting.season_status import season_status
-from models.formatting import percent, unbroken
+from models.formatting import long_day, percent, unbroken
+from models.report.docs import prospective_summary
+from models.report.outlook_view import outlook_view
+from models.report.outlook_words import when_words
 from models.report.page import forecast_page
+from models.report.record import TABLE, prospective, ranking_statement
 from models.report.rows import window_rows
 from models.report.statements import (
     ClaimHeadline,
@@ -29,9 +35,12 @@ from models.report.statements import (
     trust_statement,
 )
 from models.tracking.tables import TrainingTables
+from models.training import replay
 from models.training.claims import claims
 from models.vocabulary import Kind, Verdict
+from tests.outlooks import outlook_on
 
+ROOT = Path(__file__).parents[1]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                 None)  # fmt: skip
 FLAGS = (
@@ -51,15 +60,19 @@ def tables(reference, quick):
 def said(reference, quick):
     """Return forecast and record of a day with the small model."""
 
+    last = pd.DatetimeIndex(["2025-12-10"])
+    known = reference.known_at(end_of_day(last)[0])
+
     @functools.cache
     def on(day: str, name: str = "logistic"):
         forecaster = quick.forecasters[name]
-        status = season_status(reference, forecaster, pd.Timestamp(day))
+        status = season_status(known, forecaster, pd.Timestamp(day))
         result = forecast(
             status, forecaster, ModelId("3", "0123456789abcdef"),
             by=pd.Timestamp(day) + pd.Timedelta(days=386),
             today=pd.Timestamp("2025-12-20"),
         )  # fmt: skip
+        result = replace(result, outlook=outlook_on(day))
         return result, out_of_sample(status, forecaster, quick.hindcast)
 
     return on
@@ -134,14 +147,6 @@ def test_partial_seasons_have_verdicts_of_their_own(said):
     )
 
 
-def test_the_loud_number_has_its_trust_beside_it(page, said):
-    result, _ = said("2025-12-10")
-    (answer,) = re.findall(r'<p class="answer">.*?</p>', page, flags=re.DOTALL)
-    assert trust_statement(result)
-    assert escape(unbroken(trust_statement(result))) in answer
-    assert page.count(escape(unbroken(trust_statement(result)))) == 1
-
-
 def test_today_is_apart_from_climatology_where_its_interval_leaves_it_out(said):
     result, _ = said("2025-12-10")
     first = replace(result.windows[0], probability=0.5, climatology=0.4)
@@ -192,7 +197,155 @@ def test_without_an_outlook_the_headline_is_the_broad_window_by_date(said):
     assert headline(bare)[0] == percent(result.windows[4].probability)
 
 
+# --- the outlook in words ------------------------------------------------------------------------
+
+
+def viewed(day: str, today: str = "2025-12-20", **changes):
+    """The view of a day's outlook, some of its fields changed."""
+    outlook = replace(outlook_on(day), **changes)
+    return outlook_view(outlook, threshold=75.0, today=pd.Timestamp(today))
+
+
+def with_chances(day: str, *values: tuple[float, float, float]):
+    """The sentences where the kinds, the weakest first, have (low, high, base rate)."""
+    chances = tuple(
+        replace(each, begun_on=None, low=low, high=high, climatology=base)
+        for each, (low, high, base) in zip(outlook_on(day).chances, values, strict=True)
+    )
+    return " ".join(viewed(day, chances=chances).sentences)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([(0.2, 0.4, 0.3)] * 3, "For partial, broad and sustained seasons the chance is indisting"),
+        ([(0.2, 0.4, 0.1), (0.2, 0.4, 0.5), (0.2, 0.4, 0.2)],
+         "The 90 % interval lies above the base rate for partial seasons and below the base rate "
+         "for broad seasons; for sustained seasons it is indistinguishable from it."),
+        ([(0.2, 0.4, 0.41)] * 3,
+         "lies below the base rate for partial, broad and sustained seasons."),
+    ],
+)  # fmt: skip
+def test_the_interval_decides_what_is_said_of_the_base_rate(values, words):
+    # An interval that ends at the base rate holds it.
+    assert words in with_chances("2025-12-10", *values)
+
+
+def test_a_kind_that_has_begun_is_said_to_have_and_forecast_anew():
+    outlook = outlook_on("2025-09-20")
+    by_kind = {each.kind: each for each in outlook.chances}
+    assert by_kind["broad"].begun_on == pd.Timestamp("2025-09-10")
+    view = viewed("2025-09-20")
+    assert [row.title for row in view.onsets] == ["next partial", "next broad", "next sustained"]
+    assert "began on 10 Sep 2025 may still turn out sustained" in " ".join(view.sentences)
+    assert view.lasts_kinds == ("broad", "partial")
+    assert [row.days for row in view.lasts] == [7, 30, 60, 90]
+
+
+def test_after_a_season_the_earliest_next_onset_is_told():
+    sentences = " ".join(viewed("2025-10-20").sentences)
+    days = {day for _, day in outlook_on("2025-10-20").earliest_onset}
+    assert all(f"on {long_day(day)}" in sentences for day in days)
+    assert "earliest" not in " ".join(viewed("2025-12-10").sentences)
+
+
+@pytest.mark.parametrize(("today", "ended"), [("2025-12-31", False), ("2026-01-01", True)])
+def test_a_window_is_open_on_its_last_day(today, ended):
+    assert viewed("2025-12-10", today).ended is ended
+
+
+def test_bars_are_months_until_there_are_too_many():
+    assert viewed("2025-12-10").parts == ("Dec",)
+    far = outlook_view(
+        outlook_on("2025-12-10", "2027-06-30"), threshold=75.0, today=pd.Timestamp("2025-12-20")
+    )
+    assert far.parts == ("Q4 25", "Q1 26", "Q2 26", "Q3 26", "Q4 26", "Q1 27", "Q2 27")
+    assert far.period == "from 11 Dec 2025 to 30 Jun 2027"
+    assert max(height for row in far.onsets for _, height in row.bars) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("median", "half", "words"),
+    [
+        ("2026-03-01", ("2026-02-01", "2026-04-01"),
+         "as likely as not by 1 Mar 2026; 50 % interval 1 Feb 2026 to 1 Apr 2026"),
+        ("2026-03-01", ("2026-02-01", None),
+         "as likely as not by 1 Mar 2026; 50 % interval 1 Feb 2026 to after 31 Dec 2025"),
+        (None, (None, None), "more likely not by 31 Dec 2025"),
+    ],
+)  # fmt: skip
+def test_the_median_day_in_words(median, half, words):
+    outlook = outlook_on("2025-12-10")
+    days = [None if day is None else pd.Timestamp(day) for day in (median, *half)]
+    first = replace(outlook.first_onset[0], median=days[0], interval_50=(days[1], days[2]))
+    assert when_words(first, outlook.window) == words
+
+
+# --- the record ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("auc", "words"),
+    [
+        ({30: 0.4, 180: 0.6, 365: float("nan")}, ""),
+        ({180: 0.39, 365: 0.5}, "no better than chance does: AUC 0.39 at 180 days and 0.50 at"),
+    ],
+)
+def test_where_forecasts_rank_no_better_than_chance(auc, words):
+    rows = [pd.Series({"horizon_days": days, "auc": value}) for days, value in auc.items()]
+    said = ranking_statement(rows)
+    assert (words in said) if words else (said == "")
+
+
+def test_the_prospective_record_of_the_package_is_that_of_the_docs(reference):
+    kept = replay.read(ROOT / "docs" / replay.TABLE)
+    again = prospective_summary(kept, reference)
+    shown = pd.read_csv(TABLE, parse_dates=["frozen", "known_until"])
+    pd.testing.assert_frame_equal(shown, again, check_dtype=False, rtol=1e-5)
+    record = prospective()
+    assert record.frozen == kept["frozen"].max()
+    assert [group.horizon_days for group in record.groups] == [30, 60, 90]
+
+
 # --- the page ------------------------------------------------------------------------------------
+
+
+def test_the_page_opens_with_the_year_and_the_age_of_the_data(page, said):
+    result, _ = said("2025-12-10")
+    opening = page[page.index("<body>") : page.index('id="say"')]
+    assert "<strong>The data are 10 days old</strong>" in opening
+    assert unbroken("Will an altcoin season begin in 2025?") in opening
+    for chance in result.outlook.chances:
+        told = (
+            f"<strong>{unbroken(percent(chance.probability))}</strong>"
+            if chance.begun_on is None
+            else f"has begun on {unbroken(long_day(chance.begun_on))}"
+        )
+        assert escape(told, quote=False).replace("&lt;", "<").replace("&gt;", ">") in opening
+
+
+def test_a_past_day_asked_for_is_no_old_data(said, tables):
+    result, past = said("2025-12-10")
+    fresh = replace(result, notes=(), data=replace(result.data, age_days=229))
+    shown = forecast_page(fresh, tables, past)
+    assert "229 days ago" in shown
+    assert "days old</strong>" not in shown
+
+
+def test_windows_that_have_ended_are_marked(said, tables):
+    result, past = said("2025-12-10")
+    late = replace(result, data=replace(result.data, age_days=31))
+    shown = forecast_page(late, tables, past)
+    # 30 days later the window of 30 days is over, on its last day it was not.
+    assert shown.count('class="ended"') == len(result.kinds)
+    on_its_last = replace(result, data=replace(result.data, age_days=30))
+    assert 'class="ended"' not in forecast_page(on_its_last, tables, past)
+
+
+def test_without_an_outlook_the_page_says_so(said, tables):
+    result, past = said("2025-12-10")
+    shown = forecast_page(replace(result, outlook=None), tables, past)
+    assert "no season has been seen to learn from" in shown
 
 
 def test_the_page_shows_every_number_of_the_forecast(said, page):
@@ -213,7 +366,7 @@ def test_the_page_is_well_formed_and_names_its_parts(page):
     assert all(after - before <= 1 for before, after in zip(outline.levels, outline.levels[1:],
                                                              strict=False))  # fmt: skip
     assert len(outline.ids) == len(set(outline.ids))
-    assert outline.tags.count("table") == outline.tags.count("caption") == 5
+    assert outline.tags.count("table") == outline.tags.count("caption") == 11
     assert set(outline.scopes) == {"col", "row", "rowgroup"}
     assert outline.tags.count("script") == 0
     assert all(link.startswith("#") for link in outline.links)
@@ -312,10 +465,15 @@ def test_a_browser_finds_nothing_wrong(browser, address, width, scheme):
 def test_a_screen_reader_is_told_what_there_is(browser, address):
     tab = browser.new_page()
     tab.goto(address)
-    names = [tab.get_by_role("table").nth(i).locator("caption").inner_text() for i in range(5)]
+    names = [tab.get_by_role("table").nth(i).locator("caption").inner_text() for i in range(11)]
     for name in names:
         assert tab.get_by_role("table", name=name, exact=True).count() == 1
-    for name in ("Forecast", "What the evidence allows to say", "The article's claims", "Warnings"):
+    for name in (
+        "The next 30 to 365 days",
+        "What the evidence allows to say",
+        "The article's claims",
+        "Warnings",
+    ):
         assert tab.get_by_role("region", name=name, exact=True).count() == 1
         assert tab.get_by_role("heading", name=name, exact=True).count() == 1
     title = "Chance that a broad altcoin season begins within 90 days"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import predict
@@ -19,14 +22,16 @@ from models.errors import TrackingError
 from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.reforecast import reforecast
 from models.forecasting.season_status import season_status
-from models.formatting import long_day, unbroken
+from models.formatting import long_day, percent, unbroken
 from models.hazard.candidates import CANDIDATES
+from models.report.fan import _LABEL_GAP, _heights, describe_fan
 from models.report.figures import discrimination
 from models.report.picture import describe, draw, title
 from models.report.style import COLOURS, inline_svg, png, svg
 from models.tracking.reading import load_forecaster
 from models.tracking.tables import load_tables
 from tests.embedded import END, iso
+from tests.outlooks import outlook_on
 
 ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -48,14 +53,81 @@ def said(reference, quick):
 # --- the figures of a run ------------------------------------------------------------------------
 
 
-def test_every_candidate_has_a_colour_of_its_own_and_a_curve(quick):
-    names = [name for name in CANDIDATES if name != "climatology"]
-    assert len({*COLOURS}) == len(COLOURS) >= len(names)
-    own = quick.hindcast[quick.hindcast["model"] == "logistic"]
-    figure = discrimination(pd.concat([own.assign(model=name) for name in names]), names)
-    drawn = {line.get_label(): line.get_color() for line in figure.axes[0].lines}
-    assert {*names} <= {*drawn}
-    assert len({drawn[name] for name in names}) == len(names)
+def test_every_candidate_can_have_a_colour_of_its_own():
+    assert len({*COLOURS}) == len(COLOURS) >= len(CANDIDATES) - 1
+
+
+@pytest.mark.parametrize(
+    ("champion", "shown"),
+    [
+        ("pool", ["pool (champion)", "persistence", "best", "second", "climatology"]),
+        ("persistence", ["persistence (champion)", "best", "second", "climatology"]),
+        ("climatology", ["persistence", "best", "second", "climatology"]),
+    ],
+)
+def test_the_champion_stands_beside_persistence_and_the_two_that_rank_best(champion, shown):
+    outcome = np.tile([0.0, 1.0], 6)
+    # The more of them are on the wrong side, the lower the AUC.
+    wrong = {"climatology": 6, "persistence": 5, "pool": 4, "best": 0, "second": 1, "third": 2}
+    table = pd.concat(
+        pd.DataFrame(
+            {
+                "model": name, "kind": "broad", "horizon_days": 60, "outcome": outcome,
+                "probability": np.where(np.arange(12) < 2 * count, 1 - outcome, outcome),
+            }
+        )
+        for name, count in wrong.items()
+    )  # fmt: skip
+    lines = discrimination(table, champion).axes[0].lines
+    assert [str(line.get_label()).split(", AUC")[0] for line in lines] == shown
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(shown)
+
+
+# --- the year to come ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_fan_is_the_curves_of_the_outlook(said, narrow):
+    outlook = outlook_on("2020-01-14")
+    *_, fan = draw(said, outlook=outlook, narrow=narrow).axes
+    drawn = {line.get_linestyle(): line for line in fan.lines if len(line.get_xdata()) > 2}
+    for curve in outlook.curves[1:]:
+        line = drawn["--" if curve.kind == "sustained" else "-"]
+        assert list(line.get_ydata()) == [0.0, *curve.probability]
+        assert line.get_xdata()[-1] == mdates.date2num(curve.dates[-1])
+        assert any(text.get_text().startswith(f"{curve.kind}\n{percent(curve.probability[-1])}")
+                   for text in fan.texts)  # fmt: skip
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=2))
+def test_labels_of_lines_never_lie_on_one_another(values):
+    heights = _heights(values)
+    assert abs(heights[0] - heights[1]) >= _LABEL_GAP - 1e-12
+    assert all(_LABEL_GAP / 2 - 1e-12 <= height <= 1 - _LABEL_GAP / 2 + 1e-12 for height in heights)
+    if values[0] != values[1]:
+        assert (heights[0] < heights[1]) == (values[0] < values[1])
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("day", ["2020-01-14", "2025-09-20"])
+def test_no_words_of_the_picture_overlap(said, day, narrow):
+    figure = draw(said, outlook=outlook_on(day), narrow=narrow)
+    figure.draw_without_rendering()
+    fan = figure.axes[-1]
+    boxes = [text.get_window_extent() for text in (*fan.texts, *fan.get_xticklabels())]
+    assert not [
+        (one, two) for at, one in enumerate(boxes) for two in boxes[:at] if one.overlaps(two)
+    ]  # fmt: skip
+    assert all(box.x1 <= figure.bbox.x1 and box.x0 >= figure.bbox.x0 for box in boxes)
+
+
+def test_without_curves_there_is_no_fan(said):
+    bare = replace(outlook_on("2020-01-14"), curves=())
+    assert len(draw(said, outlook=bare).axes) == len(draw(said).axes) == 2
+    assert describe(said, outlook=bare) == describe(said)
+    assert describe_fan(outlook_on("2020-01-14")) in describe(
+        said, outlook=outlook_on("2020-01-14")
+    )
 
 
 # --- what is drawn -------------------------------------------------------------------------------

@@ -78,8 +78,25 @@ class SeasonLasts:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """P(an onset of the kind from the day after as_of to each date) with its credible band.
+
+    All four are as long; none of the three chances falls.
+    """
+
+    kind: str
+    dates: tuple[pd.Timestamp, ...]
+    probability: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Outlook:
-    """Every answer for one window, from one set of paths."""
+    """Every answer for one window, from one set of paths.
+
+    The curves alone are not about the window: they reach a year from as_of, or as far as the paths.
+    """
 
     as_of: pd.Timestamp
     window: Window
@@ -90,3 +107,4 @@ class Outlook:
     season_lasts: tuple[SeasonLasts, ...]
     earliest_onset: tuple[tuple[str, pd.Timestamp], ...]
     n_paths: int
+    curves: tuple[Curve, ...] = ()

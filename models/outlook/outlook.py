@@ -9,6 +9,7 @@ import pandas as pd
 
 from models.outlook.answers import (
     Chance,
+    Curve,
     DaysInSeason,
     FirstOnset,
     InSeasonOn,
@@ -29,6 +30,7 @@ from models.outlook.waiting import Waiting, waiting_times
 from models.outlook.window import Window
 
 LASTS_DAYS = (7, 30, 60, 90)
+CURVE_DAYS, CURVE_STEP = 365, 5
 
 
 def answer(
@@ -79,6 +81,7 @@ def answer(
         ),
         earliest_onset=_earliest(paths),
         n_paths=paths.n_paths,
+        curves=tuple(_curve(paths, kind, level) for kind in weakest_first),
     )
 
 
@@ -193,6 +196,14 @@ def _season_lasts(paths: Paths, kind: str, days: int, level: float) -> SeasonLas
     lasts = last >= days - 1
     low, high = credible_interval(lasts, paths.groups, level)
     return SeasonLasts(kind, days, float(lasts.mean()), float(low), float(high))
+
+
+def _curve(paths: Paths, kind: str, level: float) -> Curve:
+    days = min(CURVE_DAYS, paths.days - SUSTAINED_WITHIN)
+    # Every fifth day from the last one back: 365 days away is among them.
+    table = cumulative_chance(paths, kind, days=days, level=level).iloc[::-CURVE_STEP][::-1]
+    columns = (tuple(table[name].tolist()) for name in ("probability", "low", "high"))
+    return Curve(kind, tuple(table.index), *columns)
 
 
 def _earliest(paths: Paths) -> tuple[tuple[str, pd.Timestamp], ...]:

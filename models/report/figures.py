@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 import matplotlib.dates as mdates
@@ -11,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_curve
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from models.report.picture import draw_index
 from models.report.reliability_diagram import reliability
@@ -43,9 +41,7 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
     champion = training.choice.champion
     whole = candidate_figures(training, champion)
     whole["skill_by_horizon.png"] = skill_by_horizon(training.verification)
-    whole["discrimination.png"] = discrimination(
-        training.hindcast, [name for name in training.forecasters if name != "climatology"]
-    )
+    whole["discrimination.png"] = discrimination(training.hindcast, champion)
     if has_events(training):
         whole["timeline.png"] = event_timeline(
             champion_forecasts(training),
@@ -112,41 +108,57 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
     return figure
 
 
-def discrimination(hindcast: pd.DataFrame, names: Sequence[str], horizon: int = 60) -> Figure:
-    """Draw ROC and precision-recall curves of candidates, broad seasons.
+def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> Figure:
+    """Draw ROC and precision-recall curves of the champion and its rivals, broad seasons.
+
+    Four lines at the most, for more cannot be told apart: the champion, persistence, and the two
+    others of the highest AUC.
 
     Parameters
     ----------
     hindcast : pandas.DataFrame
         From `hindcast`.
-    names : sequence of str
-        Candidates.
+    champion : str
+        Candidate.
     horizon : int
         Days ahead; if it was not verified, the nearest one that was.
     """
-    figure = blank(height=5.0)
+    # Its text is as high on a pane of half the width as on paper.
+    figure = Figure(figsize=(7.6, 4.4), dpi=110, layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2)
     broad = hindcast[(hindcast["kind"] == Kind.BROAD) & hindcast["outcome"].notna()]
     horizon = min(hindcast["horizon_days"].unique(), key=lambda days: abs(days - horizon))
     rows = broad[broad["horizon_days"] == horizon]
-    for name, colour in zip(names, cycle(COLOURS), strict=False):
+    for (name, auc), colour, line in zip(
+        _rivals(rows, champion).items(), COLOURS, ("-", "--", "-.", ":"), strict=False
+    ):
         own = rows[rows["model"] == name]
         outcome, probability = own["outcome"].to_numpy(), own["probability"].to_numpy()
-        if not 0 < outcome.sum() < len(outcome):
-            continue
         false_alarms, hits, _ = roc_curve(outcome, probability)
         precision, recall, _ = precision_recall(outcome, probability)
-        left.plot(false_alarms, hits, color=colour, linewidth=1.5, label=name)
-        right.plot(recall, precision, color=colour, linewidth=1.5)
-    left.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+        label = f"{name}{' (champion)' if name == champion else ''}, AUC {auc:.2f}"
+        left.plot(false_alarms, hits, color=colour, linewidth=2, linestyle=line, label=label)
+        right.plot(recall, precision, color=colour, linewidth=2, linestyle=line)
+    left.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="climatology, AUC 0.50")
     left.set(xlabel="false alarm rate", ylabel="hit rate", title="ROC")
-    right.axhline(rows["outcome"].mean(), color=GREY, linewidth=0.8, linestyle=":")
+    right.axhline(rows["outcome"].mean(), color=GREY, linewidth=1)
     right.set(xlabel="hit rate (recall)", ylabel="precision", title="Precision and recall",
               ylim=(0, 1.03))  # fmt: skip
-    if left.get_legend_handles_labels()[0]:
-        left.legend(loc="lower right", frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(f"Discrimination {horizon} days ahead, broad seasons, out of sample")
     return figure
+
+
+def _rivals(rows: pd.DataFrame, champion: str) -> dict[str, float]:
+    """Return the AUC of the candidates whose curves are drawn, the champion's first."""
+    found: dict[str, float] = {}
+    for name, own in rows.groupby("model", sort=False):
+        # Climatology is the diagonal; with one kind of outcome nothing can be ranked.
+        if name != "climatology" and 0 < own["outcome"].mean() < 1:
+            found[str(name)] = float(roc_auc_score(own["outcome"], own["probability"]))
+    fixed = [name for name in dict.fromkeys((champion, "persistence")) if name in found]
+    others = sorted(set(found) - set(fixed), key=lambda name: (-found[name], name))
+    return {name: found[name] for name in [*fixed, *others[:2]]}
 
 
 def skill_by_horizon(verification: pd.DataFrame) -> Figure:

@@ -30,8 +30,8 @@ def output(
     """
     if ending == ".html":
         return forecast_page(forecast, tables, past, since=since).encode()
-    figure = draw(past, since=since)
+    figure = draw(past, since=since, outlook=forecast.outlook)
     if ending == ".png":
         return png(figure)
-    description = describe(past, since=since)
+    description = describe(past, since=since, outlook=forecast.outlook)
     return svg(figure, title=title(past), description=description)

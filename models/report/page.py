@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from features.catalogue.builder import CATALOGUE
 from models.forecasting.out_of_sample import OutOfSample
-from models.forecasting.parts import Forecast
+from models.forecasting.parts import Forecast, NoteCode
 from models.formatting import (
+    counted,
     interval,
     iso_day,
     long_day,
@@ -21,28 +22,33 @@ from models.formatting import (
     signed,
     unbroken,
 )
+from models.outlook.answers import Outlook
 from models.report.forecast_text import STATES, question, trend_note
+from models.report.outlook_view import OutlookView, outlook_view
 from models.report.picture import describe, draw, title
+from models.report.record import prospective, ranking_statement
 from models.report.reliability_diagram import reliability_at, shown_horizons
 from models.report.rows import driver_groups, driver_value, window_rows
 from models.report.statements import (
-    VERDICTS,
     ClaimHeadline,
     claim_headlines,
     claims_statement,
-    headline,
     partial_statement,
     skill_statements,
     today_statement,
-    trust_statement,
 )
 from models.report.style import inline_svg
 from models.tracking.tables import TrainingTables
-from models.vocabulary import Kind
+from models.vocabulary import Kind, Verdict
 
 _FOLDER = Path(__file__).parent
 _UNITS = {feature.name: feature.unit for feature in CATALOGUE}
 _MEANINGS = {feature.name: feature.meaning for feature in CATALOGUE}
+_VERDICTS = {
+    Verdict.BETTER: "better than the base rate",
+    Verdict.WORSE: "worse than the base rate",
+    Verdict.CANNOT_TELL: "no detectable skill",
+}
 
 
 @dataclass(frozen=True)
@@ -85,27 +91,29 @@ def forecast_page(
     since : pandas.Timestamp, optional
         First day of the picture.
     """
-    number, about = headline(forecast)
+    # What is made of the clock is the age alone: the rest is the same on every day.
+    today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
+    skill = _of_kind(tables.verification, Kind.BROAD, forecast.model.name)
     content = {
         "forecast": forecast,
         "state": STATES[forecast.season.state],
-        "number": number,
-        "question": about,
-        "trust": trust_statement(forecast),
+        "today": today,
+        "age": counted(forecast.data.age_days, "day"),
+        "stale": _stale(forecast),
+        "outlook": _outlook(forecast, today),
         "statements": [
-            *skill_statements(forecast), partial_statement(forecast), today_statement(forecast)
+            *skill_statements(forecast), ranking_statement(skill), partial_statement(forecast),
+            today_statement(forecast),
         ],
         "kinds": [
             {"title": question(forecast, kind), "rows": window_rows(forecast, kind)}
             for kind in forecast.kinds
         ],
         "trend_note": trend_note(forecast),
-        "picture": _picture(past, since),
+        "picture": _picture(past, since, forecast.outlook),
         "groups": driver_groups(forecast),
-        "reliability": _reliability(tables.hindcast, forecast.model.name),
-        "skill": _of_kind(tables.verification, Kind.BROAD, forecast.model.name),
-        "candidates": _of_kind(tables.integrated, Kind.BROAD),
-        **_claims(tables.claims),
+        "skill": skill,
+        **_record(tables, forecast.model.name),
     }  # fmt: skip
     return _environment().get_template("page.html").render(content)
 
@@ -122,18 +130,41 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": percent, "signed": signed, "day": long_day, "iso": iso_day,
         "value": driver_value, "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
-        "verdict": VERDICTS.__getitem__,
+        "verdict": _VERDICTS.__getitem__,
     }  # fmt: skip
     environment.globals |= {"interval": interval, "share_interval": share_interval}
     return environment
 
 
-def _picture(past: OutOfSample, since: pd.Timestamp | None) -> Picture:
-    words, description = title(past), describe(past, since=since)
+def _stale(forecast: Forecast) -> str:
+    """Return the age of the data if it is warned of: theirs, not that of a day asked for."""
+    ages = [note.fields["age_days"] for note in forecast.notes if note.code == NoteCode.STALE_DATA]
+    return f"{ages[0]} days" if ages else ""
+
+
+def _record(tables: TrainingTables, name: str) -> dict[str, object]:
+    """Return what is said of forecasts and claims by what came."""
+    return {
+        "reliability": _reliability(tables.hindcast, name),
+        "prospective": prospective(),
+        "candidates": _of_kind(tables.integrated, Kind.BROAD),
+        **_claims(tables.claims),
+    }
+
+
+def _outlook(forecast: Forecast, today: pd.Timestamp) -> OutlookView | None:
+    if forecast.outlook is None:
+        return None
+    threshold = forecast.definition["threshold"]
+    return outlook_view(forecast.outlook, threshold=threshold, today=today)
+
+
+def _picture(past: OutOfSample, since: pd.Timestamp | None, outlook: Outlook | None) -> Picture:
+    words, description = title(past), describe(past, since=since, outlook=outlook)
     wide, narrow = (
         Markup(
             inline_svg(
-                draw(past, since=since, narrow=name == "slim"),
+                draw(past, since=since, narrow=name == "slim", outlook=outlook),
                 name=name,
                 title=words,
                 description=description,

@@ -1,23 +1,34 @@
-"""The picture of a forecast: the season index above, what was and is forecast below."""
+"""The picture of a forecast: the season index, what was and is forecast, the year to come."""
 
 from __future__ import annotations
 
 import matplotlib.dates as mdates
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from models.forecasting.out_of_sample import OutOfSample
 from models.formatting import counted, long_day, percent, share_interval
-from models.report.style import BLUE, GREY, ORANGE, inked
+from models.outlook.answers import Outlook
+from models.report.fan import describe_fan, draw_fan
+from models.report.style import BLUE, GREY, ORANGE, freeze, inked
 
 SIZE, NARROW = (10.0, 6.2), (4.4, 5.6)
+FAN_INCHES = 2.9
+_RATIOS = (1.0, 1.3, 1.3)
 
 
-def draw(past: OutOfSample, *, since: pd.Timestamp | None = None, narrow: bool = False) -> Figure:
-    """Draw seasons and onsets above, the probability of an onset and its interval below.
+def draw(
+    past: OutOfSample,
+    *,
+    since: pd.Timestamp | None = None,
+    narrow: bool = False,
+    outlook: Outlook | None = None,
+) -> Figure:
+    """Draw seasons and onsets, below them the probability of an onset, and the year to come.
 
     Parameters
     ----------
@@ -27,27 +38,45 @@ def draw(past: OutOfSample, *, since: pd.Timestamp | None = None, narrow: bool =
         First day shown; by default that of the first out-of-sample forecast.
     narrow : bool
         Whether it must be readable at the width of a phone.
+    outlook : Outlook, optional
+        What the year to come holds; without it that panel is left out.
     """
     first = _first(past, since)
+    width, height = NARROW if narrow else SIZE
+    fan = outlook is not None and bool(outlook.curves)
     with inked():
         figure = Figure(
-            figsize=NARROW if narrow else SIZE, dpi=110, layout="constrained", facecolor="white"
-        )
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
-        _index(above, past, first)
-        _probability(below, past, first)
-        for axes in (above, below):
-            for day in past.onsets[past.onsets >= first]:
-                axes.axvline(mdates.date2num(day), color=ORANGE, linewidth=0.9, alpha=0.8)
-        last = past.now.index[0]
-        # Room behind the last day for its marker and interval.
-        below.set_xlim(first, last + (last - first) * 0.02)
-        _dates(below, (last - first).days, most=5 if narrow else 10)
-        below.legend(
-            *_legend(below), loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False,
-            fontsize=8.5, ncols=1 if narrow else 2,
+            figsize=(width, height + FAN_INCHES * fan), dpi=110, layout="constrained",
+            facecolor="white",
         )  # fmt: skip
+        above, below, *further = figure.subplots(2 + fan, 1, height_ratios=_RATIOS[: 2 + fan])
+        _record(above, below, past, first, narrow=narrow)
+        if outlook is not None and fan:
+            draw_fan(further[0], outlook, narrow=narrow)
+        freeze(figure)
     return figure
+
+
+def _record(
+    above: Axes, below: Axes, past: OutOfSample, first: pd.Timestamp, *, narrow: bool
+) -> None:
+    """Draw the index and the probabilities of past days and of the last one."""
+    above.sharex(below)
+    above.tick_params(labelbottom=False)
+    _index(above, past, first)
+    _probability(below, past, first)
+    for axes in (above, below):
+        for day in past.onsets[past.onsets >= first]:
+            axes.axvline(mdates.date2num(day), color=ORANGE, linewidth=0.9, alpha=0.8)
+    last = past.now.index[0]
+    # Room behind the last day for its marker and interval.
+    end = last + (last - first) * 0.02
+    below.set_xlim(mdates.date2num(first), mdates.date2num(end))
+    _dates(below, (last - first).days, most=5 if narrow else 10)
+    below.legend(
+        *_legend(below), loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False,
+        fontsize=8.5, ncols=1 if narrow else 2,
+    )  # fmt: skip
 
 
 def title(past: OutOfSample) -> str:
@@ -55,7 +84,9 @@ def title(past: OutOfSample) -> str:
     return f"Chance that a broad altcoin season begins within {past.horizon_days} days"
 
 
-def describe(past: OutOfSample, *, since: pd.Timestamp | None = None) -> str:
+def describe(
+    past: OutOfSample, *, since: pd.Timestamp | None = None, outlook: Outlook | None = None
+) -> str:
     """Return what the picture shows for those who do not see it."""
     first = _first(past, since)
     now = past.now.iloc[0]
@@ -65,13 +96,15 @@ def describe(past: OutOfSample, *, since: pd.Timestamp | None = None) -> str:
         f"no forecast, {past.reason}"
         if pd.isna(now["probability"])
         else f"{percent(now['probability'])}, 90 % interval "
-        f"{share_interval(now['low'], now['high'])}, climatology {percent(now['climatology'])}"
+        f"{share_interval(now['low'], now['high'])}, base rate {percent(now['climatology'])}"
     )
     return (
         f"Above, the season index from {long_day(first)} to {last}, where it is "
         f"{past.index.iloc[-1]:.0f}; {counted(len(onsets), 'broad season')} began (index "
         f"{past.threshold:g} or more). Below, the out-of-sample probability that one "
-        f"begins within {past.horizon_days} days, beside climatology; on {last}: {chance}."
+        f"begins within {past.horizon_days} days, beside the base rate (climatology); on {last}: "
+        f"{chance}."
+        f"{'' if outlook is None or not outlook.curves else ' ' + describe_fan(outlook)}"
     )
 
 
@@ -116,7 +149,7 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
                           linewidth=0, label="its 90 % interval")  # fmt: skip
     climatology = pd.concat([hindcast["climatology"], since["climatology"], now["climatology"]])
     axes.plot(climatology.index, climatology, color=GREY, linewidth=1.2, linestyle="--",
-              label="climatology")  # fmt: skip
+              label="base rate (climatology)")  # fmt: skip
     _now(axes, past)
     axes.set(ylim=(0, 1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
@@ -156,6 +189,6 @@ def _dates(axes: Axes, days: int, most: int) -> None:
     axes.xaxis.set_major_formatter(mdates.DateFormatter(form))
 
 
-def _legend(axes: Axes) -> tuple[list[object], list[str]]:
+def _legend(axes: Axes) -> tuple[list[Artist], list[str]]:
     handles, labels = axes.get_legend_handles_labels()
     return [*handles, axes.plot([], [], color=ORANGE, linewidth=0.9)[0]], [*labels, "onset"]

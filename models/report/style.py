@@ -42,6 +42,15 @@ def inked() -> Iterator[None]:
         yield
 
 
+def freeze(figure: Figure) -> None:
+    """Lay a figure out for good: its solver's last digits depend on where the memory is."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(float(x), 6) for x in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
+
+
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG; equal figures give equal bytes."""
     content = io.BytesIO()

@@ -17,7 +17,7 @@ _NEEDED = {
     "hindcast.parquet": {"as_of", "model", "kind", "horizon_days", "probability", "climatology",
                          "outcome"},
     "verification.csv": {"model", "kind", "horizon_days", "days", "episodes", "brier_skill",
-                         "brier_skill_low", "brier_skill_high", "verdict"},
+                         "brier_skill_low", "brier_skill_high", "verdict", "auc"},
     "integrated.csv": {"model", "kind", "days", "episodes", "brier_skill", "brier_skill_low",
                        "brier_skill_high", "log_score"},
     "claims.csv": {"claim", "condition", "horizon_days", "verdict", "sentence"},

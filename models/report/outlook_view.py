@@ -1,0 +1,167 @@
+"""The outlook as the page shows it: rows and bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from models.formatting import long_day, percent
+from models.outlook.answers import Chance, DaysInSeason, Outlook, SeasonLasts
+from models.outlook.events import SUSTAINED
+from models.report.outlook_words import (
+    base_rate_statement,
+    earliest_statement,
+    kind_meanings,
+    open_statement,
+    period,
+    season_open,
+    when_words,
+    years_statement,
+)
+
+MOST_BARS = 12
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True)
+class ChanceRow:
+    """A kind of season, what it means, its chance."""
+
+    chance: Chance
+    meaning: str
+
+
+@dataclass(frozen=True)
+class OnsetRow:
+    """When the first season of a kind begins: `bars` are (percent, share of the highest bar)."""
+
+    title: str
+    words: str
+    bars: tuple[tuple[str, float], ...]
+    none: str
+
+
+@dataclass(frozen=True)
+class LastsRow:
+    """How long a season that stands goes on, by kind."""
+
+    days: int
+    chances: tuple[SeasonLasts | None, ...]
+
+
+@dataclass(frozen=True)
+class OutlookView:
+    """What the page opens with.
+
+    Parameters
+    ----------
+    period : str
+        The days asked about, in words.
+    span : str
+        What of them is forecast.
+    ended : bool
+        Whether they were over when the forecast was made.
+    chances : tuple of ChanceRow
+        The weakest kind first.
+    sentences : tuple of str
+        How many such years bring a sustained season, what the base rate says to it, and what the
+        season of today leaves possible.
+    parts : tuple of str
+        Months or quarters, as headings of the bars.
+    last_day : str
+        Of the days asked about.
+    onsets : tuple of OnsetRow
+        By kind.
+    days : tuple of DaysInSeason
+        By kind.
+    lasts_kinds : tuple of str
+        Kinds of a season under way, empty where there is none.
+    lasts : tuple of LastsRow
+        How long it lasts.
+    """
+
+    period: str
+    span: str
+    ended: bool
+    chances: tuple[ChanceRow, ...]
+    sentences: tuple[str, ...]
+    parts: tuple[str, ...]
+    last_day: str
+    onsets: tuple[OnsetRow, ...]
+    days: tuple[DaysInSeason, ...]
+    lasts_kinds: tuple[str, ...]
+    lasts: tuple[LastsRow, ...]
+
+
+def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> OutlookView:
+    """Return an outlook in rows and sentences.
+
+    Parameters
+    ----------
+    outlook : Outlook
+        From `models.outlook.outlook.answer`.
+    threshold : float
+        Season index of a broad season.
+    today : pandas.Timestamp
+        Day on which the forecast was made, which tells whether its window has ended.
+    """
+    window = outlook.window
+    meanings = kind_meanings(threshold)
+    parts, onsets = _onsets(outlook)
+    kinds = tuple(dict.fromkeys(each.kind for each in outlook.season_lasts))
+    return OutlookView(
+        period=period(window),
+        span=f"{long_day(window.start)} to {long_day(window.end)}",
+        # Strict: on its last day a window is still open.
+        ended=window.end < today,
+        chances=tuple(ChanceRow(each, meanings[each.kind]) for each in outlook.chances),
+        sentences=tuple(
+            sentence
+            for say in (years_statement, base_rate_statement, open_statement, earliest_statement)
+            if (sentence := say(outlook))
+        ),
+        parts=parts,
+        last_day=long_day(window.end),
+        onsets=onsets,
+        days=outlook.days_in_season,
+        lasts_kinds=kinds,
+        lasts=_lasts(outlook.season_lasts, kinds),
+    )
+
+
+def _onsets(outlook: Outlook) -> tuple[tuple[str, ...], tuple[OnsetRow, ...]]:
+    """Return headings and rows of first onsets, by month or, where those are many, by quarter."""
+    monthly = len(outlook.first_onset[0].months) <= MOST_BARS
+    begun = {each.kind for each in outlook.chances if each.begun_on is not None}
+    begun |= {SUSTAINED} if season_open(outlook) else set()
+    shares = [each.months if monthly else each.quarters for each in outlook.first_onset]
+    highest = max((share for row in shares for _, share in row), default=0.0) or 1.0
+    rows = tuple(
+        OnsetRow(
+            title=f"{'next ' if first.kind in begun else ''}{first.kind}",
+            words=when_words(first, outlook.window),
+            bars=tuple((_bare(share), share / highest) for _, share in row),
+            none=percent(first.none),
+        )
+        for first, row in zip(outlook.first_onset, shares, strict=True)
+    )
+    heads = tuple(_head(name) for name, _ in shares[0])
+    return heads, rows
+
+
+def _bare(share: float) -> str:
+    return percent(share).removesuffix(" %")
+
+
+def _head(part: str) -> str:
+    """Return the short name of a month or quarter: Jun, or Q3 26."""
+    year, name = part.split("-")
+    return f"{name} {year[2:]}" if name.startswith("Q") else _MONTHS[int(name) - 1]
+
+
+def _lasts(lasts: Sequence[SeasonLasts], kinds: Sequence[str]) -> tuple[LastsRow, ...]:
+    by_key = {(each.kind, each.days): each for each in lasts}
+    days = dict.fromkeys(each.days for each in lasts)
+    return tuple(LastsRow(day, tuple(by_key.get((kind, day)) for kind in kinds)) for day in days)

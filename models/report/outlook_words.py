@@ -1,0 +1,131 @@
+"""What an outlook says, in sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from features.market.season import PARTIAL_THRESHOLD
+from models.formatting import listed, long_day
+from models.outlook.answers import Chance, FirstOnset, Outlook
+from models.outlook.events import SUSTAINED
+from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
+from models.outlook.window import Window
+from models.vocabulary import Kind
+
+
+def period(window: Window) -> str:
+    """Return the days that an outlook is about, in words.
+
+    Examples
+    --------
+    >>> from models.outlook.window import year_window
+    >>> period(year_window(pd.Timestamp("2026-06-06")))
+    'in 2026'
+    """
+    if window.year is not None:
+        return f"in {window.year}"
+    return f"from {long_day(window.start)} to {long_day(window.end)}"
+
+
+def kind_meanings(threshold: float) -> dict[str, str]:
+    """Return what each kind of season means, in a few words."""
+    return {
+        Kind.PARTIAL: f"season index {PARTIAL_THRESHOLD:g} or more",
+        Kind.BROAD: f"season index {threshold:g} or more, if only for a day",
+        SUSTAINED: f"a broad one with {SUSTAINED_DAYS} such days in its first {SUSTAINED_WITHIN}, "
+        f"as in 2017 and 2021",
+    }
+
+
+def years_statement(outlook: Outlook) -> str:
+    """Return in how many of 100 such windows a sustained season begins; empty once one has."""
+    (own,) = (each for each in outlook.chances if each.kind == SUSTAINED)
+    if own.begun_on is not None:
+        return ""
+    noun = "years" if outlook.window.year is not None else "windows"
+    return (
+        f"Of 100 {noun} that stand as this one does, about {round(100 * own.probability)} bring a "
+        f"sustained season."
+    )
+
+
+def base_rate_statement(outlook: Outlook) -> str:
+    """Return on which side of the base rate each interval lies; empty if all seasons have begun."""
+    sides: dict[str, list[str]] = {"above": [], "below": [], "within": []}
+    for each in outlook.chances:
+        if each.begun_on is None:
+            sides[_side(each)].append(each.kind)
+    told = [f"{side} it ({listed(kinds)})" for side, kinds in sides.items() if kinds]
+    if not told:
+        return ""
+    if not sides["above"] and not sides["below"]:
+        return (
+            f"For {listed(sides['within'])} seasons the chance is indistinguishable from the base "
+            f"rate: its 90 % interval holds it."
+        )
+    words = [f"{side} the base rate for {listed(sides[side])} seasons"
+             for side in ("above", "below") if sides[side]]  # fmt: skip
+    rest = (
+        f"; for {listed(sides['within'])} seasons it is indistinguishable from it"
+        if sides["within"]
+        else ""
+    )
+    return f"The 90 % interval lies {listed(words)}{rest}."
+
+
+def open_statement(outlook: Outlook) -> str:
+    """Return that a season under way can become sustained; empty where none can."""
+    if not season_open(outlook):
+        return ""
+    (broad,) = (each for each in outlook.chances if each.kind == Kind.BROAD)
+    since = "" if broad.begun_on is None else f" that began on {long_day(broad.begun_on)}"
+    return (
+        f"The broad season{since} may still turn out sustained: the chance above counts it, the "
+        f"dates below are of the next one."
+    )
+
+
+def earliest_statement(outlook: Outlook) -> str:
+    """Return when the next season can begin at the earliest; empty where that is tomorrow."""
+    tomorrow = outlook.as_of + pd.Timedelta(days=1)
+    by_day: dict[pd.Timestamp, list[str]] = {}
+    for kind, day in outlook.earliest_onset:
+        if day > tomorrow:
+            by_day.setdefault(day, []).append(kind)
+    words = [f"a {' or '.join(kinds)} one on {long_day(day)}" for day, kinds in by_day.items()]
+    if not words:
+        return ""
+    return (
+        f"A season begins after quiet days only: the next can begin at the earliest "
+        f"{listed(words)}."
+    )
+
+
+def when_words(first: FirstOnset, window: Window) -> str:
+    """Return the median day of the first onset and its 50 % interval in words."""
+    end = long_day(window.end)
+    words = (
+        f"more likely not by {end}"
+        if first.median is None
+        else f"as likely as not by {long_day(first.median)}"
+    )
+    low, high = first.interval_50
+    if low is None:
+        return words
+    later = f"after {end}" if high is None else long_day(high)
+    return f"{words}; 50 % interval {long_day(low)} to {later}"
+
+
+def _side(chance: Chance) -> str:
+    # Strict: an interval that ends at the base rate holds it.
+    if chance.low > chance.climatology:
+        return "above"
+    return "below" if chance.high < chance.climatology else "within"
+
+
+def season_open(outlook: Outlook) -> bool:
+    """Tell whether a season that has begun counts in the chance of a sustained one."""
+    (chance,) = (each for each in outlook.chances if each.kind == SUSTAINED)
+    (first,) = (each for each in outlook.first_onset if each.kind == SUSTAINED)
+    # From the same paths, so that they differ by rounding alone unless a season is open.
+    return chance.begun_on is None and chance.probability > 1 - first.none + 1e-9
