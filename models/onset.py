@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD, at_risk, onset_days
+from features.panel import DAY
 from models.vocabulary import Kind
 
 
@@ -25,6 +26,10 @@ class OnsetDefinition:
         Days over which a coin must beat Bitcoin.
     top : int
         Number of altcoins by market cap.
+    sustained_days : int
+        Days at the threshold that make a broad season a sustained one.
+    sustained_within : int
+        Days from its onset, itself included, in which they must fall.
 
     Raises
     ------
@@ -41,20 +46,28 @@ class OnsetDefinition:
     quiet_days: int = 30
     window_days: int = 90
     top: int = 50
+    sustained_days: int = 30
+    sustained_within: int = 90
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 100:
             raise ValueError(f"threshold must lie in (0, 100], got {self.threshold:g}.")
-        for name in ("quiet_days", "window_days", "top"):
+        for name in ("quiet_days", "window_days", "top", "sustained_days", "sustained_within"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        # As many days as there are can all be at the threshold, hence not strict.
+        if not self.sustained_days <= self.sustained_within:
+            raise ValueError(
+                f"sustained_days must be at most sustained_within ({self.sustained_within}), "
+                f"got {self.sustained_days}."
+            )
 
     def partial(self) -> OnsetDefinition:
         """Return the same definition for a partial season."""
         return replace(self, threshold=PARTIAL_THRESHOLD)
 
     def by_kind(self) -> dict[Kind, OnsetDefinition]:
-        """Return the definition of each kind of season."""
+        """Return the definition of each kind that has a threshold of its own."""
         return {Kind.BROAD: self, Kind.PARTIAL: self.partial()}
 
     def as_dict(self) -> dict[str, float]:
@@ -127,3 +140,94 @@ def label(index: pd.Series, days: pd.DatetimeIndex, definition: OnsetDefinition)
 def onsets(index: pd.Series, definition: OnsetDefinition) -> pd.DatetimeIndex:
     """Return the onset days of a definition."""
     return onset_days(index, threshold=definition.threshold, quiet_days=definition.quiet_days)
+
+
+def sustained(index: pd.Series, definition: OnsetDefinition) -> pd.DataFrame:
+    """Label each onset of a definition with whether its season was sustained.
+
+    It was if the index stood at the threshold on `sustained_days` of the `sustained_within` days
+    from the onset, itself included; a later season's days inside count too. That is decided once
+    they have been seen or can no longer be reached, at the latest with the last of those days.
+
+    Parameters
+    ----------
+    index : pandas.Series
+        Season index (0-100) on consecutive days up to the last day known.
+    definition : OnsetDefinition
+        What counts as an onset, and as sustained.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index `onset`; columns `days` (int64, at the threshold so far), `sustained` (boolean, NA
+        while open), `decided_on` (the day whose end decided it, NaT while open).
+
+    Examples
+    --------
+    >>> index = pd.Series([20.0, 80.0, 20.0, 80.0], pd.date_range("2025-01-01", periods=4))
+    >>> once = OnsetDefinition(quiet_days=1, sustained_days=2, sustained_within=3)
+    >>> sustained(index, once)["sustained"].tolist()
+    [True, <NA>]
+    """
+    found = onsets(index, definition)
+    needed, within = definition.sustained_days, definition.sustained_within
+    first = index.index.get_indexer(found)
+    at = (index >= definition.threshold).to_numpy()
+    days, verdict, decided_on = [], [], []
+    for onset, start in zip(found, first, strict=True):
+        so_far = np.cumsum(at[start : start + within])
+        left = within - 1 - np.arange(len(so_far))
+        decided = np.flatnonzero((so_far >= needed) | (so_far + left < needed))
+        days.append(int(so_far[-1]))
+        verdict.append(bool(so_far[decided[0]] >= needed) if decided.size else None)
+        decided_on.append(onset + int(decided[0]) * DAY if decided.size else pd.NaT)
+    return pd.DataFrame(
+        {
+            "days": np.array(days, dtype=np.int64),
+            "sustained": pd.array(verdict, dtype="boolean"),
+            "decided_on": pd.DatetimeIndex(decided_on).as_unit("s"),
+        },
+        index=found.rename("onset"),
+    )
+
+
+def last_day_in_season(
+    index: pd.Series, as_of: pd.Timestamp, definition: OnsetDefinition
+) -> tuple[pd.Timestamp | None, bool] | None:
+    """Return the last day at the threshold of the season that stands on a day.
+
+    Parameters
+    ----------
+    index : pandas.Series
+        Season index (0-100) on consecutive days up to the last day known.
+    as_of : pandas.Timestamp
+        A day of the index.
+    definition : OnsetDefinition
+        A season is over once its quiet days have all passed below the threshold.
+
+    Returns
+    -------
+    tuple of (pandas.Timestamp or None, bool), optional
+        The day, as far as known, and whether the season is over; None where none stands.
+
+    Examples
+    --------
+    >>> index = pd.Series([80.0, 20.0, 80.0, 20.0, 20.0], pd.date_range("2025-01-01", periods=5))
+    >>> day, over = last_day_in_season(index, index.index[0], OnsetDefinition(quiet_days=2))
+    >>> str(day.date()), over
+    ('2025-01-03', True)
+    """
+    below = (index < definition.threshold).rolling(definition.quiet_days).sum()
+    over = (below == definition.quiet_days).loc[as_of:]
+    if over.iloc[0]:
+        return None
+    if over.any():
+        first = over.index[int(over.to_numpy().argmax())]
+        return first - definition.quiet_days * DAY, True
+    at = index.index[index >= definition.threshold]
+    return (at[-1] if len(at) else None), False
+
+
+def in_season(index: pd.Series, threshold: float) -> pd.Series:
+    """Tell on which days the index stood at the threshold: boolean, NA where it is unknown."""
+    return (index >= threshold).astype("boolean").mask(index.isna())

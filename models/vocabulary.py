@@ -6,7 +6,9 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Kind of season, by the threshold at which it begins.
+    """Kind of season: broad and partial by the threshold at which they begin.
+
+    A sustained season is a broad one with enough days at the threshold from its onset.
 
     Examples
     --------
@@ -16,6 +18,7 @@ class Kind(StrEnum):
 
     BROAD = "broad"
     PARTIAL = "partial"
+    SUSTAINED = "sustained"
 
 
 class Verdict(StrEnum):

@@ -53,6 +53,13 @@ def test_the_bytes_of_a_forecaster_are_its_content(forecaster, fitted):
     assert content[4:8] == bytes(4)
 
 
+def test_a_forecaster_from_before_sustained_seasons_is_read(forecaster):
+    names = ("threshold", "quiet_days", "window_days", "top")
+    old = {name: forecaster.evidence.definition[name] for name in names}
+    stored = replace(forecaster, evidence=replace(forecaster.evidence, definition=old)).to_bytes()
+    assert Forecaster.from_bytes(stored).evidence.definition == OnsetDefinition().as_dict()
+
+
 def test_another_threshold_needs_no_training(forecaster, asked):
     rows = asked.assign(threshold=62.0)
     other = forecaster.at(62.0)

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.market.season import season_index
-from models.onset import OnsetDefinition, days_to_onset, label, onsets
+from models.onset import (
+    OnsetDefinition,
+    days_to_onset,
+    in_season,
+    label,
+    last_day_in_season,
+    onsets,
+    sustained,
+)
+from models.outlook.seasons import QUIET_DAYS, SUSTAINED_DAYS, SUSTAINED_WITHIN, observe
 
 fast = settings(derandomize=True, deadline=None, max_examples=100)
 both_thresholds = pytest.mark.parametrize("threshold", [50.0, 75.0])
@@ -35,15 +44,25 @@ def test_a_threshold_outside_the_index_is_an_error(threshold):
         OnsetDefinition(threshold=threshold)
 
 
-@pytest.mark.parametrize("name", ["quiet_days", "window_days", "top"])
+@pytest.mark.parametrize(
+    "name", ["quiet_days", "window_days", "top", "sustained_days", "sustained_within"]
+)
 def test_a_count_below_one_is_an_error(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
         OnsetDefinition(**{name: 0})
 
 
 def test_the_definition_is_that_of_the_design():
-    values = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50}
+    values = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50,
+              "sustained_days": 30, "sustained_within": 90}  # fmt: skip
     assert OnsetDefinition().as_dict() == values
+    assert (SUSTAINED_DAYS, SUSTAINED_WITHIN, QUIET_DAYS) == (30, 90, 30)  # the outlook's
+
+
+def test_more_sustained_days_than_there_are_is_an_error():
+    assert OnsetDefinition(sustained_days=90).sustained_days == 90
+    with pytest.raises(ValueError, match=r"at most sustained_within \(90\), got 91"):
+        OnsetDefinition(sustained_days=91)
 
 
 def test_a_partial_season_differs_in_its_threshold_only():
@@ -159,3 +178,95 @@ def test_the_reference_history_holds_about_fifteen_onsets(reference):
     assert 12 <= len(begun) <= 18
     assert crossings > 2 * len(begun)
     assert begun.to_series().diff().dropna().min() > pd.Timedelta(days=30)
+
+
+# --- sustained -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "days", "told", "decided"),
+    [
+        ([80] * 28, 29, None, None),
+        ([80] * 29, 30, True, 29),
+        ([80] * 60, 61, True, 29),  # on the 30th day, the onset's included, and not later
+        ([20] * 60, 1, None, None),  # the 29 days left would just do
+        ([20] * 61, 1, False, 61),
+        ([20] * 60 + [80] * 29, 30, True, 89),  # the last of the 90 days
+        ([20] * 61 + [80] * 29, 29, False, 61),
+        ([80] * 28 + [20] * 61, 29, False, 89),
+    ],
+)
+def test_sustained_worked_by_hand(after, days, told, decided):
+    index = daily([20] * 30 + [80] + after)
+    row = sustained(index, OnsetDefinition()).iloc[0]
+    assert row["days"] == days
+    assert pd.isna(row["sustained"]) if told is None else row["sustained"] == told
+    onset = index.index[30]
+    assert decided is None or row["decided_on"] == onset + pd.Timedelta(days=decided)
+    assert pd.isna(row["decided_on"]) == (decided is None)
+
+
+def test_of_no_onset_none_is_sustained():
+    table = sustained(daily([20.0] * 40), OnsetDefinition())
+    assert table.empty
+    assert list(table.columns) == ["days", "sustained", "decided_on"]
+
+
+@pytest.mark.parametrize("threshold", [50.0, 60.0, 75.0])
+def test_the_outlook_calls_the_same_seasons_sustained(threshold, reference):
+    index = season_index(reference)
+    for until in index.index[60::23]:
+        own = sustained(index[:until], OnsetDefinition(threshold=threshold))
+        seen = observe(index, until=until, threshold=threshold).seasons
+        assert [season.onset for season in seen] == list(own.index)
+        assert [season.days_within() for season in seen] == own["days"].tolist()
+        assert [season.sustained() for season in seen] == [
+            None if verdict is pd.NA else verdict for verdict in own["sustained"]
+        ]
+
+
+@fast
+@given(values=indices, needed=st.integers(1, 12), within=st.integers(12, 20))
+def test_the_outlook_calls_the_same_seasons_sustained_anywhere(values, needed, within):
+    index = daily(values)
+    own = sustained(index, OnsetDefinition(50.0, 3, sustained_days=needed, sustained_within=within))
+    seen = observe(index, until=index.index[-1], threshold=50.0, quiet_days=3).seasons
+    assert [(season.onset, season.sustained(needed, within)) for season in seen] == [
+        (onset, None if verdict is pd.NA else verdict)
+        for onset, verdict in own["sustained"].items()
+    ]
+
+
+@fast
+@given(values=indices, others=indices, needed=st.integers(1, 12))
+def test_what_is_decided_stays_decided_and_nothing_stays_open(values, others, needed):
+    once = OnsetDefinition(50.0, 3, sustained_days=needed, sustained_within=12)
+    before, after = sustained(daily(values), once), sustained(daily(values + others), once)
+    done = before[before["sustained"].notna()]
+    pd.testing.assert_frame_equal(
+        done[["sustained", "decided_on"]],
+        after.loc[done.index, ["sustained", "decided_on"]],
+        check_freq=False,
+    )
+    age = (daily(values).index[-1] - before.index).days
+    assert before["sustained"][age >= 11].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "day", "over"), [(1, 3, True), (3, 3, True), (5, 3, True), (8, 8, False)]
+)
+def test_the_last_day_of_a_season_by_hand(as_of, day, over):
+    index = daily([10, 80, 10, 80, 10, 10, 10, 10, 80, 10])
+    found = last_day_in_season(index, index.index[as_of], definition(75))
+    assert found == (index.index[day], over)
+
+
+def test_where_no_season_stands_there_is_no_last_day():
+    index = daily([10, 80, 10, 10, 10, 80])
+    assert last_day_in_season(index, index.index[4], definition(75)) is None
+    unknown = daily([10, 10, 10, np.nan])
+    assert last_day_in_season(unknown, unknown.index[-1], definition(75)) == (None, False)
+
+
+def test_an_unknown_index_is_neither_in_season_nor_out_of_it():
+    assert in_season(daily([75, 74.9, np.nan]), 75).tolist() == [True, False, pd.NA]

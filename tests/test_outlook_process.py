@@ -73,9 +73,16 @@ class TestObserve:
         longer = index_of([1] * 30 + [80] * 30)
         (season,) = observe(longer, until=longer.index[-1], threshold=75).seasons
         assert season.sustained() is True
-        shorter = index_of([1] * 30 + [80] * 29 + [1] * 30)
-        (season,) = observe(shorter, until=shorter.index[-1], threshold=75).seasons
-        assert season.sustained() is False
+        for quiet, told in ((30, None), (60, None), (61, False)):  # over after 30, 90 days after 61
+            shorter = index_of([1] * 30 + [80] * 29 + [1] * quiet)
+            (season,) = observe(shorter, until=shorter.index[-1], threshold=75).seasons
+            assert season.sustained() is told
+
+    def test_a_later_season_s_days_are_days_from_the_onset_too(self):
+        seen = index_of([1] * 30 + [80] + [1] * 30 + [80] * 29)
+        touch, season = observe(seen, until=seen.index[-1], threshold=75).seasons
+        assert (touch.days, touch.days_within(), touch.complete) == (1, 30, True)
+        assert (touch.sustained(), season.sustained()) == (True, None)
 
     @settings(max_examples=60, deadline=None)
     @given(

@@ -185,7 +185,7 @@ def test_the_headline_is_the_number_by_date_or_the_last_window(said):
 
 def test_the_page_shows_every_number_of_the_forecast(said, page):
     result, _ = said("2025-12-10")
-    for kind in Kind:
+    for kind in result.kinds:
         for row in window_rows(result, kind):
             window = row.window
             for value in (window.probability, window.climatology, *row.earlier):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.onset import OnsetDefinition
 from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Terms, decide
 
 TERMS = Terms(
@@ -50,6 +51,14 @@ def test_a_champion_of_the_older_rule_is_replaced_and_that_is_said():
         "its gate's choice on the terms of version 4, which was chosen before pool was declared",
     )
     assert Terms.from_json(new.to_json()) == new
+
+
+def test_a_champion_from_before_sustained_seasons_had_the_same_definition():
+    old = "OnsetDefinition(threshold=75.0, quiet_days=30, window_days=90, top=50)"
+    stored = Terms.from_json(replace(TERMS, definition=old).to_json())
+    now = replace(TERMS, definition=str(OnsetDefinition()))
+    assert decide(now, Champion("4", stored, GATE, gate_choice=True)).promote
+    assert Terms.from_json(now.to_json()) == now
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,11 @@ import pandas as pd
 from models.hazard.base import HazardModel
 from models.hazard.leads import LEAD_DAYS
 from models.hazard.pooling import from_state, to_state
+from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 
 SCHEMA = "altseason.forecaster/2"
+
+_SUSTAINED = {"sustained_days": SUSTAINED_DAYS, "sustained_within": SUSTAINED_WITHIN}
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,9 @@ class Forecaster:
             if stored["schema"] != SCHEMA:
                 raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
             evidence = {field.name: stored["evidence"][field.name] for field in fields(Evidence)}
+            # Forecasters from before sustained seasons were defined do not name them.
+            for name, value in _SUSTAINED.items():
+                evidence["definition"].setdefault(name, value)
             return cls(
                 name=stored["name"],
                 thresholds=stored["thresholds"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -54,12 +54,16 @@ class Season:
         Days from the onset until an onset became possible again; so far, if not over.
     complete : bool
         Whether it is over.
+    after : numpy.ndarray of bool, shape (days,)
+        Whether the index stood at the threshold on the days known after those of `in_season`, a
+        later season's included: the days from an onset do not end with its season.
     """
 
     onset: pd.Timestamp
     in_season: BoolArray
     length: int
     complete: bool
+    after: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     @property
     def days(self) -> int:
@@ -68,16 +72,21 @@ class Season:
 
     def days_within(self, days: int = SUSTAINED_WITHIN) -> int:
         """Days at the threshold among the first days from the onset, itself included."""
-        return int(self.in_season[:days].sum())
+        return int(self._seen(days).sum())
 
     def sustained(
         self, needed: int = SUSTAINED_DAYS, within: int = SUSTAINED_WITHIN
     ) -> bool | None:
         """Tell whether it is a sustained season; None while that is open."""
-        if self.days_within(within) >= needed:
+        days, left = self.days_within(within), within - len(self._seen(within))
+        if days >= needed:
             return True
-        # An unfinished season of exactly `within` days has shown them all.
-        return False if self.complete or len(self.in_season) >= within else None
+        # If every day left would just do, it is still open: strict.
+        return False if days + left < needed else None
+
+    def _seen(self, days: int) -> BoolArray:
+        later = max(days - len(self.in_season), 0)
+        return np.concatenate([self.in_season[:days], self.after[:later]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +245,7 @@ def _seasons(
     for onset in onsets:
         end = int(over[np.searchsorted(over, onset)])
         complete = end < len(at)
-        shown = at[onset : end - quiet + 1] if complete else at[onset:]
+        last = end - quiet + 1 if complete else end
         length = end - int(onset) + int(complete)
-        found.append(Season(days[int(onset)], shown, length, complete))
+        found.append(Season(days[int(onset)], at[onset:last], length, complete, at[last:]))
     return tuple(found)

@@ -9,6 +9,7 @@ nothing unless a person says so.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, Self
 
@@ -58,7 +59,7 @@ class Terms:
         try:
             stored = json.loads(text or "")
             return cls(
-                definition=str(stored["definition"]),
+                definition=_whole(str(stored["definition"])),
                 source=str(stored["source"]),
                 horizons=tuple(int(days) for days in stored["horizons"]),
                 candidates=tuple(str(name) for name in stored["candidates"]),
@@ -150,6 +151,11 @@ def decide(new: Terms, champion: Champion | None, *, wanted: bool = True) -> Dec
     if new.primary != champion.terms.primary:
         reason += f", which was chosen before {new.primary or 'no candidate'} was declared"
     return Decision(True, reason)
+
+
+def _whole(definition: str) -> str:
+    """Return a definition with the sustained season, which those before it had unnamed."""
+    return re.sub(r"(top=\d+)\)$", r"\1, sustained_days=30, sustained_within=90)", definition)
 
 
 def _differences(new: Terms, old: Terms) -> list[str]:
