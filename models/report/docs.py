@@ -1,41 +1,188 @@
-"""Write what the documentation shows: ``python -m models.report.docs [DIR]``.
+"""Write every figure of the documentation: ``python -m models.report.docs [ROOT]``.
 
-`features.md` from the catalogue, `forecast.png` and `skill.md` from a training
-with default settings on the embedded history.
+Trains with default settings on the embedded history, hindcasts the outlook, tests the article's
+claims, measures the coverage of intervals, extends the replay, and writes what came out: whole
+files (`docs/features.md`, `docs/forecast.png`, `docs/prospective.csv` and `.md`) and the marked
+regions of pages that a person writes (`README.md`, `docs/skill.md`, `docs/outlook.md`,
+`docs/evidence.md`).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from features.catalogue.document import page
+from features.panel import MarketPanel
 from features.reference.load import load_reference
+from features.storage.atomic import staged
 from models.formatting import markdown
-from models.hazard.candidates import CANDIDATES
+from models.hazard.candidates import CANDIDATES, PRIMARY
+from models.hazard.names import CandidateName
+from models.onset import OnsetDefinition
 from models.report.figures import probability_over_time
+from models.report.outlook_tables import outlook_tables
+from models.report.regions import filled
+from models.report.statements import claim_headlines
+from models.report.style import png
+from models.training.claims import claims
+from models.training.coverage_tables import (
+    chance_coverage_rows,
+    coverage_sentence,
+    skill_coverage_rows,
+)
+from models.training.outlook_coverage import coverage as chance_coverage
+from models.training.outlook_proof import OutlookProof, outlook_proof
+from models.training.prospective_table import since_release
+from models.training.replay import TABLE, extend, read
 from models.training.run import Training, train
 from models.training.skill_table import skill_table
+from models.verification.coverage import coverage as skill_coverage
+
+# The candidates of the first table: the simplest, the primary, and what it is made of or beside.
+SHOWN = (
+    CandidateName.persistence, CandidateName.logistic, CandidateName.simulation,
+    CandidateName.pool, CandidateName.stack,
+)  # fmt: skip
 
 
-def skill_page(training: Training) -> str:
-    """Return the skill of every candidate with its meaning as a Markdown table."""
+@dataclass(frozen=True)
+class Findings:
+    """All that the documentation states as a figure.
+
+    Parameters
+    ----------
+    training : Training
+        The candidates, verified.
+    proof : OutlookProof
+        The outlook, hindcast.
+    claims : pandas.DataFrame
+        From `models.training.claims.claims`.
+    skill_coverage, chance_coverage : pandas.DataFrame
+        How often intervals hold the truth, of skills and of the outlook's probabilities.
+    prospective : str
+        From `models.training.prospective_table.since_release`.
+    picture : bytes
+        PNG.
+    """
+
+    training: Training
+    proof: OutlookProof
+    claims: pd.DataFrame
+    skill_coverage: pd.DataFrame
+    chance_coverage: pd.DataFrame
+    prospective: str
+    picture: bytes
+
+
+def find(panel: MarketPanel, docs: Path, jobs: int = 2) -> Findings:
+    """Train, hindcast, test and measure; the replay in `docs` is extended on the way."""
+    training, definition = train(panel, jobs=jobs), OnsetDefinition()
+    extend(docs, panel, jobs=jobs)
+    return Findings(
+        training=training,
+        proof=outlook_proof(training, near_term=PRIMARY),
+        claims=claims(panel, definition, training.until),
+        skill_coverage=skill_coverage(),
+        chance_coverage=chance_coverage(),
+        prospective=since_release(read(docs / TABLE), panel, definition),
+        picture=picture(training),
+    )
+
+
+def picture(training: Training) -> bytes:
+    """Return what the champion said out of sample, as PNG."""
+    return png(probability_over_time(training, training.choice.champion))
+
+
+def regions(findings: Findings) -> Mapping[str, Mapping[str, str]]:
+    """Return what each marked region of each page is to hold, by the page's path."""
+    headlines = claim_headlines(findings.claims)
+    said = coverage_sentence(findings.skill_coverage, findings.chance_coverage)
+    return {
+        "README.md": {
+            "skill": "\n".join(markdown(shown_rows(findings.training))),
+            "coverage": said,
+            "prospective": findings.prospective,
+        },
+        "docs/skill.md": {
+            "skill": "\n".join(markdown(named_rows(findings.training))),
+            "champion": f"Champion: `{findings.training.choice.champion}`; "
+            f"{findings.training.choice.reason}.",
+            "outlook": outlook_tables(findings.proof),
+            "coverage": "\n".join(
+                [said, "", *markdown(skill_coverage_rows(findings.skill_coverage))]
+            ),
+        },
+        "docs/outlook.md": {
+            "coverage": "\n".join(markdown(chance_coverage_rows(findings.chance_coverage)))
+        },
+        "docs/evidence.md": {
+            "claims": "\n".join(f"- **{each.claim}.** {each.sentence}" for each in headlines)
+        },
+    }
+
+
+def named_rows(training: Training) -> list[list[str]]:
+    """Return the skill of every candidate, each with its meaning."""
 
     def name_of(name: str) -> str:
-        mark = "**" if name == training.choice.champion else ""
-        return f"{mark}{name}{mark}: {CANDIDATES[name].meaning}"
+        return f"{_marked(training, name)}: {CANDIDATES[name].meaning}"
 
-    return "\n".join(markdown(skill_table(training, name_of))) + "\n"
+    return skill_table(training, name_of)
 
 
-def main(directory: Path) -> None:
-    """Write the three files."""
-    training = train(load_reference(), jobs=2)
-    (directory / "features.md").write_text(page())
-    (directory / "skill.md").write_text(skill_page(training))
-    figure = probability_over_time(training, training.choice.champion)
-    figure.savefig(directory / "forecast.png", metadata={"Software": None})
+def shown_rows(training: Training) -> list[list[str]]:
+    """Return the skill of the candidates to show first, the champion named as such."""
+
+    def name_of(name: str) -> str:
+        champion = " (champion)" if name == training.choice.champion else ""
+        return _marked(training, name) + champion
+
+    head, *rows = skill_table(training, name_of)
+    shown = {*SHOWN, training.choice.champion}
+    by_name = zip(training.forecasters, rows, strict=False)
+    return [head, *(row for name, row in by_name if name in shown), *rows[-2:]]
+
+
+def write(root: Path, findings: Findings) -> None:
+    """Write the regions, the features and the picture; the same findings give the same bytes.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Holds `README.md` and `docs`.
+    findings : Findings
+        What to write.
+
+    Raises
+    ------
+    ValueError
+        If a page lacks a mark; nothing is written then.
+    """
+    made = {
+        root / name: filled((root / name).read_text(), own, name)
+        for name, own in regions(findings).items()
+    }
+    texts = {**made, root / "docs" / "features.md": page()}
+    files = {path: text.encode() for path, text in texts.items()}
+    for path, content in {**files, root / "docs" / "forecast.png": findings.picture}.items():
+        with staged(path) as beside:
+            beside.write_bytes(content)
+
+
+def _marked(training: Training, name: str) -> str:
+    return f"**{name}**" if name == training.choice.champion else name
+
+
+def main(root: Path) -> None:
+    """Write all figures of the documentation from the embedded history."""
+    write(root, find(load_reference(), root / "docs"))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
