@@ -23,7 +23,6 @@ from features.storage.atomic import staged
 from models.formatting import markdown
 from models.hazard.candidates import CANDIDATES, PRIMARY
 from models.hazard.names import CandidateName
-from models.onset import OnsetDefinition
 from models.report.figures import probability_over_time
 from models.report.outlook_tables import outlook_tables
 from models.report.regions import filled
@@ -81,7 +80,8 @@ class Findings:
 
 def find(panel: MarketPanel, docs: Path, jobs: int = 2) -> Findings:
     """Train, hindcast, test and measure; the replay in `docs` is extended on the way."""
-    training, definition = train(panel, jobs=jobs), OnsetDefinition()
+    training = train(panel, jobs=jobs)
+    definition = training.settings.definition
     extend(docs, panel, jobs=jobs)
     return Findings(
         training=training,
