@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from models.formatting import scored
 from models.report.docs import Findings, picture, regions, write
-from models.report.regions import filled
+from models.report.outlook_tables import outlook_tables
+from models.report.regions import filled, folded
 from models.training.outlook_coverage import coverage as chance_coverage
 from models.training.outlook_proof import outlook_proof
 from models.verification.coverage import coverage as skill_coverage
@@ -21,7 +22,7 @@ from models.verification.coverage import coverage as skill_coverage
 ROOT = Path(__file__).parents[1]
 CLAIMS = pd.DataFrame(
     {"claim": ["A record", "A low"], "horizon_days": 180, "condition": "such days",
-     "verdict": "cannot tell", "sentence": ["Nothing can be said.", "Nor here."]}
+     "verdict": "cannot tell", "sentence": ["nothing can be said.", "Nor here."]}
 )  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def test_the_figures_are_those_that_were_found(findings):
     assert cell in made["docs/skill.md"]["skill"]
     assert made["README.md"]["coverage"] in made["docs/skill.md"]["coverage"]
     assert made["docs/evidence.md"]["claims"].splitlines() == [
-        "- **A record.** Nothing can be said.", "- **A low.** Nor here.",
+        "- Nothing can be said.", "- Nor here.",
     ]  # fmt: skip
     assert "| exponential | posterior |" in made["docs/outlook.md"]["coverage"]
     outlook, proof = made["docs/skill.md"]["outlook"], findings.proof
@@ -96,6 +97,25 @@ def test_the_figures_are_those_that_were_found(findings):
     # Chances, two rankings, days in season, and their PIT.
     assert outlook.count("\n| broad | 90 |") == 5
     assert "`logistic` alone, every week at risk" in outlook
+
+
+def test_the_verdicts_on_the_outlook_follow_from_its_intervals(findings):
+    scores = pd.DataFrame(
+        [
+            {"kind": kind, "horizon_days": days, "rows": 9, "events": 3, "score": score,
+             "reference": reference, "skill": low, "low": low, "high": low + 0.1}
+            for kind, days, low in (("broad", 90, 0.1), ("broad", 180, 0), ("sustained", 90, -0.3))
+            for score in ("brier", "log")
+            for reference in ("window_frequency", "gamma_poisson")
+        ]
+    )  # fmt: skip
+    said = " ".join(outlook_tables(replace(findings.proof, scores=scores)).split())
+    for reference in ("frequency of past windows", "Gamma-Poisson"):
+        # Strict: an interval that ends at 0 does not leave it out.
+        assert (
+            f"- Against the {reference} the Brier skill is above 0 by its interval: broad at 90 "
+            f"days; below 0: sustained at 90 days."
+        ) in said
 
 
 def test_a_page_without_its_marks_is_refused_and_nothing_is_written(root, findings):
@@ -123,6 +143,16 @@ def test_filling_is_idempotent_and_touches_nothing_else(before, old, new, after)
     once = filled(f"{before}\n{begin}{old}\n{end}{after}", {"n": new}, "page")
     assert once == f"{before}\n{begin}{new.strip()}\n{end}{after}"
     assert filled(once, {"n": new}, "page") == once
+
+
+@given(TEXT)
+def test_folding_moves_no_word_and_leaves_tables_whole(text):
+    longer = "\n".join(line * 30 for line in text.split("\n"))
+    made = folded(longer)
+    assert made.split() == longer.split()
+    assert folded(made) == made
+    for line in made.split("\n"):
+        assert len(line) <= 100 or line.startswith("|") or " " not in line.strip("- ")
 
 
 @pytest.mark.parametrize(

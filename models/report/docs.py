@@ -25,7 +25,7 @@ from models.hazard.candidates import CANDIDATES, PRIMARY
 from models.hazard.names import CandidateName
 from models.report.figures import probability_over_time
 from models.report.outlook_tables import outlook_tables
-from models.report.regions import filled
+from models.report.regions import filled, folded
 from models.report.statements import claim_headlines
 from models.report.style import png
 from models.training.claims import claims
@@ -41,6 +41,7 @@ from models.training.replay import TABLE, extend, read
 from models.training.run import Training, train
 from models.training.skill_table import skill_table
 from models.verification.coverage import coverage as skill_coverage
+from models.verification.hindcast import REFERENCE
 
 # The candidates of the first table: the simplest, the primary, and what it is made of or beside.
 SHOWN = (
@@ -101,28 +102,29 @@ def picture(training: Training) -> bytes:
 
 def regions(findings: Findings) -> Mapping[str, Mapping[str, str]]:
     """Return what each marked region of each page is to hold, by the page's path."""
-    headlines = claim_headlines(findings.claims)
+    champion, reason = findings.training.choice
+    joined = ";" if champion == REFERENCE else ", which"
+    claimed = (each.sentence for each in claim_headlines(findings.claims))
     said = coverage_sentence(findings.skill_coverage, findings.chance_coverage)
     return {
         "README.md": {
             "skill": "\n".join(markdown(shown_rows(findings.training))),
-            "coverage": said,
-            "prospective": findings.prospective,
+            "coverage": folded(said),
+            "prospective": folded(findings.prospective),
         },
         "docs/skill.md": {
             "skill": "\n".join(markdown(named_rows(findings.training))),
-            "champion": f"Champion: `{findings.training.choice.champion}`; "
-            f"{findings.training.choice.reason}.",
+            "champion": folded(f"Champion: `{champion}`{joined} {reason}."),
             "outlook": outlook_tables(findings.proof),
             "coverage": "\n".join(
-                [said, "", *markdown(skill_coverage_rows(findings.skill_coverage))]
+                [folded(said), "", *markdown(skill_coverage_rows(findings.skill_coverage))]
             ),
         },
         "docs/outlook.md": {
             "coverage": "\n".join(markdown(chance_coverage_rows(findings.chance_coverage)))
         },
         "docs/evidence.md": {
-            "claims": "\n".join(f"- **{each.claim}.** {each.sentence}" for each in headlines)
+            "claims": "\n".join(folded(f"- {each[0].upper()}{each[1:]}") for each in claimed)
         },
     }
 

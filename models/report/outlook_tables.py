@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from models.formatting import markdown, percent, scored
+from models.formatting import listed, markdown, percent, scored
+from models.report.regions import folded
 from models.training.outlook_hindcast import REFERENCES
 from models.training.outlook_proof import OutlookProof
 from models.training.outlook_scores import PIT_BINS
+from models.verification.significance import Interval, verdict
+from models.vocabulary import Verdict
 
 _REFERENCE_NAMES = {
     "window_frequency": "frequency of past windows",
@@ -36,6 +39,9 @@ def outlook_tables(proof: OutlookProof) -> str:
 def _lines(proof: OutlookProof) -> Iterator[str]:
     yield "### Chances: skill against two base rates\n"
     yield from markdown(_chance_rows(proof.scores))
+    yield ""
+    for reference in REFERENCES:
+        yield folded(_told_apart(proof.scores, reference))
     yield "\n### Ranking: is the chance higher before an onset than before none?\n"
     yield "The outlook, from any state:\n"
     yield from markdown(_ranking_rows(proof.ranking))
@@ -49,14 +55,33 @@ def _lines(proof: OutlookProof) -> Iterator[str]:
 
 def _chance_rows(scores: pd.DataFrame) -> list[list[str]]:
     columns = [(score, reference) for score in ("brier", "log") for reference in REFERENCES]
-    heads = [f"{score} skill, {_REFERENCE_NAMES[each]}" for score, each in columns]
-    rows = [["kind", "days", "forecasts", "with an onset", *(h.capitalize() for h in heads)]]
+    heads = [f"{score.capitalize()} skill, {_REFERENCE_NAMES[each]}" for score, each in columns]
+    rows = [["kind", "days", "forecasts", "with an onset", *heads]]
     for (kind, days), own in scores.groupby(["kind", "horizon_days"], sort=False):
         table = own.set_index(["score", "reference"])
         cells = [scored(*table.loc[column, ["skill", "low", "high"]]) for column in columns]
         first = own.iloc[0]
         rows.append([str(kind), f"{days}", f"{first['rows']}", f"{first['events']}", *cells])
     return rows
+
+
+def _told_apart(scores: pd.DataFrame, reference: str) -> str:
+    """Say where the interval of the Brier skill against a base rate leaves out 0."""
+    own = scores[(scores["score"] == "brier") & (scores["reference"] == reference)]
+    apart: dict[Verdict, list[str]] = {Verdict.BETTER: [], Verdict.WORSE: []}
+    for kind, rows in own.groupby("kind", sort=False):
+        for side, found in apart.items():
+            days = [
+                f"{row['horizon_days']}"
+                for row in rows.to_dict("records")
+                if verdict(Interval(row["skill"], row["low"], row["high"])) == side
+            ]
+            found += [f"{kind} at {listed(days)} days"] if days else []
+    better, worse = ("; ".join(found) or "nowhere" for found in apart.values())
+    return (
+        f"- Against the {_REFERENCE_NAMES[reference]} the Brier skill is above 0 by its interval: "
+        f"{better}; below 0: {worse}."
+    )
 
 
 def _ranking_rows(ranking: pd.DataFrame) -> list[list[str]]:

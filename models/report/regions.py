@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
+
+from models.formatting import unbroken
+
+WIDTH = 100
 
 
 def filled(text: str, regions: Mapping[str, str], where: str) -> str:
@@ -44,3 +49,27 @@ def filled(text: str, regions: Mapping[str, str], where: str) -> str:
             )
         text = f"{before}{begin}{content.strip()}\n{end}{after}"
     return text
+
+
+def folded(text: str) -> str:
+    """Return Markdown whose sentences are folded to the width of a page; tables stay whole.
+
+    Examples
+    --------
+    >>> folded("- " + "word " * 25).splitlines()[1], len(folded("| " + "cell " * 25).splitlines())
+    ('  word word word word word word', 1)
+    """
+    return "\n".join(_line(line) for line in text.split("\n"))
+
+
+def _line(line: str) -> str:
+    if line.startswith(("|", "#")) or not line:
+        return line
+    lines = textwrap.fill(
+        unbroken(line),
+        WIDTH,
+        subsequent_indent="  " if line.startswith("- ") else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines.replace("\u00a0", " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
@@ -121,7 +122,8 @@ def known_section(
         f"were known when the candidates were fixed: the table shows what a reader of the page "
         f"above may ask, not what the release can foresee. {_judging(rows)}"
     )
-    return "\n".join([heading, words, "", *markdown(rows), ""])
+    said = textwrap.fill(words, 100, break_on_hyphens=False)
+    return "\n".join([heading, said, "", *markdown(rows), ""])
 
 
 def _judging(rows: Sequence[Sequence[str]]) -> str:
