@@ -25,7 +25,7 @@ lint: $(VENV)/.tested ## Run lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-controls: $(VENV)/.installed ## Run the controls of the verification: noise, placebo, planted cheats
+controls: $(VENV)/.installed ## Run the controls of the verification: noise, planted cheats, coverage of intervals
 	$(BIN)/python -m models.training.controls
 
 ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
@@ -36,9 +36,8 @@ history: $(VENV)/.installed ## Make the embedded history and membership again: m
 	$(BIN)/python -m features.reference.compile --data-dir "$(DATA_DIR)"
 	$(BIN)/python -m features.reference.members --data-dir "$(DATA_DIR)"
 
-docs: $(VENV)/.installed ## Write what the documentation shows: features, skill, picture, replay
-	$(BIN)/python -m models.training.replay docs
-	$(BIN)/python -m models.report.docs docs
+docs: $(VENV)/.installed ## Write every figure of the documentation
+	$(BIN)/python -m models.report.docs
 
 clean: ## Remove the environment and what tools have cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -7,6 +7,8 @@ first row:
 - **panel**: a directory of files to a panel, with 1, 2 and 4 times the coins;
 - **simulation**: first passages of one as_of day and of nine, 1,000 paths each;
 - **interval**: a skill interval over 450, 900 and 1,800 weekly forecasts;
+- **outlook**: 10,000 paths of seasons over 730 days, the answers of a year from them, and the two
+  with the fit of the process to the index before;
 - **predict**: the whole process of `predict.py` from a cold start, beside a Python that only
   imports what it cannot do without (MLflow, pandas, scikit-learn's linear models), in turn;
 - **training**: the default training on the embedded history.

@@ -26,6 +26,7 @@ class TaskName(StrEnum):
     panel = "panel"
     simulation = "simulation"
     interval = "interval"
+    outlook = "outlook"
     predict = "predict"
     training = "training"
 

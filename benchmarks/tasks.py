@@ -24,16 +24,21 @@ Row = tuple[str, Callable[[], object]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: altcoins and days drawn, weekly forecasts, paths, end of training."""
+    """How much is measured: altcoins and days drawn, forecasts, paths, end of training, outlook."""
 
     coins: int = 150
     days: int = 1500
     forecasts: int = 450
     paths: int = 1000
     until: str | None = None
+    outlook_paths: int = 10_000
+    outlook_days: int = 730
 
 
-TINY = Sizes(coins=55, days=220, forecasts=40, paths=10, until="2017-02-14")
+TINY = Sizes(
+    coins=55, days=220, forecasts=40, paths=10, until="2017-02-14", outlook_paths=400,
+    outlook_days=400,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,41 @@ def interval(bench: Bench) -> Iterator[Row]:
         yield f"{count} forecasts", partial(made, count)
 
 
+def outlook(bench: Bench) -> Iterator[Row]:
+    """Simulate seasons from a day at risk, answer a year from them, and do all from the index."""
+    from features.market.season import season_index
+    from features.reference.load import load_reference
+    from models.onset import OnsetDefinition
+    from models.outlook.outlook import answer
+    from models.outlook.paths import Paths, simulate
+    from models.outlook.renewal import Renewal, fit_renewal
+    from models.outlook.window import year_window
+
+    index, as_of = season_index(load_reference()), pd.Timestamp("2025-12-10")
+    kinds = OnsetDefinition().by_kind()
+    near_term = {str(kind): np.full((100, 3), 0.1) for kind in kinds}
+
+    def fitted() -> dict[str, Renewal]:
+        return {
+            str(kind): fit_renewal(index, until=as_of, threshold=each.threshold)
+            for kind, each in kinds.items()
+        }
+
+    def simulated(renewals: Mapping[str, Renewal]) -> Paths:
+        now = {kind: renewal.history for kind, renewal in renewals.items()}
+        return simulate(
+            renewals, now, days=bench.sizes.outlook_days, near_term=near_term,
+            n_paths=bench.sizes.outlook_paths,
+        )  # fmt: skip
+
+    processes, window = fitted(), year_window(as_of)
+    paths = simulated(processes)
+    size = f"{bench.sizes.outlook_paths} paths"
+    yield f"{size}, {bench.sizes.outlook_days} days", partial(simulated, processes)
+    yield "answer", partial(answer, paths, window)
+    yield "index to answer", lambda: answer(simulated(fitted()), window)
+
+
 def predict(bench: Bench) -> Iterator[Row]:
     """Start the whole process of predict.py, and a Python that imports what it needs."""
     store = f"sqlite:///{bench.folder / 'mlflow.db'}"
@@ -125,7 +165,7 @@ def training(bench: Bench) -> Iterator[Row]:
 
 
 TASKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
-    task.__name__: task for task in (panel, simulation, interval, predict, training)
+    task.__name__: task for task in (panel, simulation, interval, outlook, predict, training)
 }
 
 

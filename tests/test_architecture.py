@@ -164,7 +164,8 @@ def test_only_one_module_asks_yahoo_and_imports_its_client_late(client):
 def test_only_training_and_judging_reach_the_labels():
     assert importers("models.onset") == {
         "models.training.run", "models.training.claims", "models.training.controls",
-        "models.training.prospective", "models.training.replay",
+        "models.training.prospective", "models.training.replay", "models.training.outlook_hindcast",
+        "models.training.prospective_table",
         "models.ledger.track_record", "models.cli.training_command",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.

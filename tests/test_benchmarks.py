@@ -26,7 +26,7 @@ def benchmarks(*arguments: object):
 @pytest.mark.parametrize("from_directory", [False, True])
 def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
     # predict and training cost a training each: their parts are tested where they belong.
-    names = ("panel", "simulation", "interval")
+    names = ("panel", "simulation", "interval", "outlook")
     source = ()
     if from_directory:
         source = ("--data-dir", written(drawn_market(55, 220), tmp_path / "market"))
@@ -36,7 +36,8 @@ def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
     report = json.loads(result.stdout)
     assert report["schema"] == "altseason.benchmarks/1"
     rows = report["results"]
-    assert [row["task"] for row in rows] == ["panel"] * 3 + ["simulation"] * 2 + ["interval"] * 3
+    counts = {"panel": 3, "simulation": 2, "interval": 3, "outlook": 3}
+    assert [row["task"] for row in rows] == [name for name in names for _ in range(counts[name])]
     for row in rows:
         assert len(row["seconds"]) == 2
         assert 0 < row["minimum"] <= row["median"]
@@ -44,7 +45,8 @@ def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
         assert row["ratio"] == pytest.approx(row["median"] / first["median"])
     assert rows[0]["row"] == "56 coins, 12320 rows"
     assert rows[2]["row"] == "218 coins, 47960 rows"  # Bitcoin and Ether stay single
-    assert len(table(rows).splitlines()) == 9
+    assert rows[-3]["row"] == "400 paths, 400 days"
+    assert len(table(rows).splitlines()) == 12
 
 
 def test_more_coins_behind_the_top_leave_the_panel_as_it_was(tmp_path):

@@ -248,7 +248,7 @@ def test_the_declared_candidate_stands_unless_vetoed(models, lower, champion, ve
     choice = choose_declared(models, *lower)
     assert choice.champion == champion
     if veto is None:
-        assert choice.reason.startswith("declared beforehand, and nothing vetoes it")
+        assert choice.reason.startswith("was declared beforehand, and nothing vetoes it")
     else:
         ranked = choose(models, *lower)
         ending = f"; blend, declared beforehand, is not champion: {veto}"
@@ -270,7 +270,7 @@ def test_an_untrained_declared_candidate_is_passed_over():
 
 def test_the_reason_of_a_declared_candidate():
     assert choose_declared({"blend": [(0.1, 0.3), (0.2, 0.5)]}).reason == (
-        "declared beforehand, and nothing vetoes it: beats climatology (Brier skill +0.35 "
+        "was declared beforehand, and nothing vetoes it: it beats climatology (Brier skill +0.35 "
         "[+0.20, +0.50] at 60 days; 90 % interval), is worse at no horizon, and no candidate beats "
         "it over all horizons"
     )

@@ -195,6 +195,25 @@ def test_the_ranking_is_that_of_the_rows(hindcast):
     assert found["auc"] == pytest.approx(roc_auc_score(rows["outcome"], rows["probability"]))
     assert (found["rows"], found["events"]) == (len(rows), rows["outcome"].sum())
     assert found["low"] < found["auc"] < found["high"]
+    rarer = rows["outcome"] == (rows["outcome"].mean() < 0.5)
+    assert found["runs"] == (rarer & ~rarer.shift(fill_value=False)).sum()
+
+
+def test_a_ranking_is_set_against_histories_shifted_by_a_year():
+    random = np.random.default_rng(2)
+    rows = pd.DataFrame(
+        {"as_of": pd.date_range("2017-01-03", periods=60, freq="28D"), "kind": "broad",
+         "horizon_days": 90, "outcome": (random.random(60) < 0.3).astype(float),
+         "probability": random.random(60).round(1)}
+    )  # fmt: skip
+    told = rank_chances(rows)["placebo"].item()
+    own = roc_auc_score(rows["outcome"], rows["probability"])
+    # 14 steps of 28 days are a year and more, either way round.
+    shifted = [
+        roc_auc_score(np.roll(rows["outcome"], by), rows["probability"]) for by in range(14, 47)
+    ]
+    assert told == np.mean([abs(auc - 0.5) >= abs(own - 0.5) - 1e-12 for auc in shifted])
+    assert np.isnan(rank_chances(rows[:20])["placebo"].item())
 
 
 @settings(max_examples=30, deadline=None)

@@ -19,10 +19,10 @@ from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.parts import ForecastEvidence, ModelId, Note, NoteCode, Skill
 from models.forecasting.season_status import season_status
 from models.formatting import long_day, percent, unbroken
-from models.report.docs import prospective_summary
 from models.report.outlook_view import outlook_view
 from models.report.outlook_words import when_words
 from models.report.page import forecast_page
+from models.report.prospective_summary import prospective_summary
 from models.report.record import TABLE, prospective, ranking_statement
 from models.report.rows import window_rows
 from models.report.statements import (

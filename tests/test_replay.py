@@ -13,11 +13,23 @@ import pytest
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
+from models.formatting import signed
 from models.hazard.candidates import fit_candidates
 from models.onset import OnsetDefinition
 from models.training import replay as command
 from models.training.prospective import COLUMNS, judge, page, scores
-from models.training.replay import CURRENT, KEY, Release, extend, news, read, replay, weeks_since
+from models.training.prospective_table import since_release
+from models.training.replay import (
+    CURRENT,
+    KEY,
+    Release,
+    extend,
+    known_months,
+    news,
+    read,
+    replay,
+    weeks_since,
+)
 from models.training.run import HORIZONS, Settings, landmarks
 from models.verification.hindcast import hindcast
 from models.verification.walk_forward import WalkForward
@@ -138,7 +150,8 @@ def test_without_a_week_since_only_outcomes_are_written(market, tmp_path):
     assert (tmp_path / command.TABLE).read_text() == table
     after = (tmp_path / command.PAGE).read_text()
     assert before.count("open") > after.count("open")
-    assert "2019-06-28" not in after
+    assert "Release with data to 2019-06-28" not in after
+    assert "## Months that the release with data to 2019-06-28 knew" in after
 
 
 @pytest.mark.parametrize(
@@ -287,7 +300,38 @@ def test_rows_of_no_release_but_those_sealed_and_this_one_are_in_the_docs(refere
 
 def test_the_page_in_the_docs_is_that_of_the_table(reference):
     said = page(read(DOCS / command.TABLE), reference, OnsetDefinition())
-    assert said == (DOCS / command.PAGE).read_text()
+    kept = (DOCS / command.PAGE).read_text()
+    assert kept.startswith(said)
+    # What follows is of the months that this release knew, for which its models are fitted again.
+    assert kept[len(said) :].startswith("\n## Months that the release with data to 2026-06-06 knew")
+
+
+def test_months_that_were_known_are_those_between_two_releases(market, replayed):
+    known = Release(pd.Timestamp("2019-05-20"), "logistic")
+    said = known_months(market, known, FROZEN, SETTINGS)
+    assert "No prospective evidence" in said
+    # As known at the release: weeks whose window ended by then.
+    own = judge(replayed, season_index(until(market, "2019-05-20")), SETTINGS.definition)
+    own = own[(own["kind"] == "broad") & (own["as_of"] <= known.frozen)].dropna(subset="outcome")
+    counts = own[own["candidate"] == "climatology"].groupby("horizon_days").size()
+    assert f"| weeks resolved | {' | '.join(f'{counts[days]}' for days in (30, 60, 90))} |" in said
+    thirty = own[own["horizon_days"] == 30]
+    errors = (thirty["probability"] - thirty["outcome"]) ** 2
+    of = errors.groupby(thirty["candidate"]).mean()
+    assert f"| logistic | {signed(1 - of['logistic'] / of['climatology'])} |" in said
+    assert "persistence" not in said
+    assert known_months(market, known, pd.Timestamp("2019-05-20"), SETTINGS) == ""
+
+
+def test_the_table_of_the_readme_is_of_the_last_release_with_an_outcome(market, replayed):
+    late = replayed.assign(frozen=pd.Timestamp("2019-06-20"))
+    later = late[late["as_of"] > "2019-06-20"]
+    both = pd.concat([replayed, later], ignore_index=True)
+    said = since_release(both, until(market, "2019-06-30"), SETTINGS.definition)
+    assert said == since_release(replayed, until(market, "2019-06-30"), SETTINGS.definition)
+    assert "ended on 2019-01-29 (champion `logistic`)" in said
+    none = since_release(later, until(market, "2019-06-30"), SETTINGS.definition)
+    assert none == "No week since a release has been resolved yet."
 
 
 def test_the_command_says_what_it_has_done_or_why_not(market, tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.formatting import aligned, markdown, scored, share_interval
-from models.report.docs import skill_page
+from models.report.docs import named_rows, shown_rows
 from models.report.training_text import training_table
 from models.training.skill_table import skill_table
 from models.verification.hindcast import REFERENCE
@@ -17,7 +17,7 @@ CELLS = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8)
 
 def test_terminal_note_and_docs_show_the_same_cells(small_training, make_record):
     rows = skill_table(small_training)
-    text, page = training_table(small_training), skill_page(small_training)
+    text, page = training_table(small_training), "\n".join(markdown(named_rows(small_training)))
     note = make_record().parent.tags["mlflow.note.content"]
     for name, *cells in rows[1:]:
         (line,) = (line for line in text.splitlines() if line.startswith(name))
@@ -26,7 +26,20 @@ def test_terminal_note_and_docs_show_the_same_cells(small_training, make_record)
         assert f" | {' | '.join(cells)} |" in page
 
 
-def test_the_tables_skill_is_the_verifications(small_training):
+def test_the_first_table_names_the_champion_and_leaves_the_others_out(small_training):
+    head, *rows = shown_rows(small_training)
+    assert [row[0] for row in rows] == [
+        "persistence",
+        "**logistic** (champion)",
+        "days",
+        "episodes",
+    ]
+    every = {cells[0]: cells[1:] for cells in skill_table(small_training)}
+    assert rows[1][1:] == every["logistic"]
+    assert head == skill_table(small_training)[0]
+
+
+def test_the_skill_of_the_table_is_that_of_the_verification(small_training):
     head, *rows = skill_table(small_training)
     by_name = {name: cells for name, *cells in rows}
     assert list(by_name) == [*small_training.forecasters, "days", "episodes"]
@@ -64,9 +77,9 @@ def test_a_markdown_table_has_a_rule_for_every_column():
         ((float("nan"), 0.1, 0.2), "n/a"),
     ],
 )
-def test_a_score_carries_its_known_interval(figures, text):
+def test_a_score_carries_its_interval_as_far_as_it_is_known(figures, text):
     assert scored(*figures) == text
 
 
-def test_an_unknown_interval_is_named_as_such():
+def test_an_unknown_interval_of_a_share_is_said_to_be_so():
     assert share_interval(None, None) == "n/a to n/a"

@@ -1,45 +1,103 @@
-"""Write what the documentation shows: ``python -m models.report.docs [DIR]``.
+"""Write every figure of the documentation: ``python -m models.report.docs [ROOT]``.
 
-`features.md` from the catalogue, `forecast.png` and `skill.md` from a training
-with default settings on the embedded history; and, into this package, the summary of
-`prospective.csv` that a page shows.
+Trains with default settings on the embedded history, hindcasts the outlook, tests the article's
+claims, measures the coverage of intervals, extends the replay, and writes what came out: whole
+files (`docs/features.md`, `docs/forecast.png`, `docs/prospective.csv` and `.md`) and the marked
+regions of pages that a person writes (`README.md`, `docs/skill.md`, `docs/outlook.md`,
+`docs/evidence.md`).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from features.catalogue.document import page
-from features.market.season import season_index
 from features.panel import MarketPanel
 from features.reference.load import load_reference
+from features.storage.atomic import staged
 from models.forecasting.forecast import forecast
 from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.parts import ModelId
 from models.forecasting.season_status import season_status
 from models.formatting import markdown
-from models.hazard.candidates import CANDIDATES
+from models.hazard.candidates import CANDIDATES, PRIMARY
+from models.hazard.names import CandidateName
+from models.report.outlook_tables import outlook_tables
 from models.report.picture import draw
-from models.report.record import COLUMNS, TABLE
+from models.report.prospective_summary import write_prospective
+from models.report.regions import filled, folded
+from models.report.statements import claim_headlines
 from models.report.style import png
-from models.training import replay
-from models.training.prospective import SHOWN, SHOWN_HORIZONS, judge, scores
-from models.training.run import Settings, Training, train
+from models.training.claims import claims
+from models.training.coverage_tables import (
+    chance_coverage_rows,
+    coverage_sentence,
+    skill_coverage_rows,
+)
+from models.training.outlook_coverage import coverage as chance_coverage
+from models.training.outlook_proof import OutlookProof, outlook_proof
+from models.training.prospective_table import since_release
+from models.training.replay import TABLE, extend, read
+from models.training.run import Training, train
 from models.training.skill_table import skill_table
-from models.vocabulary import Kind
+from models.verification.coverage import coverage as skill_coverage
+from models.verification.hindcast import REFERENCE
+
+# The candidates of the first table: the simplest, the primary, and what it is made of or beside.
+SHOWN = (
+    CandidateName.persistence, CandidateName.logistic, CandidateName.simulation,
+    CandidateName.pool, CandidateName.stack,
+)  # fmt: skip
 
 
-def skill_page(training: Training) -> str:
-    """Return the skill of every candidate with its meaning as a Markdown table."""
+@dataclass(frozen=True)
+class Findings:
+    """All that the documentation states as a figure.
 
-    def name_of(name: str) -> str:
-        mark = "**" if name == training.choice.champion else ""
-        return f"{mark}{name}{mark}: {CANDIDATES[name].meaning}"
+    Parameters
+    ----------
+    training : Training
+        The candidates, verified.
+    proof : OutlookProof
+        The outlook, hindcast.
+    claims : pandas.DataFrame
+        From `models.training.claims.claims`.
+    skill_coverage, chance_coverage : pandas.DataFrame
+        How often intervals hold the truth, of skills and of the outlook's probabilities.
+    prospective : str
+        From `models.training.prospective_table.since_release`.
+    picture : bytes
+        PNG.
+    """
 
-    return "\n".join(markdown(skill_table(training, name_of))) + "\n"
+    training: Training
+    proof: OutlookProof
+    claims: pd.DataFrame
+    skill_coverage: pd.DataFrame
+    chance_coverage: pd.DataFrame
+    prospective: str
+    picture: bytes
+
+
+def find(panel: MarketPanel, docs: Path, jobs: int = 2) -> Findings:
+    """Train, hindcast, test and measure; the replay in `docs` is extended on the way."""
+    training = train(panel, jobs=jobs)
+    definition = training.settings.definition
+    extend(docs, panel, jobs=jobs)
+    return Findings(
+        training=training,
+        proof=outlook_proof(training, near_term=PRIMARY),
+        claims=claims(panel, definition, training.until),
+        skill_coverage=skill_coverage(),
+        chance_coverage=chance_coverage(),
+        prospective=since_release(read(docs / TABLE), panel, definition),
+        picture=picture(panel, training),
+    )
 
 
 def picture(panel: MarketPanel, training: Training) -> bytes:
@@ -51,54 +109,93 @@ def picture(panel: MarketPanel, training: Training) -> bytes:
     return png(draw(past, outlook=made.outlook))
 
 
-def prospective_summary(table: pd.DataFrame, panel: MarketPanel) -> pd.DataFrame:
-    """Return how the forecasts of each release have done since: broad seasons, near horizons.
+def regions(findings: Findings) -> Mapping[str, Mapping[str, str]]:
+    """Return what each marked region of each page is to hold, by the page's path."""
+    champion, reason = findings.training.choice
+    joined = ";" if champion == REFERENCE else ", which"
+    claimed = (each.sentence for each in claim_headlines(findings.claims))
+    said = coverage_sentence(findings.skill_coverage, findings.chance_coverage)
+    return {
+        "README.md": {
+            "skill": "\n".join(markdown(shown_rows(findings.training))),
+            "coverage": folded(said),
+            "prospective": folded(findings.prospective),
+        },
+        "docs/skill.md": {
+            "skill": "\n".join(markdown(named_rows(findings.training))),
+            "champion": folded(f"Champion: `{champion}`{joined} {reason}."),
+            "outlook": outlook_tables(findings.proof),
+            "coverage": "\n".join(
+                [folded(said), "", *markdown(skill_coverage_rows(findings.skill_coverage))]
+            ),
+        },
+        "docs/outlook.md": {
+            "coverage": "\n".join(markdown(chance_coverage_rows(findings.chance_coverage)))
+        },
+        "docs/evidence.md": {
+            "claims": "\n".join(folded(f"- {each[0].upper()}{each[1:]}") for each in claimed)
+        },
+    }
+
+
+def named_rows(training: Training) -> list[list[str]]:
+    """Return the skill of every candidate, each with its meaning."""
+
+    def name_of(name: str) -> str:
+        return f"{_marked(training, name)}: {CANDIDATES[name].meaning}"
+
+    return skill_table(training, name_of)
+
+
+def shown_rows(training: Training) -> list[list[str]]:
+    """Return the skill of the candidates to show first, the champion named as such."""
+
+    def name_of(name: str) -> str:
+        champion = " (champion)" if name == training.choice.champion else ""
+        return _marked(training, name) + champion
+
+    head, *rows = skill_table(training, name_of)
+    shown = {*SHOWN, training.choice.champion}
+    by_name = zip(training.forecasters, rows, strict=False)
+    return [head, *(row for name, row in by_name if name in shown), *rows[-2:]]
+
+
+def write(root: Path, findings: Findings) -> None:
+    """Write the regions, the features and the picture; the same findings give the same bytes.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From `models.training.replay.read`.
-    panel : MarketPanel
-        The market that decides the outcomes.
+    root : pathlib.Path
+        Holds `README.md` and `docs`.
+    findings : Findings
+        What to write.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `models.report.record.COLUMNS`, of each release's champion and what it is to be
-        compared with.
+    Raises
+    ------
+    ValueError
+        If a page lacks a mark; nothing is written then.
     """
-    judged = judge(table, season_index(panel), Settings().definition)
-    parts = []
-    for _, own in judged.groupby(["frozen", "champion"]):
-        frozen, champion = own[["frozen", "champion"]].iloc[0]
-        shown = dict.fromkeys((champion, *SHOWN))
-        near = (own["kind"] == Kind.BROAD) & own["horizon_days"].isin(SHOWN_HORIZONS)
-        # The test that the dispersion of onsets is for is not among the columns.
-        found = scores(own[near & own["candidate"].isin(list(shown))], {Kind.BROAD: 1.0})
-        rank = found["candidate"].map({name: place for place, name in enumerate(shown)})
-        parts.append(
-            found.assign(
-                frozen=frozen, known_until=panel.last_day, champion=champion, rank=rank
-            ).sort_values(["horizon_days", "rank"])
-        )
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+    made = {
+        root / name: filled((root / name).read_text(), own, name)
+        for name, own in regions(findings).items()
+    }
+    texts = {**made, root / "docs" / "features.md": page()}
+    files = {path: text.encode() for path, text in texts.items()}
+    for path, content in {**files, root / "docs" / "forecast.png": findings.picture}.items():
+        with staged(path) as beside:
+            beside.write_bytes(content)
 
 
-def write_prospective(directory: Path, path: Path = TABLE) -> None:
-    """Write the summary of a directory's `prospective.csv`."""
-    summary = prospective_summary(replay.read(directory / replay.TABLE), load_reference())
-    summary.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+def _marked(training: Training, name: str) -> str:
+    return f"**{name}**" if name == training.choice.champion else name
 
 
-def main(directory: Path) -> None:
-    """Write the files."""
+def main(root: Path) -> None:
+    """Write all figures of the documentation from the embedded history."""
     panel = load_reference()
-    training = train(panel, jobs=2)
-    (directory / "features.md").write_text(page())
-    (directory / "skill.md").write_text(skill_page(training))
-    (directory / "forecast.png").write_bytes(picture(panel, training))
-    write_prospective(directory)
+    write(root, find(panel, root / "docs"))
+    write_prospective(root / "docs", panel)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))

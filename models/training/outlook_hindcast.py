@@ -7,26 +7,28 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from models.onset import OnsetDefinition, in_season, onsets, sustained
 from models.outlook.baselines import gamma_poisson, window_frequency
 from models.outlook.events import SUSTAINED, known_onsets, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.renewal import fit_renewal
-from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, History, IntArray, observe
+from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, IntArray
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS
 
 HORIZONS = (90, 180, 365)
 # Ends of the leads in which the near-term forecaster knows what the process does not.
 NEAR_DAYS = (30, 60, 90)
-BROAD = {"broad": 75.0}
+BROAD = {"broad": OnsetDefinition()}
 REFERENCES = ("window_frequency", "gamma_poisson")
 
+Labels = Mapping[str, pd.DatetimeIndex]
 NearTerm = Callable[[pd.Timestamp], Mapping[str, FloatArray] | None]
 
 
 def outlook_hindcast(
     index: pd.Series,
     *,
-    thresholds: Mapping[str, float] = BROAD,
+    definitions: Mapping[str, OnsetDefinition] = BROAD,
     near_term: NearTerm | None = None,
     first: pd.Timestamp = OUT_OF_SAMPLE,
     step_days: int = REFIT_DAYS,
@@ -41,8 +43,8 @@ def outlook_hindcast(
     ----------
     index : pandas.Series
         Season index (0-100) on consecutive days.
-    thresholds : mapping of str to float
-        Kind to threshold, from the highest to the lowest; `sustained` comes with the highest.
+    definitions : mapping of str to OnsetDefinition
+        By kind, from the highest threshold to the lowest; `sustained` comes with the highest.
     near_term : callable, optional
         as_of to the near-term hazards that `simulate` takes; None: the process alone.
     first : pandas.Timestamp
@@ -65,17 +67,16 @@ def outlook_hindcast(
         `crps_reference` (of all past windows as long), `pit_low`, `pit_high` (forecast
         probability of fewer days and of as many at most).
     """
-    whole = {
-        kind: observe(index, until=index.index[-1], threshold=threshold)
-        for kind, threshold in thresholds.items()
-    }
+    to_come, stood = _labels(index, definitions), _days_stood(index, definitions)
     # An onset on the window's last day has shown its 90 days, itself included, 89 days later.
     reach = pd.Timedelta(days=min(horizons) + SUSTAINED_WITHIN - 1)
     chances, days = [], []
     for as_of in pd.date_range(first, index.index[-1] - reach, freq=f"{step_days}D"):
         renewals = {
-            kind: fit_renewal(index, until=as_of, threshold=threshold)
-            for kind, threshold in thresholds.items()
+            kind: fit_renewal(
+                index, until=as_of, threshold=each.threshold, quiet_days=each.quiet_days
+            )
+            for kind, each in definitions.items()
         }
         paths = simulate(
             renewals,
@@ -86,8 +87,8 @@ def outlook_hindcast(
             n_groups=n_groups,
             seed=seed,
         )
-        chances += _chances(paths, whole, horizons)
-        days += _days(paths, whole, horizons)
+        chances += _chances(paths, to_come, index.index[-1], horizons)
+        days += _days(paths, stood, horizons)
     return pd.DataFrame(chances), pd.DataFrame(days)
 
 
@@ -169,22 +170,44 @@ def crps(sample: IntArray, observed: int) -> float:
     return float(np.abs(ordered - observed).mean() - (rank @ ordered) / size**2)
 
 
+def _labels(index: pd.Series, definitions: Mapping[str, OnsetDefinition]) -> Labels:
+    """Return the onsets of each kind or a stronger one, those to come included."""
+    labels: dict[str, pd.DatetimeIndex] = {}
+    for kind, each in definitions.items():
+        own = onsets(index, each)
+        if not labels:
+            lasting = sustained(index, each)["sustained"].fillna(value=False)
+            labels = {SUSTAINED: own[lasting.to_numpy(dtype=bool)], kind: own}
+        else:
+            labels[kind] = labels[next(reversed(labels))].union(own)
+    return labels
+
+
+def _days_stood(
+    index: pd.Series, definitions: Mapping[str, OnsetDefinition]
+) -> dict[str, IntArray]:
+    """Return how many days each kind's season stood before each day, and in all."""
+    return {
+        kind: np.append(0, np.cumsum(in_season(index, each.threshold).fillna(value=False)))
+        for kind, each in definitions.items()
+    }
+
+
 def _chances(
-    paths: Paths, whole: Mapping[str, History], horizons: tuple[int, ...]
+    paths: Paths, to_come: Labels, last_day: pd.Timestamp, horizons: tuple[int, ...]
 ) -> list[dict[str, object]]:
     as_of, names = paths.as_of, list(paths.now)
-    now, later = list(paths.now.values()), list(whole.values())
+    now = list(paths.now.values())
     rows: list[dict[str, object]] = []
     for kind in (SUSTAINED, *names):
-        onsets, known = onsets_of(paths, kind), known_onsets(now, kind, names)
-        to_come = known_onsets(later, kind, names)
+        begun, known = onsets_of(paths, kind), known_onsets(now, kind, names)
         wait = SUSTAINED_WITHIN - 1 if kind == SUSTAINED else 0
         last = as_of - pd.Timedelta(days=wait)
         for horizon in horizons:
             end = as_of + pd.Timedelta(days=horizon)
-            if end > later[0].until - pd.Timedelta(days=SUSTAINED_WITHIN - 1):
+            if end > last_day - pd.Timedelta(days=SUSTAINED_WITHIN - 1):
                 continue
-            came = int(onsets[:horizon].any(axis=0).sum())
+            came = int(begun[:horizon].any(axis=0).sum())
             exposure = (last - now[0].first).days + 1
             rows.append(
                 {
@@ -197,24 +220,24 @@ def _chances(
                     "window_frequency": window_frequency(known, now[0].first, last, horizon),
                     "gamma_poisson": gamma_poisson(len(known), exposure, horizon),
                     # The window is (as_of, end]: as_of itself is known.
-                    "outcome": float(((to_come > as_of) & (to_come <= end)).any()),
+                    "outcome": float(((to_come[kind] > as_of) & (to_come[kind] <= end)).any()),
                 }
             )
     return rows
 
 
 def _days(
-    paths: Paths, whole: Mapping[str, History], horizons: tuple[int, ...]
+    paths: Paths, stood: Mapping[str, IntArray], horizons: tuple[int, ...]
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for kind, in_season in paths.in_season.items():
-        known = np.concatenate([[0], np.cumsum(paths.now[kind].in_season)])
-        later = np.concatenate([[0], np.cumsum(whole[kind].in_season)])
-        today = len(known) - 1
+    for kind, simulated in paths.in_season.items():
+        later = stood[kind]
+        today = len(paths.now[kind].in_season)
+        known = later[: today + 1]
         for horizon in horizons:
             if today + horizon >= len(later) - SUSTAINED_WITHIN + 1 or horizon >= len(known):
                 continue
-            sample = in_season[:horizon].sum(axis=0)
+            sample = simulated[:horizon].sum(axis=0)
             observed = int(later[today + horizon] - later[today])
             rows.append(
                 {

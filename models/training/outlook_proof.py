@@ -72,7 +72,7 @@ def outlook_proof(
     kinds = training.settings.definition.by_kind()
     chances, days = outlook_hindcast(
         training.index,
-        thresholds={str(kind): each.threshold for kind, each in kinds.items()},
+        definitions={str(kind): each for kind, each in kinds.items()},
         near_term=near_term_of(training.hindcast, near_term),
         horizons=horizons,
         n_paths=n_paths,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from models.outlook.seasons import FloatArray
 from models.training.outlook_hindcast import REFERENCES
@@ -13,6 +14,7 @@ from models.verification.scores import brier_scores, log_scores
 from models.verification.significance import Contrasts, skill_interval, window_contrasts
 
 PIT_BINS = 10
+YEAR_DAYS = 365
 
 
 def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.DataFrame:
@@ -71,26 +73,49 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns `kind`, `horizon_days`, `rows`, `events`, `auc` (1/2 is chance), `low`, `high`: its
-        90 % interval, from `models.verification.significance.auc_interval`.
+        Columns `kind`, `horizon_days`, `rows`, `events`, `runs` (stretches of rows with the rarer
+        outcome: of fewer than five no interval can be believed), `auc` (1/2 is chance), `low`,
+        `high`: its 90 % interval, from `models.verification.ranking.auc_interval`; `placebo`: share
+        of the histories shifted against themselves, by a year at least, whose AUC is as far from
+        1/2, NaN where there are none.
     """
     found = []
-    for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
+    for (kind, horizon), own in chances.groupby(["kind", "horizon_days"], sort=False):
+        rows = own.sort_values("as_of")
         outcome = rows["outcome"].to_numpy(dtype=float)
         contrasts = _contrasts(rows, int(str(horizon)), step_days)
-        auc = auc_interval(outcome, rows["probability"].to_numpy(), contrasts)
+        probability = rows["probability"].to_numpy()
+        auc = auc_interval(outcome, probability, contrasts)
+        rarer = outcome == (outcome.mean() < 0.5)
         found.append(
             {
                 "kind": kind,
                 "horizon_days": horizon,
                 "rows": len(rows),
                 "events": int(outcome.sum()),
+                "runs": int((np.diff(rarer.astype(int), prepend=0) > 0).sum()),
                 "auc": auc.value,
                 "low": auc.low,
                 "high": auc.high,
+                "placebo": _placebo(outcome, probability, -(-YEAR_DAYS // step_days)),
             }
         )
     return pd.DataFrame(found)
+
+
+def _placebo(outcome: FloatArray, probability: FloatArray, least: int) -> float:
+    """Return how often rows shifted against each other rank as far from chance as unshifted."""
+    n, onset = len(outcome), outcome > 0
+    # Going round the end, rows are shifted the other way: by as much at least.
+    shifts = np.arange(least, n - least + 1)
+    if not 0 < onset.sum() < n or not shifts.size:
+        return float("nan")
+    shifted = onset[(np.arange(n) - np.append(0, shifts)[:, None]) % n]
+    # Mann and Whitney: the sum of ranks is the AUC but for constants.
+    wins = shifted @ rankdata(probability) - onset.sum() * (onset.sum() + 1) / 2
+    away = np.abs(wins / (onset.sum() * (~onset).sum()) - 0.5)
+    # Not strict, but for rounding: as far counts.
+    return float((away[1:] >= away[0] - 1e-12).mean())
 
 
 def score_days(

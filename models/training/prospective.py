@@ -87,7 +87,7 @@ def judge(table: pd.DataFrame, index: pd.Series, definition: OnsetDefinition) ->
     """
     names = ["frozen", "champion", "as_of", "kind", "candidate"]
     long = table.melt(names, list(PROBABILITIES), "horizon", "probability").dropna()
-    long["horizon_days"] = long["horizon"].map(PROBABILITIES)
+    long["horizon_days"] = long["horizon"].map(PROBABILITIES).astype("int64")
     own = ["frozen", "as_of", "kind", "horizon_days"]
     reference = long[long["candidate"] == REFERENCE].set_index(own)["probability"]
     long = long.join(reference.rename("climatology"), on=own)

@@ -29,6 +29,7 @@ from models.hazard.candidates import PRIMARY
 from models.hazard.leads import incidence
 from models.onset import onsets
 from models.training.prospective import COLUMNS, PROBABILITIES, page
+from models.training.prospective_table import COMPARED, known_section
 from models.training.run import (
     FIRST_DAY,
     HORIZONS,
@@ -134,6 +135,42 @@ def weeks_since(panel: MarketPanel, release: Release) -> pd.DatetimeIndex:
     grid = pd.date_range(FIRST_DAY, panel.last_day, freq=f"{STEP_DAYS}D", unit="s")
     # Not strict: what closed with the release's last day was all known to it.
     return grid[grid >= release.frozen]
+
+
+def known_months(
+    panel: MarketPanel,
+    release: Release,
+    before: pd.Timestamp,
+    settings: Settings | None = None,
+    *,
+    jobs: int = 1,
+) -> str:
+    """Tell what a release's models say of the months between the release before and itself.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market; nothing published after the release is used.
+    release : Release
+        Whose candidates are replayed.
+    before : pandas.Timestamp
+        Last day of the release before: they are trained until then.
+    settings, jobs
+        As for `replay`.
+
+    Returns
+    -------
+    str
+        Markdown; empty if no week lies between the two.
+    """
+    settings = settings or Settings()
+    known = panel.known_at(end_of_day(pd.DatetimeIndex([release.frozen]))[0])
+    earlier = Release(before, release.champion)
+    if weeks_since(known, earlier).empty:
+        return ""
+    few = tuple(name for name in settings.candidates if name in COMPARED)
+    seen = replay(known, earlier, replace(settings, candidates=few), jobs=jobs)
+    return known_section(seen, known, settings.definition, release.frozen)
 
 
 def _fitted(
@@ -269,8 +306,12 @@ def extend(
     with staged(path) as beside:
         beside.write_text(text)
     table = _parsed(text, f"{path}")
+    said = page(table, panel, settings.definition)
+    earlier = table.loc[table["frozen"] < release.frozen, "frozen"]
+    if len(earlier):
+        said += "\n" + known_months(panel, release, earlier.max(), settings, jobs=jobs)
     with staged(directory / PAGE) as beside:
-        beside.write_text(page(table, panel, settings.definition))
+        beside.write_text(said)
     return added["as_of"].nunique()
 
 

@@ -91,7 +91,7 @@ def choose_champion(
         )
     return Choice(
         primary,
-        f"declared beforehand, and nothing vetoes it: beats climatology "
+        f"was declared beforehand, and nothing vetoes it: it beats climatology "
         f"({_best(by_model[primary])}; 90 % interval), is worse at no horizon, and no candidate "
         f"beats it over all horizons",
     )

@@ -227,7 +227,7 @@ def difference_interval(
     >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
     >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
     >>> first, second = np.random.default_rng(0).random((2, 104))
-    >>> verdict(difference_interval(first, second + 0.5, contrasts), lower_is_better=True)
+    >>> str(verdict(difference_interval(first, second + 0.5, contrasts), lower_is_better=True))
     'better'
     """
     value = float(first.mean()) - float(second.mean())

@@ -1,0 +1,115 @@
+"""The proof of the outlook as rows of Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from models.formatting import listed, markdown, percent, scored
+from models.report.regions import folded
+from models.training.outlook_hindcast import REFERENCES
+from models.training.outlook_proof import OutlookProof
+from models.training.outlook_scores import PIT_BINS
+from models.verification.significance import Interval, verdict
+from models.vocabulary import Verdict
+
+_REFERENCE_NAMES = {
+    "window_frequency": "frequency of past windows",
+    "gamma_poisson": "Gamma-Poisson",
+}
+
+
+def outlook_tables(proof: OutlookProof) -> str:
+    """Return what the outlook was worth: chances, ranking, days in season.
+
+    Parameters
+    ----------
+    proof : OutlookProof
+        From `models.training.outlook_proof.outlook_proof`.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    return "\n".join(_lines(proof))
+
+
+def _lines(proof: OutlookProof) -> Iterator[str]:
+    yield "### Chances: skill against two base rates\n"
+    yield from markdown(_chance_rows(proof.scores))
+    yield ""
+    for reference in REFERENCES:
+        yield folded(_told_apart(proof.scores, reference))
+    yield "\n### Ranking: is the chance higher before an onset than before none?\n"
+    yield "The outlook, from any state:\n"
+    yield from markdown(_ranking_rows(proof.ranking))
+    yield f"\n`{proof.near_term}` alone, every week at risk:\n"
+    yield from markdown(_ranking_rows(proof.at_risk))
+    yield "\n### Days in season\n"
+    yield from markdown(_day_rows(proof.days))
+    yield "\nShare of the outcomes in each tenth of the forecast distribution (PIT), percent:\n"
+    yield from markdown(_pit_rows(proof.histogram))
+
+
+def _chance_rows(scores: pd.DataFrame) -> list[list[str]]:
+    columns = [(score, reference) for score in ("brier", "log") for reference in REFERENCES]
+    heads = [f"{score.capitalize()} skill, {_REFERENCE_NAMES[each]}" for score, each in columns]
+    rows = [["kind", "days", "forecasts", "with an onset", *heads]]
+    for (kind, days), own in scores.groupby(["kind", "horizon_days"], sort=False):
+        table = own.set_index(["score", "reference"])
+        cells = [scored(*table.loc[column, ["skill", "low", "high"]]) for column in columns]
+        first = own.iloc[0]
+        rows.append([str(kind), f"{days}", f"{first['rows']}", f"{first['events']}", *cells])
+    return rows
+
+
+def _told_apart(scores: pd.DataFrame, reference: str) -> str:
+    """Say where the interval of the Brier skill against a base rate leaves out 0."""
+    own = scores[(scores["score"] == "brier") & (scores["reference"] == reference)]
+    apart: dict[Verdict, list[str]] = {Verdict.BETTER: [], Verdict.WORSE: []}
+    for kind, rows in own.groupby("kind", sort=False):
+        for side, found in apart.items():
+            days = [
+                f"{row['horizon_days']}"
+                for row in rows.to_dict("records")
+                if verdict(Interval(row["skill"], row["low"], row["high"])) == side
+            ]
+            found += [f"{kind} at {listed(days)} days"] if days else []
+    better, worse = ("; ".join(found) or "nowhere" for found in apart.values())
+    return (
+        f"- Against the {_REFERENCE_NAMES[reference]} the Brier skill is above 0 by its interval: "
+        f"{better}; below 0: {worse}."
+    )
+
+
+def _ranking_rows(ranking: pd.DataFrame) -> list[list[str]]:
+    rows = [["kind", "days", "forecasts", "with an onset", "spells of the rarer outcome", "AUC",
+             "placebos as far from 0.5"]]  # fmt: skip
+    for row in ranking.to_dict("records"):
+        value, low, high = row["auc"], row["low"], row["high"]
+        auc = "n/a" if pd.isna(value) else f"{value:.2f}"
+        if not pd.isna(low):
+            auc += f" [{low:.2f}, {high:.2f}]"
+        counts = (f"{row[name]}" for name in ("horizon_days", "rows", "events", "runs"))
+        rows.append([str(row["kind"]), *counts, auc, percent(row["placebo"])])
+    return rows
+
+
+def _day_rows(days: pd.DataFrame) -> list[list[str]]:
+    rows = [["kind", "days", "forecasts", "CRPS, days", "CRPS of past windows", "CRPS skill"]]
+    for row in days.to_dict("records"):
+        rows.append([
+            str(row["kind"]), f"{row['horizon_days']}", f"{row['rows']}", f"{row['crps']:.1f}",
+            f"{row['crps_reference']:.1f}", scored(row["skill"], row["low"], row["high"]),
+        ])  # fmt: skip
+    return rows
+
+
+def _pit_rows(histogram: pd.DataFrame) -> list[list[str]]:
+    rows = [["kind", "days", *(f"{tenth + 1}" for tenth in range(PIT_BINS))]]
+    for row in histogram.to_dict("records"):
+        shares = (f"{100 * row[f'{tenth}']:.0f}" for tenth in range(PIT_BINS))
+        rows.append([str(row["kind"]), f"{row['horizon_days']}", *shares])
+    return rows
