@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,13 @@ def read_exclusions(directory: Path = DIRECTORY) -> Exclusions:
     return tuple(table[["field", "pattern", "reason"]].itertuples(index=False, name=None))
 
 
+@cache
+def _any_of(exclusions: Exclusions, field: str) -> re.Pattern[str]:
+    patterns = (f"(?:{pattern})" for of, pattern, _ in exclusions if of == field)
+    # Without a pattern nothing matches.
+    return re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE)
+
+
 def excluded(exclusions: Exclusions, symbol: str, name: str) -> str | None:
     """Return why a coin of that name never counts, or None if it does.
 
@@ -43,7 +51,10 @@ def excluded(exclusions: Exclusions, symbol: str, name: str) -> str | None:
     >>> excluded(read_exclusions(), "SOL", "solana") is None
     True
     """
-    given = {"symbol": symbol, "name": re.sub(r" USD$", "", name)}
+    given = {"symbol": symbol, "name": name.removesuffix(" USD")}
+    # Nearly no coin is called so: one search tells it.
+    if not any(_any_of(exclusions, field).search(text) for field, text in given.items()):
+        return None
     for field, pattern, reason in exclusions:
         if re.search(pattern, given[field], re.IGNORECASE):
             return reason
