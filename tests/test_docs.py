@@ -27,7 +27,7 @@ CLAIMS = pd.DataFrame(
 
 
 @pytest.fixture(scope="module")
-def findings(quick) -> Findings:
+def findings(reference, quick) -> Findings:
     return Findings(
         training=quick,
         proof=outlook_proof(quick, near_term="logistic", horizons=(90,), n_paths=400),
@@ -35,7 +35,7 @@ def findings(quick) -> Findings:
         skill_coverage=skill_coverage(20),
         chance_coverage=chance_coverage(n_histories=4),
         prospective="No week since a release has been resolved yet.",
-        picture=picture(quick),
+        picture=picture(reference, quick),
     )
 
 
