@@ -9,12 +9,12 @@ import typer
 
 from models.cli.forecast_options import (
     AsOfOption,
-    ByOption,
     FileOptions,
     JsonOption,
     PrintOptions,
     RecordOptions,
     StoreOptions,
+    WindowOptions,
 )
 from models.cli.market_options import MarketOptions, load_panel
 from models.cli.option_groups import with_groups
@@ -43,7 +43,7 @@ def predict(
     context: typer.Context,
     *,
     as_of: AsOfOption = None,
-    by: ByOption = None,
+    window: WindowOptions,
     market: MarketOptions,
     store: StoreOptions,
     printed: PrintOptions,
@@ -59,7 +59,7 @@ def predict(
     if other_command(context):
         return
     if printed.history:
-        _refuse_beside_history(as_of, written, recorded)
+        _refuse_beside_history(as_of, window, written, recorded)
     with clear_errors():
         clock, progress = now(), ProgressLine(quiet=False)
         panel = load_panel(market, clock, progress)
@@ -75,8 +75,8 @@ def predict(
             progress.message(note)
             answer(text)
             return
-        days = map(as_timestamp, (as_of, by, written.since))
-        issued = command.issue(panel, store, *days, today=clock.normalize())
+        days = map(as_timestamp, (as_of, written.since))
+        issued = command.issue(panel, store, window, *days, today=clock.normalize())
         command.write_pictures(issued, store, written)
     if recorded.path is not None:
         from models.cli.ledger_command import record_forecast
@@ -136,10 +136,11 @@ def health(*, as_of: AsOfOption = None, market: MarketOptions, json: JsonOption 
 
 
 def _refuse_beside_history(
-    as_of: datetime | None, written: FileOptions, recorded: RecordOptions
+    as_of: datetime | None, window: WindowOptions, written: FileOptions, recorded: RecordOptions
 ) -> None:
     for option, given in (
         ("--as-of", as_of),
+        ("--by, --year or --on", window.by or window.year or window.on),
         ("--record", recorded.record),
         ("--plot or --report", written.files),
     ):

@@ -62,6 +62,17 @@ def long_day(day: pd.Timestamp | str) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def short_day(day: pd.Timestamp) -> str:
+    """Return a day in words, without its year.
+
+    Examples
+    --------
+    >>> short_day(pd.Timestamp("2026-01-09"))
+    '9 Jan'
+    """
+    return f"{day.day} {_MONTHS[day.month - 1]}"
+
+
 def iso_day(day: pd.Timestamp) -> str:
     """Return a day as files and options have it.
 

@@ -25,10 +25,12 @@ from features.storage import simulations as simulated
 from models.forecasting.forecast import forecast
 from models.forecasting.schema import forecast_json
 from models.forecasting.season_status import season_status
+from models.formatting import long_day
 from models.hazard.candidates import CANDIDATES, available
 from models.tracking.reading import load_forecaster
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME
 from tests.embedded import END, REFIT, after, iso
+from tests.forecast_schema import validate
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--model", "logistic", "--until", "2017-12-26", "--jobs", "1"]
@@ -334,7 +336,10 @@ def test_an_unreachable_server_is_one_message(tmp_path, monkeypatch):
 def as_json(*arguments: object) -> dict:
     result = run(predict.app, "--json", *arguments)
     assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
+    answer = json.loads(result.stdout)
+    if answer["schema"] == "altseason.forecast/2":
+        validate(answer)
+    return answer
 
 
 def test_json_follows_the_schema(trained):
@@ -342,9 +347,9 @@ def test_json_follows_the_schema(trained):
     answer = as_json("--tracking-uri", uri)
     assert list(answer) == [
         "schema", "as_of", "definition", "season", "forecasts", "by_date", "trend", "drivers",
-        "evidence", "model", "data", "warnings",
+        "evidence", "model", "data", "outlook", "warnings", "notes",
     ]  # fmt: skip
-    assert answer["schema"] == "altseason.forecast/1"
+    assert answer["schema"] == "altseason.forecast/2"
     assert answer["as_of"] == iso(END)
     index = season_index(load_reference())[END]
     assert answer["season"]["state"] == season_state(index, threshold=75)
@@ -389,13 +394,11 @@ def test_the_same_question_gets_the_same_bytes_and_the_library_agrees(trained):
     assert one == two
     stored = load_forecaster(uri)
     status = season_status(load_reference(), stored.forecaster, END)
-    made = forecast(status, stored.forecaster, stored.model_id, by=None, today=after(2))
-    own = json.loads(json.dumps(forecast_json(made)))
     answer = json.loads(one)
-    answer["data"]["age_days"] = own["data"]["age_days"]
-    stale = [w for w in answer["warnings"] if "stale" in w]
-    assert [w for w in answer["warnings"] if w not in stale] == own["warnings"]
-    assert {**answer, "warnings": []} == {**own, "warnings": []}
+    # The age says what day the command took for today.
+    today = after(answer["data"]["age_days"])
+    made = forecast(status, stored.forecaster, stored.model_id, today=today)
+    assert answer == json.loads(json.dumps(forecast_json(made)))
 
 
 def test_text_answers_in_words(trained):
@@ -404,6 +407,8 @@ def test_text_answers_in_words(trained):
     assert result.exit_code == 0
     assert "Chance that a broad altcoin season begins" in result.stdout
     assert "by 31 Dec 2026" in result.stdout
+    assert result.stdout.startswith(f"Altcoin season forecast as of {long_day(END)}, data ")
+    assert "Altcoin season in 2026 (" in result.stdout
     assert "15 onsets in training" in result.stdout
     assert "not investment advice" in result.stdout
 
@@ -413,8 +418,15 @@ def test_csv_holds_every_window(trained):
     result = run(predict.app, "--csv", "--tracking-uri", uri)
     (folder / "windows.csv").write_text(result.stdout)
     table = pd.read_csv(folder / "windows.csv")
-    assert len(table) == 12
-    assert table["window_end"].tolist().count("2026-12-31") == 2
+    assert table["question"].value_counts()[["window", "by_date", "chance"]].tolist() == [10, 2, 3]
+    windows = table[table["question"] == "by_date"]
+    assert windows["window_end"].tolist() == ["2026-12-31"] * 2
+    assert windows["horizon_days"].tolist() == [(pd.Timestamp("2026-12-31") - END).days] * 2
+    outlook = as_json("--tracking-uri", uri)["outlook"]
+    chances = table[table["question"] == "chance"]
+    assert chances["probability"].tolist() == [c["probability"] for c in outlook["chances"]]
+    months = table[table["question"] == "first_onset"].groupby("kind")["probability"].sum()
+    np.testing.assert_allclose(months, 1)
 
 
 def test_in_season_the_probability_is_null_with_the_reason(trained):
@@ -426,8 +438,10 @@ def test_in_season_the_probability_is_null_with_the_reason(trained):
     assert {f["reason"] for f in answer["forecasts"] if f["kind"] == "broad"} == {
         "in season since 22 Mar 2021"
     }
-    assert answer["by_date"] == []
+    assert [(w["date"], w["probability"]) for w in answer["by_date"]] == [("2021-12-31", None)] * 2
     assert answer["drivers"] == []
+    assert {c["kind"]: c["begun_on"] for c in answer["outlook"]["chances"]}["broad"] is not None
+    assert {lasts["days"] for lasts in answer["outlook"]["season_lasts"]} == {7, 30, 60, 90}
     text = run(predict.app, "--tracking-uri", uri, "--as-of", "2021-04-01").stdout
     assert "No forecast: in season since 22 Mar 2021." in text
 
@@ -461,19 +475,22 @@ def test_a_day_that_the_data_lack_is_exit_3(trained):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("by", [iso(END), iso(after(391))])
+@pytest.mark.parametrize("by", [iso(END), iso(after(1097))])
 def test_a_date_out_of_reach_is_a_usage_error_that_names_the_limit(trained, by):
     uri, _, _ = trained
     result = run(predict.app, "--by", by, "--tracking-uri", uri)
     assert result.exit_code == 2
-    assert iso(after(390)) in result.stderr
+    assert iso(after(1096)) in result.stderr
     assert result.stdout == ""
 
 
 def test_the_last_reachable_date_is_given(trained):
     uri, _, _ = trained
-    answer = as_json("--by", iso(after(390)), "--tracking-uri", uri)
-    assert answer["by_date"][0]["date"] == iso(after(390))
+    answer = as_json("--by", iso(after(1096)), "--tracking-uri", uri)
+    assert answer["by_date"][0]["date"] == iso(after(1096))
+    assert answer["outlook"]["year"] is None
+    # From the earlier days it is further than the outlook reaches.
+    assert {w["probability"] for then in answer["trend"] for w in then["by_date"]} == {None}
 
 
 def test_history_gives_every_day(trained):
@@ -486,6 +503,11 @@ def test_history_gives_every_day(trained):
     day = table[(table["as_of"] == "2025-11-30") & (table["kind"] == "broad")]
     single = as_json("--as-of", "2025-11-30", "--tracking-uri", uri)
     assert day["probability"].tolist() == [f["probability"] for f in single["forecasts"][:5]]
+    assert table["year"].unique().tolist() == [2025]
+    # A broad season has begun on 2025-09-10; what is counted on fewer paths differs a little.
+    told = {c["kind"]: c["probability"] for c in single["outlook"]["chances"]}
+    assert day["chance_year_broad"].unique().tolist() == [told["broad"]] == [1]
+    assert day["chance_year_sustained"].iloc[0] == pytest.approx(told["sustained"], abs=0.03)
     rows = as_json(*arguments)["rows"]
     assert [row["probability"] for row in rows] == table["probability"].replace(
         np.nan, None
@@ -497,6 +519,9 @@ def test_history_gives_every_day(trained):
     [
         (["--json", "--csv"], "exclude each other"),
         (["--history", "2025-01-01", "2025-02-01", "--as-of", "2025-01-01"], "exclude each other"),
+        (["--history", "2025-01-01", "2025-02-01", "--year", "2026"], "exclude each other"),
+        (["--year", "2026", "--by", "2026-12-31"], "exclude each other"),
+        (["--from", "2026-12-31"], "goes with --by"),
         (["--as-of", "yesterday"], "yesterday"),
         (["--source", "files"], "needs --data-dir"),
     ],
@@ -601,7 +626,7 @@ def test_the_scripts_print_nothing_but_the_answer_on_stdout(trained):
         cwd=folder, capture_output=True, text=True, check=True,
         env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
-    assert json.loads(done.stdout)["schema"] == "altseason.forecast/1"
+    assert json.loads(done.stdout)["schema"] == "altseason.forecast/2"
     assert done.stderr == ""
 
 

@@ -331,7 +331,8 @@ def test_a_forecast_loads_no_more_than_it_needs(operated):
     assert not tops & {"matplotlib", "jinja2", "lightgbm", "pytest", "IPython", "yfinance"}
     # The texts, and no room that draws.
     assert {module for module in modules if module.startswith("models.report.")} == {
-        f"models.report.{name}" for name in ("forecast_text", "rows", "statements", "terminal")
+        f"models.report.{name}"
+        for name in ("forecast_text", "outlook_text", "rows", "statements", "terminal")
     }
     assert not modules & {"models.onset", "models.training.run", "models.tracking.runs",
                           "models.ledger.track_record"}  # fmt: skip

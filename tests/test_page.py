@@ -68,7 +68,8 @@ def said(reference, quick):
         forecaster = quick.forecasters[name]
         status = season_status(known, forecaster, pd.Timestamp(day))
         result = forecast(
-            status, forecaster, ModelId("3", "0123456789abcdef"), by=None,
+            status, forecaster, ModelId("3", "0123456789abcdef"),
+            by=pd.Timestamp(day) + pd.Timedelta(days=386),
             today=pd.Timestamp("2025-12-20"),
         )  # fmt: skip
         result = replace(result, outlook=outlook_on(day))
@@ -172,17 +173,28 @@ def test_claims_are_counted_by_their_verdicts():
     assert "about 1: “b” (less often). About the other 1" in claims_statement(rows)
 
 
-def test_the_headline_is_the_number_by_date_or_the_last_window(said):
+def test_the_headline_is_the_sustained_season_with_the_broad_one_beside_it(said):
     result, _ = said("2025-12-10")
+    number, asked = headline(result)
+    by_kind = {chance.kind: chance for chance in result.outlook.chances}
+    assert number == percent(by_kind["sustained"].probability)
+    assert "from 11 Dec 2025 to 31 Dec 2026" in asked
+    assert f"any length begins: {percent(by_kind['broad'].probability)}" in asked
+    begun = replace(by_kind["broad"], begun_on=pd.Timestamp("2026-02-01"))
+    outlook = replace(result.outlook, chances=(begun, begun, by_kind["sustained"]))
+    assert "broad season has begun on 1 Feb 2026" in headline(replace(result, outlook=outlook))[1]
+    lasting = replace(by_kind["sustained"], begun_on=pd.Timestamp("2026-02-01"))
+    outlook = replace(result.outlook, chances=(begun, begun, lasting))
+    assert headline(replace(result, outlook=outlook))[0] == "begun"
+
+
+def test_without_an_outlook_the_headline_is_the_broad_window_by_date(said):
+    result = replace(said("2025-12-10")[0], outlook=None)
     number, asked = headline(result)
     assert number == percent(result.by_date[0].probability)
     assert "by 31 Dec 2026" in asked
-    far, _ = said("2022-12-01")
-    assert far.by_date == ()
-    number, asked = headline(far)
-    assert number == percent(far.windows[4].probability)
-    assert "by 1 Dec 2023" in asked
-    assert "The window until 1 Dec 2023 spans 365 days" in trust_statement(far)
+    bare = replace(result, by_date=())
+    assert headline(bare)[0] == percent(result.windows[4].probability)
 
 
 # --- the outlook in words ------------------------------------------------------------------------

@@ -261,12 +261,12 @@ def test_the_window_by_date_ends_on_the_same_day(say):
 
 
 def test_a_window_too_long_from_the_earlier_day_has_none(say):
-    result = say("2025-12-10", by="2027-01-02")  # 388 days: 395 and 418 from the earlier days
+    result = say("2025-12-10", by="2028-12-08")  # 1,094 days: 1,101 and 1,124 from before
     for then in result.trend:
         assert {window.probability for window in then.by_date} == {None}
-        assert all("390 days" in window.reason for window in then.by_date)
+        assert all("1096 days" in window.reason for window in then.by_date)
         assert all(window.probability is not None for window in then.windows)
-    assert "n/a for a window that ends more than 390 days ahead" in " ".join(
+    assert "n/a for a window that ends more than 1096 days ahead" in " ".join(
         forecast_text(result).split()
     )
 
@@ -281,7 +281,7 @@ def test_the_trend_is_null_in_season_with_the_reason(say):
 def test_the_trend_before_the_data_is_null(reference, forecaster):
     first = season_status(reference, forecaster, pd.Timestamp("2014-01-01")).index.index[0]
     status = season_status(reference, forecaster, first + pd.Timedelta(days=10))
-    week, month = trend(status, forecaster, horizons=[30], by=None)
+    week, month = trend(status, forecaster, horizons=[30], by=first + pd.Timedelta(days=90))
     assert week.index is not None
     assert month.index is None
     assert {window.reason for window in month.windows} == {"the data begin later"}
@@ -330,13 +330,12 @@ def test_in_sample_ends_with_the_training(say, quick, day, sampled):
 
 
 def test_every_warning_has_a_code_and_figures_for_machines(say):
-    for day, code in (
-        ("2019-06-17", NoteCode.IN_SAMPLE), ("2022-08-10", NoteCode.BY_OUT_OF_REACH),
-    ):  # fmt: skip
-        (note,) = [note for note in say(day).notes if note.code is code]
-        assert note.fields
-        json.dumps(note.fields, allow_nan=False)
-        assert note.text in forecast_json(say(day))["warnings"]
+    (note,) = [note for note in say("2019-06-17").notes if note.code is NoteCode.IN_SAMPLE]
+    assert note.fields
+    answer = json.loads(json.dumps(forecast_json(say("2019-06-17")), allow_nan=False))
+    assert note.text in answer["warnings"]
+    assert {"code": note.code, "text": note.text, **note.fields} in answer["notes"]
+    assert [each["text"] for each in answer["notes"]] == answer["warnings"]
 
 
 # --- the history ---------------------------------------------------------------------------------

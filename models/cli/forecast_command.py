@@ -12,9 +12,9 @@ import typer
 
 from features.health import require_current
 from features.panel import MarketPanel
-from models.cli.forecast_options import FileOptions, PrintOptions, StoreOptions
+from models.cli.forecast_options import FileOptions, PrintOptions, StoreOptions, WindowOptions
 from models.cli.options import as_timestamp, write_files
-from models.forecasting.forecast import WindowError, forecast, model_summary
+from models.forecasting.forecast import WindowError, forecast, model_summary, outlook_window
 from models.forecasting.parts import Forecast
 from models.forecasting.reforecast import reforecast, sample_note
 from models.forecasting.schema import forecast_csv, forecast_json, history_json
@@ -36,8 +36,8 @@ class Issued:
 def issue(
     panel: MarketPanel,
     store: StoreOptions,
+    window: WindowOptions,
     as_of: pd.Timestamp | None,
-    by: pd.Timestamp | None,
     since: pd.Timestamp | None,
     *,
     today: pd.Timestamp,
@@ -50,8 +50,10 @@ def issue(
         The market.
     store : StoreOptions
         Which forecaster.
-    as_of, by : pandas.Timestamp, optional
-        As for `models.forecasting.forecast.forecast`.
+    window : WindowOptions
+        Which days the outlook speaks of.
+    as_of : pandas.Timestamp, optional
+        The day.
     since : pandas.Timestamp, optional
         First day of the picture, which must come before the day.
     today : pandas.Timestamp
@@ -73,11 +75,25 @@ def issue(
         raise typer.BadParameter(
             f"--since must be before the day of the forecast, {status.as_of:%Y-%m-%d}."
         )
+    by, start = map(as_timestamp, (window.by, window.start))
+    on = [pd.Timestamp(day).as_unit("s") for day in window.on or []]
     try:
-        made = forecast(status, stored.forecaster, stored.model_id, by=by, today=today)
+        made = forecast(
+            status,
+            stored.forecaster,
+            stored.model_id,
+            today=today,
+            window=outlook_window(status.as_of, by=by, start=start, year=window.year),
+            dates=on or None,
+        )
     except WindowError as error:
-        raise typer.BadParameter(str(error), param_hint="--by") from error
+        raise typer.BadParameter(str(error), param_hint=_hint(window)) from error
     return Issued(made, status, stored)
+
+
+def _hint(window: WindowOptions) -> str:
+    named = {"--from": window.start, "--by": window.by, "--year": window.year, "--on": window.on}
+    return ", ".join(option for option, given in named.items() if given)
 
 
 def write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) -> None:

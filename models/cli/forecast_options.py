@@ -35,7 +35,35 @@ ByOption = Annotated[
     typer.Option(
         formats=DATE_FORMATS,
         metavar="YYYY-MM-DD",
-        help="Also forecast until this day. Default: 2026-12-31.",
+        help="Last day of the outlook, up to three years ahead. Default: end of the year.",
+        show_default=False,
+    ),
+]
+FromOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from",
+        formats=DATE_FORMATS,
+        metavar="YYYY-MM-DD",
+        help="First day of the outlook, with --by. Default: the day after.",
+        show_default=False,
+    ),
+]
+YearOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="YYYY",
+        help="Calendar year of the outlook; what has begun in it counts. "
+        "Default: that of the day after.",
+        show_default=False,
+    ),
+]
+OnOption = Annotated[
+    list[datetime] | None,
+    typer.Option(
+        formats=DATE_FORMATS,
+        metavar="YYYY-MM-DD",
+        help="Chance to be in season on this day; repeatable. Default: each month's end.",
         show_default=False,
     ),
 ]
@@ -47,7 +75,7 @@ ModelOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, one row per window.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, one row per question.")]
 HistoryOption = Annotated[
     tuple[datetime, datetime] | None,
     typer.Option(
@@ -96,6 +124,22 @@ class StoreOptions:
 
     tracking_uri: TrackingOption = "sqlite:///mlflow.db"
     model: ModelOption = "champion"
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """Which days the outlook speaks of; raises typer.BadParameter where they contradict."""
+
+    by: ByOption = None
+    start: FromOption = None
+    year: YearOption = None
+    on: OnOption = None
+
+    def __post_init__(self) -> None:
+        if self.year is not None and self.by is not None:
+            raise typer.BadParameter("--year and --by exclude each other.")
+        if self.start is not None and self.by is None:
+            raise typer.BadParameter("--from goes with --by.")
 
 
 @dataclass(frozen=True)

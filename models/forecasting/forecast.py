@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from features.catalogue.builder import CATALOGUE
 from features.market.season import season_state
-from models.forecasting.intervals import probabilities
+from models.forecasting.intervals import ByLead
 from models.forecasting.notes import forecast_notes
 from models.forecasting.parts import (
     DataSummary,
@@ -23,20 +23,57 @@ from models.forecasting.parts import (
     Window,
 )
 from models.forecasting.season_status import SeasonStatus
-from models.forecasting.trend import trend
+from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seasons_ahead
+from models.forecasting.trend import earlier_statuses, said_of, trend
+from models.forecasting.windows import windows
 from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Evidence, Forecaster
-from models.hazard.leads import LIMIT_DAYS
+from models.outlook.answers import Outlook
+from models.outlook.window import Window as OutlookWindow
+from models.outlook.window import date_window, year_window
 from models.vocabulary import Kind, Verdict
 
 HORIZONS = (30, 60, 90, 180, 365)
-BY = pd.Timestamp("2026-12-31")
 
 _GROUPS = {feature.name: feature.group for feature in CATALOGUE}
 
 
 class WindowError(ValueError):
-    """A window ends outside what the model can say."""
+    """A window ends outside what can be said."""
+
+
+def outlook_window(
+    as_of: pd.Timestamp,
+    *,
+    by: pd.Timestamp | None = None,
+    start: pd.Timestamp | None = None,
+    year: int | None = None,
+) -> OutlookWindow:
+    """Return the window of the outlook that is asked for.
+
+    Parameters
+    ----------
+    as_of : pandas.Timestamp
+        Day whose end closes the information set.
+    by, start : pandas.Timestamp, optional
+        Last and first day; from the day after as_of where no first one is given.
+    year : int, optional
+        A calendar year; without any of these it is that of the day after as_of.
+
+    Raises
+    ------
+    WindowError
+        If it does not lie within three years after as_of.
+    """
+    try:
+        return year_window(as_of, year) if by is None else date_window(as_of, start, by)
+    except ValueError as error:
+        raise WindowError(str(error)) from error
+
+
+def month_ends(window: OutlookWindow) -> tuple[pd.Timestamp, ...]:
+    """Return the ends of the months in a window."""
+    return tuple(pd.date_range(window.start, window.end, freq="ME"))
 
 
 def forecast(
@@ -44,9 +81,11 @@ def forecast(
     forecaster: Forecaster,
     model_id: ModelId,
     *,
-    by: pd.Timestamp | None,
     today: pd.Timestamp,
+    by: pd.Timestamp | None = None,
     horizons: Sequence[int] = HORIZONS,
+    window: OutlookWindow | None = None,
+    dates: Sequence[pd.Timestamp] | None = None,
 ) -> Forecast:
     """Forecast from what was known at the end of a day.
 
@@ -58,30 +97,37 @@ def forecast(
         A fitted candidate.
     model_id : ModelId
         Where it is stored.
-    by : pandas.Timestamp, optional
-        Last day of the window of the forecast by date; by default 2026-12-31,
-        left out with a warning where that is out of reach.
     today : pandas.Timestamp
-        For the age of the data, which nothing else depends on.
+        For the age of the data and the windows that have ended, which nothing else depends on.
+    by : pandas.Timestamp, optional
+        Last day of the forecast by date, where no window is given.
     horizons : sequence of int
         Days ahead, each in [1, 390].
+    window : Window, optional
+        From `outlook_window`; by default up to `by`, else the calendar year of the day after.
+    dates : sequence of pandas.Timestamp, optional
+        Days to tell the chance of being in season on; by default the ends of the window's months.
 
     Raises
     ------
     WindowError
-        If `by` is not within 390 days after the day.
+        If the window does not lie within three years after the day.
     """
-    last = _last_day(by, status.as_of)
-    windows, by_date = _windows(status, forecaster, horizons, last)
+    window = outlook_window(status.as_of, by=by) if window is None else window
+    before = earlier_statuses(status, forecaster)
+    spoken_of = {0: status, **{days: each for days, each in before.items() if each is not None}}
+    said = dict(zip(spoken_of, said_of(list(spoken_of.values()), forecaster), strict=True))
+    renewals = fitted_renewals(status.index, forecaster, status.as_of)
+    ahead = seasons_ahead(status.index, renewals, said[0], status.as_of)
+    by_length, by_date = _windows(status, said[0], ahead, horizons, window.end, today)
     out_of_range = _out_of_range(forecaster, status.features)
-    default = BY if by is None and last is None else None
     return Forecast(
         as_of=status.as_of,
         definition=forecaster.evidence.definition,
         season=_season(status),
-        windows=windows,
+        windows=by_length,
         by_date=by_date,
-        trend=trend(status, forecaster, horizons=horizons, by=last),
+        trend=trend(status, forecaster, horizons=horizons, by=window.end, before=before, said=said),
         drivers=_drivers(status, forecaster),
         evidence=ForecastEvidence(
             onsets=len(forecaster.evidence.onsets[Kind.BROAD]),
@@ -90,10 +136,21 @@ def forecast(
         ),
         model=model_summary(model_id, forecaster),
         data=_data(status, today),
-        notes=forecast_notes(
-            status, forecaster, today=today, out_of_range=out_of_range, out_of_reach=default
-        ),
+        notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
+        outlook=_outlook(ahead, window, dates),
     )
+
+
+def _outlook(
+    ahead: SeasonsAhead | None, window: OutlookWindow, dates: Sequence[pd.Timestamp] | None
+) -> Outlook | None:
+    if ahead is None:
+        return None
+    asked = month_ends(window) if dates is None else dates
+    try:
+        return ahead.outlook(window, dates=asked)
+    except ValueError as error:
+        raise WindowError(str(error)) from error
 
 
 def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
@@ -106,55 +163,31 @@ def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
     )
 
 
-def _last_day(by: pd.Timestamp | None, as_of: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the end of the window by date; None if the default one is out of reach."""
-    last = BY if by is None else by
-    # A window begins after as_of, so it has a day at the least; the last lead's end is inside.
-    if 1 <= (last - as_of).days <= LIMIT_DAYS:
-        return last
-    if by is None:
-        return None
-    limit = as_of + pd.Timedelta(days=LIMIT_DAYS)
-    raise WindowError(
-        f"by must be after as_of {as_of:%Y-%m-%d} and not after {limit:%Y-%m-%d}, "
-        f"the end of the last lead ({LIMIT_DAYS} days), got {by:%Y-%m-%d}."
-    )
-
-
 def _windows(
     status: SeasonStatus,
-    forecaster: Forecaster,
+    said: Mapping[Kind, ByLead],
+    ahead: SeasonsAhead | None,
     horizons: Sequence[int],
-    last: pd.Timestamp | None,
+    by: pd.Timestamp,
+    today: pd.Timestamp,
 ) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
     """Return the windows by length and those by date, by kind."""
-    lengths = [*horizons, *([] if last is None else [(last - status.as_of).days])]
     by_length: list[Window] = []
     by_date: list[Window] = []
-    for kind in status.kinds:
-        own = _windows_of(status, forecaster, kind, lengths)
-        by_length += own[: len(horizons)]
-        by_date += own[len(horizons) :]
-    return tuple(by_length), tuple(by_date)
-
-
-def _windows_of(
-    status: SeasonStatus, forecaster: Forecaster, kind: Kind, lengths: Sequence[int]
-) -> list[Window]:
-    own = status.kinds[kind]
-    chances = probabilities(
-        forecaster, status.features, kind, lengths, at_risk=np.array([own.at_risk])
-    )
-    return [
-        Window(
-            kind=kind,
-            horizon_days=days,
-            window_end=status.as_of + pd.Timedelta(days=days),
-            **{name: _plain(values[0, at]) for name, values in chances._asdict().items()},
-            reason=own.reason,
+    for kind, own in status.kinds.items():
+        lengths, until = windows(
+            kind,
+            status.as_of,
+            said[kind],
+            ahead,
+            own.reason,
+            horizons=horizons,
+            by=by,
+            today=today,
         )
-        for at, days in enumerate(lengths)
-    ]
+        by_length += lengths
+        by_date.append(until)
+    return tuple(by_length), tuple(by_date)
 
 
 def _season(status: SeasonStatus) -> Season:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from models.hazard.base import THRESHOLD, HazardModel
+from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import FloatArray, incidence
 from models.vocabulary import Kind
@@ -26,25 +26,6 @@ class Probabilities(NamedTuple):
     low: FloatArray
     high: FloatArray
     climatology: FloatArray
-
-
-def probability(
-    forecaster: Forecaster, features: pd.DataFrame, kind: Kind, horizons: Iterable[int]
-) -> FloatArray:
-    """Forecast one kind of season for each row of features, which must be at risk.
-
-    Parameters
-    ----------
-    forecaster, features, kind, horizons
-        As for `probabilities`.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, horizons)
-        The probabilities alone, without the refits behind their intervals.
-    """
-    rows = features.assign(**{THRESHOLD: forecaster.thresholds[kind]})
-    return incidence(forecaster.model.predict_proba(rows), list(horizons))
 
 
 def probabilities(
@@ -75,19 +56,66 @@ def probabilities(
     Probabilities
         The interval is over the replicates, widened to hold the probability.
     """
-    days = list(horizons)
-    rows = features.assign(**{THRESHOLD: forecaster.thresholds[kind]})
+    said = by_lead(forecaster, features, [kind])[kind]
+    return said.probabilities(horizons, at_risk=at_risk)
 
-    def of(model: HazardModel) -> FloatArray:
-        values = incidence(model.predict_proba(rows), days)
-        return np.where(at_risk[:, None], values, np.nan)
 
-    centre = of(forecaster.model)
-    replicates = np.stack([of(replicate) for replicate in forecaster.replicates])
-    low, high = np.quantile(replicates, INTERVAL, axis=0)
-    return Probabilities(
-        probability=centre,
-        low=np.minimum(low, centre),
-        high=np.maximum(high, centre),
-        climatology=of(forecaster.climatology),
+class ByLead(NamedTuple):
+    """What a forecaster says of each lead of 30 days, whatever the state.
+
+    Model, replicates and climatology, of shapes (n, 14), (replicates, n, 14) and (n, 14).
+    """
+
+    model: FloatArray
+    replicates: FloatArray
+    climatology: FloatArray
+
+    def row(self, at: int) -> ByLead:
+        """Return what is said of one row."""
+        own = slice(at, at + 1)
+        return ByLead(self.model[own], self.replicates[:, own], self.climatology[own])
+
+    def probabilities(self, horizons: Iterable[int], *, at_risk: np.ndarray) -> Probabilities:
+        """Return the chances within as many days, as the function of that name does."""
+        days = list(horizons)
+
+        def of(values: FloatArray) -> FloatArray:
+            return np.where(at_risk[:, None], incidence(values, days), np.nan)
+
+        centre = of(self.model)
+        low, high = np.quantile(of(self.replicates), INTERVAL, axis=0)
+        return Probabilities(
+            probability=centre,
+            low=np.minimum(low, centre),
+            high=np.maximum(high, centre),
+            climatology=of(self.climatology),
+        )
+
+
+def by_lead(
+    forecaster: Forecaster, features: pd.DataFrame, kinds: Sequence[Kind]
+) -> dict[Kind, ByLead]:
+    """Return what model, replicates and climatology say of each lead, all kinds in one go.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        A fitted candidate.
+    features : pandas.DataFrame, shape (n, f)
+        From `features.catalogue.builder.build_features`.
+    kinds : sequence of Kind
+        Kinds of season.
+    """
+    thresholds = [forecaster.thresholds[kind] for kind in kinds]
+    rows = pd.concat([features] * len(kinds)).assign(
+        **{THRESHOLD: np.repeat(thresholds, len(features))}
     )
+    model, climatology = (
+        each.predict_proba(rows) for each in (forecaster.model, forecaster.climatology)
+    )
+    replicates = np.stack([each.predict_proba(rows) for each in forecaster.replicates])
+    found = {}
+    for at, kind in enumerate(kinds):
+        own = slice(at * len(features), (at + 1) * len(features))
+        found[kind] = ByLead(model[own], replicates[:, own], climatology[own])
+    return found

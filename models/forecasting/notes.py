@@ -24,7 +24,6 @@ def forecast_notes(
     *,
     today: pd.Timestamp,
     out_of_range: Sequence[str],
-    out_of_reach: pd.Timestamp | None,
 ) -> tuple[Note, ...]:
     """Return the warnings of a forecast.
 
@@ -38,8 +37,6 @@ def forecast_notes(
         Current UTC day.
     out_of_range : sequence of str
         Features outside their range in training.
-    out_of_reach : pandas.Timestamp, optional
-        The day by which nothing can be forecast though it is the default.
     """
     notes = [
         *_on_model(status, forecaster, (today - status.last_day).days),
@@ -47,12 +44,6 @@ def forecast_notes(
     ]
     for problem in status.view.provenance.problems_on(status.as_of):
         notes.append(Note(NoteCode.DATA_PROBLEM, f"Data: {problem}"))
-    if out_of_reach is not None:
-        text = (
-            f"{long_day(out_of_reach)} is out of reach of {long_day(status.as_of)}: no forecast by "
-            f"date."
-        )
-        notes.append(Note(NoteCode.BY_OUT_OF_REACH, text, {"date": iso_day(out_of_reach)}))
     return tuple(notes)
 
 

@@ -22,7 +22,6 @@ class NoteCode(StrEnum):
     MISSING_FLOWS = "missing_flows"
     OUT_OF_RANGE = "out_of_range"
     DATA_PROBLEM = "data_problem"
-    BY_OUT_OF_REACH = "by_out_of_reach"
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class Window:
         Ends of the 90 % interval; None too where the trend leaves them out.
     reason : str, optional
         Why there is no probability.
+    ended : bool
+        Whether its last day had passed by the clock when it was made.
     """
 
     kind: Kind
@@ -72,6 +73,7 @@ class Window:
     high: float | None = None
     climatology: float | None = None
     reason: str | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ class Forecast:
     windows : tuple of Window
         By kind and horizon.
     by_date : tuple of Window
-        Until one day, by kind; empty where it is out of reach.
+        Until the last day of the outlook, by kind.
     trend : tuple of EarlierForecast
         A week and a month before.
     drivers : tuple of Driver

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import pandas as pd
 
 from models.forecasting.data_quality import DataHealth, SeriesHealth
+from models.forecasting.outlook_schema import Json, outlook_json, outlook_rows
 from models.forecasting.parts import (
     EarlierForecast,
     Forecast,
@@ -18,15 +18,18 @@ from models.forecasting.parts import (
 from models.formatting import iso_day
 from models.vocabulary import Kind
 
-FORECAST_SCHEMA = "altseason.forecast/1"
+FORECAST_SCHEMA = "altseason.forecast/2"
 HEALTH_SCHEMA = "altseason.health/1"
 HISTORY_SCHEMA = "altseason.history/1"
 
-Json = dict[str, Any]
+_CSV_COLUMNS = (
+    "question", "kind", "horizon_days", "window_start", "window_end", "probability", "low", "high",
+    "climatology", "median", "begun_on", "ended",
+)  # fmt: skip
 
 
 def forecast_json(forecast: Forecast) -> Json:
-    """Return a forecast under the schema `altseason.forecast/1`.
+    """Return a forecast under the schema `altseason.forecast/2`.
 
     Parameters
     ----------
@@ -57,22 +60,38 @@ def forecast_json(forecast: Forecast) -> Json:
             "age_days": data.age_days,
             "provenance": list(data.provenance),
         },
+        "outlook": None if forecast.outlook is None else outlook_json(forecast.outlook),
         "warnings": [note.text for note in forecast.notes],
+        "notes": [{"code": note.code, "text": note.text, **note.fields} for note in forecast.notes],
     }
 
 
 def forecast_csv(forecast: Forecast) -> str:
-    """Return the windows of a forecast as CSV, those by date last."""
+    """Return a forecast as CSV: its windows, those by date, then what the outlook says.
+
+    `question` tells the rows apart: `window`, `by_date`, and of the outlook `chance`,
+    `first_onset` (of the month that ends on `window_end`; in none of them where it has no end),
+    `days_in_season` (no probability: `median`, `low` and `high` are days), `in_season_on` and
+    `season_lasts`.
+    """
     rows = [
-        {"as_of": iso_day(forecast.as_of), **_window(window), **_values(window)}
-        for window in (*forecast.windows, *forecast.by_date)
+        {"question": question, **_window(window), **_values(window), "ended": window.ended}
+        for question, windows in (("window", forecast.windows), ("by_date", forecast.by_date))
+        for window in windows
     ]
-    return pd.DataFrame(rows).to_csv(index=False)
+    if forecast.outlook is not None:
+        rows += outlook_rows(forecast.outlook)
+    columns = dict.fromkeys(["as_of", *_CSV_COLUMNS])
+    table = pd.DataFrame(rows).astype({"horizon_days": "Int64"})
+    table["as_of"] = iso_day(forecast.as_of)
+    return table.reindex(columns=list(columns)).to_csv(index=False)
 
 
 def window_json(window: Window) -> Json:
     """Return a window with its interval and climatology."""
-    return {**_window(window), **_values(window), "reason": window.reason}
+    return {
+        **_window(window), **_values(window), "reason": window.reason, "ended": window.ended
+    }  # fmt: skip
 
 
 def model_json(model: ModelSummary) -> Json:
@@ -138,6 +157,7 @@ def _by_date(window: Window) -> Json:
         "date": iso_day(window.window_end),
         **_values(window),
         "reason": window.reason,
+        "ended": window.ended,
     }
 
 

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from features.panel import DataError
-from models.forecasting.intervals import probability
+from models.forecasting.intervals import ByLead, by_lead
 from models.forecasting.parts import EarlierForecast, Window
 from models.forecasting.season_status import SeasonStatus, season_status
+from models.forecasting.seasons_ahead import fitted_renewals, seasons_ahead
+from models.forecasting.windows import BEFORE_THE_DATA, windows
 from models.hazard.forecaster import Forecaster
-from models.hazard.leads import LIMIT_DAYS
 from models.vocabulary import Kind
 
 DAYS_AGO = (7, 30)
-_BEFORE_THE_DATA = "the data begin later"
-_OUT_OF_REACH = f"more than {LIMIT_DAYS} days ahead, the end of the last lead"
+
+
+def earlier_statuses(
+    status: SeasonStatus, forecaster: Forecaster
+) -> dict[int, SeasonStatus | None]:
+    """Return where the seasons stood on the earlier days, by days ago; None before the data."""
+    found: dict[int, SeasonStatus | None] = {}
+    for days in DAYS_AGO:
+        try:
+            day = status.as_of - pd.Timedelta(days=days)
+            found[days] = season_status(status.view, forecaster, day)
+        except DataError:
+            found[days] = None
+    return found
+
+
+def said_of(statuses: Sequence[SeasonStatus], forecaster: Forecaster) -> list[dict[Kind, ByLead]]:
+    """Return what a forecaster says of each of some days, all in one prediction."""
+    features = pd.concat([each.features for each in statuses])
+    said = by_lead(forecaster, features, list(statuses[0].kinds))
+    return [{kind: own.row(at) for kind, own in said.items()} for at in range(len(statuses))]
 
 
 def trend(
@@ -24,7 +45,9 @@ def trend(
     forecaster: Forecaster,
     *,
     horizons: Sequence[int],
-    by: pd.Timestamp | None,
+    by: pd.Timestamp,
+    before: Mapping[int, SeasonStatus | None] | None = None,
+    said: Mapping[int, Mapping[Kind, ByLead]] | None = None,
 ) -> tuple[EarlierForecast, ...]:
     """Forecast the same windows from earlier days with the same model.
 
@@ -39,9 +62,11 @@ def trend(
     forecaster : Forecaster
         A fitted candidate.
     horizons : sequence of int
-        Days ahead, each in [1, 390], from the earlier day.
-    by : pandas.Timestamp, optional
+        Days ahead from the earlier day.
+    by : pandas.Timestamp
         Last day of the window by date, the same on every day.
+    before, said : mappings by days ago, optional
+        From `earlier_statuses` and `said_of`; made here where they are not at hand.
 
     Returns
     -------
@@ -49,60 +74,58 @@ def trend(
         One per number of days in `DAYS_AGO`; a window without a probability
         has a reason.
     """
-    return tuple(_earlier(status, forecaster, days, horizons, by) for days in DAYS_AGO)
+    before = earlier_statuses(status, forecaster) if before is None else before
+    if said is None:
+        known = {days: each for days, each in before.items() if each is not None}
+        said = (
+            dict(zip(known, said_of(list(known.values()), forecaster), strict=True))
+            if known
+            else {}
+        )
+    return tuple(
+        _earlier(status, forecaster, days, then, said.get(days), horizons, by)
+        for days, then in before.items()
+    )
 
 
 def _earlier(
     status: SeasonStatus,
     forecaster: Forecaster,
     days_ago: int,
+    then: SeasonStatus | None,
+    said: Mapping[Kind, ByLead] | None,
     horizons: Sequence[int],
-    by: pd.Timestamp | None,
+    by: pd.Timestamp,
 ) -> EarlierForecast:
     day = status.as_of - pd.Timedelta(days=days_ago)
-    try:
-        then = season_status(status.view, forecaster, day)
-    except DataError:
-        then = None
-    windows: list[Window] = []
+    ahead = None
+    if then is not None and said is not None:
+        renewals = fitted_renewals(then.index, forecaster, day)
+        ahead = seasons_ahead(then.index, renewals, said, day)
+    own: list[Window] = []
     by_date: list[Window] = []
     for kind in status.kinds:
-        lengths = [*horizons, *([] if by is None else [(by - day).days])]
-        own = _windows(then, forecaster, day, kind, lengths)
-        windows += own[: len(horizons)]
-        by_date += own[len(horizons) :]
+        by_length, until = windows(
+            kind,
+            day,
+            None if said is None else said[kind],
+            ahead,
+            BEFORE_THE_DATA if then is None else then.kinds[kind].reason,
+            horizons=horizons,
+            by=by,
+            today=day,
+        )
+        own += map(_bare, by_length)
+        by_date.append(_bare(until))
     return EarlierForecast(
         days_ago=days_ago,
         as_of=day,
         in_sample=forecaster.evidence.in_sample(day),
         index=None if then is None else float(then.index.loc[day]),
-        windows=tuple(windows),
+        windows=tuple(own),
         by_date=tuple(by_date),
     )
 
 
-def _windows(
-    then: SeasonStatus | None,
-    forecaster: Forecaster,
-    day: pd.Timestamp,
-    kind: Kind,
-    lengths: Sequence[int],
-) -> list[Window]:
-    """Return one kind's windows of several lengths from a day, before the data if it is None."""
-    # The window by date is longer seen from further back and can leave the model's reach.
-    reached = [days for days in lengths if days <= LIMIT_DAYS]
-    reason = _BEFORE_THE_DATA if then is None else then.kinds[kind].reason
-    chances: dict[int, float] = {}
-    if then is not None and reason is None:
-        values = probability(forecaster, then.features, kind, reached)[0].tolist()
-        chances = dict(zip(reached, values, strict=True))
-    return [
-        Window(
-            kind=kind,
-            horizon_days=days,
-            window_end=day + pd.Timedelta(days=days),
-            probability=chances.get(days),
-            reason=reason or (None if days <= LIMIT_DAYS else _OUT_OF_REACH),
-        )
-        for days in lengths
-    ]
+def _bare(window: Window) -> Window:
+    return replace(window, low=None, high=None, climatology=None)

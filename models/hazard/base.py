@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -153,18 +153,33 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
         lower = np.where(self.thresholds_[upper] == asked, upper, upper - 1)
         least = np.ones((len(X), N_LEADS))
         above = least.copy()
-        for position in reversed(
-            range(lower.min(initial=len(self.thresholds_)), len(self.thresholds_))
-        ):
+        positions = range(lower.min(initial=len(self.thresholds_)), len(self.thresholds_))
+        for position, survival in self._survival_at(X, lower, positions):
             rows = lower <= position
-            trained = X[rows].assign(**{THRESHOLD: self.thresholds_[position]})
-            least[rows] = np.minimum(least[rows], np.cumprod(1 - self._hazards(trained), axis=1))
+            least[rows] = np.minimum(least[rows], survival)
             above[upper == position] = least[upper == position]
         gap = self.thresholds_[upper] - self.thresholds_[lower]
         share = np.divide(
             asked - self.thresholds_[lower], gap, out=np.zeros_like(gap), where=gap > 0
         )
         return least + share[:, None] * (above - least)
+
+    def _survival_at(
+        self, X: pd.DataFrame, lower: IntArray, positions: range
+    ) -> Iterator[tuple[int, FloatArray]]:
+        """Give P(no onset by each lead) at the thresholds that rows need, the highest first."""
+        needed = [(position, np.flatnonzero(lower <= position)) for position in positions]
+        if not needed:
+            return
+        # All at once: what a prediction costs is the tables around it, not the rows in them.
+        row = np.concatenate([rows for _, rows in needed])
+        sizes = [len(rows) for _, rows in needed]
+        asked = np.repeat(self.thresholds_[list(positions)], sizes)
+        survival = np.cumprod(1 - self._hazards(X.iloc[row].assign(**{THRESHOLD: asked})), axis=1)
+        parts = np.split(survival, np.cumsum(sizes)[:-1])
+        yield from reversed(
+            [(position, own) for (position, _), own in zip(needed, parts, strict=True)]
+        )
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return what each feature adds to the log-odds of an onset in the next 90 days.

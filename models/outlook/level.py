@@ -34,7 +34,7 @@ class Level:
         paths = groups * each
         self.quiet, self.random, self.seasons = now.quiet_days, random, renewal.seasons
         self.above, self.groups, self.each = above, groups, each
-        self.first, later = _hazards(renewal.quiet, now, near_term, uniform, days)
+        self.first, later = spell_hazards(renewal.quiet, now, near_term, uniform, days)
         self.later, self.clocks = later.ravel(), len(later)
         self.group = np.repeat(np.arange(groups), each)
         self.weights = self.seasons.weights(random, groups)
@@ -106,7 +106,7 @@ class Level:
         self.course.length[paths] = new.length
 
 
-def _hazards(
+def spell_hazards(
     quiet: SpellPosterior,
     now: History,
     near_term: FloatArray | None,

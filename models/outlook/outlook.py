@@ -20,14 +20,13 @@ from models.outlook.baselines import window_frequency
 from models.outlook.credible import credible_interval
 from models.outlook.events import (
     SUSTAINED,
-    first_days,
     kinds_of,
     known_onsets,
-    onsets_of,
     pending,
 )
 from models.outlook.paths import Paths
-from models.outlook.seasons import SUSTAINED_WITHIN, IntArray
+from models.outlook.seasons import SUSTAINED_WITHIN
+from models.outlook.waiting import Waiting, waiting_times
 from models.outlook.window import Window
 
 LASTS_DAYS = (7, 30, 60, 90)
@@ -65,13 +64,13 @@ def answer(
     """
     first, last = _day(paths, window.start), _day(paths, window.end)
     span = slice(first, last + 1)
-    firsts = {kind: first_days(onsets_of(paths, kind)[span]) for kind in kinds_of(paths)}
+    waits = waiting_times(paths, first, last, level)
     weakest_first = tuple(reversed(kinds_of(paths)))
     return Outlook(
         as_of=paths.as_of,
         window=window,
-        chances=tuple(_chance(paths, k, window, firsts[k], level) for k in weakest_first),
-        first_onset=tuple(_first_onset(k, window, firsts[k]) for k in weakest_first),
+        chances=tuple(_chance(paths, k, window, waits[k], level) for k in weakest_first),
+        first_onset=tuple(_first_onset(k, window, waits[k]) for k in weakest_first),
         days_in_season=tuple(_days_in_season(paths, k, window, span) for k in paths.begins),
         in_season_on=tuple(_in_season_on(paths, date) for date in dates),
         season_lasts=tuple(
@@ -105,15 +104,10 @@ def cumulative_chance(paths: Paths, kind: str, *, days: int, level: float = 0.9)
     pandas.DataFrame
         Index `date`; columns `probability`, `low`, `high`, none of them falling.
     """
-    first = first_days(onsets_of(paths, kind)[:days])
-    by_day = first <= np.arange(days)[:, None]
-    low, high = credible_interval(by_day, paths.groups, level)
+    wait = waiting_times(paths, 0, days - 1, level)[kind]
+    low, high = (np.maximum.accumulate(bound) for bound in wait.bounds(slice(None)))
     return pd.DataFrame(
-        {
-            "probability": by_day.mean(axis=1),
-            "low": np.maximum.accumulate(low),
-            "high": np.maximum.accumulate(high),
-        },
+        {"probability": wait.by_day, "low": low, "high": high},
         index=pd.date_range(paths.as_of + pd.Timedelta(days=1), periods=days, name="date"),
     )
 
@@ -129,7 +123,7 @@ def _day(paths: Paths, date: pd.Timestamp) -> int:
     return day
 
 
-def _chance(paths: Paths, kind: str, window: Window, first: IntArray, level: float) -> Chance:
+def _chance(paths: Paths, kind: str, window: Window, wait: Waiting, level: float) -> Chance:
     now = list(paths.now.values())
     onsets = known_onsets(now, kind, list(paths.now))
     begun = onsets[onsets >= window.counts_from]
@@ -137,21 +131,20 @@ def _chance(paths: Paths, kind: str, window: Window, first: IntArray, level: flo
     base = window_frequency(onsets, now[0].first, open_until, window.days)
     if len(begun):
         return Chance(kind, 1.0, 1.0, 1.0, base, begun[0])
-    comes = first < window.days
-    if kind == SUSTAINED:
-        comes = comes | pending(paths, window)
-    low, high = credible_interval(comes, paths.groups, level)
-    return Chance(kind, float(comes.mean()), float(low), float(high), base, None)
+    if kind == SUSTAINED and (open_seasons := pending(paths, window)).any():
+        comes = (wait.first < window.days) | open_seasons
+        low, high = credible_interval(comes, paths.groups, level)
+        return Chance(kind, float(comes.mean()), float(low), float(high), base, None)
+    low, high = wait.bounds(window.days - 1)
+    return Chance(kind, float(wait.by_day[-1]), float(low), float(high), base, None)
 
 
-def _first_onset(kind: str, window: Window, first: IntArray) -> FirstOnset:
+def _first_onset(kind: str, window: Window, wait: Waiting) -> FirstOnset:
     days = pd.date_range(window.start, window.end)
-    count = np.bincount(first, minlength=len(days) + 1) / len(first)
-    by_day = pd.Series(count[:-1], days)
-    later = np.cumsum(count[:-1])
+    by_day = pd.Series(np.diff(wait.by_day, prepend=0.0), days)
 
     def by(level: float) -> pd.Timestamp | None:
-        reached = np.flatnonzero(later >= level)
+        reached = np.flatnonzero(wait.by_day >= level)
         return days[int(reached[0])] if reached.size else None
 
     def parts(names: pd.Index) -> tuple[tuple[str, float], ...]:
@@ -163,7 +156,7 @@ def _first_onset(kind: str, window: Window, first: IntArray) -> FirstOnset:
         kind=kind,
         months=parts(days.strftime("%Y-%m")),
         quarters=parts(quarters),
-        none=float(count[-1]),
+        none=float(1 - wait.by_day[-1]),
         median=by(0.5),
         interval_50=(by(0.25), by(0.75)),
         interval_90=(by(0.05), by(0.95)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from models.outlook.first_spell import onset_by_day, parameter_draws
 from models.outlook.level import Level
 from models.outlook.renewal import Renewal
 from models.outlook.seasons import SUSTAINED_WITHIN, BoolArray, FloatArray, History, IntArray
@@ -35,6 +36,8 @@ class Paths:
         First day with a whole quiet run behind it; the number of days where there is none.
     groups : int
         Number of draws of the parameters; path p belongs to draw p // (paths / groups).
+    first_spell : mapping of str to numpy.ndarray, shape (days, groups)
+        For kinds at risk the exact P(an onset by the end of each day) of each draw.
     """
 
     as_of: pd.Timestamp
@@ -43,6 +46,7 @@ class Paths:
     begins: Mapping[str, BoolArray]
     over: Mapping[str, IntArray]
     groups: int
+    first_spell: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def n_paths(self) -> int:
@@ -101,7 +105,7 @@ def simulate(
     total = days + SUSTAINED_WITHIN
     each = n_paths // n_groups
     chances = np.random.default_rng([seed, 0])
-    uniform = _latin(np.random.default_rng([seed, 1]), n_groups, 3)
+    uniform = parameter_draws(seed, n_groups)
     levels: list[Level] = []
     for kind, renewal in renewals.items():
         own = np.random.default_rng([seed, 2, round(100 * renewal.history.threshold)])
@@ -120,13 +124,8 @@ def simulate(
         begins={kind: level.begins for kind, level in named.items()},
         over={kind: level.over for kind, level in named.items()},
         groups=n_groups,
+        first_spell=onset_by_day(renewals, now, near_term, uniform, days),
     )
-
-
-def _latin(random: np.random.Generator, size: int, columns: int) -> FloatArray:
-    """Draw a Latin hypercube: in each column one number from each of `size` equal parts."""
-    ranks = random.permuted(np.tile(np.arange(size), (columns, 1)), axis=1).T
-    return (ranks + random.random((size, columns))) / size
 
 
 def _check(

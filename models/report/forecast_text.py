@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from features.health import STALE_DAYS
 from features.market.season import PARTIAL_THRESHOLD
 from models.forecasting.parts import Forecast, Skill
-from models.formatting import interval, listed, long_day, percent, share_interval, signed, wrap
+from models.formatting import (
+    counted,
+    interval,
+    listed,
+    long_day,
+    percent,
+    share_interval,
+    signed,
+    wrap,
+)
+from models.report.outlook_text import outlook_text
 from models.report.rows import WindowRow, driver_groups, driver_value, window_rows
 from models.report.statements import VERDICTS, partial_statement, trust_statement
 from models.report.terminal import Terminal
@@ -32,13 +43,23 @@ def forecast_text(forecast: Forecast, terminal: Terminal = _PLAIN) -> str:
         Colours and bars that can be shown; the words are the same with and
         without.
     """
-    blocks = [_season(forecast, terminal)]
+    blocks = [_season(forecast, terminal), *outlook_text(forecast, terminal)]
     blocks += [_kind(forecast, kind, terminal) for kind in forecast.kinds]
     blocks += [_trend(forecast), _drivers(forecast, terminal)]
     blocks += [_evidence(forecast, terminal)]
     blocks += [terminal.warning(wrap(f"Warning: {note.text}")) for note in forecast.notes]
     blocks.append("Research software, not investment advice.")
     return "\n\n".join(block for block in blocks if block)
+
+
+def title(forecast: Forecast) -> str:
+    """Return the first line: the day, the age of the data and how to get newer ones."""
+    age = forecast.data.age_days
+    words = (
+        f"Altcoin season forecast as of {long_day(forecast.as_of)}, data {counted(age, 'day')} old"
+    )
+    # Strict: data of exactly a week ago still count as current.
+    return f"{words} (predict.py --source yahoo for today's)" if age > STALE_DAYS else words
 
 
 def question(forecast: Forecast, kind: Kind) -> str:
@@ -91,10 +112,9 @@ def _season(forecast: Forecast, terminal: Terminal) -> str:
         f"{kind} {long_day(day) if day is not None else 'none'}"
         for kind, day in season.last_onset.items()
     )
-    title = f"Altcoin season forecast as of {long_day(forecast.as_of)}"
     return "\n".join(
         [
-            terminal.bold(title),
+            *(terminal.bold(line) for line in wrap(title(forecast)).splitlines()),
             wrap(f"Season index {season.index:.0f} of 100: {STATES[season.state]}."),
             wrap(f"Last onsets: {last}."),
         ]
@@ -102,21 +122,23 @@ def _season(forecast: Forecast, terminal: Terminal) -> str:
 
 
 def _kind(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
-    title = terminal.bold(question(forecast, kind))
+    asked = terminal.bold(question(forecast, kind))
     rows = window_rows(forecast, kind)
     if rows[0].window.probability is None:
-        return f"{title}\n" + wrap(f"  No forecast: {rows[0].window.reason}.")
+        return f"{asked}\n" + wrap(f"  No forecast: {rows[0].window.reason}.")
     label = f"{'':{20 + 1 + BAR_WIDTH}}"
     heads = [
         f"{label}{'':35} {'a week':>6}{'a month':>8}",
         f"{label} {'chance':>6} {'climatology':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
     ]
-    return "\n".join([title, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)])
+    return "\n".join([asked, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)])
 
 
 def _line(row: WindowRow, terminal: Terminal) -> str:
     window = row.window
-    bar = terminal.bar(window.probability or 0.0, BAR_WIDTH)
+    bar = f"{'ended':{BAR_WIDTH}}"
+    if not window.ended:
+        bar = terminal.bar(window.probability or 0.0, BAR_WIDTH)
     chance = terminal.bold(f"{percent(window.probability):>6}")
     week, month = (percent(value) for value in row.earlier)
     return (

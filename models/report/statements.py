@@ -9,6 +9,8 @@ import pandas as pd
 
 from models.forecasting.parts import Forecast, Skill, Window
 from models.formatting import listed, long_day, percent, share_interval
+from models.outlook.events import SUSTAINED
+from models.report.outlook_text import window_words
 from models.vocabulary import Kind, Verdict
 
 VERDICTS: Mapping[str, str] = {
@@ -134,12 +136,33 @@ def claims_statement(headlines: Sequence[ClaimHeadline]) -> str:
 
 
 def headline(forecast: Forecast) -> tuple[str, str]:
-    """Return the number a reader came for and its question: by date, or the last window.
+    """Return the number a reader came for and its question: a sustained season in the year.
 
-    The number is "none" where there is no forecast; the question then holds
-    the reason.
+    Where there is no outlook it is the chance of a broad season; the number is
+    "none" where there is no forecast, and the question then holds the reason.
     """
-    window = headline_window(forecast)
+    outlook = forecast.outlook
+    if outlook is None:
+        return _headline_of_window(headline_window(forecast))
+    by_kind = {chance.kind: chance for chance in outlook.chances}
+    sustained, broad = by_kind[SUSTAINED], by_kind[Kind.BROAD]
+    words = window_words(outlook.window)
+    if sustained.begun_on is not None:
+        return "begun", f"A sustained season has begun on {long_day(sustained.begun_on)}."
+    beside = (
+        f"a broad season has begun on {long_day(broad.begun_on)}"
+        if broad.begun_on is not None
+        else f"a broad season of any length begins: {percent(broad.probability)}"
+    )
+    return (
+        percent(sustained.probability),
+        f"Chance of a sustained altcoin season, like 2017 or 2021, {words}. "
+        f"Base rate: {percent(sustained.climatology)}; 90 % interval: "
+        f"{share_interval(sustained.low, sustained.high)}. Beside it, {beside}.",
+    )
+
+
+def _headline_of_window(window: Window) -> tuple[str, str]:
     if window.probability is None:
         return "none", f"No forecast of a broad altcoin season: {window.reason}."
     return (
