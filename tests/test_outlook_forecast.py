@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.catalogue.builder import build_features
@@ -77,11 +77,12 @@ def ahead_on(every_day, forecaster, at):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, (END - pd.Timestamp("2016-01-01")).days // 7))
+@example(468)  # an open season whose chance the parameters do not explain: an interval of no width
 def test_every_day_has_one_coherent_outlook(every_day, forecaster, at):
     index, days, _ = every_day
     ahead = ahead_on(every_day, forecaster, at)
     window = year_window(days[at])
-    found = ahead.outlook(window, n_paths=400, least_days=120)
+    found = ahead.outlook(window, n_paths=1_000, least_days=1)
     chances = {chance.kind: chance for chance in found.chances}
     assert tuple(chances) == KINDS
     for weaker, stronger in pairwise(found.chances):

@@ -25,7 +25,7 @@ from models.outlook.events import (
     pending,
 )
 from models.outlook.paths import Paths
-from models.outlook.seasons import SUSTAINED_WITHIN
+from models.outlook.seasons import SUSTAINED_WITHIN, BoolArray
 from models.outlook.waiting import Waiting, waiting_times
 from models.outlook.window import Window
 
@@ -133,8 +133,7 @@ def _chance(paths: Paths, kind: str, window: Window, wait: Waiting, level: float
         return Chance(kind, 1.0, 1.0, 1.0, base, begun[0])
     if kind == SUSTAINED and (open_seasons := pending(paths, window)).any():
         comes = (wait.first < window.days) | open_seasons
-        low, high = credible_interval(comes, paths.groups, level)
-        return Chance(kind, float(comes.mean()), float(low), float(high), base, None)
+        return Chance(kind, *_counted(comes, paths, level), base, None)
     low, high = wait.bounds(window.days - 1)
     return Chance(kind, float(wait.by_day[-1]), float(low), float(high), base, None)
 
@@ -194,8 +193,14 @@ def _season_lasts(paths: Paths, kind: str, days: int, level: float) -> SeasonLas
     last = paths.over[kind] - paths.now[kind].quiet_days
     # Day 0 is the first after as_of: `days` days on is day days - 1.
     lasts = last >= days - 1
-    low, high = credible_interval(lasts, paths.groups, level)
-    return SeasonLasts(kind, days, float(lasts.mean()), float(low), float(high))
+    return SeasonLasts(kind, days, *_counted(lasts, paths, level))
+
+
+def _counted(comes: BoolArray, paths: Paths, level: float) -> tuple[float, float, float]:
+    """Return the share of paths and its credible interval, which holds it to the last bit."""
+    share = float(comes.mean())
+    low, high = credible_interval(comes, paths.groups, level)
+    return share, min(float(low), share), max(float(high), share)
 
 
 def _curve(paths: Paths, kind: str, level: float) -> Curve:
