@@ -19,11 +19,14 @@ import predict
 from features.panel import end_of_day
 from features.storage.atomic import staged
 from models.errors import TrackingError
+from models.forecasting.forecast import forecast
 from models.forecasting.out_of_sample import out_of_sample
+from models.forecasting.parts import ModelId
 from models.forecasting.reforecast import reforecast
 from models.forecasting.season_status import season_status
 from models.formatting import long_day, percent, unbroken
 from models.hazard.candidates import CANDIDATES
+from models.report.docs import picture
 from models.report.fan import _LABEL_GAP, _heights, describe_fan
 from models.report.figures import discrimination
 from models.report.picture import describe, draw, title
@@ -267,9 +270,14 @@ def test_the_command_writes_what_the_library_draws(trained, reference, tmp_path)
     tables = load_tables(uri, stored.model_id.run_id)
     status = season_status(reference, stored.forecaster, reference.last_day)
     own = out_of_sample(status, stored.forecaster, tables.hindcast)
-    assert picture.read_bytes() == svg(draw(own), title=title(own), description=describe(own))
+    outlook = forecast(status, stored.forecaster, stored.model_id, today=reference.last_day).outlook
+    words = describe(own, outlook=outlook)
+    assert outlook.curves
+    assert picture.read_bytes() == svg(
+        draw(own, outlook=outlook), title=title(own), description=words
+    )
     text = page.read_text()
-    assert escape(unbroken(describe(own))) in text
+    assert escape(unbroken(words)) in text
     assert tables.claims is not None
     assert escape(unbroken(tables.claims["sentence"].iloc[0])) in text
 
@@ -369,3 +377,12 @@ def test_missing_and_broken_tables_are_one_message(empty_run, tmp_path):
         load_tables(uri, run_id)
     with pytest.raises(TrackingError, match="cannot be read from"):
         load_tables(uri, "0123456789abcdef0123456789abcdef")
+
+
+def test_the_picture_of_the_docs_shows_the_year_to_come_of_the_champion(reference, small_training):
+    drawn = picture(reference, small_training)
+    forecaster = small_training.forecasters["logistic"]
+    status = season_status(reference, forecaster, reference.last_day)
+    past = out_of_sample(status, forecaster, small_training.hindcast)
+    made = forecast(status, forecaster, ModelId(None, ""), today=reference.last_day)
+    assert drawn == png(draw(past, outlook=made.outlook)) != png(draw(past))

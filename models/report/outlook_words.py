@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD
-from models.formatting import listed, long_day
+from models.formatting import listed, long_day, percent
 from models.outlook.answers import Chance, FirstOnset, Outlook
 from models.outlook.events import SUSTAINED
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
@@ -44,8 +44,8 @@ def years_statement(outlook: Outlook) -> str:
         return ""
     noun = "years" if outlook.window.year is not None else "windows"
     return (
-        f"Of 100 {noun} that stand as this one does, about {round(100 * own.probability)} bring a "
-        f"sustained season."
+        f"Of every 100 such {noun} about {percent(own.probability).removesuffix(' %')} bring a "
+        f"season like those of 2017 and 2021."
     )
 
 

@@ -97,7 +97,6 @@ def forecast_page(
     content = {
         "forecast": forecast,
         "state": STATES[forecast.season.state],
-        "today": today,
         "age": counted(forecast.data.age_days, "day"),
         "stale": _stale(forecast),
         "outlook": _outlook(forecast, today),
