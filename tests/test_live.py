@@ -304,10 +304,10 @@ def test_closes_that_disagree_are_refused(live_closes, tmp_path, ticker, noise, 
 
 
 @pytest.mark.parametrize("factor", [0.5, 1 / 14, 2.0])
-def test_a_wrong_last_close_of_bitcoin_holds_the_day_back(market, panel, tmp_path, factor):
-    bitcoin = market["BTC-USD"].copy()
+def test_a_wrong_last_close_of_bitcoin_holds_the_day_back(live_closes, panel, tmp_path, factor):
+    bitcoin = live_closes["BTC-USD"].copy()
     bitcoin.loc[LAST] *= factor
-    wrong = load({**market, "BTC-USD": bitcoin}, tmp_path)
+    wrong = load({**live_closes, "BTC-USD": bitcoin}, tmp_path)
     assert wrong.last_day == LAST - pd.Timedelta(days=1)
     before = panel.series("season_index").loc[: wrong.last_day]
     pd.testing.assert_series_equal(wrong.series("season_index"), before)
@@ -320,10 +320,10 @@ def test_a_wrong_last_close_of_bitcoin_holds_the_day_back(market, panel, tmp_pat
         require_usable(wrong, as_of=LAST, today=TODAY)
 
 
-def test_a_stock_index_in_another_unit_ends_the_day_before(market, tmp_path):
-    russell = market["^RUT"].copy()
+def test_a_stock_index_in_another_unit_ends_the_day_before(live_closes, tmp_path):
+    russell = live_closes["^RUT"].copy()
     russell.loc[MIDDLE:] *= 10
-    wrong = load({**market, "^RUT": russell}, tmp_path)
+    wrong = load({**live_closes, "^RUT": russell}, tmp_path)
     assert wrong.series("russell2000").index[-1] < MIDDLE
     (shift,) = [each for each in wrong.provenance.findings if each.rule == "level shift"]
     assert (shift.series, shift.consequence) == ("russell2000", "feature dropped")

@@ -62,7 +62,7 @@ def every_day(reference, forecaster):
     """Each seventh day since 2016: the index, and what is said of all days' leads."""
     index = season_status(reference, forecaster, END).index
     days = pd.date_range("2016-01-01", END, freq="7D", unit="s")
-    said = by_lead(forecaster, build_features(reference, days), list(Kind))
+    said = by_lead(forecaster, build_features(reference, days), list(forecaster.thresholds))
     return index, days, said
 
 

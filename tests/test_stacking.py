@@ -44,12 +44,14 @@ def test_evidence_moves_the_mixture_to_the_truth():
 def test_the_stack_is_a_weighted_mean(fitted, asked):
     stack, rows = fitted["stack"], asked.assign(threshold=75.0).dropna(subset=SIMULATED)
     members = [fitted[name].hazards(rows) for name in ("climatology", "logistic", "simulation")]
+    # Before the thresholds are put in order, which lifts the far-off row of the fixture.
+    raw = stack._hazards(rows)
     for lead in range(N_LEADS):
         expected = sum(
             weight * member[:, lead]
             for weight, member in zip(stack.weights_[min(lead, 3)], members, strict=True)
         )
-        np.testing.assert_allclose(stack.hazards(rows)[:, lead], expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(raw[:, lead], expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(np.sum(stack.weights_, axis=1), 1, rtol=0, atol=1e-12)
     assert np.ptp(stack.weights_) > 0.01
 

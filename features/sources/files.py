@@ -148,9 +148,13 @@ def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
     observed = {
         PANEL_NAMES.get(name, name): values for name, values in _observed(series, directory).items()
     }
+    # What can be no figure at all is refused before plausibility is asked about.
     for raw in ("iwm_shares_outstanding", "iwm_nav"):
         if raw in observed:
             _check_positive(observed[raw], raw)
+    for raw in ("btc_market_cap_usd", "crypto_market_cap_ex_btc_usd"):
+        if raw in observed:
+            _check_positive(observed[raw].dropna(), raw)
     bitcoin = _closes(market, "bitcoin", "close_usd").drop(market.bitcoin_out, errors="ignore")
     given = {**observed, "bitcoin": bitcoin, "eth_btc": _closes(market, "ethereum", "close_btc")}
     kept, findings = check_series(
@@ -401,9 +405,6 @@ def _crypto(
 ) -> dict[str, pd.Series]:
     panel = {name: observed[name] for name in ("bitcoin", "eth_btc") if name in observed}
     ether = coins[coins["coin"] == "ethereum"].set_index("date").sort_index()
-    for raw in ("btc_market_cap_usd", "crypto_market_cap_ex_btc_usd"):
-        if raw in observed:
-            _check_positive(observed[raw].dropna(), raw)
     cap = observed.get("btc_market_cap_usd")
     if cap is not None and "crypto_market_cap_ex_btc_usd" in observed:
         panel["bitcoin_dominance"] = (

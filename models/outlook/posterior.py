@@ -126,7 +126,9 @@ class SpellPosterior:
             np.array([np.interp(q, m, c) for m, c in zip(mass, ranked, strict=True)])
             for q in (tail, 1 - tail)
         )
-        return chance @ self.weight.ravel(), low, high
+        mean = chance @ self.weight.ravel()
+        # Few spells leave the posterior so skewed that its mean can lie beyond the 95th percent.
+        return mean, np.minimum(low, mean), np.maximum(high, mean)
 
 
 def cumulative_hazard(days: ArrayLike, shape: ArrayLike, scale: ArrayLike) -> FloatArray:
