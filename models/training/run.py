@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -164,31 +164,15 @@ def train(
         If the data end before the first refit or begin too late for it.
     """
     settings = settings or Settings()
-    until = panel.last_day if until is None else min(until, panel.last_day)
-    if until < OUT_OF_SAMPLE:
-        raise DataError(
-            f"until must not be before {OUT_OF_SAMPLE:%Y-%m-%d}, the first day out of sample, "
-            f"got {until:%Y-%m-%d}."
-        )
-    known = panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
+    known, until = _known(panel, until)
     index = season_index(known)
     rows = landmarks(known, index, settings.definition)
-    definitions = settings.definition.by_kind()
     onset_days: dict[str, pd.DatetimeIndex] = {
-        kind: onsets(index, each) for kind, each in definitions.items()
+        kind: onsets(index, each) for kind, each in settings.definition.by_kind().items()
     }
     schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
     try:
-        table = hindcast(
-            rows,
-            schedule,
-            partial(fit_candidates, settings.unfitted()),
-            settings.horizons,
-            jobs=jobs,
-            progress=partial(progress, "hindcast"),
-        )
-        if not (table["kind"] == Kind.BROAD).any():
-            raise TooFewRows("no day out of sample is at risk of a broad season.")
+        table = _hindcast(rows, schedule, settings, jobs, partial(progress, "hindcast"))
     except TooFewRows as error:
         raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
     verification = verify(table, onset_days, step_days=STEP_DAYS)
@@ -199,37 +183,12 @@ def train(
         primary=PRIMARY,
     )
     rivals = [name for name in table["model"].unique() if name != choice.champion]
-    comparison = compare(table, choice.champion, rivals, onset_days, step_days=STEP_DAYS)
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days[Kind.BROAD], settings, jobs=jobs,
         progress=partial(progress, "intervals"),
     )  # fmt: skip
-    forecasters = {
-        name: Forecaster(
-            name=name,
-            thresholds={kind: each.threshold for kind, each in definitions.items()},
-            model=model,
-            climatology=models[REFERENCE],
-            replicates=[replicate[name] for replicate in replicates],
-            evidence=Evidence(
-                definition=settings.definition.as_dict(),
-                trained_until=f"{trained_until:%Y-%m-%d}",
-                data_digest=known.digest,
-                ranges=_ranges(rows, trained_until),
-                onsets={
-                    kind: [
-                        f"{day:%Y-%m-%d}"
-                        for day in days[(days > rows.as_of[0]) & (days <= trained_until)]
-                    ]
-                    for kind, days in onset_days.items()
-                },
-                skill=_records(verification[verification["model"] == name]),
-                reason=choice.reason if name == choice.champion else "not the champion",
-            ),
-        )
-        for name, model in models.items()
-    }
+    learnt = _learnt(rows, trained_until, onset_days, settings, known.digest)
     return Training(
         settings=settings,
         until=until,
@@ -239,11 +198,84 @@ def train(
         onsets=onset_days,
         hindcast=table,
         verification=verification,
-        comparison=comparison,
+        comparison=compare(table, choice.champion, rivals, onset_days, step_days=STEP_DAYS),
         integrated=integrated(table, onset_days, step_days=STEP_DAYS),
         choice=choice,
-        forecasters=forecasters,
+        forecasters=_forecasters(models, replicates, verification, choice, settings, learnt),
     )
+
+
+def _known(panel: MarketPanel, until: pd.Timestamp | None) -> tuple[MarketPanel, pd.Timestamp]:
+    """Return what was known by the end of a day, by default the panel's last, and that day."""
+    until = panel.last_day if until is None else min(until, panel.last_day)
+    if until < OUT_OF_SAMPLE:
+        raise DataError(
+            f"until must not be before {OUT_OF_SAMPLE:%Y-%m-%d}, the first day out of sample, "
+            f"got {until:%Y-%m-%d}."
+        )
+    return panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0]), until
+
+
+def _hindcast(
+    rows: Landmarks,
+    schedule: WalkForward,
+    settings: Settings,
+    jobs: int,
+    progress: Callable[[int, int], None],
+) -> pd.DataFrame:
+    fit = partial(fit_candidates, settings.unfitted())
+    table = hindcast(rows, schedule, fit, settings.horizons, jobs=jobs, progress=progress)
+    if not (table["kind"] == Kind.BROAD).any():
+        raise TooFewRows("no day out of sample is at risk of a broad season.")
+    return table
+
+
+def _learnt(
+    rows: Landmarks,
+    trained_until: pd.Timestamp,
+    onset_days: Mapping[str, pd.DatetimeIndex],
+    settings: Settings,
+    digest: str,
+) -> dict[str, Any]:
+    """Return the evidence that all forecasters of a training share."""
+    return {
+        "definition": settings.definition.as_dict(),
+        "trained_until": f"{trained_until:%Y-%m-%d}",
+        "data_digest": digest,
+        "ranges": _ranges(rows, trained_until),
+        "onsets": {
+            kind: [
+                f"{day:%Y-%m-%d}" for day in days[(days > rows.as_of[0]) & (days <= trained_until)]
+            ]
+            for kind, days in onset_days.items()
+        },
+    }
+
+
+def _forecasters(
+    models: Mapping[str, HazardModel],
+    replicates: Sequence[Mapping[str, HazardModel]],
+    verification: pd.DataFrame,
+    choice: Choice,
+    settings: Settings,
+    learnt: Mapping[str, Any],
+) -> dict[str, Forecaster]:
+    definitions = settings.definition.by_kind()
+    return {
+        name: Forecaster(
+            name=name,
+            thresholds={kind: each.threshold for kind, each in definitions.items()},
+            model=model,
+            climatology=models[REFERENCE],
+            replicates=[replicate[name] for replicate in replicates],
+            evidence=Evidence(
+                **learnt,
+                skill=_records(verification[verification["model"] == name]),
+                reason=choice.reason if name == choice.champion else "not the champion",
+            ),
+        )
+        for name, model in models.items()
+    }
 
 
 def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition) -> Landmarks:
