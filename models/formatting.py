@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 import pandas as pd
@@ -59,7 +59,7 @@ def long_day(day: pd.Timestamp | str) -> str:
     '9 Jan 2026'
     """
     day = pd.Timestamp(day)
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def short_day(day: pd.Timestamp) -> str:
@@ -70,7 +70,7 @@ def short_day(day: pd.Timestamp) -> str:
     >>> short_day(pd.Timestamp("2026-01-09"))
     '9 Jan'
     """
-    return f"{day.day} {_MONTHS[day.month - 1]}"
+    return f"{day.day} {MONTHS[day.month - 1]}"
 
 
 def iso_day(day: pd.Timestamp) -> str:
@@ -218,6 +218,17 @@ def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     return [head, "|---" * len(rows[0]) + "|", *others]
 
 
+def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Return numbers for JSON, which holds neither infinity nor NaN: None there.
+
+    Examples
+    --------
+    >>> finite({"gain": 0.5, "dispersion": float("nan")})
+    {'gain': 0.5, 'dispersion': None}
+    """
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
 _KEPT = re.compile(r"(?<=\d) (?=%|[A-Z][a-z]{2} \d{4})|(?<=[a-z]) (?=\d{4}\b)")
 # Not strftime's, whose names follow the machine's language.
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

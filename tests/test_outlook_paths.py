@@ -15,7 +15,7 @@ from scipy import stats
 from features.market.season import daily
 from models.outlook.credible import credible_interval
 from models.outlook.events import kinds_of, onsets_of
-from models.outlook.outlook import answer, cumulative_chance
+from models.outlook.outlook import answer, cumulative_chances
 from models.outlook.paths import Paths, simulate
 from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.outlook.renewal import fit_renewal
@@ -89,14 +89,16 @@ class TestCoherence:
         for first in found.first_onset:
             for parts in (first.months, first.quarters):
                 assert sum(share for _, share in parts) + first.none == pytest.approx(1)
+        by_kind = cumulative_chances(paths, days=365)
         for curve in found.curves:
-            year = cumulative_chance(paths, curve.kind, days=365)
+            year = by_kind[curve.kind]
             # Every fifth day, the last one among them.
             assert list(curve.dates) == list(year.index[4::5])
             assert curve.dates[-1] == paths.as_of + pd.Timedelta(days=365)
             for name in year:
                 assert list(getattr(curve, name)) == year[name].iloc[4::5].tolist()
-        curves = [cumulative_chance(paths, kind, days=500) for kind in kinds_of(paths)]
+        by_kind = cumulative_chances(paths, days=500)
+        curves = [by_kind[kind] for kind in kinds_of(paths)]
         for curve in curves:
             assert (curve.diff().iloc[1:] >= 0).all(axis=None)
             assert (curve["low"] <= curve["probability"]).all()
@@ -166,10 +168,11 @@ class TestExactness:
 
     def test_the_process_alone_is_the_posterior(self, many):
         horizons = [30, 90, 180, 365, 730]
+        by_kind = cumulative_chances(many, days=730)
         for kind in KINDS:
             renewal = fit_of(many, kind)
             mean, low, high = renewal.predict(horizons, elapsed=many.now[kind].elapsed)
-            curve = cumulative_chance(many, kind, days=730).iloc[np.array(horizons) - 1]
+            curve = by_kind[kind].iloc[np.array(horizons) - 1]
             np.testing.assert_allclose(curve["probability"], mean, atol=0.02)
             np.testing.assert_allclose(curve["low"], low, atol=0.05)
             np.testing.assert_allclose(curve["high"], high, atol=0.05)
@@ -182,7 +185,7 @@ class TestExactness:
     def test_the_near_term_is_followed_and_the_process_takes_over_without_a_jump(self, make):
         hazards = np.array([[0.05, 0.1, 0.2], [0.15, 0.2, 0.4]])
         paths = make(AT_RISK, n_paths=10_000, days=400, near_term={"broad": hazards})
-        curve = cumulative_chance(paths, "broad", days=400)["probability"].to_numpy()
+        curve = cumulative_chances(paths, days=400)["broad"]["probability"].to_numpy()
         survival = np.cumprod(1 - hazards, axis=1)
         np.testing.assert_allclose(curve[[29, 59, 89]], 1 - survival.mean(axis=0), atol=0.015)
         # Constant hazard within a lead: half-way through the second its root.

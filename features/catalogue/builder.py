@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.catalogue import bitcoin, breadth, eth_btc, flows, momentum, simulated_paths
 from features.catalogue.feature import Feature
-from features.market.season import STAND_IN_DAYS, daily
+from features.market.season import daily
 from features.panel import MarketPanel, end_of_day
 
 CATALOGUE: tuple[Feature, ...] = (
@@ -22,9 +22,6 @@ FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in CATALOGUE)
 
 # An observation older than this stands for nothing: the feature is missing.
 MAX_AGE_DAYS = 10
-# How many days before an as_of day the simulated day may lie that its features are made of: a
-# simulated day stands in for those after it, and the last of these for ten days more.
-SIMULATED_REACH_DAYS = STAND_IN_DAYS + MAX_AGE_DAYS
 
 
 def build_features(panel: MarketPanel, days: pd.DatetimeIndex) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 from features.plausibility.rules import (
     CONFIRMING,
     MIN_OBSERVATIONS,
+    NORMAL_MAD,
     RETURN_STEPS,
     SCALE_DAYS,
     StepLimit,
@@ -37,7 +38,7 @@ def own_scale(steps: pd.Series) -> pd.Series:
         where fewer than 60 are known.
     """
     past = steps.abs().rolling(SCALE_DAYS, min_periods=MIN_OBSERVATIONS).median().shift()
-    return past / 0.6745
+    return past / NORMAL_MAD
 
 
 def check_steps(

@@ -31,7 +31,7 @@ class Prices:
         self.code, ids = pd.factorize(coins["coin"])
         self.ids = pd.Index(ids)
         self.first = coins["date"].min()
-        self.row = _number(coins["date"], self.first)
+        self.row = day_numbers(coins["date"], self.first)
         shape = (int(self.row.max()) + 1, len(self.ids))
         self.usd, self.btc = np.full(shape, np.nan), np.full(shape, np.nan)
         self.usd[self.row, self.code] = np.log(coins["close_usd"].to_numpy())
@@ -54,7 +54,7 @@ class Prices:
         """Take over a ranking: columns of the top 50 by day, -1 for none; never Bitcoin."""
         ranked = universe[(universe["rank"] <= TOP) & (universe["coin"] != "bitcoin")]
         ranked = ranked.sort_values(["snapshot_date", "rank"])
-        days = _number(ranked["snapshot_date"], self.first)
+        days = day_numbers(ranked["snapshot_date"], self.first)
         snapshot, at = np.unique(days, return_inverse=True)
         place = ranked.groupby("snapshot_date").cumcount().to_numpy()
         table = np.full((len(snapshot), TOP), -1)
@@ -78,7 +78,8 @@ class Prices:
         return np.asarray(near | (member[: len(self.days)] > 0))
 
 
-def _number(days: pd.Series, first: pd.Timestamp) -> NDArray[np.int64]:
+def day_numbers(days: pd.Series, first: pd.Timestamp) -> NDArray[np.int64]:
+    """Return how many days after the first each day is."""
     since = days.to_numpy().astype("datetime64[D]") - np.datetime64(first, "D")
     return np.asarray(since.astype(np.int64))
 
@@ -345,7 +346,7 @@ def _extreme(past: Floats, step: float) -> bool:
     past = past[np.isfinite(past)]
     if len(past) < rules.MIN_OBSERVATIONS:
         return False
-    return bool(abs(step) >= rules.COIN_DEVIATIONS * np.median(past) / 0.6745)
+    return bool(abs(step) >= rules.COIN_DEVIATIONS * np.median(past) / rules.NORMAL_MAD)
 
 
 _NAMED = 6

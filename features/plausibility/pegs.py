@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.plausibility.market import Floats, Prices
+from features.plausibility.market import Floats, Prices, day_numbers
 from features.plausibility.rules import (
     BITCOIN,
     CALMER,
@@ -64,7 +64,7 @@ def without_pegged(
     coins = pd.Index(universe["coin"].unique())
     names = {str(coin): named(str(coin)) for coin in coins}
     names |= {coin: "Bitcoin" for coin in names if coin == "bitcoin"}
-    day = _days_since(universe["snapshot_date"], prices.first)
+    day = day_numbers(universe["snapshot_date"], prices.first)
     column = prices.ids.get_indexer(pd.Index(universe["coin"]))
     reason = np.full(len(universe), "", dtype=object)
     rows = np.flatnonzero((column >= 0) & (day >= 0) & (day < len(prices.days)))
@@ -75,11 +75,6 @@ def without_pegged(
     _by_name(universe, prices, names, (day, column), reason)
     out = reason != ""
     return _closed(universe, out), _said(universe[out], reason[out], prices)
-
-
-def _days_since(days: pd.Series, first: pd.Timestamp) -> NDArray[np.int64]:
-    since = days.to_numpy().astype("datetime64[D]") - np.datetime64(first, "D")
-    return np.asarray(since.astype(np.int64))
 
 
 def _against(prices: Prices, peg: Peg) -> Floats | None:

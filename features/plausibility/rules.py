@@ -47,6 +47,8 @@ class StepLimit:
 
 
 SCALE_DAYS = 252
+# The median absolute deviation of a normal law with a standard deviation of 1.
+NORMAL_MAD = 0.6745
 MIN_OBSERVATIONS = 60
 # Observations within which a step must return to be a spike, and after which it has not.
 RETURN_STEPS = 5

@@ -69,7 +69,7 @@ def load_files(
     simulation : callable, optional
         Takes coins and universe, returns the simulated series, for instance
         `features.storage.simulations.simulated_series`; without it the panel
-        lacks them until `simulate_files` adds them.
+        lacks them.
 
     Returns
     -------
@@ -96,36 +96,10 @@ def load_files(
         values, f"files:{directory}", until=until,
         provenance=replace(provenance, findings=tables.findings),
     )  # fmt: skip
-    return panel if simulation is None else _with_simulated(panel, simulation(coins, universe))
-
-
-def simulate_files(
-    panel: MarketPanel,
-    directory: Path,
-    simulation: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame],
-) -> MarketPanel:
-    """Add the simulated series to a panel that was loaded without them.
-
-    They take minutes, and few models read them: a panel is loaded and its age
-    is checked first, then only the days are simulated that a model speaks of.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        From `load_files`.
-    directory : pathlib.Path
-        Where it was loaded from.
-    simulation : callable
-        As for `load_files`, for instance `simulated_series` with the days
-        wanted as `since` and `until`.
-
-    Raises
-    ------
-    DataError
-        If a table is missing, unreadable or breaks a rule.
-    """
-    tables = _checked_tables(directory, None)
-    return _with_simulated(panel, simulation(tables.coins, tables.universe))
+    if simulation is None:
+        return panel
+    simulated = simulation(coins, universe)
+    return panel.with_series({str(name): simulated[name] for name in simulated})
 
 
 @dataclass(frozen=True)
@@ -182,10 +156,6 @@ def _names(universe: pd.DataFrame) -> Named:
         return excluded(patterns, symbols.get(coin, name), name)
 
     return named
-
-
-def _with_simulated(panel: MarketPanel, simulated: pd.DataFrame) -> MarketPanel:
-    return panel.with_series({str(name): simulated[name] for name in simulated})
 
 
 def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -> DataProvenance:

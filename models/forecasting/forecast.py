@@ -25,7 +25,7 @@ from models.forecasting.parts import (
 from models.forecasting.season_status import SeasonStatus
 from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seasons_ahead
 from models.forecasting.trend import earlier_statuses, said_of, trend
-from models.forecasting.windows import windows
+from models.forecasting.windows import plain, windows
 from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Evidence, Forecaster
 from models.outlook.answers import Outlook
@@ -115,8 +115,7 @@ def forecast(
     """
     window = outlook_window(status.as_of, by=by) if window is None else window
     before = earlier_statuses(status, forecaster)
-    spoken_of = {0: status, **{days: each for days, each in before.items() if each is not None}}
-    said = dict(zip(spoken_of, said_of(list(spoken_of.values()), forecaster), strict=True))
+    said = said_of({0: status, **before}, forecaster)
     renewals = fitted_renewals(status.index, forecaster, status.as_of)
     ahead = seasons_ahead(status.index, renewals, said[0], status.as_of)
     by_length, by_date = _windows(status, said[0], ahead, horizons, window.end, today)
@@ -222,7 +221,7 @@ def _drivers(status: SeasonStatus, forecaster: Forecaster) -> tuple[Driver, ...]
     log_odds = forecaster.model.contributions(rows).iloc[0]
     strongest = log_odds[log_odds != 0].sort_values(key=np.abs, ascending=False, kind="stable")
     return tuple(
-        Driver(str(name), _GROUPS[str(name)], _plain(row[name].iloc[0]), float(value))
+        Driver(str(name), _GROUPS[str(name)], plain(row[name].iloc[0]), float(value))
         for name, value in strongest.to_dict().items()
     )
 
@@ -252,7 +251,3 @@ def _out_of_range(forecaster: Forecaster, row: pd.DataFrame) -> tuple[str, ...]:
         if name in ranges and not ranges[name][0] <= row[name].iloc[0] <= ranges[name][1]
         and not np.isnan(row[name].iloc[0])
     )  # fmt: skip
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

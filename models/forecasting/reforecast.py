@@ -100,9 +100,7 @@ def _ahead(
 def _year(day: pd.Timestamp, ahead: SeasonsAhead | None) -> dict[str, object]:
     window = year_window(day)
     row: dict[str, object] = {"as_of": day, "year": window.year}
-    chances = (
-        () if ahead is None else ahead.outlook(window, n_paths=YEAR_PATHS, least_days=1).chances
-    )
+    chances = () if ahead is None else ahead.window_chances(window, n_paths=YEAR_PATHS)
     values = {chance.kind: chance.probability for chance in chances}
     return row | {f"chance_year_{kind}": values.get(kind, np.nan) for kind in YEAR_KINDS}
 

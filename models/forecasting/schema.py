@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from math import isfinite
 
 import pandas as pd
 
@@ -17,7 +16,7 @@ from models.forecasting.parts import (
     ModelSummary,
     Window,
 )
-from models.formatting import iso_day
+from models.formatting import finite, iso_day
 from models.vocabulary import Kind
 
 FORECAST_SCHEMA = "altseason.forecast/2"
@@ -199,13 +198,12 @@ def _evidence(evidence: ForecastEvidence) -> Json:
 
 
 def _finding(finding: Finding) -> Json:
-    numbers = {name: getattr(finding, name) for name in ("value", "factor")}
     return {
         **asdict(finding),
         "first_day": iso_day(finding.first_day),
         "last_day": iso_day(finding.last_day),
-        # JSON knows no NaN: where a factor means nothing there is none.
-        **{name: value if isfinite(value) else None for name, value in numbers.items()},
+        # Where a factor means nothing there is none.
+        **finite({"value": finding.value, "factor": finding.factor}),
         "text": finding.text,
     }
 

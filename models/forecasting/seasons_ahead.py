@@ -11,11 +11,11 @@ import pandas as pd
 from models.forecasting.intervals import ByLead
 from models.forecasting.near_term import near_term_hazards
 from models.hazard.forecaster import Forecaster
-from models.outlook.answers import Outlook
+from models.outlook.answers import Chance, Outlook
 from models.outlook.baselines import window_frequency
 from models.outlook.events import known_onsets
 from models.outlook.first_spell import onset_by_day, parameter_draws
-from models.outlook.outlook import answer
+from models.outlook.outlook import answer, window_chances
 from models.outlook.paths import N_GROUPS, N_PATHS, Paths, simulate
 from models.outlook.renewal import Renewal, fit_renewal
 from models.outlook.seasons import FloatArray, History, observe
@@ -92,8 +92,6 @@ class SeasonsAhead:
         window: Window,
         *,
         dates: Sequence[pd.Timestamp] = (),
-        n_paths: int = N_PATHS,
-        least_days: int = _LEAST_DAYS,
     ) -> Outlook:
         """Answer every question about a window.
 
@@ -103,14 +101,23 @@ class SeasonsAhead:
             From `models.outlook.window`.
         dates : sequence of pandas.Timestamp
             Days to tell the chance of being in season on, at most three years ahead.
-        n_paths : int
-            Paths to simulate.
-        least_days : int
-            Days to simulate at the least, beyond the window or not.
         """
         last = max([window.end, *dates])
-        days = max((last - self.as_of).days, least_days)
-        return answer(self.paths(days, n_paths=n_paths), window, dates=dates)
+        days = max((last - self.as_of).days, _LEAST_DAYS)
+        return answer(self.paths(days), window, dates=dates)
+
+    def window_chances(self, window: Window, *, n_paths: int) -> tuple[Chance, ...]:
+        """Answer how likely a season of each kind is in a window, and nothing else.
+
+        Parameters
+        ----------
+        window : Window
+            From `models.outlook.window`.
+        n_paths : int
+            Paths to simulate.
+        """
+        paths = self.paths((window.end - self.as_of).days, n_paths=n_paths)
+        return window_chances(paths, window)
 
 
 def seasons_ahead(

@@ -33,11 +33,18 @@ def earlier_statuses(
     return found
 
 
-def said_of(statuses: Sequence[SeasonStatus], forecaster: Forecaster) -> list[dict[Kind, ByLead]]:
-    """Return what a forecaster says of each of some days, all in one prediction."""
-    features = pd.concat([each.features for each in statuses])
-    said = by_lead(forecaster, features, list(statuses[0].kinds))
-    return [{kind: own.row(at) for kind, own in said.items()} for at in range(len(statuses))]
+def said_of(
+    statuses: Mapping[int, SeasonStatus | None], forecaster: Forecaster
+) -> dict[int, dict[Kind, ByLead]]:
+    """Return what a forecaster says of the days that have a status, all in one prediction."""
+    known = {days: each for days, each in statuses.items() if each is not None}
+    if not known:
+        return {}
+    features = pd.concat([each.features for each in known.values()])
+    said = by_lead(forecaster, features, [Kind(kind) for kind in forecaster.thresholds])
+    return {
+        days: {kind: own.row(at) for kind, own in said.items()} for at, days in enumerate(known)
+    }
 
 
 def trend(
@@ -75,13 +82,7 @@ def trend(
         has a reason.
     """
     before = earlier_statuses(status, forecaster) if before is None else before
-    if said is None:
-        known = {days: each for days, each in before.items() if each is not None}
-        said = (
-            dict(zip(known, said_of(list(known.values()), forecaster), strict=True))
-            if known
-            else {}
-        )
+    said = said_of(before, forecaster) if said is None else said
     return tuple(
         _earlier(status, forecaster, days, then, said.get(days), horizons, by)
         for days, then in before.items()

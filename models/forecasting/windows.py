@@ -103,7 +103,7 @@ def windows(
     values = [_NONE] * len(lengths)
     if said is not None and reason is None:
         found = window_values(kind, said, ahead, lengths, by_process=by_process)
-        values = [tuple(map(_plain, row)) for row in zip(*found, strict=True)]
+        values = [tuple(map(plain, row)) for row in zip(*found, strict=True)]
     made = []
     for length, (probability, low, high, climatology) in zip(lengths, values, strict=True):
         end = day + pd.Timedelta(days=length)
@@ -129,5 +129,6 @@ def _too_far(days: int) -> str:
     return TOO_FAR if days > REACH_DAYS else NOTHING_TO_LEARN_FROM
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
+    """Return a number, None where there is none."""
     return None if np.isnan(value) else float(value)

@@ -6,8 +6,9 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from models.formatting import finite
 from models.ledger.outlook_results import OutlookRecord, outlook_record_json
-from models.ledger.words import Made, Status, dates_as_text, finite, text
+from models.ledger.words import Made, Status, dates_as_text, text
 from models.verification.counts import RareEventScores
 from models.vocabulary import Kind
 

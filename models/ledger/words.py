@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from math import isfinite
 from typing import Any
 
 
@@ -29,11 +28,6 @@ class Status(StrEnum):
     REVISED = "revised"
     REPEATED = "repeated"
     BEGUN = "begun"
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Return numbers for JSON, which holds neither infinity nor NaN: None there."""
-    return {name: value if isfinite(value) else None for name, value in values.items()}
 
 
 def dates_as_text(values: Mapping[str, Any]) -> dict[str, Any]:

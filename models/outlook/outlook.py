@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ def answer(
     return Outlook(
         as_of=paths.as_of,
         window=window,
-        chances=tuple(_chance(paths, k, window, waits[k], level) for k in weakest_first),
+        chances=_chances(paths, window, waits, level),
         first_onset=tuple(_first_onset(k, window, waits[k]) for k in weakest_first),
         days_in_season=tuple(_days_in_season(paths, k, window, span) for k in paths.begins),
         in_season_on=tuple(_in_season_on(paths, date) for date in dates),
@@ -81,19 +81,34 @@ def answer(
         ),
         earliest_onset=_earliest(paths),
         n_paths=paths.n_paths,
-        curves=tuple(_curve(paths, kind, level) for kind in weakest_first),
+        curves=_curves(paths, level),
     )
 
 
-def cumulative_chance(paths: Paths, kind: str, *, days: int, level: float = 0.9) -> pd.DataFrame:
-    """Return P(an onset by each day) with its credible band.
+def window_chances(paths: Paths, window: Window, *, level: float = 0.9) -> tuple[Chance, ...]:
+    """Read the chances for a window alone, the weakest kind first.
+
+    Parameters
+    ----------
+    paths, window, level
+        As for `answer`, whose `chances` they are.
+
+    Raises
+    ------
+    ValueError
+        If the paths do not reach a day that is asked for.
+    """
+    first, last = _day(paths, window.start), _day(paths, window.end)
+    return _chances(paths, window, waiting_times(paths, first, last, level), level)
+
+
+def cumulative_chances(paths: Paths, *, days: int, level: float = 0.9) -> dict[str, pd.DataFrame]:
+    """Return P(an onset by each day) of every kind with its credible band, the weakest kind first.
 
     Parameters
     ----------
     paths : Paths
         Simulated seasons.
-    kind : str
-        `sustained` or a kind of the paths.
     days : int
         Days after as_of.
     level : float
@@ -101,15 +116,17 @@ def cumulative_chance(paths: Paths, kind: str, *, days: int, level: float = 0.9)
 
     Returns
     -------
-    pandas.DataFrame
+    dict of str to pandas.DataFrame
         Index `date`; columns `probability`, `low`, `high`, none of them falling.
     """
-    wait = waiting_times(paths, 0, days - 1, level)[kind]
-    low, high = (np.maximum.accumulate(bound) for bound in wait.bounds(slice(None)))
-    return pd.DataFrame(
-        {"probability": wait.by_day, "low": low, "high": high},
-        index=pd.date_range(paths.as_of + pd.Timedelta(days=1), periods=days, name="date"),
-    )
+    tomorrow = paths.as_of + pd.Timedelta(days=1)
+    dates = pd.date_range(tomorrow, periods=days, name="date")
+    found = {}
+    for kind, wait in reversed(waiting_times(paths, 0, days - 1, level).items()):
+        low, high = (np.maximum.accumulate(bound) for bound in wait.bounds(slice(None)))
+        columns = {"probability": wait.by_day, "low": low, "high": high}
+        found[kind] = pd.DataFrame(columns, index=dates)
+    return found
 
 
 def _day(paths: Paths, date: pd.Timestamp) -> int:
@@ -121,6 +138,14 @@ def _day(paths: Paths, date: pd.Timestamp) -> int:
             f"got {date:%Y-%m-%d}; simulate more days."
         )
     return day
+
+
+def _chances(
+    paths: Paths, window: Window, waits: Mapping[str, Waiting], level: float
+) -> tuple[Chance, ...]:
+    return tuple(
+        _chance(paths, kind, window, waits[kind], level) for kind in reversed(kinds_of(paths))
+    )
 
 
 def _chance(paths: Paths, kind: str, window: Window, wait: Waiting, level: float) -> Chance:
@@ -203,12 +228,15 @@ def _counted(comes: BoolArray, paths: Paths, level: float) -> tuple[float, float
     return share, min(float(low), share), max(float(high), share)
 
 
-def _curve(paths: Paths, kind: str, level: float) -> Curve:
+def _curves(paths: Paths, level: float) -> tuple[Curve, ...]:
     days = min(CURVE_DAYS, paths.days - SUSTAINED_WITHIN)
-    # Every fifth day from the last one back: 365 days away is among them.
-    table = cumulative_chance(paths, kind, days=days, level=level).iloc[::-CURVE_STEP][::-1]
-    columns = (tuple(table[name].tolist()) for name in ("probability", "low", "high"))
-    return Curve(kind, tuple(table.index), *columns)
+    curves = []
+    for kind, by_day in cumulative_chances(paths, days=days, level=level).items():
+        # Every fifth day from the last one back: 365 days away is among them.
+        table = by_day.iloc[::-CURVE_STEP][::-1]
+        columns = (tuple(table[name].tolist()) for name in ("probability", "low", "high"))
+        curves.append(Curve(kind, tuple(table.index), *columns))
+    return tuple(curves)
 
 
 def _earliest(paths: Paths) -> tuple[tuple[str, pd.Timestamp], ...]:

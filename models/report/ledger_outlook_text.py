@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from models.formatting import aligned, counted, wrap
 from models.ledger.outlook_results import (
@@ -13,6 +13,7 @@ from models.ledger.outlook_results import (
     OutlookRecord,
     Question,
 )
+from models.ledger.results import Score
 from models.ledger.words import Made
 
 AnyScore = ChanceScore | FirstOnsetScore | DaysScore
@@ -147,9 +148,26 @@ def _notes(groups: Sequence[Group]) -> list[str]:
         "revised": "left out: today's data contradict what was known, or cannot tell",
         "repeated": "left out: said before by this model of the same day and window",
     }
-    totals = {name: sum(getattr(group, name) for group in groups) for name in texts}
+    return count_notes(groups, texts, "answer")
+
+
+def count_notes(
+    rows: Sequence[Group] | Sequence[Score], texts: Mapping[str, str], noun: str
+) -> list[str]:
+    """Return the totals of counts over rows that are not 0, each with its words.
+
+    Parameters
+    ----------
+    rows : sequence
+        Of scores that have the counts.
+    texts : mapping of str to str
+        Count to what is said of it.
+    noun : str
+        What is counted, in the singular.
+    """
+    totals = {name: sum(getattr(row, name) for row in rows) for name in texts}
     return [
-        wrap(f"{counted(totals[name], 'answer')} {text}", first="  ", indent="    ")
+        wrap(f"{counted(totals[name], noun)} {text}", first="  ", indent="    ")
         for name, text in texts.items()
         if totals[name]
     ]

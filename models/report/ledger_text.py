@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from models.formatting import counted, interval, percent, signed, wrap
 from models.ledger.results import JudgedWindow, Score, TrackRecord
 from models.ledger.words import Made, Status
-from models.report.ledger_outlook_text import outlook_record_text
+from models.report.ledger_outlook_text import count_notes, outlook_record_text
 from models.verification.counts import NumberTest
 
 OPEN_SHOWN = 12
@@ -137,12 +137,7 @@ def _notes(rows: Sequence[Score]) -> list[str]:
         "repeated": "left out: their day and window had been forecast by this model before",
         "no_forecast": "left out: no season could begin, so that nothing was forecast",
     }
-    totals = {name: sum(getattr(row, name) for row in rows) for name in texts}
-    return [
-        wrap(f"{counted(totals[name], 'window')} {text}", first="  ", indent="    ")
-        for name, text in texts.items()
-        if totals[name]
-    ]
+    return count_notes(rows, texts, "window")
 
 
 def _open(windows: Sequence[JudgedWindow]) -> list[str]:

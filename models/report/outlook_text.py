@@ -12,6 +12,7 @@ from models.formatting import listed, long_day, percent, share_interval, short_d
 from models.outlook.answers import Chance, DaysInSeason, FirstOnset, Outlook
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import Window
+from models.report.outlook_words import base_rate_side
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
 
@@ -100,11 +101,11 @@ def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
         sentences.append(
             f"Of every 100 such {what} about {number} bring a season like 2017 or 2021."
         )
-    # An interval that ends at the base rate holds it.
     usual = [
         each.kind
         for each in outlook.chances
-        if each.begun_on is None and each.low <= each.climatology <= each.high
+        if each.begun_on is None
+        and base_rate_side(each.low, each.high, each.climatology) == "within"
     ]
     if usual:
         sentences.append(

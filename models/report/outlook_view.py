@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.formatting import long_day, percent
+from models.formatting import MONTHS, long_day, percent
 from models.outlook.answers import Chance, DaysInSeason, Outlook, SeasonLasts
 from models.outlook.events import SUSTAINED
 from models.report.outlook_words import (
@@ -22,7 +22,6 @@ from models.report.outlook_words import (
 )
 
 MOST_BARS = 12
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _bare(share: float) -> str:
 def _head(part: str) -> str:
     """Return the short name of a month or quarter: Jun, or Q3 26."""
     year, name = part.split("-")
-    return f"{name} {year[2:]}" if name.startswith("Q") else _MONTHS[int(name) - 1]
+    return f"{name} {year[2:]}" if name.startswith("Q") else MONTHS[int(name) - 1]
 
 
 def _lasts(lasts: Sequence[SeasonLasts], kinds: Sequence[str]) -> tuple[LastsRow, ...]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD
 from models.formatting import listed, long_day, percent
-from models.outlook.answers import Chance, FirstOnset, Outlook
+from models.outlook.answers import FirstOnset, Outlook
 from models.outlook.events import SUSTAINED
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import Window
@@ -54,7 +54,7 @@ def base_rate_statement(outlook: Outlook) -> str:
     sides: dict[str, list[str]] = {"above": [], "below": [], "within": []}
     for each in outlook.chances:
         if each.begun_on is None:
-            sides[_side(each)].append(each.kind)
+            sides[base_rate_side(each.low, each.high, each.climatology)].append(each.kind)
     told = [f"{side} it ({listed(kinds)})" for side, kinds in sides.items() if kinds]
     if not told:
         return ""
@@ -116,11 +116,18 @@ def when_words(first: FirstOnset, window: Window) -> str:
     return f"{words}; 50 % interval {long_day(low)} to {later}"
 
 
-def _side(chance: Chance) -> str:
+def base_rate_side(low: float, high: float, base_rate: float) -> str:
+    """Return on which side of the base rate an interval lies: above, below, or within: it holds it.
+
+    Examples
+    --------
+    >>> base_rate_side(0.2, 0.4, 0.1), base_rate_side(0.2, 0.4, 0.4)
+    ('above', 'within')
+    """
     # Strict: an interval that ends at the base rate holds it.
-    if chance.low > chance.climatology:
+    if low > base_rate:
         return "above"
-    return "below" if chance.high < chance.climatology else "within"
+    return "below" if high < base_rate else "within"
 
 
 def season_open(outlook: Outlook) -> bool:

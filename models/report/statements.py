@@ -11,6 +11,7 @@ from models.forecasting.parts import Forecast, Skill, Window
 from models.formatting import listed, long_day, percent, share_interval
 from models.outlook.events import SUSTAINED
 from models.report.outlook_text import window_words
+from models.report.outlook_words import base_rate_side
 from models.vocabulary import Kind, Verdict
 
 VERDICTS: Mapping[str, str] = {
@@ -86,11 +87,14 @@ def today_statement(forecast: Forecast) -> str:
     ]
     if not rows or rows[0].probability is None:
         return ""
-    apart: dict[str, list[str]] = {"above": [], "below": []}
+    sides: dict[str, list[str]] = {"above": [], "below": [], "within": []}
     for row in rows:
-        if side := _side_of_climatology(row):
-            apart[side].append(str(row.horizon_days))
-    clauses = [f"{side} it at {listed(days)} days" for side, days in apart.items() if days]
+        # A window at risk has both ends and a climatology.
+        if row.low is not None and row.high is not None and row.climatology is not None:
+            side = base_rate_side(row.low, row.high, row.climatology)
+            sides[side].append(str(row.horizon_days))
+    apart = ((side, sides[side]) for side in ("above", "below"))
+    clauses = [f"{side} it at {listed(days)} days" for side, days in apart if days]
     if not clauses:
         return (
             "Today's 90 % intervals hold climatology wherever the model has beaten it: nothing "
@@ -183,17 +187,6 @@ def headline_window(forecast: Forecast) -> Window:
 
 def _beats(skill: Skill) -> bool:
     return skill.kind == Kind.BROAD and skill.verdict == Verdict.BETTER
-
-
-def _side_of_climatology(window: Window) -> str:
-    """Return on which side of climatology the whole interval lies, empty if it holds it."""
-    low, high, climatology = window.low, window.high, window.climatology
-    if low is None or high is None or climatology is None:
-        return ""
-    # Strict: an interval that ends at climatology does not leave it out.
-    if low > climatology:
-        return "above"
-    return "below" if high < climatology else ""
 
 
 _ON_SKILL = {

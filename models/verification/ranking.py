@@ -14,9 +14,9 @@ def auc_interval(
     """Return the AUC of forecasts whose windows overlap, with its interval.
 
     On nine years of rows 28 days apart and forecasts of noise as slow as the
-    windows, nominal 90 % intervals hold 1/2 in 88 to 90 % of histories at 90 days,
-    84 to 89 % at 180, 79 to 86 % at 365 (the lower figure where one window in five
-    has an onset): at the long horizons they are a little too narrow.
+    windows or slower, nominal 90 % intervals hold 1/2 in 86 to 90 % of histories at
+    90 days, 82 to 89 % at 180, 79 to 87 % at 365: at the long horizons they are a
+    little too narrow.
 
     Parameters
     ----------
