@@ -10,6 +10,7 @@ import typer
 
 from models.cli.forecast_options import (
     AsOfOption,
+    ConditionOptions,
     FileOptions,
     JsonOption,
     PrintOptions,
@@ -38,7 +39,7 @@ from models.cli.options import (
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
 
-@app.callback(invoke_without_command=True, epilog=EPILOG)
+@app.callback(invoke_without_command=True, epilog=f"{EPILOG[:-1]}, 4 an alert fired.")
 @with_groups
 def predict(
     context: typer.Context,
@@ -50,6 +51,7 @@ def predict(
     printed: PrintOptions,
     written: FileOptions,
     recorded: RecordOptions,
+    conditions: ConditionOptions,
     version: VersionOption = False,
 ) -> None:
     """Print how likely the onset of an altcoin season is, beside climatology.
@@ -60,7 +62,11 @@ def predict(
     if other_command(context):
         return
     if printed.history:
-        _refuse_beside_history(as_of, window, written, recorded)
+        _refuse_beside_history(as_of, window, written, recorded, conditions)
+    if conditions.what_if and (recorded.record or written.files or printed.csv):
+        raise typer.BadParameter(
+            "--what-if is hypothetical: it goes with neither --record, --plot, --report nor --csv."
+        )
     with clear_errors():
         clock, progress = now(), ProgressLine(quiet=False)
         panel = load_panel(market, clock, progress)
@@ -78,12 +84,19 @@ def predict(
             return
         days = map(as_timestamp, (as_of, written.since))
         issued = command.issue(panel, store, window, *days, today=clock.normalize())
+        if conditions.what_if:
+            supposed, today = conditions.supposed, clock.normalize()
+            answer(command.what_if_answer(issued, window, printed, supposed, today=today))
+            return
+        alerts = command.checked(issued, conditions, recorded.path)
         command.write_pictures(issued, store, written)
     if recorded.path is not None:
         from models.cli.ledger_command import record_forecast
 
-        record_forecast(recorded.path, issued.forecast, issued.stored, now())
-    answer(command.forecast_answer(issued.forecast, printed))
+        record_forecast(recorded.path, issued.forecast, issued.stored, now(), alerts)
+    answer(command.forecast_answer(issued.forecast, printed, alerts))
+    if any(state.fired for state in alerts):
+        raise typer.Exit(ExitCode.ALERT)
 
 
 @app.command(epilog=EPILOG)
@@ -150,13 +163,18 @@ def health(
 
 
 def _refuse_beside_history(
-    as_of: datetime | None, window: WindowOptions, written: FileOptions, recorded: RecordOptions
+    as_of: datetime | None,
+    window: WindowOptions,
+    written: FileOptions,
+    recorded: RecordOptions,
+    conditions: ConditionOptions,
 ) -> None:
     for option, given in (
         ("--as-of", as_of),
         ("--by, --year or --on", window.by or window.year or window.on),
         ("--record", recorded.record),
         ("--plot or --report", written.files),
+        ("--alert or --what-if", conditions.alert or conditions.what_if),
     ):
         if given:
             raise typer.BadParameter(f"--history and {option} exclude each other.")

@@ -57,13 +57,16 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     if not python.exists():
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         python.chmod(0o755)
+    reporter = binaries / "gh"
+    reporter.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > issue\n')
+    reporter.chmod(0o755)
     quick = command.replace("train.py", f"train.py {' '.join(QUICK)}")
     return subprocess.run(
         ["bash", "-e", "-c", quick], cwd=folder, capture_output=True, text=True, check=False,
         env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "NO_COLOR": "1",
              "SOURCE": "--source reference", "HOME": str(folder.parent),
              "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db", "PYTHONPROFILEIMPORTTIME": "1",
-             "GIT_CONFIG_GLOBAL": "/dev/null"},
+             "GIT_CONFIG_GLOBAL": "/dev/null", "GITHUB_OUTPUT": str(folder / "output")},
     )  # fmt: skip
 
 
@@ -84,6 +87,7 @@ def operated(tmp_path_factory, workflow):
         step["name"]: step["run"] for step in workflow["jobs"]["forecast"]["steps"] if "run" in step
     }
     assert steps.pop("Install") == "python -m pip install -c constraints.txt -e ."
+    del steps["Alert"]  # nothing fires
     done = {name: shell(command, folder) for name, command in steps.items()}
     return folder, done
 
@@ -92,7 +96,7 @@ def operated(tmp_path_factory, workflow):
 
 
 def test_the_workflow_is_complete(workflow):
-    assert workflow["permissions"] == {"contents": "write"}
+    assert set(workflow["permissions"]) == {"contents", "issues", "pages", "id-token"}
     triggers = workflow[True]  # YAML 1.1 reads the key `on` as true
     (schedule,) = triggers["schedule"]
     assert re.fullmatch(r"[0-9]+ [0-9]+ \* \* \*", schedule["cron"])
@@ -105,7 +109,12 @@ def test_each_step_of_the_workflow_works(operated):
         result.stderr for result in done.values()
     ]
     assert "recorded in forecasts.jsonl, line 1, as a replay" in done["Forecast"].stderr
-    assert "Chance that a broad altcoin season begins" in done["Forecast"].stdout
+    printed = (folder / "forecast.txt").read_text()
+    assert printed.startswith("no alert: broad:30>=0.5 (")
+    assert "Chance that a broad altcoin season begins" in printed
+    assert (folder / "output").read_text() == "code=0\n"
+    assert "altcoin season" in (folder / "public" / "index.html").read_text()
+    assert json.loads((folder / "public" / "forecast.json").read_text())["as_of"] == iso(END)
     assert done["Score"].stdout.startswith(f"1 line, as of {iso(END)}")
     log = subprocess.run(
         ["git", "--git-dir", folder.with_name("remote.git"), "log", "--format=%s %an", "--stat"],
@@ -113,6 +122,25 @@ def test_each_step_of_the_workflow_works(operated):
     )  # fmt: skip
     assert log.stdout.startswith("Forecast of 20")
     assert "forecasts.jsonl | 1 +" in log.stdout
+
+
+def test_an_alert_of_the_workflow_is_told_once(operated, workflow, tmp_path):
+    folder, _ = operated
+    steps = {step.get("name"): step for step in workflow["jobs"]["forecast"]["steps"]}
+    assert steps["Alert"]["if"] == "steps.forecast.outputs.code == '4'"
+    for name in ("mlflow.db", "mlartifacts"):
+        (tmp_path / name).symlink_to(folder / name)
+    certain = steps["Forecast"]["run"].replace("broad:30>=0.5", "broad:30>=0")
+    for code in (4, 0):
+        (tmp_path / "output").unlink(missing_ok=True)
+        done = shell(certain, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "output").read_text() == f"code={code}\n"
+        if code == 4:
+            told = shell(steps["Alert"]["run"], tmp_path)
+            assert told.returncode == 0, told.stderr
+            issue = (tmp_path / "issue").read_text()
+            assert "--title\nALERT: broad:30>=0 (" in issue
 
 
 def test_each_line_of_the_crontab_works(operated):
@@ -332,7 +360,15 @@ def test_a_forecast_loads_no_more_than_it_needs(operated):
     # The texts, and no room that draws.
     assert {module for module in modules if module.startswith("models.report.")} == {
         f"models.report.{name}"
-        for name in ("forecast_text", "outlook_text", "rows", "statements", "terminal")
+        for name in (
+            "condition_text",
+            "forecast_text",
+            "outlook_text",
+            "outlook_words",
+            "rows",
+            "statements",
+            "terminal",
+        )
     }
     assert not modules & {"models.onset", "models.training.run", "models.tracking.runs",
                           "models.ledger.track_record"}  # fmt: skip

@@ -5,20 +5,38 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import typer
 
 from features.health import require_current
 from features.panel import MarketPanel
-from models.cli.forecast_options import FileOptions, PrintOptions, StoreOptions, WindowOptions
+from models.cli.forecast_options import (
+    ConditionOptions,
+    FileOptions,
+    PrintOptions,
+    StoreOptions,
+    WindowOptions,
+)
 from models.cli.options import as_timestamp, write_files
 from models.forecasting.forecast import WindowError, forecast, model_summary, outlook_window
 from models.forecasting.parts import Forecast
 from models.forecasting.reforecast import reforecast, sample_note
 from models.forecasting.schema import forecast_csv, forecast_json, history_json
 from models.forecasting.season_status import SeasonStatus, season_status
+from models.forecasting.what_if import (
+    SuppositionError,
+    WhatIf,
+    breadth_needed,
+    suppose,
+    what_if_json,
+)
+from models.ledger.alerts import AlertState, alert_json, check_alerts
+from models.ledger.book import read_ledger
+from models.report.condition_text import alert_text, what_if_text
 from models.report.forecast_text import forecast_text
 from models.report.terminal import Terminal
 from models.tracking.reading import Stored, load_forecaster
@@ -75,10 +93,16 @@ def issue(
         raise typer.BadParameter(
             f"--since must be before the day of the forecast, {status.as_of:%Y-%m-%d}."
         )
+    return Issued(_forecast(status, stored, window, today), status, stored)
+
+
+def _forecast(
+    status: SeasonStatus, stored: Stored, window: WindowOptions, today: pd.Timestamp
+) -> Forecast:
     by, start = map(as_timestamp, (window.by, window.start))
     on = [pd.Timestamp(day).as_unit("s") for day in window.on or []]
     try:
-        made = forecast(
+        return forecast(
             status,
             stored.forecaster,
             stored.model_id,
@@ -88,7 +112,6 @@ def issue(
         )
     except WindowError as error:
         raise typer.BadParameter(str(error), param_hint=_hint(window)) from error
-    return Issued(made, status, stored)
 
 
 def _hint(window: WindowOptions) -> str:
@@ -117,13 +140,68 @@ def write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) ->
     )
 
 
-def forecast_answer(forecast: Forecast, options: PrintOptions) -> str:
-    """Return a forecast as it is to be printed."""
+def checked(
+    issued: Issued, conditions: ConditionOptions, ledger: Path | None
+) -> Sequence[AlertState]:
+    """Hold a forecast against the alerts asked for, and what a ledger has told already.
+
+    Raises
+    ------
+    LedgerError
+        If a line of the ledger is not one that was recorded.
+    typer.BadParameter
+        If the forecast does not answer what an alert is about.
+    """
+    alerts = conditions.alerts
+    known = ledger is not None and bool(alerts) and ledger.exists()
+    entries = read_ledger(ledger).entries if known and ledger is not None else ()
+    try:
+        return check_alerts(alerts, issued.forecast, entries)
+    except ValueError as error:
+        raise typer.BadParameter(f"--alert {error}") from error
+
+
+def forecast_answer(
+    forecast: Forecast, options: PrintOptions, alerts: Sequence[AlertState] = ()
+) -> str:
+    """Return a forecast as it is to be printed, with what its alerts found."""
     if options.json:
-        return json.dumps(forecast_json(forecast), indent=2, allow_nan=False)
+        content = forecast_json(forecast)
+        if alerts:
+            content["alerts"] = [alert_json(state) for state in alerts]
+        return json.dumps(content, indent=2, allow_nan=False)
     if options.csv:
         return forecast_csv(forecast)
-    return forecast_text(forecast, Terminal.of(sys.stdout, os.environ))
+    terminal = Terminal.of(sys.stdout, os.environ)
+    return "\n\n".join([*alert_text(alerts, terminal), forecast_text(forecast, terminal)])
+
+
+def what_if_answer(
+    issued: Issued,
+    window: WindowOptions,
+    options: PrintOptions,
+    supposed: Mapping[str, float],
+    *,
+    today: pd.Timestamp,
+) -> str:
+    """Return a hypothetical forecast beside the actual one as it is to be printed.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a feature is not the model's, or cannot have the value.
+    """
+    forecaster = issued.stored.forecaster
+    try:
+        status, changes = suppose(issued.status, forecaster, supposed)
+    except SuppositionError as error:
+        raise typer.BadParameter(f"--what-if: {error}") from error
+    hypothetical = _forecast(status, issued.stored, window, today)
+    needed = breadth_needed(issued.status, forecaster)
+    found = WhatIf(issued.forecast, hypothetical, changes, needed)
+    if options.json:
+        return json.dumps(what_if_json(found), indent=2, allow_nan=False)
+    return what_if_text(found, Terminal.of(sys.stdout, os.environ))
 
 
 def history_answer(

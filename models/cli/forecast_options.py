@@ -5,6 +5,7 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from models.cli.options import (
     TrackingOption,
     require_writable,
 )
+from models.ledger.alerts import Alert
 
 AsOfOption = Annotated[
     datetime | None,
@@ -114,6 +116,25 @@ SinceOption = Annotated[
 RecordOption = Annotated[
     bool, typer.Option("--record", help="Also append the forecast to the ledger.")
 ]
+AlertOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND:WINDOW>=P",
+        help="End with exit code 4 when this holds, as broad:30>=0.5, sustained:year>=40% or, "
+        "against the forecast recorded last, broad:30:change>=0.1; with --record each is told "
+        "once while it holds. Repeatable.",
+        show_default=False,
+    ),
+]
+WhatIfOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FEATURE=VALUE",
+        help="Print instead, beside the forecast, what it would be with other values of features, "
+        "and what breadth it would take for 50 % in 30 days. Repeatable.",
+        show_default=False,
+    ),
+]
 
 _ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
 
@@ -197,3 +218,41 @@ class RecordOptions:
     def path(self) -> Path | None:
         """The ledger to append to, None if the forecast is not recorded."""
         return (self.ledger or LEDGER) if self.record else None
+
+
+@dataclass(frozen=True)
+class ConditionOptions:
+    """What is looked for, and what is supposed; typer.BadParameter where it cannot be read."""
+
+    alert: AlertOption = None
+    what_if: WhatIfOption = None
+
+    def __post_init__(self) -> None:
+        if self.alert and self.what_if:
+            raise typer.BadParameter("--alert and --what-if exclude each other.")
+        try:
+            _ = self.alerts, self.supposed
+        except ValueError as error:
+            option = "--alert" if self.alert else "--what-if"
+            raise typer.BadParameter(f"{option} {error}") from error
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The alerts, each once."""
+        return tuple(dict.fromkeys(map(Alert.parse, self.alert or ())))
+
+    @property
+    def supposed(self) -> Mapping[str, float]:
+        """The values of features that are supposed."""
+        return dict(map(_supposition, self.what_if or ()))
+
+
+def _supposition(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value) if equals else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"must be FEATURE=VALUE with a number, got {text!r}.")
+    return name.strip(), number

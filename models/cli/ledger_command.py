@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,12 +10,19 @@ import typer
 
 from models.cli.options import ExitCode, clear_errors, commit, fail, versions
 from models.forecasting.parts import Forecast
+from models.ledger.alerts import AlertState
 from models.ledger.book import append
 from models.ledger.entry import content_of
 from models.tracking.reading import Stored
 
 
-def record_forecast(path: Path, forecast: Forecast, stored: Stored, instant: pd.Timestamp) -> None:
+def record_forecast(
+    path: Path,
+    forecast: Forecast,
+    stored: Stored,
+    instant: pd.Timestamp,
+    alerts: Sequence[AlertState] = (),
+) -> None:
     """Append a forecast to the ledger and say on stderr what became of it.
 
     Parameters
@@ -27,6 +35,8 @@ def record_forecast(path: Path, forecast: Forecast, stored: Stored, instant: pd.
         The forecaster that made it.
     instant : pandas.Timestamp
         The present instant, UTC.
+    alerts : sequence of AlertState
+        What the alerts found.
     """
     content = content_of(
         forecast,
@@ -35,6 +45,7 @@ def record_forecast(path: Path, forecast: Forecast, stored: Stored, instant: pd.
         recorded_at=instant.tz_localize("UTC").to_pydatetime(),
         commit=commit(),
         versions=versions(),
+        alerts=[str(state.alert) for state in alerts if state.met],
     )
     with clear_errors():
         try:

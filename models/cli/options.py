@@ -37,6 +37,7 @@ class ExitCode(IntEnum):
     FAILURE = 1
     USAGE = 2
     DATA = 3
+    ALERT = 4
 
 
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data stale, insufficient or malformed."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
@@ -83,6 +83,8 @@ class Entry:
         What was forecast.
     outlook : RecordedOutlook, optional
         The seasons to come, where the line tells of them.
+    alerts : tuple of str
+        Alerts that held when it was recorded.
     """
 
     line: int
@@ -96,6 +98,7 @@ class Entry:
     trained_until: date
     windows: tuple[RecordedWindow, ...]
     outlook: RecordedOutlook | None = None
+    alerts: tuple[str, ...] = ()
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any], line: int) -> Self:
@@ -116,6 +119,7 @@ class Entry:
             trained_until=date.fromisoformat(content["model"]["trained_until"]),
             windows=tuple(_window(window, as_of, thresholds) for window in content["windows"]),
             outlook=None if outlook is None else outlook_from_content(outlook, as_of, thresholds),
+            alerts=tuple(map(str, content.get("alerts", ()))),
         )
 
     def ahead(self, end: date) -> bool:
@@ -136,6 +140,7 @@ def content_of(
     recorded_at: datetime,
     commit: str,
     versions: Mapping[str, str],
+    alerts: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the content of the line that records a forecast.
 
@@ -153,6 +158,8 @@ def content_of(
         Git commit of the program.
     versions : mapping of str to str
         Versions of Python and packages.
+    alerts : sequence of str
+        Alerts that hold.
     """
     as_of, data = iso_day(forecast.as_of), forecast.data
     identity = "\n".join([as_of, forecast.model.run_id, forecaster_sha256, data.digest])
@@ -179,6 +186,7 @@ def content_of(
         },
         "commit": commit,
         "versions": dict(versions),
+        "alerts": list(alerts),
     }
 
 
