@@ -49,7 +49,7 @@ def forecast_of(as_of: str = "2026-01-10", **changes) -> Forecast:
         drivers=(),
         evidence=ForecastEvidence(15, (), ()),
         model=ModelSummary("logistic", "1", "run", pd.Timestamp("2025-12-30")),
-        data=DataSummary("files", "data", day, 1, ()),
+        data=DataSummary("files", "data", "dataset", day, 1, ()),
         notes=(),
     )
     return replace(plain, **changes)
@@ -258,7 +258,7 @@ def test_a_line_of_another_kind_is_refused(path, line, rule):
     ("change", "rule"),
     [
         ({"probability": 1.5}, r"probability must lie in \[0, 1\], got 1.5"),
-        ({"climatology": None}, "all must be given, or none"),
+        ({"climatology": None}, "all must be given, or climatology"),
         ({"kind": "third"}, "kind must be one of broad, got 'third'"),
         ({"horizon_days": 31}, "a window of 31 days from 2026-01-10 cannot end on 2026-02-09"),
         ({"window_end": "soon"}, "Invalid isoformat string: 'soon'"),

@@ -23,6 +23,7 @@ from models.forecasting.schema import forecast_json
 from models.forecasting.season_status import season_status
 from models.forecasting.seasons_ahead import fitted_renewals, seasons_ahead
 from models.formatting import WIDTH, long_day
+from models.outlook.outlook import answer
 from models.outlook.seasons import observe
 from models.outlook.window import year_window
 from models.report.forecast_text import forecast_text
@@ -82,7 +83,7 @@ def test_every_day_has_one_coherent_outlook(every_day, forecaster, at):
     index, days, _ = every_day
     ahead = ahead_on(every_day, forecaster, at)
     window = year_window(days[at])
-    found = ahead.outlook(window, n_paths=1_000, least_days=1)
+    found = answer(ahead.paths((window.end - days[at]).days, n_paths=1_000), window)
     chances = {chance.kind: chance for chance in found.chances}
     assert tuple(chances) == KINDS
     for weaker, stronger in pairwise(found.chances):
@@ -267,3 +268,14 @@ def test_the_opening_tells_the_year_in_one_screen(say, day):
 
 def test_current_data_need_no_hint(say):
     assert "--source yahoo" not in forecast_text(say(AT_RISK))
+
+
+def test_in_season_the_base_rate_is_told_and_no_probability(say, reference):
+    answer = forecast_json(say(IN_SEASON))
+    validate(answer)
+    rows = [row for row in answer["forecasts"] if row["kind"] == "broad"]
+    assert all(row["probability"] is None and row["reason"] for row in rows)
+    base = [row["climatology"] for row in rows]
+    assert base == sorted(base)
+    assert 0 < base[0] < base[-1] <= 1
+    assert answer["data"]["dataset_digest"] == reference.digest != answer["data"]["digest"]

@@ -207,6 +207,7 @@ def _data(status: SeasonStatus, today: pd.Timestamp) -> DataSummary:
     return DataSummary(
         source=view.source,
         digest=view.digest,
+        dataset_digest=status.dataset_digest,
         last_day=view.last_day,
         age_days=int((today - view.last_day).days),
         provenance=tuple(view.provenance.steps),

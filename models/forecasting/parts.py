@@ -55,8 +55,10 @@ class Window:
         Length in days.
     window_end : pandas.Timestamp
         Last day.
-    probability, climatology : float, optional
+    probability : float, optional
         In [0, 1]; None where no onset can come next.
+    climatology : float, optional
+        In [0, 1]; where no onset can come next the base rate of windows as long, from any state.
     low, high : float, optional
         Ends of the 90 % interval; None too where the trend leaves them out.
     reason : str, optional
@@ -220,10 +222,11 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The data known at as_of: source, digest, last day, its age today, how they were made."""
+    """The data: source, digest of what was known at as_of and of all, last day, age, steps."""
 
     source: str
     digest: str
+    dataset_digest: str
     last_day: pd.Timestamp
     age_days: int
     provenance: tuple[str, ...]

@@ -57,6 +57,7 @@ def forecast_json(forecast: Forecast) -> Json:
         "data": {
             "source": data.source,
             "digest": data.digest,
+            "dataset_digest": data.dataset_digest,
             "last_day": iso_day(data.last_day),
             "age_days": data.age_days,
             "provenance": list(data.provenance),
@@ -157,6 +158,7 @@ def _by_date(window: Window) -> Json:
     return {
         "kind": window.kind,
         "date": iso_day(window.window_end),
+        "horizon_days": window.horizon_days,
         **_values(window),
         "reason": window.reason,
         "ended": window.ended,

@@ -48,6 +48,8 @@ class SeasonStatus:
         The day.
     last_day : pandas.Timestamp
         Last day of all the data there are, for their age.
+    dataset_digest : str
+        Digest of all the data there are, as `predict.py health` has it.
     view : MarketPanel
         The market as it was known then.
     index : pandas.Series
@@ -60,6 +62,7 @@ class SeasonStatus:
 
     as_of: pd.Timestamp
     last_day: pd.Timestamp
+    dataset_digest: str
     view: MarketPanel
     index: pd.Series
     features: pd.DataFrame
@@ -88,6 +91,7 @@ def season_status(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestam
     return SeasonStatus(
         as_of=as_of,
         last_day=panel.last_day,
+        dataset_digest=panel.digest,
         view=view,
         index=index,
         features=build_features(view, pd.DatetimeIndex([as_of])),

@@ -100,10 +100,16 @@ def windows(
     lengths = [*horizons, (by - day).days]
     # The window by date may be the outlook's, and one question has one answer.
     by_process = [*(length > NEAR_DAYS for length in horizons), True]
-    values = [_NONE] * len(lengths)
+    values: list[tuple[float | None, ...]] = [_NONE] * len(lengths)
     if said is not None and reason is None:
         found = window_values(kind, said, ahead, lengths, by_process=by_process)
         values = [tuple(map(plain, row)) for row in zip(*found, strict=True)]
+    elif said is not None and ahead is not None:
+        # How often one begins in as long a window, from whatever state, is known in season too.
+        values = [
+            (None, None, None, ahead.climatology(kind, length) if length <= REACH_DAYS else None)
+            for length in lengths
+        ]
     made = []
     for length, (probability, low, high, climatology) in zip(lengths, values, strict=True):
         end = day + pd.Timedelta(days=length)

@@ -42,7 +42,7 @@ class RecordedWindow:
     by_date : bool
         Whether the last day was asked for, not the length.
     probability, low, high, climatology : float or None
-        In [0, 1]; None where none was forecast because no onset could come next.
+        In [0, 1]; none of the first three where no onset could come next.
     """
 
     kind: Kind
@@ -199,8 +199,10 @@ def _window(
     }
     outside = [name for name, value in values.items() if value is not None and not 0 <= value <= 1]
     end, days = date.fromisoformat(window["window_end"]), int(window["horizon_days"])
-    if len({value is None for value in values.values()}) > 1:
-        raise ValueError(f"of {', '.join(values)} all must be given, or none")
+    # Without a probability the base rate may stand alone.
+    given = [name for name, value in values.items() if value is not None]
+    if given not in ([], ["climatology"], list(values)):
+        raise ValueError(f"of {', '.join(values)} all must be given, or climatology, or none")
     if window["kind"] not in thresholds:
         raise ValueError(f"kind must be one of {', '.join(thresholds)}, got {window['kind']!r}")
     if outside:
