@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -171,18 +172,10 @@ def train(
         kind: onsets(index, each) for kind, each in settings.definition.by_kind().items()
     }
     schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
-    try:
+    with _refused_in_words(known, until):
         table = _hindcast(rows, schedule, settings, jobs, partial(progress, "hindcast"))
-    except TooFewRows as error:
-        raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
     verification = verify(table, onset_days, step_days=STEP_DAYS)
-    choice = choose_champion(
-        verification[verification["kind"] == Kind.BROAD],
-        tuple(CANDIDATES),
-        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
-        primary=PRIMARY,
-    )
-    rivals = [name for name in table["model"].unique() if name != choice.champion]
+    choice = _choice(table, verification)
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days[Kind.BROAD], settings, jobs=jobs,
@@ -198,7 +191,7 @@ def train(
         onsets=onset_days,
         hindcast=table,
         verification=verification,
-        comparison=compare(table, choice.champion, rivals, onset_days, step_days=STEP_DAYS),
+        comparison=_comparison(table, choice.champion, onset_days),
         integrated=integrated(table, onset_days, step_days=STEP_DAYS),
         choice=choice,
         forecasters=_forecasters(models, replicates, verification, choice, settings, learnt),
@@ -216,6 +209,15 @@ def _known(panel: MarketPanel, until: pd.Timestamp | None) -> tuple[MarketPanel,
     return panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0]), until
 
 
+@contextmanager
+def _refused_in_words(known: MarketPanel, until: pd.Timestamp) -> Iterator[None]:
+    """Say of which data there are too few rows."""
+    try:
+        yield
+    except TooFewRows as error:
+        raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
+
+
 def _hindcast(
     rows: Landmarks,
     schedule: WalkForward,
@@ -228,6 +230,22 @@ def _hindcast(
     if not (table["kind"] == Kind.BROAD).any():
         raise TooFewRows("no day out of sample is at risk of a broad season.")
     return table
+
+
+def _choice(table: pd.DataFrame, verification: pd.DataFrame) -> Choice:
+    return choose_champion(
+        verification[verification["kind"] == Kind.BROAD],
+        tuple(CANDIDATES),
+        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
+        primary=PRIMARY,
+    )
+
+
+def _comparison(
+    table: pd.DataFrame, champion: str, onset_days: Mapping[str, pd.DatetimeIndex]
+) -> pd.DataFrame:
+    rivals = [name for name in table["model"].unique() if name != champion]
+    return compare(table, champion, rivals, onset_days, step_days=STEP_DAYS)
 
 
 def _learnt(

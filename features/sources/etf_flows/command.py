@@ -40,6 +40,25 @@ class Asset(StrEnum):
     eth = "eth"
 
 
+FileArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="The issuer's fund data of IWM, a daily table of crypto fund flows, or a CSV "
+        "with date,net_flow_usd; as .xls (XML), .xlsx, .html or .csv.",
+    ),
+]
+AssetOption = Annotated[
+    Asset | None, typer.Option(help="Whose flows a plain CSV holds.", show_default=False)
+]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Replace stored figures that FILE contradicts.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Read and compare, but write nothing.")
+]
 StoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -52,27 +71,11 @@ StoreOption = Annotated[
 
 @app.command("import", epilog=EPILOG)
 def import_file(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="The issuer's fund data of IWM, a daily table of crypto fund flows, or a CSV "
-            "with date,net_flow_usd; as .xls (XML), .xlsx, .html or .csv.",
-        ),
-    ],
-    asset: Annotated[
-        Asset | None,
-        typer.Option(help="Whose flows a plain CSV holds.", show_default=False),
-    ] = None,
+    file: FileArgument,
+    asset: AssetOption = None,
     store: StoreOption = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Replace stored figures that FILE contradicts.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read and compare, but write nothing.")
-    ] = False,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Check a downloaded file, show what it says and merge it into the store.
 
