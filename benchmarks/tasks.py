@@ -112,7 +112,7 @@ def outlook(bench: Bench) -> Iterator[Row]:
     """Simulate seasons from a day at risk, answer a year from them, and do all from the index."""
     from features.market.season import season_index
     from features.reference.load import load_reference
-    from models.onset import OnsetDefinition
+    from models.definition import OnsetDefinition
     from models.outlook.outlook import answer
     from models.outlook.paths import Paths, simulate
     from models.outlook.renewal import Renewal, fit_renewal

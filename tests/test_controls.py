@@ -9,9 +9,9 @@ import pytest
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel
+from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import BREADTH_CORE
-from models.onset import OnsetDefinition
 from models.training import controls
 from models.training.controls import (
     AHEAD,

@@ -27,11 +27,11 @@ from models.cli.options import (
     write_table,
 )
 from models.cli.training_options import LoggingOptions, TrainingOptions
+from models.definition import OnsetDefinition
 from models.errors import TrackingError
 from models.forecasting.data_quality import provenance_tables
 from models.hazard.candidates import available
 from models.hazard.leads import LIMIT_DAYS
-from models.onset import OnsetDefinition
 from models.report.figures import training_figures
 from models.report.style import png
 from models.report.training_text import study_text, training_table

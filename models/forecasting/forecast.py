@@ -19,7 +19,6 @@ from models.forecasting.parts import (
     ModelId,
     ModelSummary,
     Season,
-    Skill,
     Window,
 )
 from models.forecasting.season_status import SeasonStatus
@@ -27,11 +26,11 @@ from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seas
 from models.forecasting.trend import earlier_statuses, said_of, trend
 from models.forecasting.windows import plain, windows
 from models.hazard.base import THRESHOLD
-from models.hazard.forecaster import Evidence, Forecaster
+from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Outlook
 from models.outlook.window import Window as OutlookWindow
 from models.outlook.window import date_window, year_window
-from models.vocabulary import Kind, Verdict
+from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90, 180, 365)
 
@@ -130,7 +129,7 @@ def forecast(
         drivers=_drivers(status, forecaster),
         evidence=ForecastEvidence(
             onsets=len(forecaster.evidence.onsets[Kind.BROAD]),
-            skill=_skill(forecaster.evidence),
+            skill=forecaster.evidence.skill,
             out_of_range=out_of_range,
         ),
         model=model_summary(model_id, forecaster),
@@ -158,7 +157,7 @@ def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
         name=forecaster.name,
         version=model_id.version,
         run_id=model_id.run_id,
-        trained_until=pd.Timestamp(forecaster.evidence.trained_until),
+        trained_until=forecaster.evidence.trained_until,
     )
 
 
@@ -226,28 +225,12 @@ def _drivers(status: SeasonStatus, forecaster: Forecaster) -> tuple[Driver, ...]
     )
 
 
-def _skill(evidence: Evidence) -> tuple[Skill, ...]:
-    return tuple(
-        Skill(
-            kind=Kind(row["kind"]),
-            horizon_days=row["horizon_days"],
-            value=row["brier_skill"],
-            low=row["brier_skill_low"],
-            high=row["brier_skill_high"],
-            days=row["days"],
-            episodes=row["episodes"],
-            verdict=Verdict(row["verdict"]),
-        )
-        for row in evidence.skill
-    )
-
-
 def _out_of_range(forecaster: Forecaster, row: pd.DataFrame) -> tuple[str, ...]:
     ranges = forecaster.evidence.ranges
     # A missing value is told as missing, not as out of range.
     return tuple(
         name
         for name in forecaster.model.feature_names()
-        if name in ranges and not ranges[name][0] <= row[name].iloc[0] <= ranges[name][1]
+        if name in ranges and not ranges[name].low <= row[name].iloc[0] <= ranges[name].high
         and not np.isnan(row[name].iloc[0])
     )  # fmt: skip

@@ -21,6 +21,7 @@ from models.forecasting.seasons_ahead import (
     seasons_ahead,
 )
 from models.forecasting.windows import window_values
+from models.formatting import iso_day
 from models.hazard.forecaster import Forecaster
 from models.outlook.events import SUSTAINED
 from models.outlook.window import year_window
@@ -72,7 +73,7 @@ def reforecast(
     index = season_index(panel)
     days = _span(index, first, last, panel.source)
     features = build_features(panel, days)
-    kinds = [Kind(kind) for kind in forecaster.thresholds]
+    kinds = list(forecaster.thresholds)
     said = by_lead(forecaster, features, kinds)
     ahead = _ahead(index, forecaster, days, said)
     tables = [
@@ -132,7 +133,7 @@ def _of_kind(
     horizons: Sequence[int],
 ) -> pd.DataFrame:
     evidence = forecaster.evidence
-    quiet_days = int(evidence.definition["quiet_days"])
+    quiet_days = evidence.definition.quiet_days
     risk = at_risk(index, threshold=forecaster.thresholds[kind], quiet_days=quiet_days)
     free = risk.loc[days].to_numpy()
     far = [days_ahead > NEAR_DAYS for days_ahead in horizons]
@@ -162,8 +163,8 @@ def sample_note(table: pd.DataFrame, forecaster: Forecaster) -> str:
     days = table.drop_duplicates("as_of")["in_sample"]
     note = (
         f"note: every row is what one model ({forecaster.name}, trained until "
-        f"{forecaster.evidence.trained_until}) says; forecasts by the models of the time are in "
-        f"the hindcast."
+        f"{iso_day(forecaster.evidence.trained_until)}) says; forecasts by the models of the time "
+        f"are in the hindcast."
     )
     if days.any():
         note += (

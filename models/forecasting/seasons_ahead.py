@@ -181,7 +181,7 @@ def fitted_renewals(
         None where no season of a kind was over by then: there is nothing to learn from.
     """
     until = fitted_until(forecaster, as_of)
-    quiet_days = int(forecaster.evidence.definition["quiet_days"])
+    quiet_days = forecaster.evidence.definition.quiet_days
     by_threshold = sorted(forecaster.thresholds.items(), key=lambda each: -each[1])
     try:
         return {
@@ -194,4 +194,4 @@ def fitted_renewals(
 
 def fitted_until(forecaster: Forecaster, as_of: pd.Timestamp) -> pd.Timestamp:
     """Return the last day that the renewal process of a day has learnt from."""
-    return min(pd.Timestamp(forecaster.evidence.trained_until), as_of)
+    return min(forecaster.evidence.trained_until, as_of)

@@ -41,7 +41,7 @@ def said_of(
     if not known:
         return {}
     features = pd.concat([each.features for each in known.values()])
-    said = by_lead(forecaster, features, [Kind(kind) for kind in forecaster.thresholds])
+    said = by_lead(forecaster, features, list(forecaster.thresholds))
     return {
         days: {kind: own.row(at) for kind, own in said.items()} for at, days in enumerate(known)
     }

@@ -89,7 +89,7 @@ def _chance(chance: Chance, terminal: Terminal) -> str:
 
 def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
     """Return what the kinds are and what the figures come to."""
-    threshold, sustained = forecast.definition["threshold"], outlook.chances[-1]
+    threshold, sustained = forecast.definition.threshold, outlook.chances[-1]
     sentences = [
         f"Partial: season index {PARTIAL_THRESHOLD:g} or more; broad: {threshold:g} or more; "
         f"sustained: broad on {SUSTAINED_DAYS} of its first {SUSTAINED_WITHIN} days. Base rate: "
@@ -154,7 +154,7 @@ def _when(day: pd.Timestamp | None, window: Window) -> str:
 def _under_way(forecast: Forecast, outlook: Outlook) -> list[str]:
     """Return how long the seasons of now last, or when the next can begin."""
     lines = []
-    thresholds = {Kind.BROAD: forecast.definition["threshold"], Kind.PARTIAL: PARTIAL_THRESHOLD}
+    thresholds = {Kind.BROAD: forecast.definition.threshold, Kind.PARTIAL: PARTIAL_THRESHOLD}
     for kind, threshold in thresholds.items():
         own = [each for each in outlook.season_lasts if each.kind == kind]
         if own:
@@ -173,7 +173,7 @@ def _under_way(forecast: Forecast, outlook: Outlook) -> list[str]:
     earliest = min(day for _, day in outlook.earliest_onset)
     # The day after as_of is no news: an onset is possible at once.
     if earliest > forecast.as_of + pd.Timedelta(days=1):
-        quiet = f"{forecast.definition['quiet_days']:g} quiet days"
+        quiet = f"{forecast.definition.quiet_days:g} quiet days"
         lines.append(wrap(f"The next can begin on {long_day(earliest)} at the earliest ({quiet})."))
     return lines
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,10 @@ import pandas as pd
 from features.catalogue.builder import build_features
 from features.market.season import at_risk, season_index
 from features.panel import MarketPanel, end_of_day
+from models.definition import OnsetDefinition
 from models.formatting import percent, signed
 from models.hazard.leads import FloatArray
-from models.onset import OnsetDefinition, label, onsets
+from models.onset import label, onsets
 from models.training.run import FIRST_DAY
 from models.verification.association import (
     CANNOT_TELL,
@@ -35,11 +36,33 @@ from models.verification.association import (
 )
 
 HORIZONS = (90, 180, 365)
-COLUMNS = (
-    "claim", "horizon_days", "condition", "days", "spells", "onsets",
-    "rate", "rate_low", "rate_high", "rate_otherwise", "difference", "low", "high", "placebo",
-    "verdict", "sentence",
-)  # fmt: skip
+
+
+class Answer(NamedTuple):
+    """What the history says of a claim: a row of the table, whose columns these are.
+
+    The figures are those of `Association`; NaN where there is nothing to compare with.
+    """
+
+    claim: str
+    horizon_days: int
+    condition: str
+    days: int
+    spells: int
+    onsets: int
+    rate: float
+    rate_low: float
+    rate_high: float
+    rate_otherwise: float
+    difference: float
+    low: float
+    high: float
+    placebo: float
+    verdict: str
+    sentence: str
+
+
+COLUMNS = Answer._fields
 
 
 @dataclass(frozen=True)
@@ -153,13 +176,13 @@ def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp)
         for row in _at_horizon(X, outcomes, horizon, definition.quiet_days)
     ]
     order = [condition.claim for condition in CONDITIONS]
-    rows.sort(key=lambda row: order.index(row["claim"]))
+    rows.sort(key=lambda row: order.index(row.claim))
     return pd.DataFrame([*rows, _partial_alone(index, definition)], columns=list(COLUMNS))
 
 
 def _at_horizon(
     X: pd.DataFrame, outcomes: pd.DataFrame, horizon: int, quiet_days: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Answer]:
     """Yield the rows of one horizon; conditions known on the same days share their resamples."""
     resolved = (outcomes["at_risk"] & (outcomes["days_known"] >= horizon)).to_numpy()
     ahead = outcomes["days_to_onset"].to_numpy(dtype=float)
@@ -184,17 +207,13 @@ def _row(
     condition: str,
     found: Association,
     say: Callable[[str, int, Association], str],
-) -> dict[str, Any]:
-    return {
-        "claim": claim,
-        "horizon_days": horizon,
-        "condition": condition,
-        **{name: value for name, value in found._asdict().items() if name != "scarce"},
-        "sentence": say(condition, horizon, found),
-    }
+) -> Answer:
+    figures = found._asdict()
+    del figures["scarce"]  # the sentence tells it
+    return Answer(claim, horizon, condition, **figures, sentence=say(condition, horizon, found))
 
 
-def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> dict[str, Any]:
+def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> Answer:
     """Count the partial seasons in which no broad one began.
 
     A broad season counts from the day of the partial onset until the partial
@@ -219,28 +238,34 @@ def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> dict[str, A
     return _alone(int((~inside.any(axis=1)).sum()), len(begun), int(inside.any(axis=0).sum()))
 
 
-def _alone(alone: int, seasons: int, onset_count: int) -> dict[str, Any]:
+def _alone(alone: int, seasons: int, onset_count: int) -> Answer:
     rate = alone / seasons if seasons else float("nan")
     low, high = exact_interval(alone, seasons)
     verdict = "most do" if low > 0.5 else "few do" if high < 0.5 else CANNOT_TELL
     words = {CANNOT_TELL: "the history cannot tell whether that is the rule or the exception"}
-    return {
-        "claim": _F,
-        "horizon_days": HORIZONS[0],
-        "condition": "partial season",
-        "days": seasons,
-        "spells": seasons,
-        "onsets": onset_count,
-        "rate": rate,
-        "rate_low": low,
-        "rate_high": high,
-        "verdict": verdict,
-        "sentence": (
+    nothing = float("nan")
+    return Answer(
+        claim=_F,
+        horizon_days=HORIZONS[0],
+        condition="partial season",
+        days=seasons,
+        spells=seasons,
+        onsets=onset_count,
+        rate=rate,
+        rate_low=low,
+        rate_high=high,
+        rate_otherwise=nothing,
+        difference=nothing,
+        low=nothing,
+        high=nothing,
+        placebo=nothing,
+        verdict=verdict,
+        sentence=(
             f"Of {seasons} partial seasons {alone} stayed without a broad one while "
             f"they lasted and for {HORIZONS[0]} days after their onset: {percent(rate)} "
             f"[{percent(low)}, {percent(high)}]; {words.get(verdict, verdict)}."
         ),
-    }
+    )
 
 
 def _comparison(condition: str, horizon: int, found: Association) -> str:

@@ -21,6 +21,7 @@ from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
+from models.definition import OnsetDefinition
 from models.formatting import aligned
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
@@ -36,7 +37,6 @@ from models.hazard.leads import (
 )
 from models.hazard.pooling import to_state
 from models.hazard.regression import LogisticHazard
-from models.onset import OnsetDefinition
 from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
 from models.training.outlook_coverage import CHANGING
 from models.training.outlook_coverage import coverage as outlook_coverage

@@ -16,8 +16,8 @@ from models.verification.sample import (
     Units,
     by_horizon,
     contrasts_over,
-    evidence,
     over_horizons,
+    sample_size,
     units_of,
 )
 from models.verification.scores import log_scores
@@ -87,7 +87,8 @@ def compare(
         over_all = [(sample, pd.NA) for sample in over_horizons(asked)]
         for sample, horizon_days in [*each_horizon, *over_all]:
             units = units_of(sample, onsets, step_days)
-            common = {**evidence(sample, onsets), "horizon_days": horizon_days, "first": first}
+            size = sample_size(sample, onsets)._asdict()
+            common = {**size, "horizon_days": horizon_days, "first": first}
             for second in seconds:
                 found = _difference(sample, first, second, units)
                 rows.append({**common, "second": second, **found})
