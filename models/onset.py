@@ -104,12 +104,12 @@ def sustained(index: pd.Series, definition: OnsetDefinition) -> pd.DataFrame:
     >>> sustained(index, once)["sustained"].tolist()
     [True, <NA>]
     """
-    found = onsets(index, definition)
+    onset_days = onsets(index, definition)
     needed, within = definition.sustained_days, definition.sustained_within
-    first = index.index.get_indexer(found)
+    first = index.index.get_indexer(onset_days)
     at = (index >= definition.threshold).to_numpy()
     days, verdict, decided_on = [], [], []
-    for onset, start in zip(found, first, strict=True):
+    for onset, start in zip(onset_days, first, strict=True):
         so_far = np.cumsum(at[start : start + within])
         left = within - 1 - np.arange(len(so_far))
         decided = np.flatnonzero((so_far >= needed) | (so_far + left < needed))
@@ -122,7 +122,7 @@ def sustained(index: pd.Series, definition: OnsetDefinition) -> pd.DataFrame:
             "sustained": pd.array(verdict, dtype="boolean"),
             "decided_on": pd.DatetimeIndex(decided_on).as_unit("s"),
         },
-        index=found.rename("onset"),
+        index=onset_days.rename("onset"),
     )
 
 

@@ -267,8 +267,8 @@ class _Prices:
         """Return a column's value for each coin and day; NaN where there is none."""
         key = code * self.span + (day - self.first)
         row = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
-        found = (code >= 0) & (day >= self.first) & (day <= self.last) & (self.key[row] == key)
-        return np.where(found, self.columns[column][row], np.nan)
+        priced = (code >= 0) & (day >= self.first) & (day <= self.last) & (self.key[row] == key)
+        return np.where(priced, self.columns[column][row], np.nan)
 
 
 def _members(

@@ -23,7 +23,7 @@ from models.forecasting.parts import (
 )
 from models.forecasting.season_status import SeasonStatus
 from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seasons_ahead
-from models.forecasting.trend import earlier_statuses, said_of, trend
+from models.forecasting.trend import earlier_statuses, leads_of, trend
 from models.forecasting.windows import plain, windows
 from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Forecaster
@@ -114,10 +114,10 @@ def forecast(
     """
     window = outlook_window(status.as_of, by=by) if window is None else window
     before = earlier_statuses(status, forecaster)
-    said = said_of({0: status, **before}, forecaster)
+    leads = leads_of({0: status, **before}, forecaster)
     renewals = fitted_renewals(status.index, forecaster, status.as_of)
-    ahead = seasons_ahead(status.index, renewals, said[0], status.as_of)
-    by_length, by_date = _windows(status, said[0], ahead, horizons, window.end, today)
+    ahead = seasons_ahead(status.index, renewals, leads[0], status.as_of)
+    by_length, by_date = _windows(status, leads[0], ahead, horizons, window.end, today)
     out_of_range = _out_of_range(forecaster, status.features)
     return Forecast(
         as_of=status.as_of,
@@ -125,7 +125,9 @@ def forecast(
         season=_season(status),
         windows=by_length,
         by_date=by_date,
-        trend=trend(status, forecaster, horizons=horizons, by=window.end, before=before, said=said),
+        trend=trend(
+            status, forecaster, horizons=horizons, by=window.end, before=before, leads=leads
+        ),
         drivers=_drivers(status, forecaster),
         evidence=ForecastEvidence(
             onsets=len(forecaster.evidence.onsets[Kind.BROAD]),
@@ -144,9 +146,9 @@ def _outlook(
 ) -> Outlook | None:
     if ahead is None:
         return None
-    asked = month_ends(window) if dates is None else dates
+    in_season_dates = month_ends(window) if dates is None else dates
     try:
-        return ahead.outlook(window, dates=asked)
+        return ahead.outlook(window, dates=in_season_dates)
     except ValueError as error:
         raise WindowError(str(error)) from error
 
@@ -163,7 +165,7 @@ def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
 
 def _windows(
     status: SeasonStatus,
-    said: Mapping[Kind, ByLead],
+    leads: Mapping[Kind, ByLead],
     ahead: SeasonsAhead | None,
     horizons: Sequence[int],
     by: pd.Timestamp,
@@ -176,7 +178,7 @@ def _windows(
         lengths, until = windows(
             kind,
             status.as_of,
-            said[kind],
+            leads[kind],
             ahead,
             own.reason,
             horizons=horizons,

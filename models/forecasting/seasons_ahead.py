@@ -65,9 +65,9 @@ class SeasonsAhead:
         """
         uniform = parameter_draws(SEED, N_GROUPS)
         by_group = onset_by_day(self.renewals, self.now, self.near_term, uniform, max(lengths))
-        asked = by_group[kind][np.asarray(lengths) - 1]
-        low, high = exact_interval(asked)
-        centre = asked.mean(axis=-1)
+        chances = by_group[kind][np.asarray(lengths) - 1]
+        low, high = exact_interval(chances)
+        centre = chances.mean(axis=-1)
         return centre, np.minimum(low, centre), np.maximum(high, centre)
 
     def climatology(self, kind: str, days: int) -> float:
@@ -123,7 +123,7 @@ class SeasonsAhead:
 def seasons_ahead(
     index: pd.Series,
     renewals: Renewals | None,
-    said: Mapping[Kind, ByLead],
+    leads: Mapping[Kind, ByLead],
     as_of: pd.Timestamp,
 ) -> SeasonsAhead | None:
     """Return the seasons to come as a forecaster sees them at the end of a day.
@@ -134,7 +134,7 @@ def seasons_ahead(
         Season index by day; what comes after the day is not read.
     renewals : mapping of str to Renewal, optional
         From `fitted_renewals`.
-    said : mapping of Kind to ByLead
+    leads : mapping of Kind to ByLead
         What the forecaster says of the day, one row each.
     as_of : pandas.Timestamp
         The day.
@@ -156,7 +156,7 @@ def seasons_ahead(
         for kind, renewal in renewals.items()
     }
     near_term = {
-        str(kind): near_term_hazards(own) for kind, own in said.items() if now[kind].at_risk
+        str(kind): near_term_hazards(own) for kind, own in leads.items() if now[kind].at_risk
     }
     return SeasonsAhead(as_of, renewals, now, near_term)
 

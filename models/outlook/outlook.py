@@ -121,12 +121,12 @@ def cumulative_chances(paths: Paths, *, days: int, level: float = 0.9) -> dict[s
     """
     tomorrow = paths.as_of + pd.Timedelta(days=1)
     dates = pd.date_range(tomorrow, periods=days, name="date")
-    found = {}
+    by_kind = {}
     for kind, wait in reversed(waiting_times(paths, 0, days - 1, level).items()):
         low, high = (np.maximum.accumulate(bound) for bound in wait.bounds(slice(None)))
         columns = {"probability": wait.by_day, "low": low, "high": high}
-        found[kind] = pd.DataFrame(columns, index=dates)
-    return found
+        by_kind[kind] = pd.DataFrame(columns, index=dates)
+    return by_kind
 
 
 def _day(paths: Paths, date: pd.Timestamp) -> int:
@@ -240,10 +240,10 @@ def _curves(paths: Paths, level: float) -> tuple[Curve, ...]:
 
 
 def _earliest(paths: Paths) -> tuple[tuple[str, pd.Timestamp], ...]:
-    found: list[tuple[str, pd.Timestamp]] = []
+    earliest_by_kind: list[tuple[str, pd.Timestamp]] = []
     earliest = None
     for kind, history in paths.now.items():
         own = history.earliest_onset
         earliest = own if earliest is None else min(earliest, own)
-        found.append((kind, earliest))
-    return (*reversed(found), (SUSTAINED, found[0][1]))
+        earliest_by_kind.append((kind, earliest))
+    return (*reversed(earliest_by_kind), (SUSTAINED, earliest_by_kind[0][1]))

@@ -114,11 +114,11 @@ def regions(findings: Findings) -> Mapping[str, Mapping[str, str]]:
     champion, reason = findings.training.choice
     joined = ";" if champion == REFERENCE else ", which"
     claimed = (each.sentence for each in claim_headlines(findings.claims))
-    said = coverage_sentence(findings.skill_coverage, findings.chance_coverage)
+    coverage = coverage_sentence(findings.skill_coverage, findings.chance_coverage)
     return {
         "README.md": {
             "skill": "\n".join(markdown(shown_rows(findings.training))),
-            "coverage": folded(said),
+            "coverage": folded(coverage),
             "prospective": folded(findings.prospective),
         },
         "docs/skill.md": {
@@ -126,7 +126,7 @@ def regions(findings: Findings) -> Mapping[str, Mapping[str, str]]:
             "champion": folded(f"Champion: `{champion}`{joined} {reason}."),
             "outlook": outlook_tables(findings.proof),
             "coverage": "\n".join(
-                [folded(said), "", *markdown(skill_coverage_rows(findings.skill_coverage))]
+                [folded(coverage), "", *markdown(skill_coverage_rows(findings.skill_coverage))]
             ),
         },
         "docs/outlook.md": {

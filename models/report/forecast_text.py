@@ -123,16 +123,18 @@ def _season(forecast: Forecast, terminal: Terminal) -> str:
 
 
 def _kind(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
-    asked = terminal.bold(question(forecast, kind))
+    heading = terminal.bold(question(forecast, kind))
     rows = window_rows(forecast, kind)
     if rows[0].window.probability is None:
-        return f"{asked}\n" + wrap(f"  No forecast: {rows[0].window.reason}.")
+        return f"{heading}\n" + wrap(f"  No forecast: {rows[0].window.reason}.")
     label = f"{'':{20 + 1 + BAR_WIDTH}}"
     heads = [
         f"{label}{'':35} {'a week':>6}{'a month':>8}",
         f"{label} {'chance':>6} {'climatology':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
     ]
-    return "\n".join([asked, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)])
+    return "\n".join(
+        [heading, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)]
+    )
 
 
 def _line(row: WindowRow, terminal: Terminal) -> str:

@@ -62,14 +62,14 @@ def _chances(forecast: Forecast, outlook: Outlook, terminal: Terminal) -> str:
     window = outlook.window
     today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
     # Strict: on its last day a window is still open.
-    title = f"Altcoin season {_asked(window, ended=today > window.end)}"
+    title = f"Altcoin season {_window_words(window, ended=today > window.end)}"
     head = f"{'':{12 + BAR_WIDTH}}{'chance':>7}  {'90 % interval':<15}{'base rate':>10}"
     lines = [terminal.bold(title), terminal.faint(head)]
     lines += [_chance(chance, terminal) for chance in outlook.chances]
     return "\n".join([*lines, *map(wrap, _reading(forecast, outlook))])
 
 
-def _asked(window: Window, *, ended: bool) -> str:
+def _window_words(window: Window, *, ended: bool) -> str:
     """Return the window, and what of it is still to come."""
     mark = ", ended by now" if ended else ""
     if window.year is None or window.start == window.counts_from:
@@ -193,13 +193,13 @@ def _days_of(days: DaysInSeason, window: Window) -> str:
 
 
 def _on(outlook: Outlook) -> list[str]:
-    asked: Sequence[tuple[pd.Timestamp, float]] = [
+    shares: Sequence[tuple[pd.Timestamp, float]] = [
         (each.date, dict(each.probability)[Kind.BROAD]) for each in outlook.in_season_on
     ]
-    if len(asked) > _PARTS_SHOWN:
+    if len(shares) > _PARTS_SHOWN:
         # The ends of quarters stand for those of all months.
-        asked = [(day, share) for day, share in asked if day.is_quarter_end][:_PARTS_SHOWN]
-    if not asked:
+        shares = [(day, share) for day, share in shares if day.is_quarter_end][:_PARTS_SHOWN]
+    if not shares:
         return []
-    words = ", ".join(f"{long_day(day)} {percent(share)}" for day, share in asked)
+    words = ", ".join(f"{long_day(day)} {percent(share)}" for day, share in shares)
     return [wrap(f"In a broad season on: {words}.")]

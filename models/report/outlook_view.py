@@ -118,8 +118,13 @@ def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> 
         chances=tuple(ChanceRow(each, meanings[each.kind]) for each in outlook.chances),
         sentences=tuple(
             sentence
-            for say in (years_statement, base_rate_statement, open_statement, earliest_statement)
-            if (sentence := say(outlook))
+            for statement in (
+                years_statement,
+                base_rate_statement,
+                open_statement,
+                earliest_statement,
+            )
+            if (sentence := statement(outlook))
         ),
         parts=parts,
         last_day=long_day(window.end),

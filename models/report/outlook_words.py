@@ -55,8 +55,8 @@ def base_rate_statement(outlook: Outlook) -> str:
     for each in outlook.chances:
         if each.begun_on is None:
             sides[base_rate_side(each.low, each.high, each.climatology)].append(each.kind)
-    told = [f"{side} it ({listed(kinds)})" for side, kinds in sides.items() if kinds]
-    if not told:
+    clauses = [f"{side} it ({listed(kinds)})" for side, kinds in sides.items() if kinds]
+    if not clauses:
         return ""
     if not sides["above"] and not sides["below"]:
         return (

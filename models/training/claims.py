@@ -194,23 +194,27 @@ def _at_horizon(
         history = History(days, resolved[known], ahead[known], horizon, quiet_days)
         if key not in counts:
             counts[key] = history.counts()
-        found = compare(history, condition.holds(own).to_numpy(dtype=bool), counts[key])
-        yield _row(condition.claim, horizon, condition.name, found, _comparison)
+        association = compare(history, condition.holds(own).to_numpy(dtype=bool), counts[key])
+        yield _row(condition.claim, horizon, condition.name, association, _comparison)
         if condition.claim == _C:
-            found = rank(history, own[_RANKED].to_numpy(), counts[key])
-            yield _row(condition.claim, horizon, "ETH/BTC momentum as a ranking", found, _ranking)
+            association = rank(history, own[_RANKED].to_numpy(), counts[key])
+            yield _row(
+                condition.claim, horizon, "ETH/BTC momentum as a ranking", association, _ranking
+            )
 
 
 def _row(
     claim: str,
     horizon: int,
     condition: str,
-    found: Association,
-    say: Callable[[str, int, Association], str],
+    association: Association,
+    sentence: Callable[[str, int, Association], str],
 ) -> Answer:
-    figures = found._asdict()
+    figures = association._asdict()
     del figures["scarce"]  # the sentence tells it
-    return Answer(claim, horizon, condition, **figures, sentence=say(condition, horizon, found))
+    return Answer(
+        claim, horizon, condition, **figures, sentence=sentence(condition, horizon, association)
+    )
 
 
 def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> Answer:
@@ -268,41 +272,47 @@ def _alone(alone: int, seasons: int, onset_count: int) -> Answer:
     )
 
 
-def _comparison(condition: str, horizon: int, found: Association) -> str:
-    if not found.days:
+def _comparison(condition: str, horizon: int, association: Association) -> str:
+    if not association.days:
         return f"{condition}: no such day has been resolved {horizon} days ahead, so it is open."
     rate, low, high, otherwise = map(
-        percent, (found.rate, found.rate_low, found.rate_high, found.rate_otherwise)
+        percent,
+        (association.rate, association.rate_low, association.rate_high, association.rate_otherwise),
     )
     events = ", ".join(
-        in_words(getattr(found, f"{one}s"), one) for one in ("day", "spell", "onset")
+        in_words(getattr(association, f"{one}s"), one) for one in ("day", "spell", "onset")
     )
     begin = (
         f"{condition}: a broad season began within {horizon} days after {rate} [{low}, {high}] of "
         f"such days ({events}) and after {otherwise} of the others"
     )
-    return _end(begin, found, {word: f"onsets followed such days {word}" for word in (MORE, LESS)})
+    return _end(
+        begin, association, {word: f"onsets followed such days {word}" for word in (MORE, LESS)}
+    )
 
 
-def _ranking(condition: str, horizon: int, found: Association) -> str:
-    if np.isnan(found.rate):
-        return f"{condition}: with {found.scarce} {horizon} days ahead the history cannot tell."
+def _ranking(condition: str, horizon: int, association: Association) -> str:
+    if np.isnan(association.rate):
+        return (
+            f"{condition}: with {association.scarce} {horizon} days ahead the history cannot tell."
+        )
     begin = (
         f"{condition}: it was higher before an onset within {horizon} days than before none with "
-        f"probability {found.rate:.2f} [{found.rate_low:.2f}, {found.rate_high:.2f}] "
-        f"({in_words(found.onsets, 'onset')}), where 0.50 is no association"
+        f"probability {association.rate:.2f} "
+        f"[{association.rate_low:.2f}, {association.rate_high:.2f}] "
+        f"({in_words(association.onsets, 'onset')}), where 0.50 is no association"
     )
-    return _end(begin, found, {MORE: "strength comes first", LESS: "weakness comes first"})
+    return _end(begin, association, {MORE: "strength comes first", LESS: "weakness comes first"})
 
 
-def _end(begin: str, found: Association, words: dict[str, str]) -> str:
-    if found.scarce:
-        return f"{begin}; with {found.scarce} the history cannot tell."
+def _end(begin: str, association: Association, words: dict[str, str]) -> str:
+    if association.scarce:
+        return f"{begin}; with {association.scarce} the history cannot tell."
     difference, low, high = (
-        signed(100 * end, 0) for end in (found.difference, found.low, found.high)
+        signed(100 * end, 0) for end in (association.difference, association.low, association.high)
     )
     return (
         f"{begin}, a difference of {difference} points [{low}, {high}], which "
-        f"{percent(found.placebo)} of the placebos reach: "
-        f"{words.get(found.verdict, 'the history cannot tell whether it matters')}."
+        f"{percent(association.placebo)} of the placebos reach: "
+        f"{words.get(association.verdict, 'the history cannot tell whether it matters')}."
     )

@@ -169,8 +169,8 @@ def _checked_union(
     try:
         return load_files(union, until=until)
     except DataError as error:
-        said = str(error).replace(f"files:{union}", f"{union}")
-        raise DataError(said.replace(f"{union}", f"{directory} + {later}")) from error
+        message = str(error).replace(f"files:{union}", f"{union}")
+        raise DataError(message.replace(f"{union}", f"{directory} + {later}")) from error
 
 
 def _of_old_days(before: MarketPanel, changed: pd.DataFrame) -> pd.DataFrame:

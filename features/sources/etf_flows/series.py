@@ -105,19 +105,19 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
     kept = store.add(directory, rows.reset_index(drop=True)).kept
     if kept.empty:
         return None
-    told = ", ".join(
+    kept_rows = ", ".join(
         f"{row.series} {row.stored:.10g} from {row.stored_origin} (Yahoo: {row.value:.10g})"
         for row in kept.itertuples()
     )
-    return f"{index[0]:%Y-%m-%d}: kept {told}."
+    return f"{index[0]:%Y-%m-%d}: kept {kept_rows}."
 
 
 def _unbroken(name: str, figures: pd.Series) -> pd.Series:
     """Return what lies behind a series' last gap."""
-    found = gaps(pd.DatetimeIndex(figures.index))
-    if not found:
+    holes = gaps(pd.DatetimeIndex(figures.index))
+    if not holes:
         return figures
-    before, after = found[-1]
+    before, after = holes[-1]
     warnings.warn(
         f"{name}: no figures between {before:%Y-%m-%d} and {after:%Y-%m-%d}, so none before that "
         f"gap are used; import a file that fills it.",

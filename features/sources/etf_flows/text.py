@@ -76,19 +76,19 @@ def store_table(series: Mapping[str, Mapping[str, Any]]) -> str:
     lines: list[tuple[str, ...]] = [
         ("series", "first day", "last day", "last value", "days", "gaps", "from")
     ]
-    for name, told in series.items():
-        origins = [f"{origin} ({rows})" for origin, rows in told["origins"].items()]
+    for name, summary in series.items():
+        origins = [f"{origin} ({rows})" for origin, rows in summary["origins"].items()]
         more = f", {len(origins) - 3} more" if len(origins) > 3 else ""
         lines.append(
             (
-                name, told["first_day"], told["last_day"], f"{told['last_value']:,.10g}",
-                str(told["rows"]), str(len(told["gaps"])), ", ".join(origins[:3]) + more,
+                name, summary["first_day"], summary["last_day"], f"{summary['last_value']:,.10g}",
+                str(summary["rows"]), str(len(summary["gaps"])), ", ".join(origins[:3]) + more,
             )
         )  # fmt: skip
     gaps = [
         f"{name}: nothing between {before} and {after}; import a file that holds those days."
-        for name, told in series.items()
-        for before, after in told["gaps"]
+        for name, summary in series.items()
+        for before, after in summary["gaps"]
     ]
     return "\n".join([_aligned(lines), *gaps[-5:]])
 
