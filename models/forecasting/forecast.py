@@ -28,8 +28,7 @@ from models.forecasting.windows import plain, windows
 from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Outlook
-from models.outlook.window import Window as OutlookWindow
-from models.outlook.window import date_window, year_window
+from models.outlook.window import OutlookWindow, date_window, year_window
 from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90, 180, 365)

@@ -13,14 +13,14 @@ from models.forecasting.near_term import near_term_hazards
 from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Chance, Outlook
 from models.outlook.baselines import window_frequency
-from models.outlook.events import known_onsets
 from models.outlook.first_spell import onset_by_day, parameter_draws
 from models.outlook.outlook import answer, window_chances
+from models.outlook.path_onsets import known_onsets
 from models.outlook.paths import N_GROUPS, N_PATHS, Paths, simulate
 from models.outlook.renewal import Renewal, fit_renewal
 from models.outlook.seasons import FloatArray, History, observe
 from models.outlook.waiting import exact_interval
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 from models.vocabulary import Kind
 
 SEED = 0
@@ -89,7 +89,7 @@ class SeasonsAhead:
 
     def outlook(
         self,
-        window: Window,
+        window: OutlookWindow,
         *,
         dates: Sequence[pd.Timestamp] = (),
     ) -> Outlook:
@@ -97,7 +97,7 @@ class SeasonsAhead:
 
         Parameters
         ----------
-        window : Window
+        window : OutlookWindow
             From `models.outlook.window`.
         dates : sequence of pandas.Timestamp
             Days to tell the chance of being in season on, at most three years ahead.
@@ -106,12 +106,12 @@ class SeasonsAhead:
         days = max((last - self.as_of).days, _LEAST_DAYS)
         return answer(self.paths(days), window, dates=dates)
 
-    def window_chances(self, window: Window, *, n_paths: int) -> tuple[Chance, ...]:
+    def window_chances(self, window: OutlookWindow, *, n_paths: int) -> tuple[Chance, ...]:
         """Answer how likely a season of each kind is in a window, and nothing else.
 
         Parameters
         ----------
-        window : Window
+        window : OutlookWindow
             From `models.outlook.window`.
         n_paths : int
             Paths to simulate.

@@ -18,7 +18,7 @@ from models.outlook.answers import (
 )
 from models.outlook.baselines import window_frequency
 from models.outlook.credible import credible_interval
-from models.outlook.events import (
+from models.outlook.path_onsets import (
     SUSTAINED,
     kinds_of,
     known_onsets,
@@ -27,7 +27,7 @@ from models.outlook.events import (
 from models.outlook.paths import Paths
 from models.outlook.seasons import SUSTAINED_WITHIN, BoolArray
 from models.outlook.waiting import Waiting, waiting_times
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 
 LASTS_DAYS = (7, 30, 60, 90)
 CURVE_DAYS, CURVE_STEP = 365, 5
@@ -35,7 +35,7 @@ CURVE_DAYS, CURVE_STEP = 365, 5
 
 def answer(
     paths: Paths,
-    window: Window,
+    window: OutlookWindow,
     *,
     dates: Sequence[pd.Timestamp] = (),
     level: float = 0.9,
@@ -46,7 +46,7 @@ def answer(
     ----------
     paths : Paths
         From `simulate`, at least as many days as the window reaches.
-    window : Window
+    window : OutlookWindow
         From `year_window` or `date_window`.
     dates : sequence of pandas.Timestamp
         Days to tell the chance of being in season on; none by default.
@@ -85,7 +85,9 @@ def answer(
     )
 
 
-def window_chances(paths: Paths, window: Window, *, level: float = 0.9) -> tuple[Chance, ...]:
+def window_chances(
+    paths: Paths, window: OutlookWindow, *, level: float = 0.9
+) -> tuple[Chance, ...]:
     """Read the chances for a window alone, the weakest kind first.
 
     Parameters
@@ -141,14 +143,14 @@ def _day(paths: Paths, date: pd.Timestamp) -> int:
 
 
 def _chances(
-    paths: Paths, window: Window, waits: Mapping[str, Waiting], level: float
+    paths: Paths, window: OutlookWindow, waits: Mapping[str, Waiting], level: float
 ) -> tuple[Chance, ...]:
     return tuple(
         _chance(paths, kind, window, waits[kind], level) for kind in reversed(kinds_of(paths))
     )
 
 
-def _chance(paths: Paths, kind: str, window: Window, wait: Waiting, level: float) -> Chance:
+def _chance(paths: Paths, kind: str, window: OutlookWindow, wait: Waiting, level: float) -> Chance:
     now = list(paths.now.values())
     onsets = known_onsets(now, kind, list(paths.now))
     begun = onsets[onsets >= window.counts_from]
@@ -163,7 +165,7 @@ def _chance(paths: Paths, kind: str, window: Window, wait: Waiting, level: float
     return Chance(kind, float(wait.by_day[-1]), float(low), float(high), base, None)
 
 
-def _first_onset(kind: str, window: Window, wait: Waiting) -> FirstOnset:
+def _first_onset(kind: str, window: OutlookWindow, wait: Waiting) -> FirstOnset:
     days = pd.date_range(window.start, window.end)
     by_day = pd.Series(np.diff(wait.by_day, prepend=0.0), days)
 
@@ -187,7 +189,7 @@ def _first_onset(kind: str, window: Window, wait: Waiting) -> FirstOnset:
     )
 
 
-def _days_in_season(paths: Paths, kind: str, window: Window, span: slice) -> DaysInSeason:
+def _days_in_season(paths: Paths, kind: str, window: OutlookWindow, span: slice) -> DaysInSeason:
     history = paths.now[kind]
     known = history.days_in_season(window.counts_from)
     days = known + paths.in_season[kind][span].sum(axis=0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.outlook.credible import credible_interval
-from models.outlook.events import SUSTAINED, first_days, kinds_of, onsets_of
+from models.outlook.path_onsets import SUSTAINED, first_days, kinds_of, onsets_of
 from models.outlook.paths import Paths
 from models.outlook.seasons import FloatArray, IntArray
 

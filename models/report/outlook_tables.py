@@ -10,7 +10,7 @@ from models.formatting import listed, markdown, percent, scored
 from models.report.regions import folded
 from models.training.outlook_hindcast import REFERENCES
 from models.training.outlook_proof import OutlookProof
-from models.training.outlook_scores import PIT_BINS
+from models.training.outlook_skill import PIT_BINS
 from models.verification.significance import Interval, verdict
 from models.vocabulary import Verdict
 

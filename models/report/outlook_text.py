@@ -11,7 +11,7 @@ from models.forecasting.parts import Forecast
 from models.formatting import listed, long_day, percent, share_interval, short_day, wrap
 from models.outlook.answers import Chance, DaysInSeason, FirstOnset, Outlook
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 from models.report.outlook_words import base_rate_side
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
@@ -21,7 +21,7 @@ _PARTS_SHOWN = 4
 _LATER = "later"
 
 
-def window_words(window: Window) -> str:
+def window_words(window: OutlookWindow) -> str:
     """Return the days of an outlook in words, with their preposition.
 
     Examples
@@ -69,7 +69,7 @@ def _chances(forecast: Forecast, outlook: Outlook, terminal: Terminal) -> str:
     return "\n".join([*lines, *map(wrap, _reading(forecast, outlook))])
 
 
-def _window_words(window: Window, *, ended: bool) -> str:
+def _window_words(window: OutlookWindow, *, ended: bool) -> str:
     """Return the window, and what of it is still to come."""
     mark = ", ended by now" if ended else ""
     if window.year is None or window.start == window.counts_from:
@@ -125,7 +125,7 @@ def _onsets(outlook: Outlook, terminal: Terminal) -> str:
     return "\n".join([terminal.bold(title), terminal.faint(head), *rows])
 
 
-def _onset(first: FirstOnset, window: Window) -> str:
+def _onset(first: FirstOnset, window: OutlookWindow) -> str:
     shares = "".join(f"{percent(share):>7}" for _, share in _parts(first))
     low, high = (_when(day, window) for day in first.interval_50)
     half = low if low == high == _LATER else f"{low} to {high}"
@@ -144,7 +144,7 @@ def _parts(first: FirstOnset) -> list[tuple[str, float]]:
     return list(years.items())
 
 
-def _when(day: pd.Timestamp | None, window: Window) -> str:
+def _when(day: pd.Timestamp | None, window: OutlookWindow) -> str:
     if day is None:
         return _LATER
     one_year = window.start.year == window.end.year
@@ -182,7 +182,7 @@ def _days(outlook: Outlook) -> list[str]:
     return [wrap(_days_of(days, outlook.window)) for days in reversed(outlook.days_in_season)]
 
 
-def _days_of(days: DaysInSeason, window: Window) -> str:
+def _days_of(days: DaysInSeason, window: OutlookWindow) -> str:
     where = f"in {window.year}" if window.year else "in these days"
     known = f" ({days.known} so far)" if days.known else ""
     none = "" if days.known else f"; none at all {percent(days.none)}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.formatting import MONTHS, long_day, percent
 from models.outlook.answers import Chance, DaysInSeason, Outlook, SeasonLasts
-from models.outlook.events import SUSTAINED
+from models.outlook.path_onsets import SUSTAINED
 from models.report.outlook_words import (
     base_rate_statement,
     earliest_statement,

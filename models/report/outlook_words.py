@@ -7,13 +7,13 @@ import pandas as pd
 from features.market.season import PARTIAL_THRESHOLD
 from models.formatting import listed, long_day, percent
 from models.outlook.answers import FirstOnset, Outlook
-from models.outlook.events import SUSTAINED
+from models.outlook.path_onsets import SUSTAINED
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 from models.vocabulary import Kind
 
 
-def period(window: Window) -> str:
+def period(window: OutlookWindow) -> str:
     """Return the days that an outlook is about, in words.
 
     Examples
@@ -101,7 +101,7 @@ def earliest_statement(outlook: Outlook) -> str:
     )
 
 
-def when_words(first: FirstOnset, window: Window) -> str:
+def when_words(first: FirstOnset, window: OutlookWindow) -> str:
     """Return the median day of the first onset and its 50 % interval in words."""
     end = long_day(window.end)
     words = (

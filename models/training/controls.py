@@ -38,10 +38,9 @@ from models.hazard.leads import (
 from models.hazard.pooling import to_state
 from models.hazard.regression import LogisticHazard
 from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
-from models.training.outlook_coverage import CHANGING
-from models.training.outlook_coverage import coverage as outlook_coverage
+from models.training.outlook_coverage import CHANGING, chance_coverage
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
-from models.verification.coverage import OVERLAP, coverage
+from models.verification.coverage import OVERLAP, skill_coverage
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import brier_scores, corp
 from models.verification.significance import (
@@ -437,7 +436,7 @@ def _skill_words(skill: Interval, seeds: int = 1) -> str:
 def main() -> int:
     """Print one line per control and the coverage of intervals; return 1 if a control fails."""
     failed = 0
-    skills, chances = coverage(), outlook_coverage()
+    skills, chances = skill_coverage(), chance_coverage()
     held = [intervals_hold_the_truth(skills), chances_hold_the_truth(chances)]
     for control in chain(run(load_reference()), held):
         failed += not control.passed

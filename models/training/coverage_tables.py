@@ -42,7 +42,7 @@ def chance_coverage_rows(table: pd.DataFrame) -> list[list[str]]:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `models.training.outlook_coverage.coverage`.
+        From `models.training.outlook_coverage.chance_coverage`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def coverage_sentence(skill: pd.DataFrame, chances: pd.DataFrame) -> str:
     skill : pandas.DataFrame
         From `models.verification.coverage.coverage`.
     chances : pandas.DataFrame
-        From `models.training.outlook_coverage.coverage`, the posterior among its methods.
+        From `models.training.outlook_coverage.chance_coverage`, the posterior among its methods.
     """
     return " ".join(_clauses(skill, chances))
 

@@ -95,7 +95,7 @@ def true_chances(world: World, elapsed: int, horizons: Sequence[int] = HORIZONS)
     return -np.expm1(now - cumulative_hazard(elapsed + np.array(horizons), world.shape, scale))
 
 
-def coverage(
+def chance_coverage(
     *,
     n_histories: int = 300,
     seed: int = 0,

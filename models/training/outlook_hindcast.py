@@ -11,7 +11,7 @@ import pandas as pd
 from models.definition import OnsetDefinition
 from models.onset import in_season, onsets, sustained
 from models.outlook.baselines import gamma_poisson, window_frequency
-from models.outlook.events import SUSTAINED, known_onsets, onsets_of
+from models.outlook.path_onsets import SUSTAINED, known_onsets, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.renewal import fit_renewal
 from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, IntArray

@@ -47,7 +47,7 @@ class _Held(NamedTuple):
     held: float
 
 
-def coverage(
+def skill_coverage(
     histories: int = 1000, *, horizons: Sequence[int] = HORIZONS, seed: int = 0
 ) -> pd.DataFrame:
     """Measure how often nominal 90 % intervals hold the true skill and the true difference.
@@ -76,7 +76,7 @@ def coverage(
 
     Examples
     --------
-    >>> found = coverage(20, horizons=[30])
+    >>> found = skill_coverage(20, horizons=[30])
     >>> found.query("world == 'overlap'")[["statistic", "unit", "histories"]].to_numpy().tolist()
     [['difference', 'windows', 20], ['skill', 'windows', 20]]
     """

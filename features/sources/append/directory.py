@@ -14,7 +14,7 @@ import pandas as pd
 from features.panel import DataError, MarketPanel
 from features.reference.revision import revisions
 from features.sources.append.merging import KEYS, Merge, merged
-from features.sources.append.tables import read_raw, write_raw
+from features.sources.append.raw_tables import read_raw, write_raw
 from features.sources.files import TABLES, check_unique, load_files, read_checked, table_path
 from features.storage.atomic import locked, staged, to_disk
 

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from features.sources.etf_flows.directory import DATA_VARIABLE, flow_directory
+from features.sources.etf_flows.location import DATA_VARIABLE, flow_directory
 
 SCHEMA = "altseason.flows/1"
 
@@ -85,8 +85,8 @@ def import_file(
     with _clear_errors():
         import pandas as pd
 
+        from features.sources.etf_flows.flow_store import FILE, add, rows_of
         from features.sources.etf_flows.layouts import read_file
-        from features.sources.etf_flows.store import FILE, add, rows_of
         from features.sources.etf_flows.text import import_table
 
         today = pd.Timestamp(datetime.now(UTC).date()).as_unit("s")
@@ -113,7 +113,7 @@ def show(
     """Show what the store holds: days, gaps and origins of every series."""
     with _clear_errors():
         from features.sources.etf_flows.checks import LIMITS
-        from features.sources.etf_flows.store import FILE
+        from features.sources.etf_flows.flow_store import FILE
         from features.sources.etf_flows.text import describe, store_table
 
         path = (store or flow_directory()) / FILE
@@ -134,7 +134,7 @@ def show(
 def _clear_errors() -> Iterator[None]:
     """Turn errors and warnings into one message each on stderr, errors into their exit code."""
     from features.panel import DataError
-    from features.sources.etf_flows.store import StoreError
+    from features.sources.etf_flows.flow_store import StoreError
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from features.sources.etf_flows import store
+from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import LIMITS, gaps
+from features.sources.etf_flows.flow_store import Merge
 from features.sources.etf_flows.layouts import Reading
-from features.sources.etf_flows.store import Merge
 
 
 def describe(directory: Path) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def describe(directory: Path) -> dict[str, Any]:
         `last_value`, `gaps` (neighbouring days more than five days apart),
         `origins` (rows by origin) and `digest`.
     """
-    table = store.read(directory)
+    table = flow_store.read(directory)
     series = {}
     for name in LIMITS:
         rows = table[table["series"] == name]
@@ -47,9 +47,9 @@ def describe(directory: Path) -> dict[str, Any]:
                     str(origin): int(count)
                     for origin, count in rows["origin"].value_counts(sort=False).items()
                 },
-                "digest": store.digest(rows),
+                "digest": flow_store.digest(rows),
             }
-    return {"digest": store.digest(table), "series": series}
+    return {"digest": flow_store.digest(table), "series": series}
 
 
 def import_table(reading: Reading, merge: Merge) -> str:

@@ -15,7 +15,7 @@ from models.outlook.seasons import (
     History,
     IntArray,
 )
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 
 SUSTAINED = "sustained"
 
@@ -80,7 +80,7 @@ def first_days(onsets: BoolArray) -> IntArray:
     return np.where(onsets.any(axis=0), onsets.argmax(axis=0), len(onsets))
 
 
-def pending(paths: Paths, window: Window) -> BoolArray:
+def pending(paths: Paths, window: OutlookWindow) -> BoolArray:
     """Tell on which paths a season that began in the window, before as_of, becomes sustained."""
     highest = next(iter(paths.now))
     total = np.zeros(paths.n_paths, dtype=bool)
