@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from datetime import datetime
+from json import dumps
 from typing import Annotated
 
 import typer
@@ -70,7 +70,7 @@ def predict(
     with clear_errors():
         clock, progress = now(), ProgressLine(quiet=False)
         panel = load_panel(market, clock, progress)
-        from models.cli import forecast_command as command
+        from models.cli import forecast_command
 
         if printed.history or printed.csv:
             last = printed.history[1] if printed.history else as_of
@@ -78,23 +78,23 @@ def predict(
             for problem in panel.provenance.problems_on(as_timestamp(last) or panel.last_day):
                 progress.message(f"warning: {problem}")
         if printed.history:
-            text, note = command.history_answer(panel, store, printed)
+            text, note = forecast_command.history_answer(panel, store, printed)
             progress.message(note)
             answer(text)
             return
         days = map(as_timestamp, (as_of, written.since))
-        issued = command.issue(panel, store, window, *days, today=clock.normalize())
+        issued = forecast_command.issue(panel, store, window, *days, today=clock.normalize())
         if conditions.what_if:
             supposed, today = conditions.supposed, clock.normalize()
-            answer(command.what_if_answer(issued, window, printed, supposed, today=today))
+            answer(forecast_command.what_if_answer(issued, window, printed, supposed, today=today))
             return
-        alerts = command.checked(issued, conditions, recorded.path)
-        command.write_pictures(issued, store, written)
+        alerts = forecast_command.checked(issued, conditions, recorded.path)
+        forecast_command.write_pictures(issued, store, written)
     if recorded.path is not None:
         from models.cli.ledger_command import record_forecast
 
         record_forecast(recorded.path, issued.forecast, issued.stored, now(), alerts)
-    answer(command.forecast_answer(issued.forecast, printed, alerts))
+    answer(forecast_command.forecast_answer(issued.forecast, printed, alerts))
     if any(state.fired for state in alerts):
         raise typer.Exit(ExitCode.ALERT)
 
@@ -121,7 +121,7 @@ def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOptio
         warn_of_torn_lines(path, entries.torn)
         record = track_record(entries, panel)
     if json:
-        answer(jsonlib.dumps(track_record_json(record), indent=2, allow_nan=False))
+        answer(dumps(track_record_json(record), indent=2, allow_nan=False))
     else:
         answer(track_record_text(record))
 
@@ -155,7 +155,7 @@ def health(
 
         state = data_health(panel, as_of=as_timestamp(as_of), today=clock.normalize())
     if json:
-        answer(jsonlib.dumps(health_json(state), indent=2, allow_nan=False))
+        answer(dumps(health_json(state), indent=2, allow_nan=False))
     else:
         answer(health_text(state))
     if state.refusal:

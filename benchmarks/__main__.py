@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import os
 import platform
 import tempfile
 from collections.abc import Callable
 from enum import StrEnum
+from json import dumps
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -85,7 +85,7 @@ def main(
     }
     if json:
         report = {"schema": SCHEMA, "machine": machine, "results": results}
-        typer.echo(jsonlib.dumps(report, indent=2))
+        typer.echo(dumps(report, indent=2))
     else:
         typer.echo(table(results))
         typer.echo(", ".join(f"{name} {value}" for name, value in machine.items()))

@@ -112,7 +112,7 @@ def outlook(bench: Bench) -> Iterator[Row]:
     """Simulate seasons from a day at risk, answer a year from them, and do all from the index."""
     from features.market.season import season_index
     from features.reference.load import load_reference
-    from models.onset import OnsetDefinition
+    from models.definition import OnsetDefinition
     from models.outlook.outlook import answer
     from models.outlook.paths import Paths, simulate
     from models.outlook.renewal import Renewal, fit_renewal
@@ -147,10 +147,10 @@ def predict(bench: Bench) -> Iterator[Row]:
     """Start the whole process of predict.py, and a Python that imports what it needs."""
     store = f"sqlite:///{bench.folder / 'mlflow.db'}"
     until = ["--until", bench.sizes.until] if bench.sizes.until else []
-    asked = ["--as-of", bench.sizes.until] if bench.sizes.until else []
+    as_of = ["--as-of", bench.sizes.until] if bench.sizes.until else []
     _run(bench, "train.py", "--model", "logistic", "--quiet", "--tracking-uri", store, *until)
     yield "imports alone", partial(_run, bench, "-c", BASELINE)
-    yield "predict.py", partial(_run, bench, "predict.py", "--tracking-uri", store, *asked)
+    yield "predict.py", partial(_run, bench, "predict.py", "--tracking-uri", store, *as_of)
     yield "predict.py --help", partial(_run, bench, "predict.py", "--help")
 
 

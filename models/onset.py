@@ -2,77 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-
 import numpy as np
 import pandas as pd
 
-from features.market.season import PARTIAL_THRESHOLD, at_risk, onset_days
+from features.market.season import at_risk, onset_days
 from features.panel import DAY
-from models.vocabulary import Kind
-
-
-@dataclass(frozen=True)
-class OnsetDefinition:
-    """What counts as the onset of an altcoin season; its values are fixed, not tuned.
-
-    Parameters
-    ----------
-    threshold : float
-        Season index (0-100) at which the season stands.
-    quiet_days : int
-        Days below the threshold that must come before an onset.
-    window_days : int
-        Days over which a coin must beat Bitcoin.
-    top : int
-        Number of altcoins by market cap.
-    sustained_days : int
-        Days at the threshold that make a broad season a sustained one.
-    sustained_within : int
-        Days from its onset, itself included, in which they must fall.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
-
-    Examples
-    --------
-    >>> OnsetDefinition().partial().threshold
-    50.0
-    """
-
-    threshold: float = 75.0
-    quiet_days: int = 30
-    window_days: int = 90
-    top: int = 50
-    sustained_days: int = 30
-    sustained_within: int = 90
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 100:
-            raise ValueError(f"threshold must lie in (0, 100], got {self.threshold:g}.")
-        for name in ("quiet_days", "window_days", "top", "sustained_days", "sustained_within"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        # As many days as there are can all be at the threshold, hence not strict.
-        if not self.sustained_days <= self.sustained_within:
-            raise ValueError(
-                f"sustained_days must be at most sustained_within ({self.sustained_within}), "
-                f"got {self.sustained_days}."
-            )
-
-    def partial(self) -> OnsetDefinition:
-        """Return the same definition for a partial season."""
-        return replace(self, threshold=PARTIAL_THRESHOLD)
-
-    def by_kind(self) -> dict[Kind, OnsetDefinition]:
-        """Return the definition of each kind that has a threshold of its own."""
-        return {Kind.BROAD: self, Kind.PARTIAL: self.partial()}
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the values by name."""
-        return asdict(self)
+from models.definition import OnsetDefinition
 
 
 def days_to_onset(index: pd.Series, threshold: float) -> pd.Series:
@@ -169,12 +104,12 @@ def sustained(index: pd.Series, definition: OnsetDefinition) -> pd.DataFrame:
     >>> sustained(index, once)["sustained"].tolist()
     [True, <NA>]
     """
-    found = onsets(index, definition)
+    onset_days = onsets(index, definition)
     needed, within = definition.sustained_days, definition.sustained_within
-    first = index.index.get_indexer(found)
+    first = index.index.get_indexer(onset_days)
     at = (index >= definition.threshold).to_numpy()
     days, verdict, decided_on = [], [], []
-    for onset, start in zip(found, first, strict=True):
+    for onset, start in zip(onset_days, first, strict=True):
         so_far = np.cumsum(at[start : start + within])
         left = within - 1 - np.arange(len(so_far))
         decided = np.flatnonzero((so_far >= needed) | (so_far + left < needed))
@@ -187,7 +122,7 @@ def sustained(index: pd.Series, definition: OnsetDefinition) -> pd.DataFrame:
             "sustained": pd.array(verdict, dtype="boolean"),
             "decided_on": pd.DatetimeIndex(decided_on).as_unit("s"),
         },
-        index=found.rename("onset"),
+        index=onset_days.rename("onset"),
     )
 
 

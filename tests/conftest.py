@@ -23,8 +23,8 @@ from features.market.season import season_index
 from features.panel import SERIES, MarketPanel
 from features.reference.load import CARD_FILE, DIRECTORY, load_reference
 from features.sources.yahoo import client as yahoo
+from models.definition import OnsetDefinition
 from models.hazard.candidates import CANDIDATES
-from models.onset import OnsetDefinition
 from models.report.figures import skill_by_horizon
 from models.report.style import png
 from models.tracking.composition import Provenance, compose

@@ -38,14 +38,7 @@ def closes(now: pd.Timestamp, *, seed: int = 0, largest: int | None = None) -> d
     coins = membership.coins[membership.coins["check_day"].notna()]
     if largest is not None:
         coins = coins.loc[coins["share"].nlargest(largest).index]
-    members = coins["share"].nlargest(TOP).index
-    order = pd.Series(random.random(len(coins)), coins.index)
-    # The embedded index of the last days counts those that have a price to the end; the others are
-    # spread among them in the order of their returns as well, so that all of them agree with it.
-    counted = coins["check_day"][members] == END
-    for group in (members[counted], members[~counted]):
-        returns = coins["check_90"][group].rank(ascending=False, na_option="bottom")
-        order[group] = (returns - 1) / len(group)
+    order = _order(coins, random)
     # As many of the members are ahead as the index says, those first that lead in the end.
     ahead = index.to_numpy()[:, None] / 100 > order.to_numpy()[None, :]
     for position, (coin, facts) in enumerate(coins.iterrows()):
@@ -65,6 +58,19 @@ def closes(now: pd.Timestamp, *, seed: int = 0, largest: int | None = None) -> d
         if ticker not in found or pd.notna(facts["share"]):
             found[ticker] = own * bitcoin
     return found
+
+
+def _order(coins: pd.DataFrame, random: np.random.Generator) -> pd.Series:
+    """Return which coins lead, 0 first: the members by their returns, the others at random."""
+    members = coins["share"].nlargest(TOP).index
+    order = pd.Series(random.random(len(coins)), coins.index)
+    # The embedded index of the last days counts those that have a price to the end; the others are
+    # spread among them in the order of their returns as well, so that all of them agree with it.
+    counted = coins["check_day"][members] == END
+    for group in (members[counted], members[~counted]):
+        returns = coins["check_90"][group].rank(ascending=False, na_option="bottom")
+        order[group] = (returns - 1) / len(group)
+    return order
 
 
 def ranking() -> pd.DataFrame:

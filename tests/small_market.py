@@ -27,48 +27,56 @@ def small_market() -> dict[str, pd.DataFrame]:
     """Return the three tables; the ranks are the same every day."""
     random = np.random.default_rng(7)
     dates = pd.date_range(FIRST, LAST, unit="s")
-    days = len(dates)
-    closes = {coin: 100 * np.exp(np.cumsum(0.03 * random.normal(size=days))) for coin in COINS}
+    closes = {
+        coin: 100 * np.exp(np.cumsum(0.03 * random.normal(size=len(dates)))) for coin in COINS
+    }
     closes["bitcoin"] *= 400
-    coins = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "date": dates,
-                    "coin": coin,
-                    "symbol": coin[:3].upper(),
-                    "close_usd": close,
-                    "close_btc": close / closes["bitcoin"],
-                    "market_cap_usd": close * 1e8,
-                }
-            )
-            for coin, close in closes.items()
-        ],
-        ignore_index=True,
-    )
     ranked = [
         {"snapshot_date": date, "rank": rank, "coin": coin, "symbol": coin[:3].upper(),
          "market_cap_usd": 1e9}
         for date in dates for rank, coin in enumerate(COINS[1:], start=1)
     ]  # fmt: skip
-    count = 90
+    return {
+        "series": _series(random, closes["bitcoin"], dates),
+        "coins": _coins(closes, dates),
+        "universe": pd.DataFrame(ranked),
+    }
+
+
+def _coins(closes: dict[str, np.ndarray], dates: pd.DatetimeIndex) -> pd.DataFrame:
+    tables = [
+        pd.DataFrame(
+            {
+                "date": dates,
+                "coin": coin,
+                "symbol": coin[:3].upper(),
+                "close_usd": close,
+                "close_btc": close / closes["bitcoin"],
+                "market_cap_usd": close * 1e8,
+            }
+        )
+        for coin, close in closes.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _series(
+    random: np.random.Generator, bitcoin: np.ndarray, dates: pd.DatetimeIndex
+) -> pd.DataFrame:
+    days, count = len(dates), 90
     values = {
         "russell2000_close": 2000 * np.exp(np.cumsum(0.01 * random.normal(size=count))),
         "sp500_close": 5000 * np.exp(np.cumsum(0.01 * random.normal(size=count))),
         "iwm_shares_outstanding": random.uniform(3e8, 3.1e8, size=count),
         "iwm_nav": random.uniform(190, 210, size=count),
-        "btc_market_cap_usd": 1.96e7 * closes["bitcoin"],
+        "btc_market_cap_usd": 1.96e7 * bitcoin,
         "crypto_market_cap_ex_btc_usd": random.uniform(8e11, 9e11, size=days),
         "btc_etf_net_flow_usd": 1e8 * random.normal(size=count),
         "eth_etf_net_flow_usd": 1e7 * random.normal(size=count),
         "vix_close": random.uniform(12, 30, size=count),
     }
     series = [series_rows(n, v, dates if len(v) == days else None) for n, v in values.items()]
-    return {
-        "series": pd.concat(series, ignore_index=True),
-        "coins": coins,
-        "universe": pd.DataFrame(ranked),
-    }
+    return pd.concat(series, ignore_index=True)
 
 
 def with_cell(table: str, column: str, value, row: int = 3) -> dict[str, pd.DataFrame]:

@@ -22,7 +22,8 @@ ROOMS = (
     "features.sources.columns", "features.sources.files",
     "features.sources.etf_flows", "features.reference", "features.sources.append",
     "features.sources.yahoo",
-    "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
+    "models.errors", "models.formatting", "models.vocabulary", "models.definition", "models.onset",
+    "models.outlook",
     "models.hazard", "models.verification", "models.training", "models.forecasting",
     "models.ledger", "models.tracking", "models.report", "models.cli", "train", "predict",
 )  # fmt: skip
@@ -163,10 +164,8 @@ def test_only_one_module_asks_yahoo_and_imports_its_client_late(client):
 
 def test_only_training_and_judging_reach_the_labels():
     assert importers("models.onset") == {
-        "models.training.run", "models.training.claims", "models.training.controls",
-        "models.training.prospective", "models.training.replay", "models.training.outlook_hindcast",
-        "models.training.prospective_table",
-        "models.ledger.track_record", "models.cli.training_command",
+        "models.training.run", "models.training.claims", "models.training.prospective",
+        "models.training.replay", "models.training.outlook_hindcast", "models.ledger.track_record",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.
     assert "models.onset" not in reached("predict", but_for="models.ledger.track_record")

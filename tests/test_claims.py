@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
-from models.onset import OnsetDefinition, label, onsets
+from models.definition import OnsetDefinition
+from models.onset import label, onsets
 from models.training.claims import COLUMNS, CONDITIONS, HORIZONS, claims
 from models.training.run import FIRST_DAY
 from models.verification.association import (

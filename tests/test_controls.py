@@ -9,9 +9,9 @@ import pytest
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel
+from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import BREADTH_CORE
-from models.onset import OnsetDefinition
 from models.training import controls
 from models.training.controls import (
     AHEAD,
@@ -289,8 +289,8 @@ def test_the_command_tells_what_passed(monkeypatch, capsys, passed, code, last):
         {"world": "exponential", "method": "posterior", "horizon_days": [30, 365],
          "coverage": [0.92, 0.9], "mean_forecast": [0.2, 0.8], "mean_true": [0.2, 0.84]}
     )  # fmt: skip
-    monkeypatch.setattr(controls, "coverage", lambda: held)
-    monkeypatch.setattr(controls, "outlook_coverage", lambda: chances)
+    monkeypatch.setattr(controls, "skill_coverage", lambda: held)
+    monkeypatch.setattr(controls, "chance_coverage", lambda: chances)
     assert controls.main() == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2"]

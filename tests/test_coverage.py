@@ -15,17 +15,17 @@ from models.verification.coverage import (
     COLUMNS,
     HORIZONS,
     climatology,
-    coverage,
     expected_scores,
     onset_chance,
     renewal_history,
+    skill_coverage,
 )
 from models.verification.scores import brier_scores, log_scores
 
 
 @pytest.fixture(scope="module")
 def measured():
-    return coverage(300)
+    return skill_coverage(300)
 
 
 def test_coverage_where_windows_overlap(measured):
@@ -53,13 +53,13 @@ def test_intervals_that_know_of_no_overlap_are_found_out(monkeypatch):
 
     module_contrasts = module.window_contrasts
     monkeypatch.setattr(module, "window_contrasts", naive)
-    found = coverage(200, horizons=[365])
+    found = skill_coverage(200, horizons=[365])
     assert (found.loc[found["world"] == "overlap", "coverage"] < 0.83).all()
     assert not intervals_hold_the_truth(found).passed
 
 
 def test_the_seed_decides_the_histories():
-    first, again, other = (coverage(10, horizons=[30, 90], seed=seed) for seed in (1, 1, 2))
+    first, again, other = (skill_coverage(10, horizons=[30, 90], seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert first.columns.tolist() == list(COLUMNS)
     assert not first.equals(other)

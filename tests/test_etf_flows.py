@@ -16,11 +16,11 @@ import pytest
 
 from features.market.supply import ETHER_SUPPLY, bitcoin_supply
 from features.panel import DataError, MarketPanel
-from features.sources.etf_flows import store as flow_store
+from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import LIMITS, gaps
-from features.sources.etf_flows.directory import DATA_VARIABLE, flow_directory
+from features.sources.etf_flows.flow_store import FILE, StoreError, add, read, rows_of
+from features.sources.etf_flows.location import DATA_VARIABLE, flow_directory
 from features.sources.etf_flows.series import fund_flows, record_shares
-from features.sources.etf_flows.store import FILE, StoreError, add, read, rows_of
 from tests.commands import ROOT, run_python
 
 BTC, ETH = "btc_etf_net_flow_usd", "eth_etf_net_flow_usd"
@@ -267,7 +267,7 @@ def test_a_killed_writer_leaves_the_store_whole_and_free(tmp_path):
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "import pandas as pd\n"
-        "from features.sources.etf_flows.store import add, rows_of\n"
+        "from features.sources.etf_flows.flow_store import add, rows_of\n"
         "days = pd.bdate_range('2000-01-03', periods=5000, unit='s')\n"
         "for at in range(len(days)):\n"
         "    values = pd.Series([float(at)], days[at:at + 1])\n"

@@ -5,10 +5,13 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from models.hazard.forecaster import Evidence, Forecaster
-from models.onset import OnsetDefinition
+from models.definition import OnsetDefinition
+from models.hazard.evidence import Evidence, Range, Skill
+from models.hazard.forecaster import Forecaster
+from models.vocabulary import Kind, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -16,17 +19,21 @@ def forecaster(fitted):
     """A forecaster with every kind of hazard model in it."""
     return Forecaster(
         name="blend",
-        thresholds={"broad": 75.0, "partial": 50.0},
+        thresholds={Kind.BROAD: 75.0, Kind.PARTIAL: 50.0},
         model=fitted["blend"],
         climatology=fitted["climatology"],
         replicates=[fitted["logistic_all"], fitted["lightgbm_all"]],
         evidence=Evidence(
-            definition=OnsetDefinition().as_dict(),
-            trained_until="2019-12-31",
+            definition=OnsetDefinition(),
+            trained_until=pd.Timestamp("2019-12-31"),
             data_digest="0" * 64,
-            ranges={"season_index": (0.0, 74.5)},
-            onsets={"broad": ["2018-01-01"], "partial": []},
-            skill=[{"kind": "broad", "horizon_days": 30, "brier_skill": None}],
+            ranges={"season_index": Range(0.0, 74.5)},
+            onsets={Kind.BROAD: (pd.Timestamp("2018-01-01"),), Kind.PARTIAL: ()},
+            skill=(
+                Skill(Kind.BROAD, 30, 0.3, 0.1, 0.5, 400, 14, Verdict.BETTER),
+                Skill(Kind.BROAD, 365, None, None, None, 0, 0, Verdict.CANNOT_TELL),
+                Skill(Kind.PARTIAL, 30, 0.1, -0.1, 0.3, 500, 18, Verdict.CANNOT_TELL),
+            ),
             reason="a test",
         ),
     )
@@ -41,7 +48,7 @@ def test_a_forecaster_survives_its_bytes(forecaster, asked):
     ):
         assert np.array_equal(model.predict_proba(asked), expected.predict_proba(asked))
     assert (read.name, read.thresholds) == (forecaster.name, forecaster.thresholds)
-    assert read.evidence == replace(forecaster.evidence, ranges={"season_index": [0.0, 74.5]})
+    assert read.evidence == forecaster.evidence
 
 
 def test_the_bytes_of_a_forecaster_are_its_content(forecaster, fitted):
@@ -53,19 +60,34 @@ def test_the_bytes_of_a_forecaster_are_its_content(forecaster, fitted):
     assert content[4:8] == bytes(4)
 
 
+def changed(forecaster, **evidence):
+    """The bytes of a forecaster with some of its stored evidence replaced."""
+    stored = json.loads(gzip.decompress(forecaster.to_bytes()))
+    stored["evidence"] |= evidence
+    return gzip.compress(json.dumps(stored).encode())
+
+
 def test_a_forecaster_from_before_sustained_seasons_is_read(forecaster):
-    names = ("threshold", "quiet_days", "window_days", "top")
-    old = {name: forecaster.evidence.definition[name] for name in names}
-    stored = replace(forecaster, evidence=replace(forecaster.evidence, definition=old)).to_bytes()
-    assert Forecaster.from_bytes(stored).evidence.definition == OnsetDefinition().as_dict()
+    old = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50}
+    assert Forecaster.from_bytes(changed(forecaster, definition=old)).evidence == (
+        forecaster.evidence
+    )
+
+
+def test_rows_with_every_column_are_read(forecaster):
+    # As stored until the evidence kept only what is shown of it.
+    shown = json.loads(gzip.decompress(forecaster.to_bytes()))["evidence"]["skill"]
+    rows = [{**row, "base_rate": 0.1, "brier": 0.08, "auc": None} for row in shown]
+    assert Forecaster.from_bytes(changed(forecaster, skill=rows)).evidence == forecaster.evidence
 
 
 def test_another_threshold_needs_no_training(forecaster, asked):
     rows = asked.assign(threshold=62.0)
     other = forecaster.at(62.0)
-    assert other.thresholds == {"broad": 62.0, "partial": 50.0}
-    assert other.evidence.definition["threshold"] == 62.0
-    assert (other.evidence.skill, other.evidence.onsets["broad"]) == ([], [])
+    assert other.thresholds == {Kind.BROAD: 62.0, Kind.PARTIAL: 50.0}
+    assert other.evidence.definition == OnsetDefinition(threshold=62.0)
+    assert [skill.kind for skill in other.evidence.skill] == [Kind.PARTIAL]
+    assert other.evidence.onsets == {Kind.BROAD: (), Kind.PARTIAL: ()}
     assert np.array_equal(other.model.predict_proba(rows), forecaster.model.predict_proba(rows))
     assert forecaster.at(75.0) is forecaster
 
@@ -127,6 +149,24 @@ def test_foreign_content_is_an_error(content):
 )
 def test_content_of_another_schema_is_an_error(forecaster, change):
     stored = json.loads(gzip.decompress(forecaster.to_bytes()))
-    changed = gzip.compress(json.dumps({**stored, **change}).encode())
+    content = gzip.compress(json.dumps({**stored, **change}).encode())
     with pytest.raises(ValueError, match="not a forecaster of this program"):
-        Forecaster.from_bytes(changed)
+        Forecaster.from_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"definition": {"threshold": 75.0}},
+        {"definition": {**OnsetDefinition().as_dict(), "top": 0}},
+        {"trained_until": "some day"},
+        {"ranges": {"season_index": [0.0]}},
+        {"onsets": {"tall": []}},
+        {"skill": [{"kind": "broad", "horizon_days": 30}]},
+        {"skill": None},
+    ],
+    ids=repr,
+)
+def test_evidence_that_is_none_is_an_error(forecaster, change):
+    with pytest.raises(ValueError, match="not a forecaster of this program"):
+        Forecaster.from_bytes(changed(forecaster, **change))

@@ -14,7 +14,7 @@ import pytest
 
 import train
 from features.panel import DataError, MarketPanel
-from features.sources.etf_flows import store as flow_store
+from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.command import app as flows_app
 from features.sources.etf_flows.layouts import read_file
 from features.sources.files import load_files

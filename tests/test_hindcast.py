@@ -10,13 +10,14 @@ import pytest
 
 from features.market.season import season_index
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
+from models.definition import OnsetDefinition
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
 from models.forecasting.season_status import season_status
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets
-from models.onset import OnsetDefinition, label, onsets
+from models.onset import label, onsets
 from models.training import run as training_module
 from models.training.run import (
     HORIZONS,

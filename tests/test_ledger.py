@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.definition import OnsetDefinition
 from models.errors import LedgerError
 from models.forecasting.parts import (
     DataSummary,
@@ -29,7 +30,6 @@ from models.ledger.entry import content_of
 from models.vocabulary import Kind
 
 ROOT = Path(__file__).parents[1]
-DEFINITION = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50}
 
 
 def forecast_of(as_of: str = "2026-01-10", **changes) -> Forecast:
@@ -41,7 +41,7 @@ def forecast_of(as_of: str = "2026-01-10", **changes) -> Forecast:
 
     plain = Forecast(
         as_of=day,
-        definition=DEFINITION,
+        definition=OnsetDefinition(),
         season=Season(20.0, "bitcoin", {Kind.BROAD: True}, {Kind.BROAD: None}),
         windows=(window(30),),
         by_date=(window(3),),

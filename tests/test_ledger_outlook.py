@@ -36,8 +36,8 @@ from models.outlook.answers import (
     Outlook,
     SeasonLasts,
 )
-from models.outlook.events import known_onsets
 from models.outlook.outlook import answer
+from models.outlook.path_onsets import known_onsets
 from models.outlook.paths import simulate
 from models.outlook.renewal import fit_renewal
 from models.outlook.seasons import observe

@@ -16,7 +16,7 @@ from features.health import require_usable, series_health
 from features.market.season import TOP
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
 from features.reference.membership import load_membership
-from features.sources.etf_flows import store as flow_store
+from features.sources.etf_flows import flow_store
 from features.sources.yahoo.closes import Answer
 from features.sources.yahoo.panel import MIN_LIVE_COVERAGE, load_yahoo
 from features.sources.yahoo.request import Request

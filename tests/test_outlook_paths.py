@@ -14,8 +14,8 @@ from scipy import stats
 
 from features.market.season import daily
 from models.outlook.credible import credible_interval
-from models.outlook.events import kinds_of, onsets_of
 from models.outlook.outlook import answer, cumulative_chances
+from models.outlook.path_onsets import kinds_of, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.outlook.renewal import fit_renewal

@@ -15,12 +15,12 @@ from models.training.outlook_coverage import (
     HORIZONS,
     WORLDS,
     bootstrap,
-    coverage,
+    chance_coverage,
     draw_spells,
     true_chances,
 )
 from models.training.outlook_hindcast import crps, near_term_of, outlook_hindcast
-from models.training.outlook_scores import (
+from models.training.outlook_skill import (
     pit_histogram,
     rank_chances,
     score_chances,
@@ -30,7 +30,7 @@ from models.training.outlook_scores import (
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return coverage(n_histories=80, seed=1, methods=("posterior", "bootstrap"))
+    return chance_coverage(n_histories=80, seed=1, methods=("posterior", "bootstrap"))
 
 
 STILL = ("exponential", "weibull 1.3", "weibull 0.8")
@@ -52,7 +52,7 @@ def test_a_bootstrap_over_spells_promises_too_much(table):
 
 
 def test_the_table_is_the_same_for_the_same_seed():
-    pd.testing.assert_frame_equal(*(coverage(n_histories=2, seed=3) for _ in range(2)))
+    pd.testing.assert_frame_equal(*(chance_coverage(n_histories=2, seed=3) for _ in range(2)))
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -6,7 +6,7 @@ import pytest
 from models.hazard.candidates import BREADTH_CORE, CANDIDATES, fit_candidates
 from models.hazard.leads import incidence
 from models.hazard.pooling import from_state, to_state
-from models.hazard.renewal import Renewal
+from models.hazard.renewal_hazard import Renewal
 from tests.hazard_rows import SIMULATED
 
 

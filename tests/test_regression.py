@@ -20,14 +20,8 @@ from tests.hazard_rows import (
 )
 
 
-def test_scikit_learn_agrees_on_a_design_built_by_hand():
-    random = np.random.default_rng(3)
-    n = 150
-    X, targets = synthetic(n, lambda x: expit(-2 + x), seed=3)
-    X[THRESHOLD] = random.choice([50.0, 75.0], n)
-    targets[:, 1] = random.integers(1, N_LEADS + 1, n)
-    targets[:, 0] = np.where(targets[:, 0] <= targets[:, 1], targets[:, 0], 0)
-    weight = random.uniform(0.5, 2, n)
+def by_scikit_learn(X, targets, weight):
+    """Hazards of the same penalised regression, fitted to a design built row by row."""
 
     def standardised(column):
         mean = np.average(column, weights=weight)
@@ -50,12 +44,22 @@ def test_scikit_learn_agrees_on_a_design_built_by_hand():
                 break
     oracle = LogisticRegression(C=0.5, tol=1e-9, max_iter=5000)
     oracle.fit(rows, onsets, sample_weight=weights)
-    expected = np.array(
-        [
-            oracle.predict_proba([design(row, lead) for lead in range(1, N_LEADS + 1)])[:, 1]
-            for row in range(n)
-        ]
+    leads = range(1, N_LEADS + 1)
+    return np.array(
+        [oracle.predict_proba([design(row, lead) for lead in leads])[:, 1] for row in range(len(X))]
     )
+
+
+def test_scikit_learn_agrees_on_a_design_built_by_hand():
+    random = np.random.default_rng(3)
+    n = 150
+    X, targets = synthetic(n, lambda x: expit(-2 + x), seed=3)
+    X[THRESHOLD] = random.choice([50.0, 75.0], n)
+    targets[:, 1] = random.integers(1, N_LEADS + 1, n)
+    targets[:, 0] = np.where(targets[:, 0] <= targets[:, 1], targets[:, 0], 0)
+    weight = random.uniform(0.5, 2, n)
+
+    expected = by_scikit_learn(X, targets, weight)
     model = LogisticHazard(("x",), C=0.5).fit(X, targets, weight)
     # The order of the thresholds binds on rows of the lower one only.
     higher = (X[THRESHOLD] == 75).to_numpy()

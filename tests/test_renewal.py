@@ -8,7 +8,7 @@ from scipy.stats import weibull_min
 
 from models.hazard.base import THRESHOLD
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, incidence, lead_targets
-from models.hazard.renewal import Renewal, _spells
+from models.hazard.renewal_hazard import Renewal, _spells
 from models.outlook.posterior import PRIOR, fit_spells
 from models.outlook.seasons import Spells
 

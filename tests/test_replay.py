@@ -13,9 +13,9 @@ import pytest
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
+from models.definition import OnsetDefinition
 from models.formatting import signed
 from models.hazard.candidates import fit_candidates
-from models.onset import OnsetDefinition
 from models.training import replay as command
 from models.training.prospective import COLUMNS, judge, page, scores
 from models.training.prospective_table import since_release

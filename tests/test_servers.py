@@ -19,7 +19,6 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-import models.training.run
 import train
 from models.tracking.reading import load_forecaster
 from models.tracking.registry import list_versions, promote
@@ -171,7 +170,7 @@ def test_two_trainings_at_once_leave_one_champion(server, make_record, tmp_path)
 
 def test_the_command_works_unchanged_against_a_server(server, small_training, monkeypatch):
     """All of the command but the training itself, which no server changes."""
-    monkeypatch.setattr(models.training.run, "train", lambda *_, **__: small_training)
+    monkeypatch.setattr("models.cli.training_command.train", lambda *_, **__: small_training)
     result = run_command(
         train.app, *SMALL, "--tracking-uri", server.uri, "--experiment", "another",
         "--run-name", "whole",
@@ -191,7 +190,7 @@ def test_a_server_that_goes_down_while_training_costs_nothing(
         server.stop()
         return small_training
 
-    monkeypatch.setattr(models.training.run, "train", stopping)
+    monkeypatch.setattr("models.cli.training_command.train", stopping)
     before = list_versions(server.uri)
     training = (*SMALL, "--tracking-uri", server.uri)
     try:

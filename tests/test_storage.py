@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import Timeout
 
-from features.sources.etf_flows import store
+from features.sources.etf_flows import flow_store
+from features.sources.etf_flows.flow_store import rows_of
 from features.storage import atomic
 from features.storage.atomic import locked, staged
 from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
@@ -22,8 +23,8 @@ ROOT = Path(__file__).parents[1]
 DAYS = pd.date_range("2025-12-01", periods=3, unit="s")
 ROWS = pd.concat(
     [
-        store.rows_of("btc_etf_net_flow_usd", pd.Series([1.5e6, -2.25e6, 0.1], DAYS), "flows.csv"),
-        store.rows_of("iwm_nav", pd.Series([240.1, 241.7, 239.3], DAYS), "yahoo"),
+        rows_of("btc_etf_net_flow_usd", pd.Series([1.5e6, -2.25e6, 0.1], DAYS), "flows.csv"),
+        rows_of("iwm_nav", pd.Series([240.1, 241.7, 239.3], DAYS), "yahoo"),
     ],
     ignore_index=True,
 )
@@ -32,8 +33,8 @@ ROWS = pd.concat(
 def first_form(directory: Path, rows: pd.DataFrame = ROWS) -> Path:
     """Write the fund store as earlier versions of the program did."""
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    digest = {b"altseason.flows.digest": store.digest(rows).encode()}
-    path = directory / store.FILE
+    digest = {b"altseason.flows.digest": flow_store.digest(rows).encode()}
+    path = directory / flow_store.FILE
     pq.write_table(table.replace_schema_metadata({**table.schema.metadata, **digest}), path)
     return path
 
@@ -130,23 +131,23 @@ def test_no_damaged_file_takes_the_place_of_another(path):
 def test_the_first_form_reads_as_it_did(tmp_path):
     path = first_form(tmp_path)
     before = path.read_bytes()
-    pd.testing.assert_frame_equal(store.read(tmp_path), ROWS)
+    pd.testing.assert_frame_equal(flow_store.read(tmp_path), ROWS)
     assert path.read_bytes() == before  # reading rewrites nothing
 
 
 def test_the_next_import_rewrites_it_and_says_so(tmp_path):
     first_form(tmp_path)
-    more = store.rows_of("iwm_nav", pd.Series([240.0], [pd.Timestamp("2025-12-04")]), "fund.xls")
+    more = rows_of("iwm_nav", pd.Series([240.0], [pd.Timestamp("2025-12-04")]), "fund.xls")
     with pytest.warns(
         UserWarning, match="now kept in a new form .* same figures; earlier versions"
     ):
-        store.add(tmp_path, more)
-    assert read_table(tmp_path / store.FILE)[1]["schema"] == store.SCHEMA
-    kept = store.read(tmp_path)
+        flow_store.add(tmp_path, more)
+    assert read_table(tmp_path / flow_store.FILE)[1]["schema"] == flow_store.SCHEMA
+    kept = flow_store.read(tmp_path)
     assert len(kept) == len(ROWS) + 1
-    merged = kept.merge(ROWS, on=list(store.COLUMNS))
+    merged = kept.merge(ROWS, on=list(flow_store.COLUMNS))
     assert len(merged) == len(ROWS)
-    store.add(tmp_path, more.assign(date=pd.Timestamp("2025-12-05").as_unit("s")))  # said once
+    flow_store.add(tmp_path, more.assign(date=pd.Timestamp("2025-12-05").as_unit("s")))  # said once
 
 
 def test_a_tampered_first_form_is_set_aside(tmp_path):
@@ -157,17 +158,17 @@ def test_a_tampered_first_form_is_set_aside(tmp_path):
     tampered = pa.Table.from_pandas(changed, preserve_index=False)
     pq.write_table(tampered.replace_schema_metadata(table.schema.metadata), path)
     with pytest.warns(UserWarning, match="was damaged and is set aside as .*damaged-1"):
-        assert store.read(tmp_path).empty
+        assert flow_store.read(tmp_path).empty
 
 
 def test_a_table_that_is_no_store_is_set_aside(tmp_path):
-    write_table(tmp_path / store.FILE, pd.DataFrame({"close_usd": [1.0]}), {"schema": 1})
+    write_table(tmp_path / flow_store.FILE, pd.DataFrame({"close_usd": [1.0]}), {"schema": 1})
     with pytest.warns(UserWarning, match="set aside"):
-        assert store.read(tmp_path).empty
+        assert flow_store.read(tmp_path).empty
 
 
 def test_failing_to_set_aside_is_an_error(tmp_path, monkeypatch):
-    (tmp_path / store.FILE).write_bytes(b"damaged")
+    (tmp_path / flow_store.FILE).write_bytes(b"damaged")
     monkeypatch.setattr(Path, "rename", lambda *arguments: (_ for _ in ()).throw(OSError("no")))
-    with pytest.raises(store.StoreError, match="is damaged and cannot be set aside"):
-        store.read(tmp_path)
+    with pytest.raises(flow_store.StoreError, match="is damaged and cannot be set aside"):
+        flow_store.read(tmp_path)

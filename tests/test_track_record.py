@@ -356,7 +356,8 @@ class _Said:
 
 
 def test_scores_equal_those_of_the_hindcast_on_the_same_forecasts(random_panel):
-    from models.onset import OnsetDefinition, onsets
+    from models.definition import OnsetDefinition
+    from models.onset import onsets
     from models.training.run import landmarks
 
     definition = OnsetDefinition()

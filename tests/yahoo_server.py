@@ -106,7 +106,9 @@ class YahooServer:
         self.market = market
         self.asked: list[str] = []
         authority, context = certificates(directory)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, context))
+        self._server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self, "context": context})
+        )
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -173,54 +175,53 @@ def _certificate(name, issuer):
     return builder.sign(signer[1], hashes.SHA256()), key
 
 
-def _handler(owner: YahooServer, context: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        host = ""
+class _Handler(BaseHTTPRequestHandler):
+    owner: YahooServer
+    context: ssl.SSLContext
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    host = ""
 
-        def log_message(self, *arguments):
-            pass
+    def log_message(self, *arguments):
+        pass
 
-        def do_CONNECT(self):
-            self.host = self.path.split(":")[0]
-            self.send_response(200)
-            self.end_headers()
-            self.connection = context.wrap_socket(self.connection, server_side=True)
-            self.rfile = self.connection.makefile("rb")
-            self.wfile = self.connection.makefile("wb", buffering=0)
-            self.close_connection = False
+    def do_CONNECT(self):
+        self.host = self.path.split(":")[0]
+        self.send_response(200)
+        self.end_headers()
+        self.connection = self.context.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb", buffering=0)
+        self.close_connection = False
 
-        def do_GET(self):
-            owner.asked.append(f"https://{self.host}{self.path}")
-            answer = _answer(owner.market, self.host, self.path)
-            if answer is None:
-                self.close_connection = True
-                return
-            status, body, headers = answer
-            content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def do_GET(self):
+        self.owner.asked.append(f"https://{self.host}{self.path}")
+        answer = _answer(self.owner.market, self.host, self.path)
+        if answer is None:
+            self.close_connection = True
+            return
+        status, body, headers = answer
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
-        def do_POST(self):
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.do_GET()
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.do_GET()
 
-        def handle(self):
-            # The client may go away at any time.
-            with contextlib.suppress(ConnectionError, ssl.SSLError, ValueError):
-                super().handle()
+    def handle(self):
+        # The client may go away at any time.
+        with contextlib.suppress(ConnectionError, ssl.SSLError, ValueError):
+            super().handle()
 
-        def finish(self):
-            with contextlib.suppress(ConnectionError, ssl.SSLError, ValueError):
-                super().finish()
-            self.connection.close()
-
-    return Handler
+    def finish(self):
+        with contextlib.suppress(ConnectionError, ssl.SSLError, ValueError):
+            super().finish()
+        self.connection.close()
 
 
 def _answer(market, host, path):
@@ -286,8 +287,6 @@ def _chart(market, ticker, asked):
     if fault == "null":
         return 200, {"chart": {"result": None, "error": None}}, {}
     crypto = ticker.endswith("-USD")
-    american = "America/Chicago" if ticker == "^VIX" else NEW_YORK
-    zone = "Europe/London" if fault == "time_zone" else "UTC" if crypto else american
     closes = _faulty(market.closes[ticker], fault)
     opening = pd.Timedelta(0) if crypto else pd.Timedelta(hours=9.5)
     if fault == "shifted":
@@ -299,20 +298,12 @@ def _chart(market, ticker, asked):
     )
     shown = [None if np.isnan(close) else close for close in closes.to_numpy()[wanted]]
     adjusted = [None if close is None else 0.9 * close for close in shown]  # for dividends
-    meta = {
-        "currency": "EUR" if fault == "currency" else "USD", "symbol": ticker,
-        "exchangeName": "CCC" if crypto else "SNP", "fullExchangeName": "CCC" if crypto else "SNP",
-        "instrumentType": "CRYPTOCURRENCY" if crypto else "ETF" if ticker.isalpha() else "INDEX",
-        "firstTradeDate": int(market.closes[ticker].index[0].timestamp()),
-        "regularMarketTime": int(seconds[-1]), "hasPrePostMarketData": False, "gmtoffset": 0,
-        "timezone": zone, "exchangeTimezoneName": zone, "regularMarketPrice": closes.iloc[-1],
-        "priceHint": 2, "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "max"],
-    }  # fmt: skip
     close = "c" if fault == "layout" else "close"
     quote = dict.fromkeys(("open", "high", "low", close), shown)
     quote["volume"] = [1000 for _ in shown]
     result = {
-        "meta": meta, "timestamp": seconds[wanted].tolist(),
+        "meta": _meta(market, ticker, int(seconds[-1]), closes.iloc[-1]),
+        "timestamp": seconds[wanted].tolist(),
         "indicators": {"quote": [quote], "adjclose": [{"adjclose": adjusted}]},
     }  # fmt: skip
     if fault == "empty" or not shown:
@@ -321,6 +312,22 @@ def _chart(market, ticker, asked):
     if fault == "column":
         quote["close"] = [{"raw": figure, "fmt": str(figure)} for figure in shown]
     return 200, {"chart": {"result": [result], "error": None}}, {}
+
+
+def _meta(market, ticker, time_of_price, price):
+    fault = market.fault(ticker)
+    crypto = ticker.endswith("-USD")
+    american = "America/Chicago" if ticker == "^VIX" else NEW_YORK
+    zone = "Europe/London" if fault == "time_zone" else "UTC" if crypto else american
+    return {
+        "currency": "EUR" if fault == "currency" else "USD", "symbol": ticker,
+        "exchangeName": "CCC" if crypto else "SNP", "fullExchangeName": "CCC" if crypto else "SNP",
+        "instrumentType": "CRYPTOCURRENCY" if crypto else "ETF" if ticker.isalpha() else "INDEX",
+        "firstTradeDate": int(market.closes[ticker].index[0].timestamp()),
+        "regularMarketTime": time_of_price, "hasPrePostMarketData": False, "gmtoffset": 0,
+        "timezone": zone, "exchangeTimezoneName": zone, "regularMarketPrice": price,
+        "priceHint": 2, "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "max"],
+    }  # fmt: skip
 
 
 def _faulty(closes, fault):

@@ -98,7 +98,7 @@ def flow_difference(ether: pd.Series, bitcoin: pd.Series, window: int) -> pd.Ser
 
 
 # From when on a day's flows can be asked for: the first days of the funds and of their windows.
-_ASKED_FROM = {
+_FIRST_FLOWS = {
     "IWM": pd.Timestamp("2008-02-01"),
     "US spot Bitcoin ETFs": pd.Timestamp("2024-02-01"),
     "US spot Ether ETFs": pd.Timestamp("2024-08-15"),
@@ -122,7 +122,7 @@ def missing_flows(features: pd.DataFrame) -> list[str]:
     return [
         fund
         for source, fund, _, windows in _FUNDS
-        if day >= _ASKED_FROM[fund] and np.isnan(features[f"{source}_{min(windows)}"].iloc[-1])
+        if day >= _FIRST_FLOWS[fund] and np.isnan(features[f"{source}_{min(windows)}"].iloc[-1])
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -70,14 +72,7 @@ def breadth(
     prices = _Prices(coins)
     day, coin, first, size = _members(universe, prices, top)
     group = day - first
-    ranked = np.bincount(group, minlength=size)
-
-    def share(ahead: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        compared = np.bincount(group[counted], minlength=size)
-        leading = np.bincount(group[ahead & counted], minlength=size)
-        usable = (compared > 0) & (compared >= MIN_COVERAGE * np.maximum(ranked, 1))
-        return np.where(usable, 100.0 * leading / np.maximum(compared, 1), np.nan)
-
+    share = partial(_share, group=group, size=size)
     now = prices.at(coin, day, "close_btc")
     then = prices.at(coin, day - window_days, "close_btc")
     both = np.isfinite(now) & np.isfinite(then)
@@ -90,15 +85,25 @@ def breadth(
     columns[f"share_above_{MEAN_DAYS}d_mean"] = share(
         usd > mean, np.isfinite(usd) & np.isfinite(mean)
     )
-
+    dates = (first + np.arange(size)).astype("datetime64[D]").astype("datetime64[s]")
+    table = pd.DataFrame(columns, index=pd.DatetimeIndex(dates, name="date"))
     relative = pd.Series(np.log(now[both] / then[both])).groupby(group[both])
     every = pd.RangeIndex(size)
-    unusable = np.isnan(columns["season_index"])
-    columns["median_relative_return"] = relative.median().reindex(every).mask(unusable).to_numpy()
-    columns["relative_return_dispersion"] = relative.std().reindex(every).mask(unusable).to_numpy()
-    columns["coins_compared"] = np.bincount(group[both], minlength=size)
-    dates = (first + np.arange(size)).astype("datetime64[D]").astype("datetime64[s]")
-    return pd.DataFrame(columns, index=pd.DatetimeIndex(dates, name="date"))
+    usable = table["season_index"].notna().to_numpy()
+    # A day too few coins are compared on has no index, and no median or dispersion either.
+    table["median_relative_return"] = relative.median().reindex(every).where(usable).to_numpy()
+    table["relative_return_dispersion"] = relative.std().reindex(every).where(usable).to_numpy()
+    table["coins_compared"] = np.bincount(group[both], minlength=size)
+    return table
+
+
+def _share(ahead: np.ndarray, counted: np.ndarray, *, group: np.ndarray, size: int) -> np.ndarray:
+    """Return the percentage of the coins counted on each day that are ahead."""
+    ranked = np.bincount(group, minlength=size)
+    compared = np.bincount(group[counted], minlength=size)
+    leading = np.bincount(group[ahead & counted], minlength=size)
+    usable = (compared > 0) & (compared >= MIN_COVERAGE * np.maximum(ranked, 1))
+    return np.where(usable, 100.0 * leading / np.maximum(compared, 1), np.nan)
 
 
 def season_index(panel: MarketPanel) -> pd.Series:
@@ -262,8 +267,8 @@ class _Prices:
         """Return a column's value for each coin and day; NaN where there is none."""
         key = code * self.span + (day - self.first)
         row = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
-        found = (code >= 0) & (day >= self.first) & (day <= self.last) & (self.key[row] == key)
-        return np.where(found, self.columns[column][row], np.nan)
+        priced = (code >= 0) & (day >= self.first) & (day <= self.last) & (self.key[row] == key)
+        return np.where(priced, self.columns[column][row], np.nan)
 
 
 def _members(

@@ -155,14 +155,14 @@ def _by_rank(
     """
     coin = np.full((span, COINS), -1)
     cap = np.full((span, COINS), np.nan)
-    seen = np.zeros(span, bool)
+    observed = np.zeros(span, bool)
     row = np.asarray((ranked["snapshot_date"] - first).dt.days)
     inside = (row >= 0) & (row < span)
     at = row[inside], ranked["rank"].to_numpy(dtype=int)[inside] - 1
     coin[at] = ids.get_indexer(pd.Index(ranked["coin"]))[inside]
     cap[at] = np.log(ranked["market_cap_usd"].to_numpy(dtype=float)[inside])
-    seen[at[0]] = True
-    newest = np.maximum.accumulate(np.where(seen, np.arange(span), 0))
+    observed[at[0]] = True
+    newest = np.maximum.accumulate(np.where(observed, np.arange(span), 0))
     return coin[newest], pd.DataFrame(cap).ffill().to_numpy(dtype=np.float32)
 
 

@@ -118,10 +118,10 @@ def recognised(coins: pd.DataFrame, close: pd.Series, bitcoin: pd.Series, coin: 
         ends = [facts["check_day"], facts["check_day"] - pd.Timedelta(days=days)]
         if np.isnan(promised) or relative.reindex(ends).isna().any():
             continue
-        found = relative.loc[ends[0]] - relative.loc[ends[1]]
-        if abs(found - promised) > CHECK_TOLERANCE:
+        measured = relative.loc[ends[0]] - relative.loc[ends[1]]
+        if abs(measured - promised) > CHECK_TOLERANCE:
             return (
-                f"its {days}-day return against Bitcoin to {ends[0]:%Y-%m-%d} is {found:+.2f}, "
+                f"its {days}-day return against Bitcoin to {ends[0]:%Y-%m-%d} is {measured:+.2f}, "
                 f"not {promised:+.2f} (log)"
             )
         compared += 1

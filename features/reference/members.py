@@ -128,9 +128,9 @@ def coin_table(universe: pd.DataFrame, coins: pd.DataFrame, symbols: pd.Series) 
     table["share"] = shares(universe, coins).map(lambda value: float(f"{value:.4g}"))
     end = universe["snapshot_date"].max()
     recent = ranked[ranked["snapshot_date"] > end - pd.DateOffset(years=CHECKED_YEARS, months=1)]
-    found = checks(coins, pd.Index(recent["coin"].unique()))
-    found["check_day"] = found["check_day"].dt.strftime("%Y-%m-%d")
-    return table.join(found)
+    identity = checks(coins, pd.Index(recent["coin"].unique()))
+    identity["check_day"] = identity["check_day"].dt.strftime("%Y-%m-%d")
+    return table.join(identity)
 
 
 def coverage(universe: pd.DataFrame, coins: pd.DataFrame) -> list[dict[str, object]]:

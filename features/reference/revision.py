@@ -34,14 +34,14 @@ def revisions(old: MarketPanel, new: MarketPanel) -> pd.DataFrame:
     >>> revisions(old, new)[["series", "change"]].to_dict("records")
     [{'series': 'bitcoin', 'change': 1.0}]
     """
-    found = []
+    changes = []
     for name in sorted({*old.names, *new.names}):
         both = pd.DataFrame({"old": old.series(name), "new": new.series(name)})
         both = both.loc[: old.last_day]
         # NaN != NaN: a value that is missing in one only differs, and none is missing in both.
-        found.append(both[both["old"] != both["new"]].rename_axis("date").reset_index())
-        found[-1].insert(0, "series", name)
-    table = pd.concat(found, ignore_index=True)
+        changes.append(both[both["old"] != both["new"]].rename_axis("date").reset_index())
+        changes[-1].insert(0, "series", name)
+    table = pd.concat(changes, ignore_index=True)
     return table.assign(change=table["new"] - table["old"])
 
 

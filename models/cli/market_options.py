@@ -146,7 +146,7 @@ def _files(
 def _yahoo(
     options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int
 ) -> MarketPanel:
-    from features.sources.etf_flows.directory import flow_directory
+    from features.sources.etf_flows.location import flow_directory
     from features.sources.yahoo.panel import load_yahoo
     from features.sources.yahoo.price_cache import PriceCache, spoken
     from features.sources.yahoo.request import Request

@@ -27,11 +27,11 @@ from models.cli.options import (
     write_table,
 )
 from models.cli.training_options import LoggingOptions, TrainingOptions
+from models.definition import OnsetDefinition
 from models.errors import TrackingError
 from models.forecasting.data_quality import provenance_tables
 from models.hazard.candidates import available
 from models.hazard.leads import LIMIT_DAYS
-from models.onset import OnsetDefinition
 from models.report.figures import training_figures
 from models.report.style import png
 from models.report.training_text import study_text, training_table
@@ -42,9 +42,8 @@ from models.tracking.runs import OpenRun, log_record, training_run
 from models.tracking.store import quoted
 from models.tracking.training_record import TrainingRecord, keep
 from models.tracking.ui import address, ui_command
-from models.training import run as procedure
 from models.training.claims import claims
-from models.training.run import Settings, Training
+from models.training.run import Settings, Training, train
 from models.training.study import Study, has_events, study
 
 
@@ -164,9 +163,7 @@ def carry_out(
     until = panel.last_day if order.until is None else min(order.until, panel.last_day)
     title = order.run_name or run_title(order.settings, until, panel.source)
     with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
-        training = procedure.train(
-            panel, order.settings, until=until, jobs=order.jobs, progress=progress
-        )
+        training = train(panel, order.settings, until=until, jobs=order.jobs, progress=progress)
         _write_hindcast(training, order.hindcast_out)
         progress.step("testing the article's claims")
         tested = claims(panel, order.settings.definition, training.until)

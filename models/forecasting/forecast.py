@@ -19,19 +19,17 @@ from models.forecasting.parts import (
     ModelId,
     ModelSummary,
     Season,
-    Skill,
     Window,
 )
 from models.forecasting.season_status import SeasonStatus
 from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seasons_ahead
-from models.forecasting.trend import earlier_statuses, said_of, trend
+from models.forecasting.trend import earlier_statuses, leads_of, trend
 from models.forecasting.windows import plain, windows
 from models.hazard.base import THRESHOLD
-from models.hazard.forecaster import Evidence, Forecaster
+from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Outlook
-from models.outlook.window import Window as OutlookWindow
-from models.outlook.window import date_window, year_window
-from models.vocabulary import Kind, Verdict
+from models.outlook.window import OutlookWindow, date_window, year_window
+from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90, 180, 365)
 
@@ -115,10 +113,10 @@ def forecast(
     """
     window = outlook_window(status.as_of, by=by) if window is None else window
     before = earlier_statuses(status, forecaster)
-    said = said_of({0: status, **before}, forecaster)
+    leads = leads_of({0: status, **before}, forecaster)
     renewals = fitted_renewals(status.index, forecaster, status.as_of)
-    ahead = seasons_ahead(status.index, renewals, said[0], status.as_of)
-    by_length, by_date = _windows(status, said[0], ahead, horizons, window.end, today)
+    ahead = seasons_ahead(status.index, renewals, leads[0], status.as_of)
+    by_length, by_date = _windows(status, leads[0], ahead, horizons, window.end, today)
     out_of_range = _out_of_range(forecaster, status.features)
     return Forecast(
         as_of=status.as_of,
@@ -126,11 +124,13 @@ def forecast(
         season=_season(status),
         windows=by_length,
         by_date=by_date,
-        trend=trend(status, forecaster, horizons=horizons, by=window.end, before=before, said=said),
+        trend=trend(
+            status, forecaster, horizons=horizons, by=window.end, before=before, leads=leads
+        ),
         drivers=_drivers(status, forecaster),
         evidence=ForecastEvidence(
             onsets=len(forecaster.evidence.onsets[Kind.BROAD]),
-            skill=_skill(forecaster.evidence),
+            skill=forecaster.evidence.skill,
             out_of_range=out_of_range,
         ),
         model=model_summary(model_id, forecaster),
@@ -145,9 +145,9 @@ def _outlook(
 ) -> Outlook | None:
     if ahead is None:
         return None
-    asked = month_ends(window) if dates is None else dates
+    in_season_dates = month_ends(window) if dates is None else dates
     try:
-        return ahead.outlook(window, dates=asked)
+        return ahead.outlook(window, dates=in_season_dates)
     except ValueError as error:
         raise WindowError(str(error)) from error
 
@@ -158,13 +158,13 @@ def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
         name=forecaster.name,
         version=model_id.version,
         run_id=model_id.run_id,
-        trained_until=pd.Timestamp(forecaster.evidence.trained_until),
+        trained_until=forecaster.evidence.trained_until,
     )
 
 
 def _windows(
     status: SeasonStatus,
-    said: Mapping[Kind, ByLead],
+    leads: Mapping[Kind, ByLead],
     ahead: SeasonsAhead | None,
     horizons: Sequence[int],
     by: pd.Timestamp,
@@ -177,7 +177,7 @@ def _windows(
         lengths, until = windows(
             kind,
             status.as_of,
-            said[kind],
+            leads[kind],
             ahead,
             own.reason,
             horizons=horizons,
@@ -227,28 +227,12 @@ def _drivers(status: SeasonStatus, forecaster: Forecaster) -> tuple[Driver, ...]
     )
 
 
-def _skill(evidence: Evidence) -> tuple[Skill, ...]:
-    return tuple(
-        Skill(
-            kind=Kind(row["kind"]),
-            horizon_days=row["horizon_days"],
-            value=row["brier_skill"],
-            low=row["brier_skill_low"],
-            high=row["brier_skill_high"],
-            days=row["days"],
-            episodes=row["episodes"],
-            verdict=Verdict(row["verdict"]),
-        )
-        for row in evidence.skill
-    )
-
-
 def _out_of_range(forecaster: Forecaster, row: pd.DataFrame) -> tuple[str, ...]:
     ranges = forecaster.evidence.ranges
     # A missing value is told as missing, not as out of range.
     return tuple(
         name
         for name in forecaster.model.feature_names()
-        if name in ranges and not ranges[name][0] <= row[name].iloc[0] <= ranges[name][1]
+        if name in ranges and not ranges[name].low <= row[name].iloc[0] <= ranges[name].high
         and not np.isnan(row[name].iloc[0])
     )  # fmt: skip

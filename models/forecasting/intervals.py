@@ -56,8 +56,8 @@ def probabilities(
     Probabilities
         The interval is over the replicates, widened to hold the probability.
     """
-    said = by_lead(forecaster, features, [kind])[kind]
-    return said.probabilities(horizons, at_risk=at_risk)
+    leads = by_lead(forecaster, features, [kind])[kind]
+    return leads.probabilities(horizons, at_risk=at_risk)
 
 
 class ByLead(NamedTuple):
@@ -114,8 +114,8 @@ def by_lead(
         each.predict_proba(rows) for each in (forecaster.model, forecaster.climatology)
     )
     replicates = np.stack([each.predict_proba(rows) for each in forecaster.replicates])
-    found = {}
+    by_kind = {}
     for at, kind in enumerate(kinds):
         own = slice(at * len(features), (at + 1) * len(features))
-        found[kind] = ByLead(model[own], replicates[:, own], climatology[own])
-    return found
+        by_kind[kind] = ByLead(model[own], replicates[:, own], climatology[own])
+    return by_kind

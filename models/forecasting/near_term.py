@@ -14,7 +14,7 @@ NEAR_DAYS = INFORMED_LEADS * LEAD_DAYS
 _MOST = 30.0
 
 
-def near_term_hazards(said: ByLead) -> FloatArray:
+def near_term_hazards(leads: ByLead) -> FloatArray:
     """Return the hazards of the first three leads by replicate, about the model's own.
 
     What has been verified is the model, not the mean of its replicates. So the odds of all
@@ -23,7 +23,7 @@ def near_term_hazards(said: ByLead) -> FloatArray:
 
     Parameters
     ----------
-    said : ByLead
+    leads : ByLead
         What a forecaster says of one row that is at risk.
 
     Returns
@@ -31,8 +31,8 @@ def near_term_hazards(said: ByLead) -> FloatArray:
     numpy.ndarray, shape (replicates, 3)
         P(onset in the lead | none before).
     """
-    target = lead_hazards(said.model)[0, :INFORMED_LEADS]
-    return recentred(lead_hazards(said.replicates)[:, 0, :INFORMED_LEADS], target)
+    target = lead_hazards(leads.model)[0, :INFORMED_LEADS]
+    return recentred(lead_hazards(leads.replicates)[:, 0, :INFORMED_LEADS], target)
 
 
 def recentred(hazards: FloatArray, target: FloatArray) -> FloatArray:

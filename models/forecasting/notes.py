@@ -67,7 +67,7 @@ def _on_model(status: SeasonStatus, forecaster: Forecaster, age_days: int) -> li
             f"{trained} (until {long_day(evidence.trained_until)}): "
             f"this is no forecast out of sample. Retrain with --until {iso_day(as_of)} for one."
         )
-        fields = {"trained_until": evidence.trained_until}
+        fields = {"trained_until": iso_day(evidence.trained_until)}
         notes.append(Note(NoteCode.IN_SAMPLE, text, fields))
     return notes
 

@@ -96,7 +96,7 @@ def out_of_sample(
     """
     as_of, broad = status.as_of, status.kinds[Kind.BROAD]
     past, horizon = _past(hindcast, forecaster.name, as_of, horizon_days)
-    trained_until = pd.Timestamp(forecaster.evidence.trained_until)
+    trained_until = forecaster.evidence.trained_until
     # From the training's last day on, that day included, the model knows no later outcome.
     grid = pd.date_range(
         past.index[-1] + pd.Timedelta(days=GRID_DAYS) if len(past) else trained_until,
@@ -137,7 +137,7 @@ def _stored(
     features = status.features
     if len(grid):
         features = pd.concat([build_features(status.view, grid.as_unit("s")), features])
-    quiet_days = int(forecaster.evidence.definition["quiet_days"])
+    quiet_days = forecaster.evidence.definition.quiet_days
     threshold = status.kinds[Kind.BROAD].threshold
     free = at_risk(status.index, threshold=threshold, quiet_days=quiet_days)
     values = probabilities(

@@ -8,8 +8,10 @@ from enum import StrEnum
 
 import pandas as pd
 
+from models.definition import OnsetDefinition
+from models.hazard.evidence import Skill
 from models.outlook.answers import Outlook
-from models.vocabulary import Kind, Verdict
+from models.vocabulary import Kind
 
 
 class NoteCode(StrEnum):
@@ -147,35 +149,6 @@ class Driver:
 
 
 @dataclass(frozen=True)
-class Skill:
-    """Brier skill against climatology out of sample, at one horizon.
-
-    Parameters
-    ----------
-    kind : Kind
-        Kind of season.
-    horizon_days : int
-        Days ahead.
-    value, low, high : float, optional
-        Skill (higher is better, 0 is climatology) and its 90 % interval; None
-        where it cannot be computed.
-    days, episodes : int
-        Forecasts resolved, and different onsets inside their windows.
-    verdict : Verdict
-        What the interval allows to be said.
-    """
-
-    kind: Kind
-    horizon_days: int
-    value: float | None
-    low: float | None
-    high: float | None
-    days: int
-    episodes: int
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
 class ForecastEvidence:
     """What stands behind a forecast.
 
@@ -240,8 +213,8 @@ class Forecast:
     ----------
     as_of : pandas.Timestamp
         Day whose end closes the information set.
-    definition : mapping of str to float
-        The onset definition of broad seasons.
+    definition : OnsetDefinition
+        What counts as an onset of a broad season.
     season : Season
         Where the seasons stand.
     windows : tuple of Window
@@ -265,7 +238,7 @@ class Forecast:
     """
 
     as_of: pd.Timestamp
-    definition: Mapping[str, float]
+    definition: OnsetDefinition
     season: Season
     windows: tuple[Window, ...]
     by_date: tuple[Window, ...]

@@ -21,8 +21,9 @@ from models.forecasting.seasons_ahead import (
     seasons_ahead,
 )
 from models.forecasting.windows import window_values
+from models.formatting import iso_day
 from models.hazard.forecaster import Forecaster
-from models.outlook.events import SUSTAINED
+from models.outlook.path_onsets import SUSTAINED
 from models.outlook.window import year_window
 from models.vocabulary import Kind
 
@@ -72,29 +73,29 @@ def reforecast(
     index = season_index(panel)
     days = _span(index, first, last, panel.source)
     features = build_features(panel, days)
-    kinds = [Kind(kind) for kind in forecaster.thresholds]
-    said = by_lead(forecaster, features, kinds)
-    ahead = _ahead(index, forecaster, days, said)
+    kinds = list(forecaster.thresholds)
+    leads = by_lead(forecaster, features, kinds)
+    ahead = _ahead(index, forecaster, days, leads)
     tables = [
-        _of_kind(index, forecaster, days, said[kind], ahead, kind, horizons) for kind in kinds
+        _of_kind(index, forecaster, days, leads[kind], ahead, kind, horizons) for kind in kinds
     ]
     years = pd.DataFrame([_year(day, then) for day, then in zip(days, ahead, strict=True)])
     return pd.concat(tables, ignore_index=True).merge(years, on="as_of", how="left")
 
 
 def _ahead(
-    index: pd.Series, forecaster: Forecaster, days: pd.DatetimeIndex, said: Mapping[Kind, ByLead]
+    index: pd.Series, forecaster: Forecaster, days: pd.DatetimeIndex, leads: Mapping[Kind, ByLead]
 ) -> list[SeasonsAhead | None]:
     fitted: dict[pd.Timestamp, Renewals | None] = {}
-    found = []
+    by_day = []
     for at, day in enumerate(days):
         # From the training's last day on the process is the same every day.
         until = fitted_until(forecaster, day)
         if until not in fitted:
             fitted[until] = fitted_renewals(index, forecaster, day)
-        own = {kind: each.row(at) for kind, each in said.items()}
-        found.append(seasons_ahead(index, fitted[until], own, day))
-    return found
+        own = {kind: each.row(at) for kind, each in leads.items()}
+        by_day.append(seasons_ahead(index, fitted[until], own, day))
+    return by_day
 
 
 def _year(day: pd.Timestamp, ahead: SeasonsAhead | None) -> dict[str, object]:
@@ -126,19 +127,19 @@ def _of_kind(
     index: pd.Series,
     forecaster: Forecaster,
     days: pd.DatetimeIndex,
-    said: ByLead,
+    leads: ByLead,
     ahead: Sequence[SeasonsAhead | None],
     kind: Kind,
     horizons: Sequence[int],
 ) -> pd.DataFrame:
     evidence = forecaster.evidence
-    quiet_days = int(evidence.definition["quiet_days"])
+    quiet_days = evidence.definition.quiet_days
     risk = at_risk(index, threshold=forecaster.thresholds[kind], quiet_days=quiet_days)
     free = risk.loc[days].to_numpy()
     far = [days_ahead > NEAR_DAYS for days_ahead in horizons]
     values = {name: np.full((len(days), len(horizons)), np.nan) for name in Probabilities._fields}
     for at in np.flatnonzero(free).tolist():
-        row = window_values(kind, said.row(at), ahead[at], horizons, by_process=far)
+        row = window_values(kind, leads.row(at), ahead[at], horizons, by_process=far)
         for name, chances in row._asdict().items():
             values[name][at] = chances
     as_of, horizon = np.repeat(days, len(horizons)), np.tile(horizons, len(days))
@@ -162,8 +163,8 @@ def sample_note(table: pd.DataFrame, forecaster: Forecaster) -> str:
     days = table.drop_duplicates("as_of")["in_sample"]
     note = (
         f"note: every row is what one model ({forecaster.name}, trained until "
-        f"{forecaster.evidence.trained_until}) says; forecasts by the models of the time are in "
-        f"the hindcast."
+        f"{iso_day(forecaster.evidence.trained_until)}) says; forecasts by the models of the time "
+        f"are in the hindcast."
     )
     if days.any():
         note += (

@@ -41,7 +41,7 @@ def forecast_json(forecast: Forecast) -> Json:
     return {
         "schema": FORECAST_SCHEMA,
         "as_of": iso_day(forecast.as_of),
-        "definition": dict(forecast.definition),
+        "definition": forecast.definition.as_dict(),
         "season": {
             "index": season.index,
             "state": season.state,

@@ -87,7 +87,7 @@ def season_status(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestam
         If the data do not reach `as_of` or begin after it.
     """
     view, index = known_on(panel, as_of)
-    quiet_days = int(forecaster.evidence.definition["quiet_days"])
+    quiet_days = forecaster.evidence.definition.quiet_days
     return SeasonStatus(
         as_of=as_of,
         last_day=panel.last_day,
@@ -96,7 +96,7 @@ def season_status(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestam
         index=index,
         features=build_features(view, pd.DatetimeIndex([as_of])),
         kinds={
-            Kind(kind): _kind_status(index, as_of, threshold, quiet_days)
+            kind: _kind_status(index, as_of, threshold, quiet_days)
             for kind, threshold in forecaster.thresholds.items()
         },
     )

@@ -13,14 +13,14 @@ from models.forecasting.near_term import near_term_hazards
 from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Chance, Outlook
 from models.outlook.baselines import window_frequency
-from models.outlook.events import known_onsets
 from models.outlook.first_spell import onset_by_day, parameter_draws
 from models.outlook.outlook import answer, window_chances
+from models.outlook.path_onsets import known_onsets
 from models.outlook.paths import N_GROUPS, N_PATHS, Paths, simulate
 from models.outlook.renewal import Renewal, fit_renewal
 from models.outlook.seasons import FloatArray, History, observe
 from models.outlook.waiting import exact_interval
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 from models.vocabulary import Kind
 
 SEED = 0
@@ -65,9 +65,9 @@ class SeasonsAhead:
         """
         uniform = parameter_draws(SEED, N_GROUPS)
         by_group = onset_by_day(self.renewals, self.now, self.near_term, uniform, max(lengths))
-        asked = by_group[kind][np.asarray(lengths) - 1]
-        low, high = exact_interval(asked)
-        centre = asked.mean(axis=-1)
+        chances = by_group[kind][np.asarray(lengths) - 1]
+        low, high = exact_interval(chances)
+        centre = chances.mean(axis=-1)
         return centre, np.minimum(low, centre), np.maximum(high, centre)
 
     def climatology(self, kind: str, days: int) -> float:
@@ -89,7 +89,7 @@ class SeasonsAhead:
 
     def outlook(
         self,
-        window: Window,
+        window: OutlookWindow,
         *,
         dates: Sequence[pd.Timestamp] = (),
     ) -> Outlook:
@@ -97,7 +97,7 @@ class SeasonsAhead:
 
         Parameters
         ----------
-        window : Window
+        window : OutlookWindow
             From `models.outlook.window`.
         dates : sequence of pandas.Timestamp
             Days to tell the chance of being in season on, at most three years ahead.
@@ -106,12 +106,12 @@ class SeasonsAhead:
         days = max((last - self.as_of).days, _LEAST_DAYS)
         return answer(self.paths(days), window, dates=dates)
 
-    def window_chances(self, window: Window, *, n_paths: int) -> tuple[Chance, ...]:
+    def window_chances(self, window: OutlookWindow, *, n_paths: int) -> tuple[Chance, ...]:
         """Answer how likely a season of each kind is in a window, and nothing else.
 
         Parameters
         ----------
-        window : Window
+        window : OutlookWindow
             From `models.outlook.window`.
         n_paths : int
             Paths to simulate.
@@ -123,7 +123,7 @@ class SeasonsAhead:
 def seasons_ahead(
     index: pd.Series,
     renewals: Renewals | None,
-    said: Mapping[Kind, ByLead],
+    leads: Mapping[Kind, ByLead],
     as_of: pd.Timestamp,
 ) -> SeasonsAhead | None:
     """Return the seasons to come as a forecaster sees them at the end of a day.
@@ -134,7 +134,7 @@ def seasons_ahead(
         Season index by day; what comes after the day is not read.
     renewals : mapping of str to Renewal, optional
         From `fitted_renewals`.
-    said : mapping of Kind to ByLead
+    leads : mapping of Kind to ByLead
         What the forecaster says of the day, one row each.
     as_of : pandas.Timestamp
         The day.
@@ -156,7 +156,7 @@ def seasons_ahead(
         for kind, renewal in renewals.items()
     }
     near_term = {
-        str(kind): near_term_hazards(own) for kind, own in said.items() if now[kind].at_risk
+        str(kind): near_term_hazards(own) for kind, own in leads.items() if now[kind].at_risk
     }
     return SeasonsAhead(as_of, renewals, now, near_term)
 
@@ -181,7 +181,7 @@ def fitted_renewals(
         None where no season of a kind was over by then: there is nothing to learn from.
     """
     until = fitted_until(forecaster, as_of)
-    quiet_days = int(forecaster.evidence.definition["quiet_days"])
+    quiet_days = forecaster.evidence.definition.quiet_days
     by_threshold = sorted(forecaster.thresholds.items(), key=lambda each: -each[1])
     try:
         return {
@@ -194,4 +194,4 @@ def fitted_renewals(
 
 def fitted_until(forecaster: Forecaster, as_of: pd.Timestamp) -> pd.Timestamp:
     """Return the last day that the renewal process of a day has learnt from."""
-    return min(pd.Timestamp(forecaster.evidence.trained_until), as_of)
+    return min(forecaster.evidence.trained_until, as_of)

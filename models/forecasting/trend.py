@@ -23,17 +23,17 @@ def earlier_statuses(
     status: SeasonStatus, forecaster: Forecaster
 ) -> dict[int, SeasonStatus | None]:
     """Return where the seasons stood on the earlier days, by days ago; None before the data."""
-    found: dict[int, SeasonStatus | None] = {}
+    statuses: dict[int, SeasonStatus | None] = {}
     for days in DAYS_AGO:
         try:
             day = status.as_of - pd.Timedelta(days=days)
-            found[days] = season_status(status.view, forecaster, day)
+            statuses[days] = season_status(status.view, forecaster, day)
         except DataError:
-            found[days] = None
-    return found
+            statuses[days] = None
+    return statuses
 
 
-def said_of(
+def leads_of(
     statuses: Mapping[int, SeasonStatus | None], forecaster: Forecaster
 ) -> dict[int, dict[Kind, ByLead]]:
     """Return what a forecaster says of the days that have a status, all in one prediction."""
@@ -41,9 +41,9 @@ def said_of(
     if not known:
         return {}
     features = pd.concat([each.features for each in known.values()])
-    said = by_lead(forecaster, features, [Kind(kind) for kind in forecaster.thresholds])
+    leads = by_lead(forecaster, features, list(forecaster.thresholds))
     return {
-        days: {kind: own.row(at) for kind, own in said.items()} for at, days in enumerate(known)
+        days: {kind: own.row(at) for kind, own in leads.items()} for at, days in enumerate(known)
     }
 
 
@@ -54,7 +54,7 @@ def trend(
     horizons: Sequence[int],
     by: pd.Timestamp,
     before: Mapping[int, SeasonStatus | None] | None = None,
-    said: Mapping[int, Mapping[Kind, ByLead]] | None = None,
+    leads: Mapping[int, Mapping[Kind, ByLead]] | None = None,
 ) -> tuple[EarlierForecast, ...]:
     """Forecast the same windows from earlier days with the same model.
 
@@ -72,8 +72,8 @@ def trend(
         Days ahead from the earlier day.
     by : pandas.Timestamp
         Last day of the window by date, the same on every day.
-    before, said : mappings by days ago, optional
-        From `earlier_statuses` and `said_of`; made here where they are not at hand.
+    before, leads : mappings by days ago, optional
+        From `earlier_statuses` and `leads_of`; made here where they are not at hand.
 
     Returns
     -------
@@ -82,9 +82,9 @@ def trend(
         has a reason.
     """
     before = earlier_statuses(status, forecaster) if before is None else before
-    said = said_of(before, forecaster) if said is None else said
+    leads = leads_of(before, forecaster) if leads is None else leads
     return tuple(
-        _earlier(status, forecaster, days, then, said.get(days), horizons, by)
+        _earlier(status, forecaster, days, then, leads.get(days), horizons, by)
         for days, then in before.items()
     )
 
@@ -94,22 +94,22 @@ def _earlier(
     forecaster: Forecaster,
     days_ago: int,
     then: SeasonStatus | None,
-    said: Mapping[Kind, ByLead] | None,
+    leads: Mapping[Kind, ByLead] | None,
     horizons: Sequence[int],
     by: pd.Timestamp,
 ) -> EarlierForecast:
     day = status.as_of - pd.Timedelta(days=days_ago)
     ahead = None
-    if then is not None and said is not None:
+    if then is not None and leads is not None:
         renewals = fitted_renewals(then.index, forecaster, day)
-        ahead = seasons_ahead(then.index, renewals, said, day)
+        ahead = seasons_ahead(then.index, renewals, leads, day)
     own: list[Window] = []
     by_date: list[Window] = []
     for kind in status.kinds:
         by_length, until = windows(
             kind,
             day,
-            None if said is None else said[kind],
+            None if leads is None else leads[kind],
             ahead,
             BEFORE_THE_DATA if then is None else then.kinds[kind].reason,
             horizons=horizons,

@@ -23,7 +23,7 @@ NOTHING_TO_LEARN_FROM = f"more than {LIMIT_DAYS} days ahead, and no season had e
 
 def window_values(
     kind: Kind,
-    said: ByLead,
+    leads: ByLead,
     ahead: SeasonsAhead | None,
     lengths: Sequence[int],
     *,
@@ -35,7 +35,7 @@ def window_values(
     ----------
     kind : Kind
         Kind of season.
-    said : ByLead
+    leads : ByLead
         What the forecaster says of the day, one row.
     ahead : SeasonsAhead, optional
         None where no season had ended to learn from: then the forecaster answers as far as it can.
@@ -50,25 +50,25 @@ def window_values(
         Each of shape (lengths,); NaN beyond all reach.
     """
     days, process = np.asarray(lengths), np.asarray(by_process, dtype=bool)
-    found = Probabilities(*(np.full(len(days), np.nan) for _ in Probabilities._fields))
+    columns = Probabilities(*(np.full(len(days), np.nan) for _ in Probabilities._fields))
     # All that is computed for a window of the process is its own, the base rate too.
     far = process & (days <= REACH_DAYS) & (ahead is not None)
     near = ~far & (days <= LIMIT_DAYS)
-    own = said.probabilities(days[near].tolist(), at_risk=np.array([True]))
-    for column, each in zip(found, own, strict=True):
+    own = leads.probabilities(days[near].tolist(), at_risk=np.array([True]))
+    for column, each in zip(columns, own, strict=True):
         column[near] = each[0]
     if ahead is not None and far.any():
         chances = ahead.chances(kind, days[far].tolist())
         climatology = np.array([ahead.climatology(kind, length) for length in days[far].tolist()])
-        for column, values in zip(found, (*chances, climatology), strict=True):
+        for column, values in zip(columns, (*chances, climatology), strict=True):
             column[far] = values
-    return found
+    return columns
 
 
 def windows(
     kind: Kind,
     day: pd.Timestamp,
-    said: ByLead | None,
+    leads: ByLead | None,
     ahead: SeasonsAhead | None,
     reason: str | None,
     *,
@@ -84,7 +84,7 @@ def windows(
         Kind of season.
     day : pandas.Timestamp
         Day that they begin after.
-    said : ByLead, optional
+    leads : ByLead, optional
         What the forecaster says of the day, one row; None before the data.
     ahead : SeasonsAhead, optional
         From `models.forecasting.seasons_ahead.seasons_ahead`.
@@ -101,10 +101,10 @@ def windows(
     # The window by date may be the outlook's, and one question has one answer.
     by_process = [*(length > NEAR_DAYS for length in horizons), True]
     values: list[tuple[float | None, ...]] = [_NONE] * len(lengths)
-    if said is not None and reason is None:
-        found = window_values(kind, said, ahead, lengths, by_process=by_process)
-        values = [tuple(map(plain, row)) for row in zip(*found, strict=True)]
-    elif said is not None and ahead is not None:
+    if leads is not None and reason is None:
+        columns = window_values(kind, leads, ahead, lengths, by_process=by_process)
+        values = [tuple(map(plain, row)) for row in zip(*columns, strict=True)]
+    elif leads is not None and ahead is not None:
         # How often one begins in as long a window, from whatever state, is known in season too.
         values = [
             (None, None, None, ahead.climatology(kind, length) if length <= REACH_DAYS else None)

@@ -142,15 +142,15 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
     def _survival(self, X: pd.DataFrame) -> FloatArray:
         """Return P(no onset by the end of each lead), thresholds in order, shape (n, 13)."""
         check_is_fitted(self, "thresholds_")
-        asked = X[THRESHOLD].to_numpy(dtype=float)
+        thresholds = X[THRESHOLD].to_numpy(dtype=float)
         lowest, highest = self.thresholds_[0], self.thresholds_[-1]
-        if (outside := (asked < lowest) | (asked > highest)).any():
+        if (outside := (thresholds < lowest) | (thresholds > highest)).any():
             raise ValueError(
-                f"threshold must be from {lowest:g} to {highest:g}, got {asked[outside][0]:g}."
+                f"threshold must be from {lowest:g} to {highest:g}, got {thresholds[outside][0]:g}."
             )
         # A threshold of training is its own upper neighbour (side="left"), and its lower one.
-        upper = np.searchsorted(self.thresholds_, asked, side="left")
-        lower = np.where(self.thresholds_[upper] == asked, upper, upper - 1)
+        upper = np.searchsorted(self.thresholds_, thresholds, side="left")
+        lower = np.where(self.thresholds_[upper] == thresholds, upper, upper - 1)
         least = np.ones((len(X), N_LEADS))
         above = least.copy()
         positions = range(lower.min(initial=len(self.thresholds_)), len(self.thresholds_))
@@ -160,7 +160,7 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
             above[upper == position] = least[upper == position]
         gap = self.thresholds_[upper] - self.thresholds_[lower]
         share = np.divide(
-            asked - self.thresholds_[lower], gap, out=np.zeros_like(gap), where=gap > 0
+            thresholds - self.thresholds_[lower], gap, out=np.zeros_like(gap), where=gap > 0
         )
         return least + share[:, None] * (above - least)
 
@@ -174,8 +174,10 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
         # All at once: what a prediction costs is the tables around it, not the rows in them.
         row = np.concatenate([rows for _, rows in needed])
         sizes = [len(rows) for _, rows in needed]
-        asked = np.repeat(self.thresholds_[list(positions)], sizes)
-        survival = np.cumprod(1 - self._hazards(X.iloc[row].assign(**{THRESHOLD: asked})), axis=1)
+        thresholds = np.repeat(self.thresholds_[list(positions)], sizes)
+        survival = np.cumprod(
+            1 - self._hazards(X.iloc[row].assign(**{THRESHOLD: thresholds})), axis=1
+        )
         parts = np.split(survival, np.cumsum(sizes)[:-1])
         yield from reversed(
             [(position, own) for (position, _), own in zip(needed, parts, strict=True)]

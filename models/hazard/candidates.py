@@ -178,10 +178,10 @@ def seeded(names: Iterable[str], seed: int) -> dict[str, HazardModel]:
     ValueError
         If a name is no candidate's.
     """
-    asked = set(names)
-    if unknown := sorted(asked - set(CANDIDATES)):
+    selection = set(names)
+    if unknown := sorted(selection - set(CANDIDATES)):
         raise ValueError(f"candidate must be one of {', '.join(CANDIDATES)}, got {unknown[0]!r}.")
-    chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in asked}
+    chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in selection}
     for model in chosen.values():
         _seed(model, seed)
     return chosen

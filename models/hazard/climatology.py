@@ -17,8 +17,8 @@ class FeaturelessHazard(HazardModel):
     """The same hazards for every row of a threshold, learnt from that threshold's rows alone."""
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
-        asked = X[THRESHOLD].to_numpy(dtype=float)
-        own = [asked == threshold for threshold in self.thresholds_]
+        thresholds = X[THRESHOLD].to_numpy(dtype=float)
+        own = [thresholds == threshold for threshold in self.thresholds_]
         self.hazards_ = np.stack([self._of(X[rows], targets[rows], weight[rows]) for rows in own])
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:

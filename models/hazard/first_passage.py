@@ -63,8 +63,8 @@ def driver_name(X: pd.DataFrame) -> str:
 
     That of its threshold, or of the nearest simulated one, over 90 days.
     """
-    asked = float(X[THRESHOLD].iloc[0])
-    nearest = min(THRESHOLDS, key=lambda threshold: abs(threshold - asked))
+    own = float(X[THRESHOLD].iloc[0])
+    nearest = min(THRESHOLDS, key=lambda threshold: abs(threshold - own))
     return series_name(nearest, LEAD_ENDS[INFORMED_LEADS - 1])
 
 
@@ -86,13 +86,13 @@ def simulated_hazards(X: pd.DataFrame) -> FloatArray:
     numpy.ndarray, shape (n, 13)
         NaN below the lowest simulated threshold too.
     """
-    asked = X[THRESHOLD].to_numpy(dtype=float)
+    thresholds = X[THRESHOLD].to_numpy(dtype=float)
     by_threshold = [_crossed(X, threshold) for threshold in THRESHOLDS]
-    crossed = np.where((asked == THRESHOLDS[0])[:, None], by_threshold[0], np.nan)
+    crossed = np.where((thresholds == THRESHOLDS[0])[:, None], by_threshold[0], np.nan)
     for (low, high), (first, second) in zip(
         pairwise(THRESHOLDS), pairwise(by_threshold), strict=True
     ):
-        share = ((asked - low) / (high - low))[:, None]
+        share = ((thresholds - low) / (high - low))[:, None]
         lower, upper = (logit(np.clip(each, _LEAST, 1 - _LEAST)) for each in (first, second))
         between = expit((1 - share) * lower + share * upper)
         crossed = np.where((share > 0) & (share < 1), between, crossed)

@@ -6,62 +6,15 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
-
-import pandas as pd
+from dataclasses import dataclass, replace
+from typing import Self
 
 from models.hazard.base import HazardModel
-from models.hazard.leads import LEAD_DAYS
+from models.hazard.evidence import Evidence, evidence_from_json, evidence_json
 from models.hazard.pooling import from_state, to_state
-from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
+from models.vocabulary import Kind
 
 SCHEMA = "altseason.forecaster/2"
-
-_SUSTAINED = {"sustained_days": SUSTAINED_DAYS, "sustained_within": SUSTAINED_WITHIN}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a forecaster was trained on and what it has shown out of sample.
-
-    Parameters
-    ----------
-    definition : mapping of str to float
-        The onset definition's values.
-    trained_until : str
-        Day (ISO) whose end closed the training data.
-    data_digest : str
-        Digest of the panel it was trained on.
-    ranges : mapping of str to (float, float)
-        Lowest and highest training value of each feature that had any.
-    onsets : mapping of str to sequence of str
-        Training onsets (ISO days) of each kind of season.
-    skill : sequence of mapping
-        Verification of the candidate, a row per kind and horizon; None where
-        a score cannot be computed.
-    reason : str
-        Why it is champion, or that it is not.
-    """
-
-    definition: Mapping[str, float]
-    trained_until: str
-    data_digest: str
-    ranges: Mapping[str, Sequence[float]]
-    onsets: Mapping[str, Sequence[str]]
-    skill: Sequence[Mapping[Any, Any]]
-    reason: str
-
-    def in_training(self, as_of: pd.Timestamp) -> bool:
-        """Tell whether the row of a day is one of those fitted."""
-        # A row enters training once its first lead is resolved, on that day and not after.
-        resolved_on = as_of + pd.Timedelta(days=LEAD_DAYS)
-        return bool(resolved_on <= pd.Timestamp(self.trained_until))
-
-    def in_sample(self, as_of: pd.Timestamp) -> bool:
-        """Tell whether outcomes later than a day were learnt from."""
-        # Strict: on the last day of training the model is in force and knows nothing later.
-        return bool(as_of < pd.Timestamp(self.trained_until))
 
 
 @dataclass(frozen=True)
@@ -72,7 +25,7 @@ class Forecaster:
     ----------
     name : str
         Candidate.
-    thresholds : mapping of str to float
+    thresholds : mapping of Kind to float
         Season index at which each kind of season begins.
     model, climatology : HazardModel
         Fitted to the same rows.
@@ -83,7 +36,7 @@ class Forecaster:
     """
 
     name: str
-    thresholds: Mapping[str, float]
+    thresholds: Mapping[Kind, float]
     model: HazardModel
     climatology: HazardModel
     replicates: Sequence[HazardModel]
@@ -108,23 +61,23 @@ class Forecaster:
             If the threshold is not above a partial season's or is above all of
             training.
         """
-        partial, highest = self.thresholds["partial"], float(self.model.thresholds_[-1])
+        partial, highest = self.thresholds[Kind.PARTIAL], float(self.model.thresholds_[-1])
         # Strict: at a partial season's threshold the two kinds would be one.
         if not partial < threshold <= highest:
             raise ValueError(
                 f"threshold must be above {partial:g} and at most {highest:g}, got {threshold:g}; "
                 f"for another, train again with it."
             )
-        if threshold == self.thresholds["broad"]:
+        if threshold == self.thresholds[Kind.BROAD]:
             return self
         evidence = replace(
             self.evidence,
-            definition={**self.evidence.definition, "threshold": threshold},
-            onsets={**self.evidence.onsets, "broad": []},
-            skill=[row for row in self.evidence.skill if row["kind"] != "broad"],
-            reason=f"verified at {self.thresholds['broad']:g}, asked for {threshold:g}",
+            definition=replace(self.evidence.definition, threshold=threshold),
+            onsets={**self.evidence.onsets, Kind.BROAD: ()},
+            skill=tuple(skill for skill in self.evidence.skill if skill.kind != Kind.BROAD),
+            reason=f"verified at {self.thresholds[Kind.BROAD]:g}, asked for {threshold:g}",
         )
-        thresholds = {**self.thresholds, "broad": threshold}
+        thresholds = {**self.thresholds, Kind.BROAD: threshold}
         return replace(self, thresholds=thresholds, evidence=evidence)
 
     def to_bytes(self) -> bytes:
@@ -136,7 +89,7 @@ class Forecaster:
             "model": to_state(self.model),
             "climatology": to_state(self.climatology),
             "replicates": [to_state(replicate) for replicate in self.replicates],
-            "evidence": asdict(self.evidence),
+            "evidence": evidence_json(self.evidence),
         }
         return gzip.compress(json.dumps(content, allow_nan=False).encode(), mtime=0)
 
@@ -153,17 +106,13 @@ class Forecaster:
             stored = json.loads(gzip.decompress(content))
             if stored["schema"] != SCHEMA:
                 raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
-            evidence = {field.name: stored["evidence"][field.name] for field in fields(Evidence)}
-            # Forecasters from before sustained seasons were defined do not name them.
-            for name, value in _SUSTAINED.items():
-                evidence["definition"].setdefault(name, value)
             return cls(
                 name=stored["name"],
-                thresholds=stored["thresholds"],
+                thresholds={Kind(kind): value for kind, value in stored["thresholds"].items()},
                 model=from_state(stored["model"]),
                 climatology=from_state(stored["climatology"]),
                 replicates=[from_state(state) for state in stored["replicates"]],
-                evidence=Evidence(**evidence),
+                evidence=evidence_from_json(stored["evidence"]),
             )
         except (
             OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError,

@@ -15,7 +15,7 @@ from models.hazard.climatology import Climatology
 from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_or
 from models.hazard.leads import FloatArray, IntArray, lead_hazards, lead_probabilities
 from models.hazard.regression import LogisticHazard
-from models.hazard.renewal import Renewal
+from models.hazard.renewal_hazard import Renewal
 from models.hazard.stacking import Stack
 
 

@@ -135,7 +135,7 @@ class Entry:
 def content_of(
     forecast: Forecast,
     *,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[Kind, float],
     forecaster_sha256: str,
     recorded_at: datetime,
     commit: str,
@@ -170,7 +170,7 @@ def content_of(
         "recorded_at": recorded_at.astimezone(UTC).strftime(_INSTANT),
         # A week is the age up to which data count as current; at its very end they still do.
         "replay": recorded_at > _end_of(forecast.as_of.date()) + PROMPT_DAYS * _DAY,
-        "definition": _SUSTAINED | dict(forecast.definition),
+        "definition": _SUSTAINED | forecast.definition.as_dict(),
         "thresholds": dict(thresholds),
         "season": {"index": forecast.season.index, "at_risk": dict(forecast.season.at_risk)},
         "windows": [

@@ -141,7 +141,7 @@ def outlook_from_content(
     if not (as_of < start <= end and counts_from <= start):
         raise ValueError(f"a window of {as_of} cannot run from {start} to {end}")
     year = content["year"]
-    found = RecordedOutlook(
+    recorded = RecordedOutlook(
         start=start,
         end=end,
         counts_from=counts_from,
@@ -160,26 +160,29 @@ def outlook_from_content(
             for each in content["season_lasts"]
         ),
     )
-    _check(found, as_of, thresholds)
-    return found
+    _check(recorded, as_of, thresholds)
+    return recorded
 
 
-def _check(found: RecordedOutlook, as_of: date, thresholds: Mapping[Kind, float]) -> None:
+def _check(recorded: RecordedOutlook, as_of: date, thresholds: Mapping[Kind, float]) -> None:
     if Kind.BROAD not in thresholds:
         raise ValueError(f"an outlook needs a threshold of {Kind.BROAD} seasons")
-    begin = {*(each.kind for each in found.chances), *(each.kind for each in found.first_onset)}
-    stand = {each.kind for each in found.days_in_season}
-    stand |= {each.kind for each in found.in_season_on} | {e.kind for e in found.season_lasts}
+    begin = {
+        *(each.kind for each in recorded.chances),
+        *(each.kind for each in recorded.first_onset),
+    }
+    stand = {each.kind for each in recorded.days_in_season}
+    stand |= {each.kind for each in recorded.in_season_on} | {e.kind for e in recorded.season_lasts}
     # A sustained season has no threshold of its own: it begins as a broad one.
     if unknown := sorted((stand | begin - {Kind.SUSTAINED}) - {*thresholds}):
         raise ValueError(f"kind must be one of {', '.join(thresholds)}, got {str(unknown[0])!r}")
-    months = _months(found.start, found.end)
-    if any([name for name, _ in each.months] != months for each in found.first_onset):
+    months = _months(recorded.start, recorded.end)
+    if any([name for name, _ in each.months] != months for each in recorded.first_onset):
         raise ValueError(f"the months must be those from {months[0]} to {months[-1]}")
-    if not {each.kind for each in found.first_onset} <= {each.kind for each in found.chances}:
+    if not {each.kind for each in recorded.first_onset} <= {each.kind for each in recorded.chances}:
         raise ValueError("a first onset needs the chance of its kind")
-    early = [e.day for e in found.in_season_on if e.day <= as_of]
-    if early or any(each.days < 1 for each in found.season_lasts):
+    early = [e.day for e in recorded.in_season_on if e.day <= as_of]
+    if early or any(each.days < 1 for each in recorded.season_lasts):
         raise ValueError(f"what is forecast must come after {as_of}")
 
 

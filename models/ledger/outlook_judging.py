@@ -33,7 +33,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Observations:
     """What the data have shown of the seasons that a line speaks of.
 
     Parameters
@@ -69,14 +69,16 @@ class _Came:
     due: date
 
 
-def judge_outlook(entry: Entry, seen: Seen, *, in_training: bool) -> Iterator[Judged]:
+def judge_outlook(
+    entry: Entry, observations: Observations, *, in_training: bool
+) -> Iterator[Judged]:
     """Yield every answer of a line's outlook with its status.
 
     Parameters
     ----------
     entry : Entry
         A line.
-    seen : Seen
+    observations : Observations
         What its kinds of season did.
     in_training : bool
         Whether its model was fitted to its day.
@@ -85,7 +87,7 @@ def judge_outlook(entry: Entry, seen: Seen, *, in_training: bool) -> Iterator[Ju
     if outlook is None:
         return
     base = {chance.kind: chance.climatology for chance in outlook.chances}
-    line = _Line(entry, seen, in_training)
+    line = _Line(entry, observations, in_training)
     for chance in outlook.chances:
         yield _chance(line, outlook, chance)
     for on in outlook.in_season_on:
@@ -100,15 +102,15 @@ def judge_outlook(entry: Entry, seen: Seen, *, in_training: bool) -> Iterator[Ju
 
 def marked(judged: Sequence[J]) -> tuple[J, ...]:
     """Mark what a model had said before of the same day and days asked about."""
-    seen: set[tuple[object, ...]] = set()
+    keys: set[tuple[object, ...]] = set()
     kept: list[J] = []
     for each in judged:
         key = (*each.group, each.as_of, each.first_day, each.last_day)
         # What had begun was no forecast, so that it can neither be one again nor stand for one.
         forecast = each.status is not Status.BEGUN
-        kept.append(replace(each, status=Status.REPEATED) if forecast and key in seen else each)
+        kept.append(replace(each, status=Status.REPEATED) if forecast and key in keys else each)
         if forecast:
-            seen.add(key)
+            keys.add(key)
     return tuple(kept)
 
 
@@ -117,7 +119,7 @@ class _Line:
     """A line, what came after it, and what every answer of it has in common."""
 
     entry: Entry
-    seen: Seen
+    observations: Observations
     in_training: bool
 
     def common(self, kind: Kind, window: str, first: date, last: date) -> dict[str, Any]:
@@ -137,26 +139,26 @@ class _Line:
 
     def came(self, kind: Kind, first: date, last: date) -> _Came:
         """Return the first onset from one day to another, both of them inside."""
-        seen = self.seen
+        observations = self.observations
         if kind is Kind.SUSTAINED:
-            inside = seen.sustained.loc[pd.Timestamp(first) : pd.Timestamp(last)]
+            inside = observations.sustained.loc[pd.Timestamp(first) : pd.Timestamp(last)]
             waiting = inside.index[inside["sustained"].isna()]
             onsets = pd.DatetimeIndex(inside.index[inside["sustained"].fillna(False)])
             # An onset's own day is the first of those that count.
-            late = [day.date() + (seen.sustained_within - 1) * _DAY for day in waiting]
+            late = [day.date() + (observations.sustained_within - 1) * _DAY for day in waiting]
             due = max([last, *late])
-            decided = not late and seen.last_day >= last
+            decided = not late and observations.last_day >= last
         else:
             onsets = self._onsets(kind)
             onsets = onsets[(onsets >= pd.Timestamp(first)) & (onsets <= pd.Timestamp(last))]
-            due, decided = last, seen.last_day >= last
+            due, decided = last, observations.last_day >= last
         return _Came(onsets[0].date() if len(onsets) else None, decided, due)
 
     def known(self, kind: Kind, first: date) -> bool:
         """Tell whether, by today's data, such an onset was known on as_of."""
         as_of = pd.Timestamp(self.entry.as_of)
         if kind is Kind.SUSTAINED:
-            own = self.seen.sustained.loc[pd.Timestamp(first) : as_of]
+            own = self.observations.sustained.loc[pd.Timestamp(first) : as_of]
             return bool((own["sustained"].fillna(False) & (own["decided_on"] <= as_of)).any())
         return self.came(kind, first, self.entry.as_of).first is not None
 
@@ -164,10 +166,10 @@ class _Line:
         """Return the onsets of a kind and of each stronger one, whose threshold is higher."""
         thresholds = self.entry.thresholds
         stronger = [other for other in thresholds if thresholds[other] >= thresholds[kind]]
-        found = self.seen.onsets[kind]
+        days = self.observations.onsets[kind]
         for other in stronger:
-            found = found.union(self.seen.onsets[other])
-        return found
+            days = days.union(self.observations.onsets[other])
+        return days
 
 
 def _words(entry: Entry, outlook: RecordedOutlook) -> str:
@@ -200,9 +202,9 @@ def _chance(line: _Line, outlook: RecordedOutlook, chance: RecordedChance) -> Ju
 
 
 def _in_season_on(line: _Line, kind: Kind, day: date, probability: float) -> JudgedChance:
-    in_season = line.seen.in_season[kind]
+    in_season = line.observations.in_season[kind]
     stands = in_season.get(pd.Timestamp(day), pd.NA)
-    if line.seen.last_day < day:
+    if line.observations.last_day < day:
         status = Status.OPEN
     else:
         status = Status.REVISED if stands is pd.NA else Status.RESOLVED
@@ -222,8 +224,8 @@ def _season_lasts(line: _Line, kind: Kind, days: int, probability: float) -> Jud
     until = line.entry.as_of + days * _DAY
     # By then either a day at the threshold has come or the quiet days have passed without one.
     due = until + (int(line.entry.definition["quiet_days"]) - 1) * _DAY
-    season, outcome = line.seen.season[kind], None
-    if line.seen.last_day < due:
+    season, outcome = line.observations.season[kind], None
+    if line.observations.last_day < due:
         status = Status.OPEN
     elif season is None:
         status = Status.REVISED
@@ -264,8 +266,8 @@ def _first_onset(
 
 
 def _days_in_season(line: _Line, outlook: RecordedOutlook, days: RecordedDays) -> JudgedDays:
-    resolved = line.seen.last_day >= outlook.end
-    inside = line.seen.in_season[days.kind].loc[
+    resolved = line.observations.last_day >= outlook.end
+    inside = line.observations.in_season[days.kind].loc[
         pd.Timestamp(outlook.start) : pd.Timestamp(outlook.end)
     ]
     return JudgedDays(

@@ -35,19 +35,21 @@ def score_chances(judged: Sequence[JudgedChance]) -> Iterator[ChanceScore]:
     """Yield the score of each group of probabilities, in the order of the groups."""
     for own, done in _groups(judged):
         outcome = np.array([each.outcome for each in done], dtype=float)
-        said = np.array([each.probability for each in done], dtype=float)
+        forecast = np.array([each.probability for each in done], dtype=float)
         base = np.array([each.climatology for each in done], dtype=float)
-        brier, log = (scored(score, outcome, said, base) for score in (brier_scores, log_scores))
+        brier, log = (
+            scored(score, outcome, forecast, base) for score in (brier_scores, log_scores)
+        )
         total = float(base.sum())
         yield ChanceScore(
             group=_group(own, done),
             question=own[0].question,
             came=int(outcome.sum()),
-            expected=float(said.sum()),
+            expected=float(forecast.sum()),
             expected_by_climatology=None if np.isnan(total) else total,
             brier=brier[0], brier_climatology=brier[1], brier_skill=brier[2],
             log_score=log[0], log_score_climatology=log[1], log_skill=log[2],
-            ruled_out=int(np.isinf(log_scores(outcome, said)).sum()),
+            ruled_out=int(np.isinf(log_scores(outcome, forecast)).sum()),
         )  # fmt: skip
 
 
@@ -69,24 +71,26 @@ def score_first_onsets(judged: Sequence[JudgedFirstOnset]) -> Iterator[FirstOnse
 def score_days(judged: Sequence[JudgedDays]) -> Iterator[DaysScore]:
     """Yield the score of each group of days in season, in the order of the groups."""
     for own, done in _groups(judged):
-        seen = np.array([each.days for each in done], dtype=float)
-        said = {name: np.array([getattr(each, name) for each in done]) for name in _QUANTILES}
+        observed = np.array([each.days for each in done], dtype=float)
+        forecast = {name: np.array([getattr(each, name) for each in done]) for name in _QUANTILES}
         none = np.array([each.none for each in done], dtype=float)
         losses = [
-            mean_pinball_loss(seen, said[name], alpha=level)
+            mean_pinball_loss(observed, forecast[name], alpha=level)
             for name, level in _QUANTILES.items()
             if done
         ]
         yield DaysScore(
             group=_group(own, done),
-            mean_days=_mean(seen),
-            mean_median=_mean(said["median"]),
+            mean_days=_mean(observed),
+            mean_median=_mean(forecast["median"]),
             # Quantiles of whole days: the ends are inside.
-            inside_50=int(((said["low_50"] <= seen) & (seen <= said["high_50"])).sum()),
-            inside_90=int(((said["low"] <= seen) & (seen <= said["high"])).sum()),
+            inside_50=int(
+                ((forecast["low_50"] <= observed) & (observed <= forecast["high_50"])).sum()
+            ),
+            inside_90=int(((forecast["low"] <= observed) & (observed <= forecast["high"])).sum()),
             quantile_score=_mean(np.array(losses)),
-            none=int((seen == 0).sum()),
-            brier_none=_mean(brier_scores((seen == 0).astype(float), none)),
+            none=int((observed == 0).sum()),
+            brier_none=_mean(brier_scores((observed == 0).astype(float), none)),
         )
 
 
@@ -137,8 +141,8 @@ def _ranked(done: Sequence[JudgedFirstOnset]) -> tuple[FloatArray, FloatArray]:
         names = [name for name, _ in each.months]
         came = len(names) if each.onset is None else names.index(f"{each.onset:%Y-%m}")
         shares = [share for _, share in each.months]
-        for column, said in enumerate(((*shares, each.none), each.climatology)):
-            values = np.array(said, dtype=float)
+        for column, columns in enumerate(((*shares, each.none), each.climatology)):
+            values = np.array(columns, dtype=float)
             rows[0, row, column] = ranked_probability_score(came, values)
             rows[1, row, column] = log_scores(np.ones(1), values[[came]])[0]
     return rows[0], rows[1]

@@ -12,10 +12,11 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import DAY, DataError, MarketPanel
+from models.definition import OnsetDefinition
 from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
 from models.ledger.entry import PROMPT_DAYS, Entry, RecordedWindow
-from models.ledger.outlook_judging import Seen, judge_outlook, marked
+from models.ledger.outlook_judging import Observations, judge_outlook, marked
 from models.ledger.outlook_results import (
     JudgedChance,
     JudgedDays,
@@ -27,7 +28,6 @@ from models.ledger.results import JudgedWindow, TrackRecord
 from models.ledger.window_scores import score_windows
 from models.ledger.words import Made, Status
 from models.onset import (
-    OnsetDefinition,
     in_season,
     label,
     last_day_in_season,
@@ -86,7 +86,9 @@ def _outlook(ledger: Ledger, outcomes: _Outcomes) -> OutlookRecord:
         answer
         for entry in ledger.entries
         if entry.outlook is not None
-        for answer in judge_outlook(entry, outcomes.seen(entry), in_training=_in_training(entry))
+        for answer in judge_outlook(
+            entry, outcomes.observations(entry), in_training=_in_training(entry)
+        )
     ]
     chances = marked([each for each in judged if isinstance(each, JudgedChance)])
     first_onsets = marked([each for each in judged if isinstance(each, JudgedFirstOnset)])
@@ -103,15 +105,15 @@ def _outlook(ledger: Ledger, outcomes: _Outcomes) -> OutlookRecord:
 
 def _judged(ledger: Ledger, outcomes: _Outcomes) -> Iterator[JudgedWindow]:
     """Yield every window of a ledger with its status, in the order of recording."""
-    seen = set()
+    keys = set()
     for entry in ledger.entries:
         for window in _windows(entry, outcomes):
             key = (*window.group, window.as_of)
-            if window.status is not Status.NO_FORECAST and key in seen:
+            if window.status is not Status.NO_FORECAST and key in keys:
                 yield replace(window, status=Status.REPEATED)
                 continue
             if window.status is not Status.NO_FORECAST:
-                seen.add(key)
+                keys.add(key)
             yield window
 
 
@@ -128,13 +130,13 @@ class _Outcomes:
         self.index = index
         self.unknown = np.append(0, np.cumsum(index.isna()))
 
-    def seen(self, entry: Entry) -> Seen:
+    def observations(self, entry: Entry) -> Observations:
         """Return what the data have shown of the seasons that a line speaks of."""
         own = _definitions(entry)
         as_of = pd.Timestamp(entry.as_of).as_unit("s")
         lasting = {each.kind for each in entry.outlook.season_lasts} if entry.outlook else set()
         known = as_of in self.index.index
-        return Seen(
+        return Observations(
             last_day=self.index.index[-1].date(),
             in_season={kind: self.in_season(each.threshold) for kind, each in own.items()},
             onsets={kind: self.onsets(each) for kind, each in own.items()},
@@ -235,9 +237,9 @@ def _outcome(
     else:
         status = Status.RESOLVED if ahead["at_risk"] else Status.REVISED
     # For a day that is not at risk the next day in season is no onset.
-    seen = hit and status is not Status.NO_FORECAST and ahead["at_risk"]
+    onset_known = hit and status is not Status.NO_FORECAST and ahead["at_risk"]
     return (
         status,
         int(hit) if status is Status.RESOLVED else None,
-        as_of + ahead["days_to_onset"] * DAY if seen else None,
+        as_of + ahead["days_to_onset"] * DAY if onset_known else None,
     )

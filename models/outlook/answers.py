@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Outlook:
     """
 
     as_of: pd.Timestamp
-    window: Window
+    window: OutlookWindow
     chances: tuple[Chance, ...]
     first_onset: tuple[FirstOnset, ...]
     days_in_season: tuple[DaysInSeason, ...]

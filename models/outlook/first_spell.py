@@ -47,7 +47,7 @@ def onset_by_day(
     dict of str to numpy.ndarray, shape (days, groups)
         For the kinds at risk; never falls by day, nor towards a lower threshold.
     """
-    found: dict[str, FloatArray] = {}
+    by_kind: dict[str, FloatArray] = {}
     above: FloatArray = np.zeros((days, len(uniform)))
     for kind, renewal in renewals.items():
         if not now[kind].at_risk:
@@ -57,5 +57,5 @@ def onset_by_day(
         # As on the paths: an index at the higher threshold is at the lower one too.
         above = np.maximum(own, above)
         with np.errstate(divide="ignore"):
-            found[kind] = -np.expm1(np.cumsum(np.log1p(-above), axis=0))
-    return found
+            by_kind[kind] = -np.expm1(np.cumsum(np.log1p(-above), axis=0))
+    return by_kind

@@ -18,7 +18,7 @@ from models.outlook.answers import (
 )
 from models.outlook.baselines import window_frequency
 from models.outlook.credible import credible_interval
-from models.outlook.events import (
+from models.outlook.path_onsets import (
     SUSTAINED,
     kinds_of,
     known_onsets,
@@ -27,7 +27,7 @@ from models.outlook.events import (
 from models.outlook.paths import Paths
 from models.outlook.seasons import SUSTAINED_WITHIN, BoolArray
 from models.outlook.waiting import Waiting, waiting_times
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 
 LASTS_DAYS = (7, 30, 60, 90)
 CURVE_DAYS, CURVE_STEP = 365, 5
@@ -35,7 +35,7 @@ CURVE_DAYS, CURVE_STEP = 365, 5
 
 def answer(
     paths: Paths,
-    window: Window,
+    window: OutlookWindow,
     *,
     dates: Sequence[pd.Timestamp] = (),
     level: float = 0.9,
@@ -46,7 +46,7 @@ def answer(
     ----------
     paths : Paths
         From `simulate`, at least as many days as the window reaches.
-    window : Window
+    window : OutlookWindow
         From `year_window` or `date_window`.
     dates : sequence of pandas.Timestamp
         Days to tell the chance of being in season on; none by default.
@@ -85,7 +85,9 @@ def answer(
     )
 
 
-def window_chances(paths: Paths, window: Window, *, level: float = 0.9) -> tuple[Chance, ...]:
+def window_chances(
+    paths: Paths, window: OutlookWindow, *, level: float = 0.9
+) -> tuple[Chance, ...]:
     """Read the chances for a window alone, the weakest kind first.
 
     Parameters
@@ -121,12 +123,12 @@ def cumulative_chances(paths: Paths, *, days: int, level: float = 0.9) -> dict[s
     """
     tomorrow = paths.as_of + pd.Timedelta(days=1)
     dates = pd.date_range(tomorrow, periods=days, name="date")
-    found = {}
+    by_kind = {}
     for kind, wait in reversed(waiting_times(paths, 0, days - 1, level).items()):
         low, high = (np.maximum.accumulate(bound) for bound in wait.bounds(slice(None)))
         columns = {"probability": wait.by_day, "low": low, "high": high}
-        found[kind] = pd.DataFrame(columns, index=dates)
-    return found
+        by_kind[kind] = pd.DataFrame(columns, index=dates)
+    return by_kind
 
 
 def _day(paths: Paths, date: pd.Timestamp) -> int:
@@ -141,14 +143,14 @@ def _day(paths: Paths, date: pd.Timestamp) -> int:
 
 
 def _chances(
-    paths: Paths, window: Window, waits: Mapping[str, Waiting], level: float
+    paths: Paths, window: OutlookWindow, waits: Mapping[str, Waiting], level: float
 ) -> tuple[Chance, ...]:
     return tuple(
         _chance(paths, kind, window, waits[kind], level) for kind in reversed(kinds_of(paths))
     )
 
 
-def _chance(paths: Paths, kind: str, window: Window, wait: Waiting, level: float) -> Chance:
+def _chance(paths: Paths, kind: str, window: OutlookWindow, wait: Waiting, level: float) -> Chance:
     now = list(paths.now.values())
     onsets = known_onsets(now, kind, list(paths.now))
     begun = onsets[onsets >= window.counts_from]
@@ -163,7 +165,7 @@ def _chance(paths: Paths, kind: str, window: Window, wait: Waiting, level: float
     return Chance(kind, float(wait.by_day[-1]), float(low), float(high), base, None)
 
 
-def _first_onset(kind: str, window: Window, wait: Waiting) -> FirstOnset:
+def _first_onset(kind: str, window: OutlookWindow, wait: Waiting) -> FirstOnset:
     days = pd.date_range(window.start, window.end)
     by_day = pd.Series(np.diff(wait.by_day, prepend=0.0), days)
 
@@ -187,7 +189,7 @@ def _first_onset(kind: str, window: Window, wait: Waiting) -> FirstOnset:
     )
 
 
-def _days_in_season(paths: Paths, kind: str, window: Window, span: slice) -> DaysInSeason:
+def _days_in_season(paths: Paths, kind: str, window: OutlookWindow, span: slice) -> DaysInSeason:
     history = paths.now[kind]
     known = history.days_in_season(window.counts_from)
     days = known + paths.in_season[kind][span].sum(axis=0)
@@ -240,10 +242,10 @@ def _curves(paths: Paths, level: float) -> tuple[Curve, ...]:
 
 
 def _earliest(paths: Paths) -> tuple[tuple[str, pd.Timestamp], ...]:
-    found: list[tuple[str, pd.Timestamp]] = []
+    earliest_by_kind: list[tuple[str, pd.Timestamp]] = []
     earliest = None
     for kind, history in paths.now.items():
         own = history.earliest_onset
         earliest = own if earliest is None else min(earliest, own)
-        found.append((kind, earliest))
-    return (*reversed(found), (SUSTAINED, found[0][1]))
+        earliest_by_kind.append((kind, earliest))
+    return (*reversed(earliest_by_kind), (SUSTAINED, earliest_by_kind[0][1]))

@@ -72,19 +72,19 @@ class Season:
 
     def days_within(self, days: int = SUSTAINED_WITHIN) -> int:
         """Days at the threshold among the first days from the onset, itself included."""
-        return int(self._seen(days).sum())
+        return int(self._first_days(days).sum())
 
     def sustained(
         self, needed: int = SUSTAINED_DAYS, within: int = SUSTAINED_WITHIN
     ) -> bool | None:
         """Tell whether it is a sustained season; None while that is open."""
-        days, left = self.days_within(within), within - len(self._seen(within))
+        days, left = self.days_within(within), within - len(self._first_days(within))
         if days >= needed:
             return True
         # If every day left would just do, it is still open: strict.
         return False if days + left < needed else None
 
-    def _seen(self, days: int) -> BoolArray:
+    def _first_days(self, days: int) -> BoolArray:
         later = max(days - len(self.in_season), 0)
         return np.concatenate([self.in_season[:days], self.after[:later]])
 
@@ -232,8 +232,8 @@ def _spells(
     # A spell that an unknown day broke was last seen quiet on the day before that day.
     length = np.where(ended, end, end - 1) - origin
     # Before the first day known (-1) and on an unknown day nobody saw the season end.
-    seen = (last[origin] >= 0) & (values[last[origin]] >= threshold)
-    return Spells(pd.DatetimeIndex(days[origin]), length, ended, ~seen)
+    origin_known = (last[origin] >= 0) & (values[last[origin]] >= threshold)
+    return Spells(pd.DatetimeIndex(days[origin]), length, ended, ~origin_known)
 
 
 def _seasons(
@@ -241,11 +241,11 @@ def _seasons(
 ) -> tuple[Season, ...]:
     onsets = np.flatnonzero(at[1:] & (run[:-1] >= quiet)) + 1
     over = np.append(np.flatnonzero(run == quiet), len(at))
-    found = []
+    seasons = []
     for onset in onsets:
         end = int(over[np.searchsorted(over, onset)])
         complete = end < len(at)
         last = end - quiet + 1 if complete else end
         length = end - int(onset) + int(complete)
-        found.append(Season(days[int(onset)], at[onset:last], length, complete, at[last:]))
-    return tuple(found)
+        seasons.append(Season(days[int(onset)], at[onset:last], length, complete, at[last:]))
+    return tuple(seasons)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.outlook.credible import credible_interval
-from models.outlook.events import SUSTAINED, first_days, kinds_of, onsets_of
+from models.outlook.path_onsets import SUSTAINED, first_days, kinds_of, onsets_of
 from models.outlook.paths import Paths
 from models.outlook.seasons import FloatArray, IntArray
 
@@ -41,8 +41,8 @@ class Waiting:
         if self.by_group is not None:
             low, high = exact_interval(self.by_group[days], self.level)
         else:
-            asked = np.arange(len(self.by_day))[days]
-            comes = self.first <= np.expand_dims(asked, -1)
+            ahead = np.arange(len(self.by_day))[days]
+            comes = self.first <= np.expand_dims(ahead, -1)
             low, high = credible_interval(comes, self.groups, self.level)
         centre = self.by_day[days]
         return np.minimum(low, centre), np.maximum(high, centre)
@@ -72,7 +72,7 @@ def waiting_times(paths: Paths, first: int, last: int, level: float) -> dict[str
     dict of str to Waiting
         Of two kinds the weaker one is never less likely by any day.
     """
-    found: dict[str, Waiting] = {}
+    by_kind: dict[str, Waiting] = {}
     highest = next(iter(paths.begins))
     stronger: FloatArray = np.zeros(last + 1 - first)
     for kind in (*paths.begins, SUSTAINED):
@@ -83,11 +83,11 @@ def waiting_times(paths: Paths, first: int, last: int, level: float) -> dict[str
         by_day = _share_by_day(counted, len(stronger)) if by_group is None else by_group.mean(1)
         # Exact and counted chances differ by what the paths vary; their order holds all the same.
         if kind == SUSTAINED:
-            by_day = np.minimum(by_day, found[highest].by_day)
+            by_day = np.minimum(by_day, by_kind[highest].by_day)
         else:
             by_day = stronger = np.maximum(by_day, stronger)
-        found[kind] = Waiting(by_day, counted, by_group, paths.groups, level)
-    return {kind: found[kind] for kind in kinds_of(paths)}
+        by_kind[kind] = Waiting(by_day, counted, by_group, paths.groups, level)
+    return {kind: by_kind[kind] for kind in kinds_of(paths)}
 
 
 def _share_by_day(first: IntArray, days: int) -> FloatArray:

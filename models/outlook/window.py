@@ -10,7 +10,7 @@ from models.outlook.paths import REACH_DAYS
 
 
 @dataclass(frozen=True)
-class Window:
+class OutlookWindow:
     """The days asked about.
 
     Parameters
@@ -34,7 +34,7 @@ class Window:
         return (self.end - self.start).days + 1
 
 
-def year_window(as_of: pd.Timestamp, year: int | None = None) -> Window:
+def year_window(as_of: pd.Timestamp, year: int | None = None) -> OutlookWindow:
     """Return the window of a calendar year; by default that of the first day after as_of.
 
     Raises
@@ -51,10 +51,12 @@ def year_window(as_of: pd.Timestamp, year: int | None = None) -> Window:
     tomorrow = as_of + pd.Timedelta(days=1)
     year = tomorrow.year if year is None else year
     first, last = pd.Timestamp(year, 1, 1), pd.Timestamp(year, 12, 31)
-    return _reachable(as_of, Window(max(first, tomorrow), last, first, year))
+    return _reachable(as_of, OutlookWindow(max(first, tomorrow), last, first, year))
 
 
-def date_window(as_of: pd.Timestamp, start: pd.Timestamp | None, end: pd.Timestamp) -> Window:
+def date_window(
+    as_of: pd.Timestamp, start: pd.Timestamp | None, end: pd.Timestamp
+) -> OutlookWindow:
     """Return the window from a day after as_of (by default the next) to another.
 
     Raises
@@ -68,10 +70,10 @@ def date_window(as_of: pd.Timestamp, start: pd.Timestamp | None, end: pd.Timesta
             f"the window must start after {as_of:%Y-%m-%d}, got {start:%Y-%m-%d}; "
             "to count what has begun ask for a calendar year."
         )
-    return _reachable(as_of, Window(start, end, start))
+    return _reachable(as_of, OutlookWindow(start, end, start))
 
 
-def _reachable(as_of: pd.Timestamp, window: Window) -> Window:
+def _reachable(as_of: pd.Timestamp, window: OutlookWindow) -> OutlookWindow:
     last = as_of + pd.Timedelta(days=REACH_DAYS)
     if not window.start <= window.end <= last:
         raise ValueError(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.catalogue.document import page
+from features.catalogue.feature_page import page
 from features.panel import MarketPanel
 from features.reference.load import load_reference
 from features.storage.atomic import staged
@@ -39,13 +39,13 @@ from models.training.coverage_tables import (
     coverage_sentence,
     skill_coverage_rows,
 )
-from models.training.outlook_coverage import coverage as chance_coverage
+from models.training.outlook_coverage import chance_coverage
 from models.training.outlook_proof import OutlookProof, outlook_proof
 from models.training.prospective_table import since_release
 from models.training.replay import TABLE, extend, read
 from models.training.run import Training, train
 from models.training.skill_table import skill_table
-from models.verification.coverage import coverage as skill_coverage
+from models.verification.coverage import skill_coverage
 from models.verification.hindcast import REFERENCE
 
 # The candidates of the first table: the simplest, the primary, and what it is made of or beside.
@@ -114,11 +114,11 @@ def regions(findings: Findings) -> Mapping[str, Mapping[str, str]]:
     champion, reason = findings.training.choice
     joined = ";" if champion == REFERENCE else ", which"
     claimed = (each.sentence for each in claim_headlines(findings.claims))
-    said = coverage_sentence(findings.skill_coverage, findings.chance_coverage)
+    coverage = coverage_sentence(findings.skill_coverage, findings.chance_coverage)
     return {
         "README.md": {
             "skill": "\n".join(markdown(shown_rows(findings.training))),
-            "coverage": folded(said),
+            "coverage": folded(coverage),
             "prospective": folded(findings.prospective),
         },
         "docs/skill.md": {
@@ -126,7 +126,7 @@ def regions(findings: Findings) -> Mapping[str, Mapping[str, str]]:
             "champion": folded(f"Champion: `{champion}`{joined} {reason}."),
             "outlook": outlook_tables(findings.proof),
             "coverage": "\n".join(
-                [folded(said), "", *markdown(skill_coverage_rows(findings.skill_coverage))]
+                [folded(coverage), "", *markdown(skill_coverage_rows(findings.skill_coverage))]
             ),
         },
         "docs/outlook.md": {

@@ -151,14 +151,14 @@ def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> 
 
 def _rivals(rows: pd.DataFrame, champion: str) -> dict[str, float]:
     """Return the AUC of the candidates whose curves are drawn, the champion's first."""
-    found: dict[str, float] = {}
+    auc: dict[str, float] = {}
     for name, own in rows.groupby("model", sort=False):
         # Climatology is the diagonal; with one kind of outcome nothing can be ranked.
         if name != "climatology" and 0 < own["outcome"].mean() < 1:
-            found[str(name)] = float(roc_auc_score(own["outcome"], own["probability"]))
-    fixed = [name for name in dict.fromkeys((champion, "persistence")) if name in found]
-    others = sorted(set(found) - set(fixed), key=lambda name: (-found[name], name))
-    return {name: found[name] for name in [*fixed, *others[:2]]}
+            auc[str(name)] = float(roc_auc_score(own["outcome"], own["probability"]))
+    fixed = [name for name in dict.fromkeys((champion, "persistence")) if name in auc]
+    others = sorted(set(auc) - set(fixed), key=lambda name: (-auc[name], name))
+    return {name: auc[name] for name in [*fixed, *others[:2]]}
 
 
 def skill_by_horizon(verification: pd.DataFrame) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from features.health import STALE_DAYS
 from features.market.season import PARTIAL_THRESHOLD
-from models.forecasting.parts import Forecast, Skill
+from models.forecasting.parts import Forecast
 from models.formatting import (
     counted,
     interval,
@@ -15,6 +15,7 @@ from models.formatting import (
     signed,
     wrap,
 )
+from models.hazard.evidence import Skill
 from models.report.outlook_text import outlook_text
 from models.report.rows import WindowRow, driver_groups, driver_value, window_rows
 from models.report.statements import VERDICTS, partial_statement, trust_statement
@@ -65,7 +66,7 @@ def title(forecast: Forecast) -> str:
 def question(forecast: Forecast, kind: Kind) -> str:
     """Return what the probabilities of a kind of season answer."""
     broad = kind == Kind.BROAD
-    threshold = forecast.definition["threshold"] if broad else PARTIAL_THRESHOLD
+    threshold = forecast.definition.threshold if broad else PARTIAL_THRESHOLD
     return f"Chance that a {kind} altcoin season begins (season index {threshold:g} or more)"
 
 
@@ -122,16 +123,18 @@ def _season(forecast: Forecast, terminal: Terminal) -> str:
 
 
 def _kind(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
-    asked = terminal.bold(question(forecast, kind))
+    heading = terminal.bold(question(forecast, kind))
     rows = window_rows(forecast, kind)
     if rows[0].window.probability is None:
-        return f"{asked}\n" + wrap(f"  No forecast: {rows[0].window.reason}.")
+        return f"{heading}\n" + wrap(f"  No forecast: {rows[0].window.reason}.")
     label = f"{'':{20 + 1 + BAR_WIDTH}}"
     heads = [
         f"{label}{'':35} {'a week':>6}{'a month':>8}",
         f"{label} {'chance':>6} {'climatology':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
     ]
-    return "\n".join([asked, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)])
+    return "\n".join(
+        [heading, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)]
+    )
 
 
 def _line(row: WindowRow, terminal: Terminal) -> str:

@@ -71,15 +71,15 @@ def _table(
         return []
     cells = [(label if len(label) <= _LABEL else "", *rest) for _, (label, *rest) in done]
     first, *lines = aligned([head, *cells], "<>")
-    found = [wrap(legend, first="  ", indent="  "), f"  {first}"]
+    block = [wrap(legend, first="  ", indent="  "), f"  {first}"]
     season = None
     for (group, (label, *_)), line in zip(done, lines, strict=True):
         if (own := _season(group)) != season:
             season = own
-            found.append(f"  {own}")
+            block.append(f"  {own}")
         # A label that would push the figures beyond the line has a line of its own.
-        found += [f"  {label}"] * (len(label) > _LABEL) + [f"  {line}"]
-    return found
+        block += [f"  {label}"] * (len(label) > _LABEL) + [f"  {line}"]
+    return block
 
 
 def _season(group: Group) -> str:

@@ -146,11 +146,11 @@ def _open(windows: Sequence[JudgedWindow]) -> list[str]:
     due = sorted(windows, key=lambda row: (row.window_end, row.as_of))
     lines = [f"Open: {counted(len(due), 'window')}, the first to be resolved"]
     for row in due[:OPEN_SHOWN]:
-        seen = f"; onset on {row.onset}" if row.onset else ""
+        onset = f"; onset on {row.onset}" if row.onset else ""
         late = " (replay)" if row.made is Made.REPLAY else ""
         words = (
             f"on {row.window_end}: {_season(row)}, as of {row.as_of}{late}: "
-            f"{percent(row.probability)} (climatology {percent(row.climatology)}){seen}"
+            f"{percent(row.probability)} (climatology {percent(row.climatology)}){onset}"
         )
         lines.append(wrap(words, first="  ", indent="    "))
     more = len(due) - OPEN_SHOWN

@@ -10,7 +10,7 @@ from models.formatting import listed, markdown, percent, scored
 from models.report.regions import folded
 from models.training.outlook_hindcast import REFERENCES
 from models.training.outlook_proof import OutlookProof
-from models.training.outlook_scores import PIT_BINS
+from models.training.outlook_skill import PIT_BINS
 from models.verification.significance import Interval, verdict
 from models.vocabulary import Verdict
 
@@ -41,7 +41,7 @@ def _lines(proof: OutlookProof) -> Iterator[str]:
     yield from markdown(_chance_rows(proof.scores))
     yield ""
     for reference in REFERENCES:
-        yield folded(_told_apart(proof.scores, reference))
+        yield folded(_separable(proof.scores, reference))
     yield "\n### Ranking: is the chance higher before an onset than before none?\n"
     yield "The outlook, from any state:\n"
     yield from markdown(_ranking_rows(proof.ranking))
@@ -65,19 +65,19 @@ def _chance_rows(scores: pd.DataFrame) -> list[list[str]]:
     return rows
 
 
-def _told_apart(scores: pd.DataFrame, reference: str) -> str:
+def _separable(scores: pd.DataFrame, reference: str) -> str:
     """Say where the interval of the Brier skill against a base rate leaves out 0."""
     own = scores[(scores["score"] == "brier") & (scores["reference"] == reference)]
     apart: dict[Verdict, list[str]] = {Verdict.BETTER: [], Verdict.WORSE: []}
     for kind, rows in own.groupby("kind", sort=False):
-        for side, found in apart.items():
+        for side, parts in apart.items():
             days = [
                 f"{row['horizon_days']}"
                 for row in rows.to_dict("records")
                 if verdict(Interval(row["skill"], row["low"], row["high"])) == side
             ]
-            found += [f"{kind} at {listed(days)} days"] if days else []
-    better, worse = ("; ".join(found) or "nowhere" for found in apart.values())
+            parts += [f"{kind} at {listed(days)} days"] if days else []
+    better, worse = ("; ".join(parts) or "nowhere" for parts in apart.values())
     return (
         f"- Against the {_REFERENCE_NAMES[reference]} the Brier skill is above 0 by its interval: "
         f"{better}; below 0: {worse}."

@@ -11,7 +11,7 @@ from models.forecasting.parts import Forecast
 from models.formatting import listed, long_day, percent, share_interval, short_day, wrap
 from models.outlook.answers import Chance, DaysInSeason, FirstOnset, Outlook
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 from models.report.outlook_words import base_rate_side
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
@@ -21,7 +21,7 @@ _PARTS_SHOWN = 4
 _LATER = "later"
 
 
-def window_words(window: Window) -> str:
+def window_words(window: OutlookWindow) -> str:
     """Return the days of an outlook in words, with their preposition.
 
     Examples
@@ -62,14 +62,14 @@ def _chances(forecast: Forecast, outlook: Outlook, terminal: Terminal) -> str:
     window = outlook.window
     today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
     # Strict: on its last day a window is still open.
-    title = f"Altcoin season {_asked(window, ended=today > window.end)}"
+    title = f"Altcoin season {_window_words(window, ended=today > window.end)}"
     head = f"{'':{12 + BAR_WIDTH}}{'chance':>7}  {'90 % interval':<15}{'base rate':>10}"
     lines = [terminal.bold(title), terminal.faint(head)]
     lines += [_chance(chance, terminal) for chance in outlook.chances]
     return "\n".join([*lines, *map(wrap, _reading(forecast, outlook))])
 
 
-def _asked(window: Window, *, ended: bool) -> str:
+def _window_words(window: OutlookWindow, *, ended: bool) -> str:
     """Return the window, and what of it is still to come."""
     mark = ", ended by now" if ended else ""
     if window.year is None or window.start == window.counts_from:
@@ -89,7 +89,7 @@ def _chance(chance: Chance, terminal: Terminal) -> str:
 
 def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
     """Return what the kinds are and what the figures come to."""
-    threshold, sustained = forecast.definition["threshold"], outlook.chances[-1]
+    threshold, sustained = forecast.definition.threshold, outlook.chances[-1]
     sentences = [
         f"Partial: season index {PARTIAL_THRESHOLD:g} or more; broad: {threshold:g} or more; "
         f"sustained: broad on {SUSTAINED_DAYS} of its first {SUSTAINED_WITHIN} days. Base rate: "
@@ -125,7 +125,7 @@ def _onsets(outlook: Outlook, terminal: Terminal) -> str:
     return "\n".join([terminal.bold(title), terminal.faint(head), *rows])
 
 
-def _onset(first: FirstOnset, window: Window) -> str:
+def _onset(first: FirstOnset, window: OutlookWindow) -> str:
     shares = "".join(f"{percent(share):>7}" for _, share in _parts(first))
     low, high = (_when(day, window) for day in first.interval_50)
     half = low if low == high == _LATER else f"{low} to {high}"
@@ -144,7 +144,7 @@ def _parts(first: FirstOnset) -> list[tuple[str, float]]:
     return list(years.items())
 
 
-def _when(day: pd.Timestamp | None, window: Window) -> str:
+def _when(day: pd.Timestamp | None, window: OutlookWindow) -> str:
     if day is None:
         return _LATER
     one_year = window.start.year == window.end.year
@@ -154,7 +154,7 @@ def _when(day: pd.Timestamp | None, window: Window) -> str:
 def _under_way(forecast: Forecast, outlook: Outlook) -> list[str]:
     """Return how long the seasons of now last, or when the next can begin."""
     lines = []
-    thresholds = {Kind.BROAD: forecast.definition["threshold"], Kind.PARTIAL: PARTIAL_THRESHOLD}
+    thresholds = {Kind.BROAD: forecast.definition.threshold, Kind.PARTIAL: PARTIAL_THRESHOLD}
     for kind, threshold in thresholds.items():
         own = [each for each in outlook.season_lasts if each.kind == kind]
         if own:
@@ -173,7 +173,7 @@ def _under_way(forecast: Forecast, outlook: Outlook) -> list[str]:
     earliest = min(day for _, day in outlook.earliest_onset)
     # The day after as_of is no news: an onset is possible at once.
     if earliest > forecast.as_of + pd.Timedelta(days=1):
-        quiet = f"{forecast.definition['quiet_days']:g} quiet days"
+        quiet = f"{forecast.definition.quiet_days:g} quiet days"
         lines.append(wrap(f"The next can begin on {long_day(earliest)} at the earliest ({quiet})."))
     return lines
 
@@ -182,7 +182,7 @@ def _days(outlook: Outlook) -> list[str]:
     return [wrap(_days_of(days, outlook.window)) for days in reversed(outlook.days_in_season)]
 
 
-def _days_of(days: DaysInSeason, window: Window) -> str:
+def _days_of(days: DaysInSeason, window: OutlookWindow) -> str:
     where = f"in {window.year}" if window.year else "in these days"
     known = f" ({days.known} so far)" if days.known else ""
     none = "" if days.known else f"; none at all {percent(days.none)}"
@@ -193,13 +193,13 @@ def _days_of(days: DaysInSeason, window: Window) -> str:
 
 
 def _on(outlook: Outlook) -> list[str]:
-    asked: Sequence[tuple[pd.Timestamp, float]] = [
+    shares: Sequence[tuple[pd.Timestamp, float]] = [
         (each.date, dict(each.probability)[Kind.BROAD]) for each in outlook.in_season_on
     ]
-    if len(asked) > _PARTS_SHOWN:
+    if len(shares) > _PARTS_SHOWN:
         # The ends of quarters stand for those of all months.
-        asked = [(day, share) for day, share in asked if day.is_quarter_end][:_PARTS_SHOWN]
-    if not asked:
+        shares = [(day, share) for day, share in shares if day.is_quarter_end][:_PARTS_SHOWN]
+    if not shares:
         return []
-    words = ", ".join(f"{long_day(day)} {percent(share)}" for day, share in asked)
+    words = ", ".join(f"{long_day(day)} {percent(share)}" for day, share in shares)
     return [wrap(f"In a broad season on: {words}.")]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.formatting import MONTHS, long_day, percent
 from models.outlook.answers import Chance, DaysInSeason, Outlook, SeasonLasts
-from models.outlook.events import SUSTAINED
+from models.outlook.path_onsets import SUSTAINED
 from models.report.outlook_words import (
     base_rate_statement,
     earliest_statement,
@@ -118,8 +118,13 @@ def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> 
         chances=tuple(ChanceRow(each, meanings[each.kind]) for each in outlook.chances),
         sentences=tuple(
             sentence
-            for say in (years_statement, base_rate_statement, open_statement, earliest_statement)
-            if (sentence := say(outlook))
+            for statement in (
+                years_statement,
+                base_rate_statement,
+                open_statement,
+                earliest_statement,
+            )
+            if (sentence := statement(outlook))
         ),
         parts=parts,
         last_day=long_day(window.end),

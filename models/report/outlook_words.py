@@ -7,13 +7,13 @@ import pandas as pd
 from features.market.season import PARTIAL_THRESHOLD
 from models.formatting import listed, long_day, percent
 from models.outlook.answers import FirstOnset, Outlook
-from models.outlook.events import SUSTAINED
+from models.outlook.path_onsets import SUSTAINED
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 from models.vocabulary import Kind
 
 
-def period(window: Window) -> str:
+def period(window: OutlookWindow) -> str:
     """Return the days that an outlook is about, in words.
 
     Examples
@@ -55,8 +55,8 @@ def base_rate_statement(outlook: Outlook) -> str:
     for each in outlook.chances:
         if each.begun_on is None:
             sides[base_rate_side(each.low, each.high, each.climatology)].append(each.kind)
-    told = [f"{side} it ({listed(kinds)})" for side, kinds in sides.items() if kinds]
-    if not told:
+    clauses = [f"{side} it ({listed(kinds)})" for side, kinds in sides.items() if kinds]
+    if not clauses:
         return ""
     if not sides["above"] and not sides["below"]:
         return (
@@ -101,7 +101,7 @@ def earliest_statement(outlook: Outlook) -> str:
     )
 
 
-def when_words(first: FirstOnset, window: Window) -> str:
+def when_words(first: FirstOnset, window: OutlookWindow) -> str:
     """Return the median day of the first onset and its 50 % interval in words."""
     end = long_day(window.end)
     words = (

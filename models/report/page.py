@@ -154,7 +154,7 @@ def _record(tables: TrainingTables, name: str) -> dict[str, object]:
 def _outlook(forecast: Forecast, today: pd.Timestamp) -> OutlookView | None:
     if forecast.outlook is None:
         return None
-    threshold = forecast.definition["threshold"]
+    threshold = forecast.definition.threshold
     return outlook_view(forecast.outlook, threshold=threshold, today=today)
 
 

@@ -38,10 +38,10 @@ def prospective_summary(table: pd.DataFrame, panel: MarketPanel) -> pd.DataFrame
         shown = dict.fromkeys((champion, *SHOWN))
         near = (own["kind"] == Kind.BROAD) & own["horizon_days"].isin(SHOWN_HORIZONS)
         # The test that the dispersion of onsets is for is not among the columns.
-        found = scores(own[near & own["candidate"].isin(list(shown))], {Kind.BROAD: 1.0})
-        rank = found["candidate"].map({name: place for place, name in enumerate(shown)})
+        scored = scores(own[near & own["candidate"].isin(list(shown))], {Kind.BROAD: 1.0})
+        rank = scored["candidate"].map({name: place for place, name in enumerate(shown)})
         parts.append(
-            found.assign(
+            scored.assign(
                 frozen=frozen, known_until=panel.last_day, champion=champion, rank=rank
             ).sort_values(["horizon_days", "rank"])
         )

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.forecasting.parts import Forecast, Skill, Window
+from models.forecasting.parts import Forecast, Window
 from models.formatting import listed, long_day, percent, share_interval
-from models.outlook.events import SUSTAINED
+from models.hazard.evidence import Skill
+from models.outlook.path_onsets import SUSTAINED
 from models.report.outlook_text import window_words
 from models.report.outlook_words import base_rate_side
 from models.vocabulary import Kind, Verdict

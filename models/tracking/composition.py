@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -111,40 +111,19 @@ def compose(
     title : str
         Name of the parent run.
     """
-    terms = Terms(
-        definition=str(training.settings.definition),
-        source=provenance.source,
-        horizons=tuple(training.settings.horizons),
-        candidates=tuple(training.forecasters),
-        until=f"{training.until:%Y-%m-%d}",
-        data_end=provenance.data_end,
-        primary=PRIMARY,
-    )
-    champion = training.choice.champion
-    parent = _entry(training, champion, title, terms, provenance, figures.get("", {}))
-    children = {
-        name: _child(training, name, title, terms, provenance, figures.get(name, {}))
-        for name in training.forecasters
-    }
+    terms = _terms(training, provenance)
+    parent = _parent(training, title, terms, provenance, figures.get("", {}))
     return TrainingRecord(
         experiment=experiment,
         run_id=run_id,
         started_ms=started_ms,
         finished_ms=finished_ms,
-        parent=RunRecord(
-            name=title,
-            params={**parent.params, "candidates": ",".join(training.forecasters)},
-            tags={
-                **parent.tags,
-                "role": "training",
-                "champion": champion,
-                "mlflow.note.content": _training_note(training),
-            },
-            metrics=parent.metrics,
-            files={**parent.files, **_tables(training, tables)},
-        ),
-        children=children,
-        champion=champion,
+        parent=replace(parent, files={**parent.files, **_tables(training, tables)}),
+        children={
+            name: _child(training, name, title, terms, provenance, figures.get(name, {}))
+            for name in training.forecasters
+        },
+        champion=training.choice.champion,
         challenger=_challenger(training),
         reason=training.choice.reason,
         terms=terms,
@@ -154,6 +133,18 @@ def compose(
             "source": f"{provenance.source} until {terms.until}",
             "sha256": training.data_digest,
         },
+    )
+
+
+def _terms(training: Training, provenance: Provenance) -> Terms:
+    return Terms(
+        definition=str(training.settings.definition),
+        source=provenance.source,
+        horizons=tuple(training.settings.horizons),
+        candidates=tuple(training.forecasters),
+        until=f"{training.until:%Y-%m-%d}",
+        data_end=provenance.data_end,
+        primary=PRIMARY,
     )
 
 
@@ -167,6 +158,28 @@ def _challenger(training: Training) -> str | None:
     own = scores[(scores["kind"] == Kind.BROAD) & scores["model"].isin(others)]
     known = own.dropna(subset="log_score").sort_values("log_score", kind="stable")
     return next(iter([*known["model"], *others]), None)
+
+
+def _parent(
+    training: Training,
+    title: str,
+    terms: Terms,
+    provenance: Provenance,
+    figures: Mapping[str, bytes],
+) -> RunRecord:
+    """Return the training's own run: the figures of its champion, and all candidates by name."""
+    champion = training.choice.champion
+    entry = _entry(training, champion, title, terms, provenance, figures)
+    return replace(
+        entry,
+        params={**entry.params, "candidates": ",".join(training.forecasters)},
+        tags={
+            **entry.tags,
+            "role": "training",
+            "champion": champion,
+            "mlflow.note.content": _training_note(training),
+        },
+    )
 
 
 def _child(

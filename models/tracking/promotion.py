@@ -144,9 +144,9 @@ def decide(new: Terms, champion: Champion | None, *, wanted: bool = True) -> Dec
         return Decision(False, f"version {champion.version} stays champion: {held}")
     if champion.terms is None:
         return Decision(False, f"version {champion.version} does not tell its terms")
-    found = _differences(new, champion.terms)
-    if found:
-        return Decision(False, f"{'; '.join(found)} (version {champion.version} is champion)")
+    differences = _differences(new, champion.terms)
+    if differences:
+        return Decision(False, f"{'; '.join(differences)} (version {champion.version} is champion)")
     reason = f"its gate's choice on the terms of version {champion.version}"
     if new.primary != champion.terms.primary:
         reason += f", which was chosen before {new.primary or 'no candidate'} was declared"
@@ -159,21 +159,21 @@ def _whole(definition: str) -> str:
 
 
 def _differences(new: Terms, old: Terms) -> list[str]:
-    found = []
+    differences = []
     if new.definition != old.definition:
-        found.append(f"another definition: {new.definition}, not {old.definition}")
+        differences.append(f"another definition: {new.definition}, not {old.definition}")
     if new.source != old.source and _CONTINUES.get(new.source) != old.source:
-        found.append(f"another source: {new.source}, not {old.source}")
+        differences.append(f"another source: {new.source}, not {old.source}")
     if new.horizons != old.horizons:
-        found.append(f"other horizons: {_days(new.horizons)}, not {_days(old.horizons)} days")
+        differences.append(f"other horizons: {_days(new.horizons)}, not {_days(old.horizons)} days")
     if missing := [name for name in old.candidates if name not in new.candidates]:
-        found.append(f"a subset of the candidates: without {', '.join(missing)}")
+        differences.append(f"a subset of the candidates: without {', '.join(missing)}")
     # ISO days compare as text. Equal ends are no obstacle: a training may be repeated.
     if new.until < new.data_end:
-        found.append(f"--until {new.until} leaves out data until {new.data_end}")
+        differences.append(f"--until {new.until} leaves out data until {new.data_end}")
     if new.until < old.until:
-        found.append(f"the data end on {new.until}, before the champion's on {old.until}")
-    return found
+        differences.append(f"the data end on {new.until}, before the champion's on {old.until}")
+    return differences
 
 
 def _days(horizons: tuple[int, ...]) -> str:

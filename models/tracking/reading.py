@@ -57,24 +57,9 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
     connect(tracking_uri)
     try:
         client = MlflowClient()
-        if model in (CHAMPION, CHALLENGER) or model.isdigit():
-            found = (
-                client.get_model_version_by_alias(MODEL_NAME, model)
-                if not model.isdigit()
-                else client.get_model_version(MODEL_NAME, model)
-            )
-            version: str | None = str(found.version)
-            run_id = str(found.run_id)
-        else:
-            run_id = client.get_run(model).data.tags.get("champion_run_id", model)
-            versions = client.search_model_versions(f"run_id = '{run_id}'")
-            version = str(versions[0].version) if versions else None
-        run = client.get_run(run_id)
-        with tempfile.TemporaryDirectory() as folder:
-            path = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
-            )
-            content = Path(path).read_bytes()
+        model_id = _model_id(client, model)
+        expected = client.get_run(model_id.run_id).data.tags.get(DIGEST_TAG)
+        content = _content(model_id.run_id)
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
         if unanswered(error):
             raise TrackingError(
@@ -84,13 +69,40 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
             f"the store {shown(tracking_uri)} holds no model {model!r} ({why(error)}); "
             f"run train.py with the same --tracking-uri first."
         ) from error
+    return _checked(content, expected, model_id)
+
+
+def _model_id(client: MlflowClient, model: str) -> ModelId:
+    """Return version and run of what an alias, a version number or a run id names."""
+    if model in (CHAMPION, CHALLENGER) or model.isdigit():
+        version = (
+            client.get_model_version_by_alias(MODEL_NAME, model)
+            if not model.isdigit()
+            else client.get_model_version(MODEL_NAME, model)
+        )
+        return ModelId(str(version.version), str(version.run_id))
+    run_id = client.get_run(model).data.tags.get("champion_run_id", model)
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    return ModelId(str(versions[0].version) if versions else None, run_id)
+
+
+def _content(run_id: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = mlflow.artifacts.download_artifacts(
+            run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
+        )
+        return Path(path).read_bytes()
+
+
+def _checked(content: bytes, expected: str | None, model_id: ModelId) -> Stored:
+    """Return the forecaster of a file that is what was logged; any other is refused unread."""
     digest = hashlib.sha256(content).hexdigest()
-    if digest != run.data.tags.get(DIGEST_TAG):
+    if digest != expected:
         raise TrackingError(
-            f"run {run_id}: {FORECASTER_FILE} is not what was logged (its digest differs "
+            f"run {model_id.run_id}: {FORECASTER_FILE} is not what was logged (its digest differs "
             f"from the tag {DIGEST_TAG}); it is not used. Train again."
         )
     try:
-        return Stored(Forecaster.from_bytes(content), ModelId(version, run_id), digest)
+        return Stored(Forecaster.from_bytes(content), model_id, digest)
     except ValueError as error:
-        raise TrackingError(f"run {run_id}: {FORECASTER_FILE}: {error}") from error
+        raise TrackingError(f"run {model_id.run_id}: {FORECASTER_FILE}: {error}") from error

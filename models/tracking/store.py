@@ -129,8 +129,8 @@ def why(error: BaseException) -> str:
         return f"it does not answer ({reason[1]})" if reason else "it does not answer"
     lines = (line.strip() for line in str(error).splitlines())
     # SQLAlchemy sets an advice to programmers above some of its reasons.
-    said = [line for line in lines if line and not line.startswith("(raised as a result of")]
-    return said[0].rstrip(".") if said else type(error).__name__
+    meaningful = [line for line in lines if line and not line.startswith("(raised as a result of")]
+    return meaningful[0].rstrip(".") if meaningful else type(error).__name__
 
 
 def shown(tracking_uri: str) -> str:

@@ -128,13 +128,13 @@ def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
     require_store(tracking_uri)
     with reaching(tracking_uri, "cannot be read"):
         connect(tracking_uri)
-        found = MlflowClient().get_experiment_by_name(experiment)
-        if found is None:
+        known = MlflowClient().get_experiment_by_name(experiment)
+        if known is None:
             raise TrackingError(
                 f"the store {shown(tracking_uri)} holds no experiment {experiment!r}; "
                 f"run train.py first."
             )
-        return address(tracking_uri, found.experiment_id)
+        return address(tracking_uri, known.experiment_id)
 
 
 if __name__ == "__main__":

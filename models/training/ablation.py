@@ -144,21 +144,21 @@ def compare_groups(table: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -
 
 def _differences(own: pd.DataFrame, group: str, contrasts: Contrasts) -> dict[str, float | str]:
     outcome = own["outcome"].to_numpy(dtype=float)
-    found: dict[str, float | str] = {"verdict": Verdict.CANNOT_TELL}
+    row: dict[str, float | str] = {"verdict": Verdict.CANNOT_TELL}
     if not 0 < outcome.mean() < 1:
-        return found
+        return row
     intervals = []
     for name, score in (("brier", brier_scores), ("log", log_scores)):
         reference, without, within = (
             score(outcome, own[model].to_numpy(dtype=float)) for model in (REFERENCE, CORE, group)
         )
-        found[f"{name}_skill_without"] = skill(without.mean(), reference.mean())
-        found[f"{name}_skill_with"] = skill(within.mean(), reference.mean())
+        row[f"{name}_skill_without"] = skill(without.mean(), reference.mean())
+        row[f"{name}_skill_with"] = skill(within.mean(), reference.mean())
         interval = difference_interval(within, without, contrasts)
-        found[f"{name}_difference"] = interval.value
-        found[f"{name}_low"], found[f"{name}_high"] = interval.low, interval.high
+        row[f"{name}_difference"] = interval.value
+        row[f"{name}_low"], row[f"{name}_high"] = interval.low, interval.high
         intervals.append(interval)
-    return {**found, "verdict": _verdict(intervals)}
+    return {**row, "verdict": _verdict(intervals)}
 
 
 def _verdict(intervals: list[Interval]) -> str:

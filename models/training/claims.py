@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,10 @@ import pandas as pd
 from features.catalogue.builder import build_features
 from features.market.season import at_risk, season_index
 from features.panel import MarketPanel, end_of_day
+from models.definition import OnsetDefinition
 from models.formatting import percent, signed
 from models.hazard.leads import FloatArray
-from models.onset import OnsetDefinition, label, onsets
+from models.onset import label, onsets
 from models.training.run import FIRST_DAY
 from models.verification.association import (
     CANNOT_TELL,
@@ -35,11 +36,33 @@ from models.verification.association import (
 )
 
 HORIZONS = (90, 180, 365)
-COLUMNS = (
-    "claim", "horizon_days", "condition", "days", "spells", "onsets",
-    "rate", "rate_low", "rate_high", "rate_otherwise", "difference", "low", "high", "placebo",
-    "verdict", "sentence",
-)  # fmt: skip
+
+
+class Answer(NamedTuple):
+    """What the history says of a claim: a row of the table, whose columns these are.
+
+    The figures are those of `Association`; NaN where there is nothing to compare with.
+    """
+
+    claim: str
+    horizon_days: int
+    condition: str
+    days: int
+    spells: int
+    onsets: int
+    rate: float
+    rate_low: float
+    rate_high: float
+    rate_otherwise: float
+    difference: float
+    low: float
+    high: float
+    placebo: float
+    verdict: str
+    sentence: str
+
+
+COLUMNS = Answer._fields
 
 
 @dataclass(frozen=True)
@@ -153,13 +176,13 @@ def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp)
         for row in _at_horizon(X, outcomes, horizon, definition.quiet_days)
     ]
     order = [condition.claim for condition in CONDITIONS]
-    rows.sort(key=lambda row: order.index(row["claim"]))
+    rows.sort(key=lambda row: order.index(row.claim))
     return pd.DataFrame([*rows, _partial_alone(index, definition)], columns=list(COLUMNS))
 
 
 def _at_horizon(
     X: pd.DataFrame, outcomes: pd.DataFrame, horizon: int, quiet_days: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Answer]:
     """Yield the rows of one horizon; conditions known on the same days share their resamples."""
     resolved = (outcomes["at_risk"] & (outcomes["days_known"] >= horizon)).to_numpy()
     ahead = outcomes["days_to_onset"].to_numpy(dtype=float)
@@ -171,30 +194,30 @@ def _at_horizon(
         history = History(days, resolved[known], ahead[known], horizon, quiet_days)
         if key not in counts:
             counts[key] = history.counts()
-        found = compare(history, condition.holds(own).to_numpy(dtype=bool), counts[key])
-        yield _row(condition.claim, horizon, condition.name, found, _comparison)
+        association = compare(history, condition.holds(own).to_numpy(dtype=bool), counts[key])
+        yield _row(condition.claim, horizon, condition.name, association, _comparison)
         if condition.claim == _C:
-            found = rank(history, own[_RANKED].to_numpy(), counts[key])
-            yield _row(condition.claim, horizon, "ETH/BTC momentum as a ranking", found, _ranking)
+            association = rank(history, own[_RANKED].to_numpy(), counts[key])
+            yield _row(
+                condition.claim, horizon, "ETH/BTC momentum as a ranking", association, _ranking
+            )
 
 
 def _row(
     claim: str,
     horizon: int,
     condition: str,
-    found: Association,
-    say: Callable[[str, int, Association], str],
-) -> dict[str, Any]:
-    return {
-        "claim": claim,
-        "horizon_days": horizon,
-        "condition": condition,
-        **{name: value for name, value in found._asdict().items() if name != "scarce"},
-        "sentence": say(condition, horizon, found),
-    }
+    association: Association,
+    sentence: Callable[[str, int, Association], str],
+) -> Answer:
+    figures = association._asdict()
+    del figures["scarce"]  # the sentence tells it
+    return Answer(
+        claim, horizon, condition, **figures, sentence=sentence(condition, horizon, association)
+    )
 
 
-def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> dict[str, Any]:
+def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> Answer:
     """Count the partial seasons in which no broad one began.
 
     A broad season counts from the day of the partial onset until the partial
@@ -219,65 +242,77 @@ def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> dict[str, A
     return _alone(int((~inside.any(axis=1)).sum()), len(begun), int(inside.any(axis=0).sum()))
 
 
-def _alone(alone: int, seasons: int, onset_count: int) -> dict[str, Any]:
+def _alone(alone: int, seasons: int, onset_count: int) -> Answer:
     rate = alone / seasons if seasons else float("nan")
     low, high = exact_interval(alone, seasons)
     verdict = "most do" if low > 0.5 else "few do" if high < 0.5 else CANNOT_TELL
     words = {CANNOT_TELL: "the history cannot tell whether that is the rule or the exception"}
-    return {
-        "claim": _F,
-        "horizon_days": HORIZONS[0],
-        "condition": "partial season",
-        "days": seasons,
-        "spells": seasons,
-        "onsets": onset_count,
-        "rate": rate,
-        "rate_low": low,
-        "rate_high": high,
-        "verdict": verdict,
-        "sentence": (
+    nothing = float("nan")
+    return Answer(
+        claim=_F,
+        horizon_days=HORIZONS[0],
+        condition="partial season",
+        days=seasons,
+        spells=seasons,
+        onsets=onset_count,
+        rate=rate,
+        rate_low=low,
+        rate_high=high,
+        rate_otherwise=nothing,
+        difference=nothing,
+        low=nothing,
+        high=nothing,
+        placebo=nothing,
+        verdict=verdict,
+        sentence=(
             f"Of {seasons} partial seasons {alone} stayed without a broad one while "
             f"they lasted and for {HORIZONS[0]} days after their onset: {percent(rate)} "
             f"[{percent(low)}, {percent(high)}]; {words.get(verdict, verdict)}."
         ),
-    }
+    )
 
 
-def _comparison(condition: str, horizon: int, found: Association) -> str:
-    if not found.days:
+def _comparison(condition: str, horizon: int, association: Association) -> str:
+    if not association.days:
         return f"{condition}: no such day has been resolved {horizon} days ahead, so it is open."
     rate, low, high, otherwise = map(
-        percent, (found.rate, found.rate_low, found.rate_high, found.rate_otherwise)
+        percent,
+        (association.rate, association.rate_low, association.rate_high, association.rate_otherwise),
     )
     events = ", ".join(
-        in_words(getattr(found, f"{one}s"), one) for one in ("day", "spell", "onset")
+        in_words(getattr(association, f"{one}s"), one) for one in ("day", "spell", "onset")
     )
     begin = (
         f"{condition}: a broad season began within {horizon} days after {rate} [{low}, {high}] of "
         f"such days ({events}) and after {otherwise} of the others"
     )
-    return _end(begin, found, {word: f"onsets followed such days {word}" for word in (MORE, LESS)})
+    return _end(
+        begin, association, {word: f"onsets followed such days {word}" for word in (MORE, LESS)}
+    )
 
 
-def _ranking(condition: str, horizon: int, found: Association) -> str:
-    if np.isnan(found.rate):
-        return f"{condition}: with {found.scarce} {horizon} days ahead the history cannot tell."
+def _ranking(condition: str, horizon: int, association: Association) -> str:
+    if np.isnan(association.rate):
+        return (
+            f"{condition}: with {association.scarce} {horizon} days ahead the history cannot tell."
+        )
     begin = (
         f"{condition}: it was higher before an onset within {horizon} days than before none with "
-        f"probability {found.rate:.2f} [{found.rate_low:.2f}, {found.rate_high:.2f}] "
-        f"({in_words(found.onsets, 'onset')}), where 0.50 is no association"
+        f"probability {association.rate:.2f} "
+        f"[{association.rate_low:.2f}, {association.rate_high:.2f}] "
+        f"({in_words(association.onsets, 'onset')}), where 0.50 is no association"
     )
-    return _end(begin, found, {MORE: "strength comes first", LESS: "weakness comes first"})
+    return _end(begin, association, {MORE: "strength comes first", LESS: "weakness comes first"})
 
 
-def _end(begin: str, found: Association, words: dict[str, str]) -> str:
-    if found.scarce:
-        return f"{begin}; with {found.scarce} the history cannot tell."
+def _end(begin: str, association: Association, words: dict[str, str]) -> str:
+    if association.scarce:
+        return f"{begin}; with {association.scarce} the history cannot tell."
     difference, low, high = (
-        signed(100 * end, 0) for end in (found.difference, found.low, found.high)
+        signed(100 * end, 0) for end in (association.difference, association.low, association.high)
     )
     return (
         f"{begin}, a difference of {difference} points [{low}, {high}], which "
-        f"{percent(found.placebo)} of the placebos reach: "
-        f"{words.get(found.verdict, 'the history cannot tell whether it matters')}."
+        f"{percent(association.placebo)} of the placebos reach: "
+        f"{words.get(association.verdict, 'the history cannot tell whether it matters')}."
     )

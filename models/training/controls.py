@@ -21,6 +21,7 @@ from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
+from models.definition import OnsetDefinition
 from models.formatting import aligned
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
@@ -36,12 +37,10 @@ from models.hazard.leads import (
 )
 from models.hazard.pooling import to_state
 from models.hazard.regression import LogisticHazard
-from models.onset import OnsetDefinition
 from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
-from models.training.outlook_coverage import CHANGING
-from models.training.outlook_coverage import coverage as outlook_coverage
+from models.training.outlook_coverage import CHANGING, chance_coverage
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
-from models.verification.coverage import OVERLAP, coverage
+from models.verification.coverage import OVERLAP, skill_coverage
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import brier_scores, corp
 from models.verification.significance import (
@@ -92,31 +91,31 @@ def run(panel: MarketPanel) -> Iterator[Control]:
 
 def features_score(rows: Landmarks) -> Control:
     """Check that what is to show no skill below can show skill: the true features have it."""
-    found = mean_skill(rows, [rows.X])
-    return Control("the true features have skill", found.low > 0, _skill_words(found))
+    skill = mean_skill(rows, [rows.X])
+    return Control("the true features have skill", skill.low > 0, _skill_words(skill))
 
 
 def noise_scores_nothing(rows: Landmarks, seeds: Sequence[int] = SEEDS) -> Control:
     """Check that features of noise, as slow as markets are, have no skill on the true outcomes."""
-    found = mean_skill(rows, [noise(rows.X, seed) for seed in seeds])
-    return Control("features of noise have none", found.low <= 0, _skill_words(found, len(seeds)))
+    skill = mean_skill(rows, [noise(rows.X, seed) for seed in seeds])
+    return Control("features of noise have none", skill.low <= 0, _skill_words(skill, len(seeds)))
 
 
 def placebo_scores_nothing(rows: Landmarks, seeds: Sequence[int] = SEEDS) -> Control:
     """Check that the true features have no skill on outcomes of another time."""
-    found = mean_skill(rows, [displaced(rows, seed) for seed in seeds])
-    words = _skill_words(found, len(seeds))
-    return Control("features displaced by over a year have none", found.low <= 0, words)
+    skill = mean_skill(rows, [displaced(rows, seed) for seed in seeds])
+    words = _skill_words(skill, len(seeds))
+    return Control("features displaced by over a year have none", skill.low <= 0, words)
 
 
 def look_ahead_shows_in_skill(rows: Landmarks, panel: MarketPanel) -> Control:
     """Check that a feature that sees the next 30 days is too good to be true."""
     ahead = look_ahead(rows.X, panel, pd.DatetimeIndex(rows.X.index))
-    found = mean_skill(rows, [ahead], (*BREADTH_CORE, AHEAD))
+    skill = mean_skill(rows, [ahead], (*BREADTH_CORE, AHEAD))
     return Control(
         "a feature that looks ahead is too good to be true",
-        found.value > IMPLAUSIBLE_SKILL,
-        f"{_skill_words(found)}; above {IMPLAUSIBLE_SKILL} is implausible",
+        skill.value > IMPLAUSIBLE_SKILL,
+        f"{_skill_words(skill)}; above {IMPLAUSIBLE_SKILL} is implausible",
     )
 
 
@@ -125,8 +124,8 @@ def look_ahead_is_flagged(panel: MarketPanel) -> Control:
     every = pd.date_range("2015-01-01", panel.last_day - pd.Timedelta(days=90), periods=6)
     days = pd.DatetimeIndex(every.normalize())
 
-    def cheating(known: MarketPanel, asked: pd.DatetimeIndex) -> pd.DataFrame:
-        return look_ahead(build_features(known, asked), known, asked)
+    def cheating(known: MarketPanel, days: pd.DatetimeIndex) -> pd.DataFrame:
+        return look_ahead(build_features(known, days), known, days)
 
     flagged = depending_on_the_future(cheating, panel, days)
     return Control(
@@ -194,18 +193,19 @@ def fitted_hazard_approaches_the_true_one(
 
 def intervals_hold_the_truth(table: pd.DataFrame) -> Control:
     """Nominal 90 % intervals hold it in 87 to 93 % of histories whose windows overlap fully."""
-    found = table.loc[table["world"] == OVERLAP, "coverage"]
+    coverage = table.loc[table["world"] == OVERLAP, "coverage"]
     return Control(
         "intervals hold the true skill",
-        bool(found.between(0.87, 0.93).all()),
-        f"nominal 90 % intervals in {found.min():.1%} to {found.max():.1%} of simulated histories",
+        bool(coverage.between(0.87, 0.93).all()),
+        f"nominal 90 % intervals in {coverage.min():.1%} to {coverage.max():.1%} of simulated "
+        f"histories",
     )
 
 
 def chances_hold_the_truth(table: pd.DataFrame) -> Control:
     """Nominal 90 % intervals hold the true chance in 85 to 95 % of histories whose law stays."""
-    found = table[(table["method"] == "posterior") & (table["world"] != CHANGING)]
-    held, bias = found["coverage"], (found["mean_forecast"] - found["mean_true"]).abs()
+    own = table[(table["method"] == "posterior") & (table["world"] != CHANGING)]
+    held, bias = own["coverage"], (own["mean_forecast"] - own["mean_true"]).abs()
     return Control(
         "intervals of the outlook hold the true probability",
         bool(held.between(0.85, 0.95).all() and (bias <= 0.06).all()),
@@ -419,24 +419,24 @@ def hazard_error(episodes: int, seed: int) -> float:
     rows = synthetic_market(episodes, seed)
     model = LogisticHazard(("x",)).fit(*training_rows(rows, rows.as_of[-1]))
     x = np.linspace(-1.5, 1.5, 31)
-    asked = pd.DataFrame({"x": x, THRESHOLD: 75.0})
-    fitted = incidence(model.predict_proba(asked), [30, 90])
+    grid = pd.DataFrame({"x": x, THRESHOLD: 75.0})
+    fitted = incidence(model.predict_proba(grid), [30, 90])
     true = np.column_stack([true_probability(x, days) for days in (30, 90)])
     return float(np.sqrt(np.mean((fitted - true) ** 2)))
 
 
-def _skill_words(found: Interval, seeds: int = 1) -> str:
+def _skill_words(skill: Interval, seeds: int = 1) -> str:
     mean = f"mean of {seeds} seeds, " if seeds > 1 else ""
     return (
-        f"Brier skill at {HORIZON_DAYS} days {found.value:+.2f} "
-        f"[{found.low:+.2f}, {found.high:+.2f}] ({mean}90 % interval)"
+        f"Brier skill at {HORIZON_DAYS} days {skill.value:+.2f} "
+        f"[{skill.low:+.2f}, {skill.high:+.2f}] ({mean}90 % interval)"
     )
 
 
 def main() -> int:
     """Print one line per control and the coverage of intervals; return 1 if a control fails."""
     failed = 0
-    skills, chances = coverage(), outlook_coverage()
+    skills, chances = skill_coverage(), chance_coverage()
     held = [intervals_hold_the_truth(skills), chances_hold_the_truth(chances)]
     for control in chain(run(load_reference()), held):
         failed += not control.passed

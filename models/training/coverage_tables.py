@@ -24,15 +24,15 @@ def skill_coverage_rows(table: pd.DataFrame) -> list[list[str]]:
         The head: horizons, then all of them together. Then a row per world, statistic and unit of
         evidence; empty where there is none.
     """
-    found: dict[tuple[str, ...], dict[str, str]] = {}
+    by_case: dict[tuple[str, ...], dict[str, str]] = {}
     for row in table.to_dict("records"):
-        own = found.setdefault((row["world"], row["statistic"], row["unit"]), {})
+        own = by_case.setdefault((row["world"], row["statistic"], row["unit"]), {})
         days = row["horizon_days"]
         head = "all horizons" if pd.isna(days) else f"{days} days"
         own[head] = "" if pd.isna(row["coverage"]) else f"{100 * row['coverage']:.1f}"
-    heads = list(dict.fromkeys(head for cells in found.values() for head in cells))
+    heads = list(dict.fromkeys(head for cells in by_case.values() for head in cells))
     rows = [["world", "interval of", "by", *heads]]
-    rows += [[*key, *(cells.get(head, "") for head in heads)] for key, cells in found.items()]
+    rows += [[*key, *(cells.get(head, "") for head in heads)] for key, cells in by_case.items()]
     return rows
 
 
@@ -42,7 +42,7 @@ def chance_coverage_rows(table: pd.DataFrame) -> list[list[str]]:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `models.training.outlook_coverage.coverage`.
+        From `models.training.outlook_coverage.chance_coverage`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def coverage_sentence(skill: pd.DataFrame, chances: pd.DataFrame) -> str:
     skill : pandas.DataFrame
         From `models.verification.coverage.coverage`.
     chances : pandas.DataFrame
-        From `models.training.outlook_coverage.coverage`, the posterior among its methods.
+        From `models.training.outlook_coverage.chance_coverage`, the posterior among its methods.
     """
     return " ".join(_clauses(skill, chances))
 

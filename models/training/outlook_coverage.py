@@ -95,7 +95,7 @@ def true_chances(world: World, elapsed: int, horizons: Sequence[int] = HORIZONS)
     return -np.expm1(now - cumulative_hazard(elapsed + np.array(horizons), world.shape, scale))
 
 
-def coverage(
+def chance_coverage(
     *,
     n_histories: int = 300,
     seed: int = 0,
@@ -125,14 +125,14 @@ def coverage(
     estimators = _estimators(level)
     rows = []
     for number, (name, world) in enumerate(WORLDS.items()):
-        found: dict[str, list[tuple[FloatArray, ...]]] = {method: [] for method in methods}
+        estimated: dict[str, list[tuple[FloatArray, ...]]] = {method: [] for method in methods}
         for history in range(n_histories):
             random = np.random.default_rng([seed, number, history])
             spells = draw_spells(world, random)
             truth = true_chances(world, int(spells.days[-1]))
             for method in methods:
-                found[method].append((*estimators[method](spells, random), truth))
-        for method, estimates in found.items():
+                estimated[method].append((*estimators[method](spells, random), truth))
+        for method, estimates in estimated.items():
             mean, low, high, truth = np.moveaxis(np.array(estimates), 1, 0)
             rows.append(
                 pd.DataFrame(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from models.onset import OnsetDefinition, in_season, onsets, sustained
+from models.definition import OnsetDefinition
+from models.onset import in_season, onsets, sustained
 from models.outlook.baselines import gamma_poisson, window_frequency
-from models.outlook.events import SUSTAINED, known_onsets, onsets_of
+from models.outlook.path_onsets import SUSTAINED, known_onsets, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.renewal import fit_renewal
 from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, IntArray
@@ -23,6 +25,33 @@ REFERENCES = ("window_frequency", "gamma_poisson")
 
 Labels = Mapping[str, pd.DatetimeIndex]
 NearTerm = Callable[[pd.Timestamp], Mapping[str, FloatArray] | None]
+
+
+class _Chance(NamedTuple):
+    """A chance of an onset, its two baselines, and what came."""
+
+    as_of: pd.Timestamp
+    state: str
+    kind: str
+    horizon_days: int
+    probability: float
+    window_frequency: float
+    gamma_poisson: float
+    outcome: float
+
+
+class _DaysInSeason(NamedTuple):
+    """Days in season that came, and how good their forecast was."""
+
+    as_of: pd.Timestamp
+    state: str
+    kind: str
+    horizon_days: int
+    days: int
+    crps: float
+    crps_reference: float
+    pit_low: float
+    pit_high: float
 
 
 def outlook_hindcast(
@@ -70,7 +99,8 @@ def outlook_hindcast(
     to_come, stood = _labels(index, definitions), _days_stood(index, definitions)
     # An onset on the window's last day has shown its 90 days, itself included, 89 days later.
     reach = pd.Timedelta(days=min(horizons) + SUSTAINED_WITHIN - 1)
-    chances, days = [], []
+    chances: list[_Chance] = []
+    days: list[_DaysInSeason] = []
     for as_of in pd.date_range(first, index.index[-1] - reach, freq=f"{step_days}D"):
         renewals = {
             kind: fit_renewal(
@@ -195,10 +225,10 @@ def _days_stood(
 
 def _chances(
     paths: Paths, to_come: Labels, last_day: pd.Timestamp, horizons: tuple[int, ...]
-) -> list[dict[str, object]]:
+) -> list[_Chance]:
     as_of, names = paths.as_of, list(paths.now)
     now = list(paths.now.values())
-    rows: list[dict[str, object]] = []
+    rows = []
     for kind in (SUSTAINED, *names):
         begun, known = onsets_of(paths, kind), known_onsets(now, kind, names)
         wait = SUSTAINED_WITHIN - 1 if kind == SUSTAINED else 0
@@ -210,26 +240,26 @@ def _chances(
             came = int(begun[:horizon].any(axis=0).sum())
             exposure = (last - now[0].first).days + 1
             rows.append(
-                {
-                    "as_of": as_of,
-                    "state": _state(paths, kind),
-                    "kind": kind,
-                    "horizon_days": horizon,
+                _Chance(
+                    as_of=as_of,
+                    state=_state(paths, kind),
+                    kind=kind,
+                    horizon_days=horizon,
                     # Paths are a sample: none of n is no proof of never.
-                    "probability": (came + 0.5) / (paths.n_paths + 1),
-                    "window_frequency": window_frequency(known, now[0].first, last, horizon),
-                    "gamma_poisson": gamma_poisson(len(known), exposure, horizon),
+                    probability=(came + 0.5) / (paths.n_paths + 1),
+                    window_frequency=window_frequency(known, now[0].first, last, horizon),
+                    gamma_poisson=gamma_poisson(len(known), exposure, horizon),
                     # The window is (as_of, end]: as_of itself is known.
-                    "outcome": float(((to_come[kind] > as_of) & (to_come[kind] <= end)).any()),
-                }
+                    outcome=float(((to_come[kind] > as_of) & (to_come[kind] <= end)).any()),
+                )
             )
     return rows
 
 
 def _days(
     paths: Paths, stood: Mapping[str, IntArray], horizons: tuple[int, ...]
-) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
+) -> list[_DaysInSeason]:
+    rows = []
     for kind, simulated in paths.in_season.items():
         later = stood[kind]
         today = len(paths.now[kind].in_season)
@@ -240,17 +270,17 @@ def _days(
             sample = simulated[:horizon].sum(axis=0)
             observed = int(later[today + horizon] - later[today])
             rows.append(
-                {
-                    "as_of": paths.as_of,
-                    "state": _state(paths, kind),
-                    "kind": kind,
-                    "horizon_days": horizon,
-                    "days": observed,
-                    "crps": crps(sample, observed),
-                    "crps_reference": crps(known[horizon:] - known[:-horizon], observed),
-                    "pit_low": float((sample < observed).mean()),
-                    "pit_high": float((sample <= observed).mean()),
-                }
+                _DaysInSeason(
+                    as_of=paths.as_of,
+                    state=_state(paths, kind),
+                    kind=kind,
+                    horizon_days=horizon,
+                    days=observed,
+                    crps=crps(sample, observed),
+                    crps_reference=crps(known[horizon:] - known[:-horizon], observed),
+                    pit_low=float((sample < observed).mean()),
+                    pit_high=float((sample <= observed).mean()),
+                )
             )
     return rows
 

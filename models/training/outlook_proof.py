@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.hazard.candidates import PRIMARY
 from models.training.outlook_hindcast import HORIZONS, near_term_of, outlook_hindcast
-from models.training.outlook_scores import rank_chances, score_chances, score_days
+from models.training.outlook_skill import rank_chances, score_chances, score_days
 from models.training.run import STEP_DAYS, Training
 
 N_PATHS = 2_000

@@ -9,8 +9,9 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import DAY, MarketPanel
+from models.definition import OnsetDefinition
 from models.formatting import counted, interval, iso_day, listed, percent, signed
-from models.onset import OnsetDefinition, label, onsets
+from models.onset import label, onsets
 from models.training.run import HORIZONS
 from models.verification.counts import PERIOD_DAYS, dispersion, rare_event_scores
 from models.verification.hindcast import REFERENCE
@@ -133,7 +134,7 @@ def scores(judged: pd.DataFrame, clustering: Mapping[Kind, float]) -> pd.DataFra
         outcome, probability, climatology = (
             own[name].to_numpy(dtype=float) for name in ("outcome", "probability", "climatology")
         )
-        found = rare_event_scores(
+        rare_events = rare_event_scores(
             pd.DatetimeIndex(own["as_of"]), pd.DatetimeIndex(own["window_end"]),
             outcome, probability, climatology, clustering=clustering[Kind(str(kind))],
         )  # fmt: skip
@@ -150,7 +151,7 @@ def scores(judged: pd.DataFrame, clustering: Mapping[Kind, float]) -> pd.DataFra
                     )
                     for name, score in SCORES
                 },
-                **found._asdict(),
+                **rare_events._asdict(),
             }
         )
     return pd.DataFrame(rows)
@@ -205,8 +206,8 @@ def _release(
     yield ""
     yield from _weeks(rows, judged, champion)
     for kind in onset_days:
-        found = scores(judged[judged["kind"] == kind], clustering)
-        for _, group in found.groupby("horizon_days") if len(found) else ():
+        table = scores(judged[judged["kind"] == kind], clustering)
+        for _, group in table.groupby("horizon_days") if len(table) else ():
             yield from _scores(group, clustering[kind])
 
 
@@ -223,20 +224,20 @@ def _weeks(rows: pd.DataFrame, judged: pd.DataFrame, champion: str) -> Iterator[
     for as_of in pd.DatetimeIndex(weekly["as_of"].unique()):
         week, cells = weekly[weekly["as_of"] == as_of], []
         for horizon in SHOWN_HORIZONS:
-            said = [(as_of, horizon, name) for name in shown]
+            keys = [(as_of, horizon, name) for name in shown]
             if week["p30"].isna().any():
                 cells += ["not at risk", ""]
                 continue
-            own = broad.loc[said]
+            own = broad.loc[keys]
             cells.append(" / ".join(percent(p).removesuffix(" %") for p in own["probability"]))
             cells.append({1.0: "**onset**", 0.0: "no"}.get(own["outcome"].iloc[0], "open"))
         yield f"| {iso_day(as_of)} | {week['index'].iloc[0]:.0f} | {' | '.join(cells)} |"
     yield ""
 
 
-def _scores(found: pd.DataFrame, clustering: float) -> Iterator[str]:
+def _scores(table: pd.DataFrame, clustering: float) -> Iterator[str]:
     """Yield the scores of one kind and horizon."""
-    first = found.iloc[0]
+    first = table.iloc[0]
     yield f"### {first['kind'].capitalize()} season within {first['horizon_days']} days\n"
     yield (
         f"{counted(first['forecasts'], 'forecast')} resolved; "
@@ -257,7 +258,7 @@ def _scores(found: pd.DataFrame, clustering: float) -> Iterator[str]:
     ]  # fmt: skip
     yield f"\n| {' | '.join(heads)} |"
     yield "|---" + "|---:" * (len(heads) - 1) + "|"
-    for _, row in found.iterrows():
+    for _, row in table.iterrows():
         gain, ends = row["gain_per_onset"], interval(*row["gain_per_onset"][1:])
         cells = [
             row["candidate"],
@@ -276,5 +277,7 @@ def _scores(found: pd.DataFrame, clustering: float) -> Iterator[str]:
 def _clustering_words(clustering: float) -> str:
     if np.isnan(clustering):
         return "The onsets before are too few to tell how they cluster."
-    told = f"Variance over mean of the number of onsets before: {clustering:.2f}"
-    return f"{told}." if clustering > 1 else f"{told}, no more than Poisson's: both tests are one."
+    words = f"Variance over mean of the number of onsets before: {clustering:.2f}"
+    return (
+        f"{words}." if clustering > 1 else f"{words}, no more than Poisson's: both tests are one."
+    )

@@ -9,8 +9,8 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import MarketPanel
+from models.definition import OnsetDefinition
 from models.formatting import counted, iso_day, listed, markdown, signed
-from models.onset import OnsetDefinition
 from models.training.prospective import SHOWN_HORIZONS, judge, scores
 from models.verification.hindcast import REFERENCE
 from models.vocabulary import Kind
@@ -36,17 +36,17 @@ def skill_rows(judged: pd.DataFrame, candidates: Sequence[str]) -> list[list[str
         no day, and how many of these had an onset; n/a where nothing is resolved.
     """
     broad = judged[judged["kind"] == Kind.BROAD]
-    found = scores(broad, {Kind.BROAD: float("nan")})
-    table = found.set_index(["candidate", "horizon_days"]) if len(found) else found
+    scored = scores(broad, {Kind.BROAD: float("nan")})
+    table = scored.set_index(["candidate", "horizon_days"]) if len(scored) else scored
     shown = [name for name in (*candidates, REFERENCE) if name in set(broad["candidate"])]
 
     def cells(name: str, column: str) -> list[str]:
-        told = []
+        row = []
         for days in SHOWN_HORIZONS:
-            value = table[column].get((name, days)) if len(found) else None
+            value = table[column].get((name, days)) if len(scored) else None
             whole = value if column != "brier_skill" or value is None else signed(float(value))
-            told.append("n/a" if whole is None else f"{whole}")
-        return told
+            row.append("n/a" if whole is None else f"{whole}")
+        return row
 
     rows = [["Brier skill", *(f"{days} days" for days in SHOWN_HORIZONS)]]
     rows += [[name, *cells(name, "brier_skill")] for name in shown if name != REFERENCE]
@@ -93,13 +93,13 @@ def since_release(table: pd.DataFrame, panel: MarketPanel, definition: OnsetDefi
 
 
 def known_section(
-    seen: pd.DataFrame, panel: MarketPanel, definition: OnsetDefinition, release: pd.Timestamp
+    replayed: pd.DataFrame, panel: MarketPanel, definition: OnsetDefinition, release: pd.Timestamp
 ) -> str:
     """Return what the models of a release say of months that were known when they were fixed.
 
     Parameters
     ----------
-    seen : pandas.DataFrame
+    replayed : pandas.DataFrame
         A replay of those models, trained until the release before.
     panel : MarketPanel
         The market as the release knew it.
@@ -113,8 +113,8 @@ def known_section(
     str
         Markdown.
     """
-    before = seen["frozen"].iloc[0]
-    rows = skill_rows(judge(seen, season_index(panel), definition), COMPARED)
+    before = replayed["frozen"].iloc[0]
+    rows = skill_rows(judge(replayed, season_index(panel), definition), COMPARED)
     heading = f"## Months that the release with data to {iso_day(release)} knew\n"
     words = (
         f"**No prospective evidence.** The candidates of that release as they would have forecast "
@@ -122,8 +122,8 @@ def known_section(
         f"were known when the candidates were fixed: the table shows what a reader of the page "
         f"above may ask, not what the release can foresee. {_judging(rows)}"
     )
-    said = textwrap.fill(words, 100, break_on_hyphens=False)
-    return "\n".join([heading, said, "", *markdown(rows), ""])
+    paragraph = textwrap.fill(words, 100, break_on_hyphens=False)
+    return "\n".join([heading, paragraph, "", *markdown(rows), ""])
 
 
 def _judging(rows: Sequence[Sequence[str]]) -> str:

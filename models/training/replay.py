@@ -124,8 +124,12 @@ def replay(
         rows = X.assign(**{THRESHOLD: each.threshold})
         for name, model in models.items():
             values = incidence(model.predict_proba(rows), HORIZONS)
-            said = dict(zip(PROBABILITIES, np.where(free[:, None], values, np.nan).T, strict=True))
-            tables.append(pd.DataFrame({**common, "kind": kind, "candidate": name, **said}))
+            probabilities = dict(
+                zip(PROBABILITIES, np.where(free[:, None], values, np.nan).T, strict=True)
+            )
+            tables.append(
+                pd.DataFrame({**common, "kind": kind, "candidate": name, **probabilities})
+            )
     table = pd.concat(tables)[list(COLUMNS)]
     return table.sort_values(["as_of", "kind"], kind="stable", ignore_index=True)
 
@@ -169,8 +173,8 @@ def known_months(
     if weeks_since(known, earlier).empty:
         return ""
     few = tuple(name for name in settings.candidates if name in COMPARED)
-    seen = replay(known, earlier, replace(settings, candidates=few), jobs=jobs)
-    return known_section(seen, known, settings.definition, release.frozen)
+    replayed = replay(known, earlier, replace(settings, candidates=few), jobs=jobs)
+    return known_section(replayed, known, settings.definition, release.frozen)
 
 
 def _fitted(
@@ -239,10 +243,10 @@ def news(kept: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
     late = fresh["as_of"] > old.index.get_level_values("as_of").max()
     again = fresh[~late].set_index(list(KEY))
     for row in old.index.symmetric_difference(again.index):
-        told = (
+        reasons = (
             ("is kept", "is not replayed") if row in old.index else ("is not kept", "is replayed")
         )
-        _refuse(row, *told)
+        _refuse(row, *reasons)
     again = again.loc[old.index]
     for column in old.columns:
         was, now = old[column].to_numpy(), again[column].to_numpy()
@@ -306,12 +310,12 @@ def extend(
     with staged(path) as beside:
         beside.write_text(text)
     table = _parsed(text, f"{path}")
-    said = page(table, panel, settings.definition)
+    document = page(table, panel, settings.definition)
     earlier = table.loc[table["frozen"] < release.frozen, "frozen"]
     if len(earlier):
-        said += "\n" + known_months(panel, release, earlier.max(), settings, jobs=jobs)
+        document += "\n" + known_months(panel, release, earlier.max(), settings, jobs=jobs)
     with staged(directory / PAGE) as beside:
-        beside.write_text(said)
+        beside.write_text(document)
     return added["as_of"].nunique()
 
 

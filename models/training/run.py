@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,13 @@ from threadpoolctl import threadpool_limits
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
+from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD, HazardModel, TooFewRows
 from models.hazard.candidates import CANDIDATES, PRIMARY, fit_candidates, seeded
-from models.hazard.forecaster import Evidence, Forecaster
+from models.hazard.evidence import Evidence, Range, skill_of
+from models.hazard.forecaster import Forecaster
 from models.hazard.leads import FloatArray, IntArray
-from models.onset import OnsetDefinition, label, onsets
+from models.onset import label, onsets
 from models.verification.comparison import compare, integrated_differences
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
@@ -171,24 +173,16 @@ def train(
         kind: onsets(index, each) for kind, each in settings.definition.by_kind().items()
     }
     schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
-    try:
+    with _refused_in_words(known, until):
         table = _hindcast(rows, schedule, settings, jobs, partial(progress, "hindcast"))
-    except TooFewRows as error:
-        raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
     verification = verify(table, onset_days, step_days=STEP_DAYS)
-    choice = choose_champion(
-        verification[verification["kind"] == Kind.BROAD],
-        tuple(CANDIDATES),
-        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
-        primary=PRIMARY,
-    )
-    rivals = [name for name in table["model"].unique() if name != choice.champion]
+    choice = _choice(table, verification)
     trained_until = schedule.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days[Kind.BROAD], settings, jobs=jobs,
         progress=partial(progress, "intervals"),
     )  # fmt: skip
-    learnt = _learnt(rows, trained_until, onset_days, settings, known.digest)
+    shared = _shared(rows, trained_until, onset_days, settings, known.digest)
     return Training(
         settings=settings,
         until=until,
@@ -198,10 +192,10 @@ def train(
         onsets=onset_days,
         hindcast=table,
         verification=verification,
-        comparison=compare(table, choice.champion, rivals, onset_days, step_days=STEP_DAYS),
+        comparison=_comparison(table, choice.champion, onset_days),
         integrated=integrated(table, onset_days, step_days=STEP_DAYS),
         choice=choice,
-        forecasters=_forecasters(models, replicates, verification, choice, settings, learnt),
+        forecasters=_forecasters(models, replicates, verification, choice, settings, shared),
     )
 
 
@@ -214,6 +208,15 @@ def _known(panel: MarketPanel, until: pd.Timestamp | None) -> tuple[MarketPanel,
             f"got {until:%Y-%m-%d}."
         )
     return panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0]), until
+
+
+@contextmanager
+def _refused_in_words(known: MarketPanel, until: pd.Timestamp) -> Iterator[None]:
+    """Say of which data there are too few rows."""
+    try:
+        yield
+    except TooFewRows as error:
+        raise DataError(f"{known.source} until {until:%Y-%m-%d}: {error}") from error
 
 
 def _hindcast(
@@ -230,26 +233,42 @@ def _hindcast(
     return table
 
 
-def _learnt(
+def _choice(table: pd.DataFrame, verification: pd.DataFrame) -> Choice:
+    return choose_champion(
+        verification[verification["kind"] == Kind.BROAD],
+        tuple(CANDIDATES),
+        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
+        primary=PRIMARY,
+    )
+
+
+def _comparison(
+    table: pd.DataFrame, champion: str, onset_days: Mapping[str, pd.DatetimeIndex]
+) -> pd.DataFrame:
+    rivals = [name for name in table["model"].unique() if name != champion]
+    return compare(table, champion, rivals, onset_days, step_days=STEP_DAYS)
+
+
+def _shared(
     rows: Landmarks,
     trained_until: pd.Timestamp,
     onset_days: Mapping[str, pd.DatetimeIndex],
     settings: Settings,
     digest: str,
-) -> dict[str, Any]:
-    """Return the evidence that all forecasters of a training share."""
-    return {
-        "definition": settings.definition.as_dict(),
-        "trained_until": f"{trained_until:%Y-%m-%d}",
-        "data_digest": digest,
-        "ranges": _ranges(rows, trained_until),
-        "onsets": {
-            kind: [
-                f"{day:%Y-%m-%d}" for day in days[(days > rows.as_of[0]) & (days <= trained_until)]
-            ]
+) -> Evidence:
+    """Return the evidence that all forecasters of a training share, without their skill."""
+    return Evidence(
+        definition=settings.definition,
+        trained_until=trained_until,
+        data_digest=digest,
+        ranges=_ranges(rows, trained_until),
+        onsets={
+            Kind(kind): tuple(days[(days > rows.as_of[0]) & (days <= trained_until)])
             for kind, days in onset_days.items()
         },
-    }
+        skill=(),
+        reason="not the champion",
+    )
 
 
 def _forecasters(
@@ -258,9 +277,12 @@ def _forecasters(
     verification: pd.DataFrame,
     choice: Choice,
     settings: Settings,
-    learnt: Mapping[str, Any],
+    shared: Evidence,
 ) -> dict[str, Forecaster]:
     definitions = settings.definition.by_kind()
+    of_model = {
+        name: verification[verification["model"] == name].to_dict("records") for name in models
+    }
     return {
         name: Forecaster(
             name=name,
@@ -268,10 +290,10 @@ def _forecasters(
             model=model,
             climatology=models[REFERENCE],
             replicates=[replicate[name] for replicate in replicates],
-            evidence=Evidence(
-                **learnt,
-                skill=_records(verification[verification["model"] == name]),
-                reason=choice.reason if name == choice.champion else "not the champion",
+            evidence=replace(
+                shared,
+                skill=tuple(map(skill_of, of_model[name])),
+                reason=choice.reason if name == choice.champion else shared.reason,
             ),
         )
         for name, model in models.items()
@@ -391,12 +413,6 @@ def _refit(
         return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])
 
 
-def _ranges(rows: Landmarks, day: pd.Timestamp) -> dict[str, tuple[float, float]]:
+def _ranges(rows: Landmarks, day: pd.Timestamp) -> dict[str, Range]:
     X = training_rows(rows, day)[0].drop(columns=THRESHOLD).dropna(axis="columns", how="all")
-    return {str(name): (float(X[name].min()), float(X[name].max())) for name in X}
-
-
-def _records(verification: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Return rows as plain values, None for what cannot be computed."""
-    table = verification.drop(columns="model").astype(object)
-    return table.where(verification.notna(), None).to_dict("records")
+    return {str(name): Range(float(X[name].min()), float(X[name].max())) for name in X}

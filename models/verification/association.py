@@ -72,6 +72,19 @@ class Association(NamedTuple):
     scarce: str
 
 
+class _Estimate(NamedTuple):
+    """What of an association is estimated, in the order in which it has it."""
+
+    rate: float
+    rate_low: float
+    rate_high: float
+    rate_otherwise: float
+    difference: float
+    low: float
+    high: float
+    placebo: float
+
+
 @dataclass(frozen=True)
 class History:
     """Days in the order of time, and what came after those that count.
@@ -187,20 +200,19 @@ def compare(history: History, holds: BoolArray, counts: FloatArray) -> Associati
     (2, 0.5, 0.5, 'cannot tell')
     """
     spells = history.spells(holds)
-    found = {
-        "days": int((holds & history.counted).sum()),
-        "spells": spells,
-        "onsets": history.onsets(holds),
-        **_estimate(history, counts, _rates, holds),
-    }
-    if found["rate"] in (0, 1):
+    counted = int((holds & history.counted).sum()), spells, history.onsets(holds)
+    estimate = _estimate(history, counts, _rates, holds)
+    if estimate.rate in (0, 1):
         # Where all days agree no resample can disagree, yet as few as the spells are they might.
-        low, high = exact_interval(round(found["rate"]) * spells, spells)
-        found |= {"rate_low": low, "rate_high": high}
-        found["low"] = min(found["low"], low - found["rate_otherwise"])
-        found["high"] = max(found["high"], high - found["rate_otherwise"])
+        low, high = exact_interval(round(estimate.rate) * spells, spells)
+        estimate = estimate._replace(
+            rate_low=low,
+            rate_high=high,
+            low=min(estimate.low, low - estimate.rate_otherwise),
+            high=max(estimate.high, high - estimate.rate_otherwise),
+        )
     sides = {"spell of such days": spells, "spell of other days": history.spells(~holds)}
-    return _judge(found, {**sides, **_outcomes(history)})
+    return Association(*counted, *estimate, *_verdict(estimate, {**sides, **_outcomes(history)}))
 
 
 def rank(history: History, values: FloatArray, counts: FloatArray) -> Association:
@@ -224,13 +236,9 @@ def rank(history: History, values: FloatArray, counts: FloatArray) -> Associatio
     Mann and Whitney (1947), https://doi.org/10.1214/aoms/1177730491
     """
     every = np.ones(len(values), dtype=bool)
-    found = {
-        "days": int(history.counted.sum()),
-        "spells": history.spells(every),
-        "onsets": history.onsets(every),
-        **_estimate(history, counts, _auc, values),
-    }
-    return _judge(found, _outcomes(history))
+    counted = int(history.counted.sum()), history.spells(every), history.onsets(every)
+    estimate = _estimate(history, counts, _auc, values)
+    return Association(*counted, *estimate, *_verdict(estimate, _outcomes(history)))
 
 
 def exact_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -249,34 +257,36 @@ def exact_interval(successes: int, trials: int) -> tuple[float, float]:
 
 def _estimate(
     history: History, counts: FloatArray, statistic: Statistic, values: NDArray[Any]
-) -> dict[str, Any]:
+) -> _Estimate:
     sides, day = (history.followed, history.barren), history.counted
     rate, otherwise, difference = statistic(values, *(side[None].astype(float) for side in sides))[
         0
     ]
     resampled = statistic(values[day], *(counts * side[day] for side in sides))
     shifted = np.abs(statistic(values, *history.shifts())[:, 2])
-    told = shifted[np.isfinite(shifted)]
+    placebos = shifted[np.isfinite(shifted)]
+    reached = (placebos >= abs(difference)).mean() if placebos.size else float("nan")
     (rate_low, rate_high), (low, high) = (_interval(resampled[:, column]) for column in (0, 2))
-    return {
-        "rate": float(rate),
-        "rate_low": rate_low,
-        "rate_high": rate_high,
-        "rate_otherwise": float(otherwise),
-        "difference": float(difference),
-        "low": low,
-        "high": high,
-        "placebo": float((told >= abs(difference)).mean()) if told.size else float("nan"),
-    }
+    return _Estimate(
+        rate=float(rate),
+        rate_low=rate_low,
+        rate_high=rate_high,
+        rate_otherwise=float(otherwise),
+        difference=float(difference),
+        low=low,
+        high=high,
+        placebo=float(reached),
+    )
 
 
-def _judge(found: dict[str, Any], events: dict[str, int]) -> Association:
+def _verdict(estimate: _Estimate, events: dict[str, int]) -> tuple[str, str]:
+    """Return verdict and what there is too little of."""
     rarest = min(events, key=lambda name: events[name])
     scarce = in_words(events[rarest], rarest) if events[rarest] < MIN_EVENTS else ""
     verdict = CANNOT_TELL
-    if not scarce and found["placebo"] <= 1 - LEVEL:
-        verdict = MORE if found["low"] > 0 else LESS if found["high"] < 0 else CANNOT_TELL
-    return Association(**found, verdict=verdict, scarce=scarce)
+    if not scarce and estimate.placebo <= 1 - LEVEL:
+        verdict = MORE if estimate.low > 0 else LESS if estimate.high < 0 else CANNOT_TELL
+    return verdict, scarce
 
 
 def in_words(number: int, what: str) -> str:
@@ -322,8 +332,8 @@ def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
 
 def _interval(resampled: FloatArray) -> tuple[float, float]:
     """Return the percentile interval; resamples without any such day say nothing."""
-    told = resampled[np.isfinite(resampled)]
-    if not told.size:
+    known = resampled[np.isfinite(resampled)]
+    if not known.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(told, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -16,8 +16,8 @@ from models.verification.sample import (
     Units,
     by_horizon,
     contrasts_over,
-    evidence,
     over_horizons,
+    sample_size,
     units_of,
 )
 from models.verification.scores import log_scores
@@ -80,17 +80,18 @@ def compare(
         if name not in set(hindcast["model"]):
             known = ", ".join(hindcast["model"].unique())
             raise ValueError(f"model must be in the hindcast, got {name}; it holds {known}.")
-    asked = hindcast[hindcast["model"].isin([first, *seconds])]
+    own = hindcast[hindcast["model"].isin([first, *seconds])]
     rows: list[dict[str, object]] = []
     with threadpool_limits(limits=1):
-        each_horizon = [(sample, sample.longest) for sample in by_horizon(asked)]
-        over_all = [(sample, pd.NA) for sample in over_horizons(asked)]
+        each_horizon = [(sample, sample.longest) for sample in by_horizon(own)]
+        over_all = [(sample, pd.NA) for sample in over_horizons(own)]
         for sample, horizon_days in [*each_horizon, *over_all]:
             units = units_of(sample, onsets, step_days)
-            common = {**evidence(sample, onsets), "horizon_days": horizon_days, "first": first}
+            size = sample_size(sample, onsets)._asdict()
+            common = {**size, "horizon_days": horizon_days, "first": first}
             for second in seconds:
-                found = _difference(sample, first, second, units)
-                rows.append({**common, "second": second, **found})
+                difference = _difference(sample, first, second, units)
+                rows.append({**common, "second": second, **difference})
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"horizon_days": "Int64"})
 
 
@@ -140,7 +141,7 @@ def _difference(sample: Sample, first: str, second: str, units: Units) -> dict[s
             windows = difference_interval(*scores, units.windows)
             episodes = difference_interval(*scores, units.episodes)
             p_value = diebold_mariano(*scores, units.windows).p_value
-        found = verdict(windows, lower_is_better=True)
-        values = (*windows, *episodes[1:], p_value, found)
+        judged = verdict(windows, lower_is_better=True)
+        values = (*windows, *episodes[1:], p_value, judged)
         row |= {f"{name}_{column}": v for column, v in zip(_DIFFERENCE, values, strict=True)}
     return row

@@ -106,7 +106,7 @@ def separate(as_of: pd.DatetimeIndex, window_end: pd.DatetimeIndex) -> NDArray[n
     return chosen
 
 
-def number_test(expected: float, seen: int, *, dispersion: float = 1.0) -> NumberTest:
+def number_test(expected: float, observed: int, *, dispersion: float = 1.0) -> NumberTest:
     """Compare a number of events with the number expected: the N-test.
 
     The number is Poisson with mean `expected`; with a dispersion above 1 it is negative binomial
@@ -122,7 +122,7 @@ def number_test(expected: float, seen: int, *, dispersion: float = 1.0) -> Numbe
     ----------
     expected : float
         Number expected, at least 0.
-    seen : int
+    observed : int
         Number seen.
     dispersion : float
         Variance of the number over its mean, from `dispersion`.
@@ -151,9 +151,9 @@ def number_test(expected: float, seen: int, *, dispersion: float = 1.0) -> Numbe
     # P(N >= seen) counts `seen` itself, and so does P(N <= seen): they overlap by P(N = seen).
     if dispersion > 1 and expected > 0:
         shape = expected / (dispersion - 1), 1 / dispersion
-        tails = stats.nbinom.sf(seen - 1, *shape), stats.nbinom.cdf(seen, *shape)
+        tails = stats.nbinom.sf(observed - 1, *shape), stats.nbinom.cdf(observed, *shape)
     else:
-        tails = stats.poisson.sf(seen - 1, expected), stats.poisson.cdf(seen, expected)
+        tails = stats.poisson.sf(observed - 1, expected), stats.poisson.cdf(observed, expected)
     return NumberTest(float(tails[0]), float(tails[1]))
 
 

@@ -9,6 +9,7 @@ climatology; rows are the weeks at risk.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,17 @@ _WARM_UP_DAYS = 2000.0
 _CYCLES = 80
 
 
-def coverage(
+class _Held(NamedTuple):
+    """Whether an interval of one history holds what is expected; NaN if it has no ends."""
+
+    world: str
+    horizon_days: int | None
+    statistic: str
+    unit: str
+    held: float
+
+
+def skill_coverage(
     histories: int = 1000, *, horizons: Sequence[int] = HORIZONS, seed: int = 0
 ) -> pd.DataFrame:
     """Measure how often nominal 90 % intervals hold the true skill and the true difference.
@@ -65,7 +76,7 @@ def coverage(
 
     Examples
     --------
-    >>> found = coverage(20, horizons=[30])
+    >>> found = skill_coverage(20, horizons=[30])
     >>> found.query("world == 'overlap'")[["statistic", "unit", "histories"]].to_numpy().tolist()
     [['difference', 'windows', 20], ['skill', 'windows', 20]]
     """
@@ -155,22 +166,21 @@ def _entropy(chance: FloatArray) -> FloatArray:
     return -chance * np.log(chance) - (1 - chance) * np.log1p(-chance)
 
 
-def _overlap(histories: int, horizons: Sequence[int], seed: int) -> Iterator[dict[str, object]]:
+def _overlap(histories: int, horizons: Sequence[int], seed: int) -> Iterator[_Held]:
     weeks = pd.date_range(_ORIGIN, periods=ROWS, freq=f"{STEP_DAYS}D")
     for horizon in horizons:
         length = -(-horizon // STEP_DAYS)
         random = np.random.default_rng([seed, horizon])
         windows = window_contrasts(weeks, horizon_days=horizon, step_days=STEP_DAYS)
-        common = {"world": OVERLAP, "horizon_days": horizon}
         for _ in range(histories):
             terms = np.cumsum(random.normal(size=(2, ROWS + length)), axis=1)
             own, shared = (terms[:, length:] - terms[:, :-length]) / np.sqrt(length)
             scores = 0.8 + 0.3 * (own + shared) / np.sqrt(2), 1 + 0.3 * shared
-            for found in _held(*scores, (0.8, 1.0), {"windows": windows}):
-                yield {**common, **found}
+            for interval in _held(*scores, (0.8, 1.0), {"windows": windows}):
+                yield _Held(OVERLAP, horizon, *interval)
 
 
-def _renewal(histories: int, horizons: Sequence[int], seed: int) -> Iterator[dict[str, object]]:
+def _renewal(histories: int, horizons: Sequence[int], seed: int) -> Iterator[_Held]:
     chance = np.array([onset_chance(horizon) for horizon in horizons])
     base = np.array([climatology(horizon) for horizon in horizons])
     expected = [expected_scores(horizon) for horizon in horizons]
@@ -187,14 +197,15 @@ def _renewal(histories: int, horizons: Sequence[int], seed: int) -> Iterator[dic
             longest = max(horizons[i] for i in columns)
             windows = window_contrasts(as_of, horizon_days=longest, step_days=STEP_DAYS)
             units = {"windows": windows, "episodes": episodes}
-            said, reference = chance[columns].T[phase], np.broadcast_to(base[columns], known.shape)
+            forecasts, reference = (
+                chance[columns].T[phase],
+                np.broadcast_to(base[columns], known.shape),
+            )
             for name, score in (("brier", brier_scores), ("log", log_scores)):
-                own, other = (score(known, each).mean(axis=1) for each in (said, reference))
+                own, other = (score(known, each).mean(axis=1) for each in (forecasts, reference))
                 true = np.mean([expected[i][name] for i in columns], axis=0)
-                for found in _held(own, other, true, units):
-                    statistic = f"{name} {found['statistic']}"
-                    common = {"world": RENEWAL, "horizon_days": horizon}
-                    yield {**common, **found, "statistic": statistic}
+                for statistic, unit, held in _held(own, other, true, units):
+                    yield _Held(RENEWAL, horizon, f"{name} {statistic}", unit, held)
 
 
 def _held(
@@ -202,8 +213,8 @@ def _held(
     reference: FloatArray,
     expected: Sequence[float] | FloatArray,
     units: Mapping[str, Contrasts],
-) -> Iterator[dict[str, object]]:
-    """Yield whether each interval holds what is expected; NaN where it has no ends."""
+) -> Iterator[tuple[str, str, float]]:
+    """Yield statistic, unit and whether the interval holds what is expected; NaN without ends."""
     first, second = expected
     for unit, contrasts in units.items():
         for statistic, true, interval in (
@@ -212,4 +223,4 @@ def _held(
         ):
             inside = float(interval.low <= true <= interval.high)
             held = float("nan") if np.isnan(interval.low) else inside
-            yield {"statistic": statistic, "unit": unit, "held": held}
+            yield statistic, unit, held

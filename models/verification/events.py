@@ -87,8 +87,8 @@ def alarms(
     >>> days = pd.date_range("2025-01-01", periods=4, freq="7D")
     >>> forecasts = pd.DataFrame({"as_of": days, "probability": [0.1, 0.6, 0.7, 0.2],
     ...                           "horizon_days": 30, "outcome": 0.0, "climatology": 0.1})
-    >>> found = alarms(forecasts, pd.DatetimeIndex(["2025-02-01"]), level=0.5, step_days=7)
-    >>> found[["days", "hit"]].to_numpy().tolist()
+    >>> alarm_table = alarms(forecasts, pd.DatetimeIndex(["2025-02-01"]), level=0.5, step_days=7)
+    >>> alarm_table[["days", "hit"]].to_numpy().tolist()
     [[8, True]]
     """
     if not 0 < level <= 1:
@@ -154,8 +154,10 @@ def before_onsets(
         table[f"probability_{days}"] = newest("probability", days)
     # The onset's own day is never at risk: the last forecast is of the day before or earlier.
     table["climatology"] = newest("climatology", 1)
-    found = alarms(forecasts, onsets, level=level, step_days=step_days)
-    warning = found[found["hit"]].drop_duplicates("onset", keep="last").set_index("onset")
+    alarm_table = alarms(forecasts, onsets, level=level, step_days=step_days)
+    warning = (
+        alarm_table[alarm_table["hit"]].drop_duplicates("onset", keep="last").set_index("onset")
+    )
     for name, end in (("first_warning", "first_day"), ("last_warning", "last_day")):
         table[name] = warning[end].reindex(shown).to_numpy()
     table["lead_days"] = (table["onset"] - table["first_warning"]).dt.days.astype(float)
@@ -307,21 +309,21 @@ def _newest(
 def _counts(
     resolved: pd.DataFrame, onsets: pd.DatetimeIndex, *, level: float, step_days: int
 ) -> dict[str, float]:
-    found = alarms(resolved, onsets, level=level, step_days=step_days)
+    alarm_table = alarms(resolved, onsets, level=level, step_days=step_days)
     as_of = pd.DatetimeIndex(resolved["as_of"])
     _, onset = _next_onset(as_of, onsets)
     at_stake = onset[(onset - as_of).days <= _horizon(resolved)].nunique()
-    hits = found.loc[found["hit"], "onset"].nunique()
-    false = found[~found["hit"]]
+    hits = alarm_table.loc[alarm_table["hit"], "onset"].nunique()
+    false = alarm_table[~alarm_table["hit"]]
     return {
         "level": level,
         "onsets": at_stake,
         "hits": hits,
         "misses": at_stake - hits,
         "hit_rate": hits / at_stake if at_stake else float("nan"),
-        "alarms": len(found),
+        "alarms": len(alarm_table),
         "false_alarms": len(false),
-        "false_alarm_ratio": len(false) / len(found) if len(found) else float("nan"),
+        "false_alarm_ratio": len(false) / len(alarm_table) if len(alarm_table) else float("nan"),
         "false_alarm_days": float(false["days"].mean()),
         "alarm_share": float((resolved["probability"] >= level).mean()),
     }

@@ -114,6 +114,14 @@ def over_horizons(hindcast: pd.DataFrame) -> Iterator[Sample]:
         yield from sample.resolved(list(range(len(sample.horizons))))
 
 
+class SampleSize(NamedTuple):
+    """How much a score rests on: forecasts resolved, and different onsets in their windows."""
+
+    kind: str
+    days: int
+    episodes: int
+
+
 def contrasts_over(sample: Sample, step_days: int) -> Contrasts:
     """Return contrasts for windows of the longest horizon."""
     return window_contrasts(sample.as_of, horizon_days=sample.longest, step_days=step_days)
@@ -125,10 +133,10 @@ def units_of(sample: Sample, onsets: Mapping[str, pd.DatetimeIndex], step_days: 
     return Units(contrasts_over(sample, step_days), episodes)
 
 
-def evidence(sample: Sample, onsets: Mapping[str, pd.DatetimeIndex]) -> dict[str, object]:
+def sample_size(sample: Sample, onsets: Mapping[str, pd.DatetimeIndex]) -> SampleSize:
     """Return kind, days and episodes of a sample."""
     episodes = _episodes(sample.as_of, sample.longest, onsets[sample.kind])
-    return {"kind": sample.kind, "days": len(sample.as_of), "episodes": episodes}
+    return SampleSize(sample.kind, len(sample.as_of), episodes)
 
 
 def _episodes(as_of: pd.DatetimeIndex, horizon: int, onsets: pd.DatetimeIndex) -> int:

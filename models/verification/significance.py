@@ -115,8 +115,8 @@ def window_contrasts(as_of: pd.DatetimeIndex, *, horizon_days: int, step_days: i
     order = np.arange(1, cosines + 1)
     rank = np.argsort(np.argsort(as_of, kind="stable"))
     wave = np.cos(np.pi * np.outer(order, rank + 0.5) / n)
-    seen = np.mean(np.sinc(order * horizon_days / (2 * calendar_days)) ** 2)
-    return Contrasts(wave * np.sqrt(2 / (cosines * seen)) / n, cosines)
+    explained = np.mean(np.sinc(order * horizon_days / (2 * calendar_days)) ** 2)
+    return Contrasts(wave * np.sqrt(2 / (cosines * explained)) / n, cosines)
 
 
 def episode_contrasts(as_of: pd.DatetimeIndex, onsets: pd.DatetimeIndex) -> Contrasts:

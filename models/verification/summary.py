@@ -15,8 +15,8 @@ from models.verification.sample import (
     Sample,
     Units,
     by_horizon,
-    evidence,
     over_horizons,
+    sample_size,
     units_of,
 )
 from models.verification.scores import average_precision, corp, sharpness
@@ -79,11 +79,15 @@ def verify(
     with threadpool_limits(limits=1):
         for sample in by_horizon(hindcast):
             units = units_of(sample, onsets, step_days)
-            outcome, size = sample.outcome[:, 0], evidence(sample, onsets)
-            size |= {"horizon_days": sample.longest, "base_rate": outcome.mean()}
+            outcome = sample.outcome[:, 0]
+            common = {
+                **sample_size(sample, onsets)._asdict(),
+                "horizon_days": sample.longest,
+                "base_rate": outcome.mean(),
+            }
             for model, forecasts in sample.probability.items():
                 parts = _parts(outcome, forecasts[:, 0])
-                rows.append({**size, "model": model, **_skills(sample, model, units), **parts})
+                rows.append({**common, "model": model, **_skills(sample, model, units), **parts})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -118,7 +122,7 @@ def integrated(
     with threadpool_limits(limits=1):
         for sample in over_horizons(hindcast):
             units = units_of(sample, onsets, step_days)
-            size = evidence(sample, onsets)
+            size = sample_size(sample, onsets)._asdict()
             for model in sample.probability:
                 rows.append({**size, "model": model, **_skills(sample, model, units)})
     return pd.DataFrame(rows, columns=list(INTEGRATED_COLUMNS))

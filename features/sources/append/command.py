@@ -66,8 +66,7 @@ def appended_text(done: Appended) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Run the command line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m features.sources.append",
         description="Append later days to a directory for --source files.",
@@ -85,6 +84,12 @@ def main() -> int:
         help="replace what --add contradicts, and list it in a file",
     )
     parser.add_argument("--dry-run", action="store_true", help="check all, write nothing")
+    return parser
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = _parser()
     options = parser.parse_args()
     for path in (options.data_dir, options.add):
         if not path.is_dir():

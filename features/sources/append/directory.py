@@ -14,7 +14,7 @@ import pandas as pd
 from features.panel import DataError, MarketPanel
 from features.reference.revision import revisions
 from features.sources.append.merging import KEYS, Merge, merged
-from features.sources.append.tables import read_raw, write_raw
+from features.sources.append.raw_tables import read_raw, write_raw
 from features.sources.files import TABLES, check_unique, load_files, read_checked, table_path
 from features.storage.atomic import locked, staged, to_disk
 
@@ -169,8 +169,8 @@ def _checked_union(
     try:
         return load_files(union, until=until)
     except DataError as error:
-        said = str(error).replace(f"files:{union}", f"{union}")
-        raise DataError(said.replace(f"{union}", f"{directory} + {later}")) from error
+        message = str(error).replace(f"files:{union}", f"{union}")
+        raise DataError(message.replace(f"{union}", f"{directory} + {later}")) from error
 
 
 def _of_old_days(before: MarketPanel, changed: pd.DataFrame) -> pd.DataFrame:

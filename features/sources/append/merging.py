@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.sources.append.tables import in_form_of, read_raw
+from features.sources.append.raw_tables import in_form_of, read_raw
 from features.sources.columns import checked
 from features.sources.files import TABLES, read_checked, table_path
 

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from features.sources.etf_flows.directory import DATA_VARIABLE, flow_directory
+from features.sources.etf_flows.location import DATA_VARIABLE, flow_directory
 
 SCHEMA = "altseason.flows/1"
 
@@ -40,6 +40,25 @@ class Asset(StrEnum):
     eth = "eth"
 
 
+FileArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="The issuer's fund data of IWM, a daily table of crypto fund flows, or a CSV "
+        "with date,net_flow_usd; as .xls (XML), .xlsx, .html or .csv.",
+    ),
+]
+AssetOption = Annotated[
+    Asset | None, typer.Option(help="Whose flows a plain CSV holds.", show_default=False)
+]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Replace stored figures that FILE contradicts.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Read and compare, but write nothing.")
+]
 StoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -52,27 +71,11 @@ StoreOption = Annotated[
 
 @app.command("import", epilog=EPILOG)
 def import_file(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="The issuer's fund data of IWM, a daily table of crypto fund flows, or a CSV "
-            "with date,net_flow_usd; as .xls (XML), .xlsx, .html or .csv.",
-        ),
-    ],
-    asset: Annotated[
-        Asset | None,
-        typer.Option(help="Whose flows a plain CSV holds.", show_default=False),
-    ] = None,
+    file: FileArgument,
+    asset: AssetOption = None,
     store: StoreOption = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Replace stored figures that FILE contradicts.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read and compare, but write nothing.")
-    ] = False,
+    replace: ReplaceOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Check a downloaded file, show what it says and merge it into the store.
 
@@ -82,8 +85,8 @@ def import_file(
     with _clear_errors():
         import pandas as pd
 
+        from features.sources.etf_flows.flow_store import FILE, add, rows_of
         from features.sources.etf_flows.layouts import read_file
-        from features.sources.etf_flows.store import FILE, add, rows_of
         from features.sources.etf_flows.text import import_table
 
         today = pd.Timestamp(datetime.now(UTC).date()).as_unit("s")
@@ -110,7 +113,7 @@ def show(
     """Show what the store holds: days, gaps and origins of every series."""
     with _clear_errors():
         from features.sources.etf_flows.checks import LIMITS
-        from features.sources.etf_flows.store import FILE
+        from features.sources.etf_flows.flow_store import FILE
         from features.sources.etf_flows.text import describe, store_table
 
         path = (store or flow_directory()) / FILE
@@ -131,7 +134,7 @@ def show(
 def _clear_errors() -> Iterator[None]:
     """Turn errors and warnings into one message each on stderr, errors into their exit code."""
     from features.panel import DataError
-    from features.sources.etf_flows.store import StoreError
+    from features.sources.etf_flows.flow_store import StoreError
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)

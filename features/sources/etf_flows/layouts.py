@@ -88,26 +88,26 @@ def read_file(path: Path, *, asset: str | None, until: pd.Timestamp) -> Reading:
 
 def interpret(tables: Sequence[Table], *, asset: str | None) -> Reading:
     """Find the tables whose layout is known and read them; `read_file` says more."""
-    found = {
+    by_layout = {
         layout: [(table, at) for table in tables if (at := _header(table, fits)) is not None]
         for layout, fits in _FITS.items()
     }
-    known = [layout for layout, places in found.items() if places]
+    known = [layout for layout, places in by_layout.items() if places]
     if len(known) != 1:
-        told = f"holds both {' and '.join(known)}" if known else "is of no layout that is read"
-        raise DataError(f"{told}; {LAYOUTS}.")
+        problem = f"holds both {' and '.join(known)}" if known else "is of no layout that is read"
+        raise DataError(f"{problem}; {LAYOUTS}.")
     layout = known[0]
     if layout == "fund data":
         if asset is not None:
             raise DataError("holds a fund's NAV and shares; --asset goes with crypto flows.")
         _check_fund(tables)
-        readings = [_read_fund(table, at) for table, at in found[layout]]
+        readings = [_read_fund(table, at) for table, at in by_layout[layout]]
     elif layout == "table of flows":
-        readings = [_read_flows(table, at, asset) for table, at in found[layout]]
+        readings = [_read_flows(table, at, asset) for table, at in by_layout[layout]]
     elif asset is None:
         raise DataError("does not say whose flows it holds; add --asset btc or --asset eth.")
     else:
-        readings = [_read_plain(table, at, asset) for table, at in found[layout]]
+        readings = [_read_plain(table, at, asset) for table, at in by_layout[layout]]
     return _combined(layout, readings)
 
 
@@ -232,14 +232,14 @@ def _read_flows(table: Table, header: int, asset: str | None) -> Reading:
 
 
 def _asset(labels: Sequence[str]) -> str:
-    found = [
+    assets = [
         asset
         for asset, funds in (("btc", BITCOIN_FUNDS), ("eth", ETHER_FUNDS))
         if set(labels) & funds
     ]
-    if len(found) > 1:
+    if len(assets) > 1:
         raise DataError("one table must hold Bitcoin or Ether funds, not both.")
-    return found[0]
+    return assets[0]
 
 
 def _total_column(table: Table, header: int) -> int:
@@ -257,9 +257,9 @@ def _total(day: pd.Timestamp, flows: Mapping[str, float], total: float) -> float
     if not known and (math.isnan(total) or total == 0):
         return math.nan
     if math.isnan(total) or abs(sum(known) - total) > _ROUNDING * (len(known) + 1) + 1e-6:
-        told = "is absent" if math.isnan(total) else f"is {total:g}"
+        own = "is absent" if math.isnan(total) else f"is {total:g}"
         raise DataError(
-            f"{day:%Y-%m-%d}: the funds add up to {sum(known):.1f}, but Total {told} (US$ million)."
+            f"{day:%Y-%m-%d}: the funds add up to {sum(known):.1f}, but Total {own} (US$ million)."
         )
     return total
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.catalogue.flows import fund_flow, share_of_market_cap
 from features.market.supply import ETHER_SUPPLY, bitcoin_supply
-from features.sources.etf_flows import store
+from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import gaps
 
 
@@ -38,12 +38,12 @@ def fund_flows(
 
     Raises
     ------
-    features.sources.etf_flows.store.StoreError
+    features.sources.etf_flows.flow_store.StoreError
         If the store is there but cannot be read.
     """
     held = {
         str(name): rows.set_index("date")["value"]
-        for name, rows in store.read(directory).groupby("series")
+        for name, rows in flow_store.read(directory).groupby("series")
     }
     flows = {}
     if "iwm_shares_outstanding" in held and "iwm_nav" in held:
@@ -87,11 +87,11 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
     ------
     DataError
         If a figure is not positive and finite, or jumps like a split.
-    features.sources.etf_flows.store.StoreError
+    features.sources.etf_flows.flow_store.StoreError
         If the store cannot be read or written.
     """
     index = pd.DatetimeIndex([day]).normalize()
-    held = store.read(directory)
+    held = flow_store.read(directory)
     before = held[(held["series"] == "iwm_shares_outstanding") & (held["date"] < index[0])]
     if len(before) and before["value"].iloc[-1] == shares:
         return (
@@ -99,25 +99,25 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
             f"{before['date'].iloc[-1]:%Y-%m-%d}; not recorded, as they may be stale."
         )
     rows = pd.concat(
-        store.rows_of(name, pd.Series([value], index), store.YAHOO)
+        flow_store.rows_of(name, pd.Series([value], index), flow_store.YAHOO)
         for name, value in (("iwm_shares_outstanding", shares), ("iwm_nav", nav))
     )
-    kept = store.add(directory, rows.reset_index(drop=True)).kept
+    kept = flow_store.add(directory, rows.reset_index(drop=True)).kept
     if kept.empty:
         return None
-    told = ", ".join(
+    kept_rows = ", ".join(
         f"{row.series} {row.stored:.10g} from {row.stored_origin} (Yahoo: {row.value:.10g})"
         for row in kept.itertuples()
     )
-    return f"{index[0]:%Y-%m-%d}: kept {told}."
+    return f"{index[0]:%Y-%m-%d}: kept {kept_rows}."
 
 
 def _unbroken(name: str, figures: pd.Series) -> pd.Series:
     """Return what lies behind a series' last gap."""
-    found = gaps(pd.DatetimeIndex(figures.index))
-    if not found:
+    holes = gaps(pd.DatetimeIndex(figures.index))
+    if not holes:
         return figures
-    before, after = found[-1]
+    before, after = holes[-1]
     warnings.warn(
         f"{name}: no figures between {before:%Y-%m-%d} and {after:%Y-%m-%d}, so none before that "
         f"gap are used; import a file that fills it.",

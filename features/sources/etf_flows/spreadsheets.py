@@ -209,7 +209,7 @@ class _Markup(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Open a sheet, table, row or cell."""
         local = tag.rpartition(":")[2]
-        said = {name.rpartition(":")[2]: value or "" for name, value in attrs}
+        attributes = {name.rpartition(":")[2]: value or "" for name, value in attrs}
         if self.strict:
             if local in _STRUCTURE:
                 above = self.nesting[-1] if self.nesting else ""
@@ -220,7 +220,7 @@ class _Markup(HTMLParser):
         elif tag in ("script", "style"):
             self.hidden = True
         if local == "worksheet":
-            self.sheet = said.get("name", "")
+            self.sheet = attributes.get("name", "")
         elif local == "table":
             self._end_cell()
             self.open.append(Table(self.sheet, []))
@@ -228,7 +228,7 @@ class _Markup(HTMLParser):
             self._end_cell()
             self.open[-1].rows.append([])
         elif self.open and local in ("cell", "td", "th"):
-            self._start_cell(said)
+            self._start_cell(attributes)
 
     def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         """Treat an empty element as one that is opened and closed."""
@@ -254,15 +254,17 @@ class _Markup(HTMLParser):
         if self.cell is not None and not self.hidden:
             self.cell.append(data)
 
-    def _start_cell(self, said: dict[str, str]) -> None:
+    def _start_cell(self, attributes: dict[str, str]) -> None:
         self._end_cell()
         rows = self.open[-1].rows
         if not rows:
             rows.append([])
         # A SpreadsheetML cell names its column, counted from 1, where cells before it are left out.
-        missing = _small(said.get("index", "")) - 1 - len(rows[-1])
+        missing = _small(attributes.get("index", "")) - 1 - len(rows[-1])
         rows[-1].extend([""] * missing)
-        self.span = max(_small(said.get("colspan", "")), _small(said.get("mergeacross", "")) + 1)
+        self.span = max(
+            _small(attributes.get("colspan", "")), _small(attributes.get("mergeacross", "")) + 1
+        )
         self.cell = []
 
     def _end_cell(self) -> None:

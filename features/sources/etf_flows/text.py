@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from features.sources.etf_flows import store
+from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import LIMITS, gaps
+from features.sources.etf_flows.flow_store import Merge
 from features.sources.etf_flows.layouts import Reading
-from features.sources.etf_flows.store import Merge
 
 
 def describe(directory: Path) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def describe(directory: Path) -> dict[str, Any]:
         `last_value`, `gaps` (neighbouring days more than five days apart),
         `origins` (rows by origin) and `digest`.
     """
-    table = store.read(directory)
+    table = flow_store.read(directory)
     series = {}
     for name in LIMITS:
         rows = table[table["series"] == name]
@@ -47,9 +47,9 @@ def describe(directory: Path) -> dict[str, Any]:
                     str(origin): int(count)
                     for origin, count in rows["origin"].value_counts(sort=False).items()
                 },
-                "digest": store.digest(rows),
+                "digest": flow_store.digest(rows),
             }
-    return {"digest": store.digest(table), "series": series}
+    return {"digest": flow_store.digest(table), "series": series}
 
 
 def import_table(reading: Reading, merge: Merge) -> str:
@@ -76,19 +76,19 @@ def store_table(series: Mapping[str, Mapping[str, Any]]) -> str:
     lines: list[tuple[str, ...]] = [
         ("series", "first day", "last day", "last value", "days", "gaps", "from")
     ]
-    for name, told in series.items():
-        origins = [f"{origin} ({rows})" for origin, rows in told["origins"].items()]
+    for name, summary in series.items():
+        origins = [f"{origin} ({rows})" for origin, rows in summary["origins"].items()]
         more = f", {len(origins) - 3} more" if len(origins) > 3 else ""
         lines.append(
             (
-                name, told["first_day"], told["last_day"], f"{told['last_value']:,.10g}",
-                str(told["rows"]), str(len(told["gaps"])), ", ".join(origins[:3]) + more,
+                name, summary["first_day"], summary["last_day"], f"{summary['last_value']:,.10g}",
+                str(summary["rows"]), str(len(summary["gaps"])), ", ".join(origins[:3]) + more,
             )
         )  # fmt: skip
     gaps = [
         f"{name}: nothing between {before} and {after}; import a file that holds those days."
-        for name, told in series.items()
-        for before, after in told["gaps"]
+        for name, summary in series.items()
+        for before, after in summary["gaps"]
     ]
     return "\n".join([_aligned(lines), *gaps[-5:]])
 

@@ -33,7 +33,7 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.D
         Columns `kind`, `horizon_days`, `rows`, `events`, `score` (`brier`, `log`), `reference`,
         `value`, `reference_value`, `skill`, `low`, `high`: of the skill, higher is better.
     """
-    found = []
+    scored = []
     for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
         outcome = rows["outcome"].to_numpy(dtype=float)
         contrasts = _contrasts(rows, int(str(horizon)), step_days)
@@ -42,7 +42,7 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.D
             for reference in REFERENCES:
                 other = score(outcome, rows[reference].to_numpy())
                 skill = skill_interval(own, other, contrasts)
-                found.append(
+                scored.append(
                     {
                         "kind": kind,
                         "horizon_days": horizon,
@@ -57,7 +57,7 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.D
                         "high": skill.high,
                     }
                 )
-    return pd.DataFrame(found)
+    return pd.DataFrame(scored)
 
 
 def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
         of the histories shifted against themselves, by a year at least, whose AUC is as far from
         1/2, NaN where there are none.
     """
-    found = []
+    scored = []
     for (kind, horizon), own in chances.groupby(["kind", "horizon_days"], sort=False):
         rows = own.sort_values("as_of")
         outcome = rows["outcome"].to_numpy(dtype=float)
@@ -87,7 +87,7 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
         probability = rows["probability"].to_numpy()
         auc = auc_interval(outcome, probability, contrasts)
         rarer = outcome == (outcome.mean() < 0.5)
-        found.append(
+        scored.append(
             {
                 "kind": kind,
                 "horizon_days": horizon,
@@ -100,7 +100,7 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
                 "placebo": _placebo(outcome, probability, -(-YEAR_DAYS // step_days)),
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(scored)
 
 
 def _placebo(outcome: FloatArray, probability: FloatArray, least: int) -> float:

@@ -15,7 +15,7 @@ from models.outlook.seasons import (
     History,
     IntArray,
 )
-from models.outlook.window import Window
+from models.outlook.window import OutlookWindow
 
 SUSTAINED = "sustained"
 
@@ -43,15 +43,15 @@ def onsets_of(paths: Paths, kind: str) -> BoolArray:
     -------
     numpy.ndarray of bool, shape (days - 90, paths)
     """
-    asked = paths.days - SUSTAINED_WITHIN
+    span = paths.days - SUSTAINED_WITHIN
     highest = next(iter(paths.begins))
     if kind == SUSTAINED:
-        return _sustained(paths.begins[highest][:asked], paths.in_season[highest])
-    found = np.zeros((asked, paths.n_paths), dtype=bool)
+        return _sustained(paths.begins[highest][:span], paths.in_season[highest])
+    begun = np.zeros((span, paths.n_paths), dtype=bool)
     for other, begins in paths.begins.items():
-        found |= begins[:asked]
+        begun |= begins[:span]
         if other == kind:
-            return found
+            return begun
     raise ValueError(f"kind must be one of {', '.join(kinds_of(paths))}, got {kind!r}.")
 
 
@@ -69,10 +69,10 @@ def known_onsets(now: Sequence[History], kind: str, names: Sequence[str]) -> pd.
     """
     if kind == SUSTAINED:
         return pd.DatetimeIndex([s.onset for s in now[0].seasons if s.sustained()])
-    found = now[0].onsets
+    days = now[0].onsets
     for history in now[1 : names.index(kind) + 1]:
-        found = found.union(history.onsets)
-    return found
+        days = days.union(history.onsets)
+    return days
 
 
 def first_days(onsets: BoolArray) -> IntArray:
@@ -80,7 +80,7 @@ def first_days(onsets: BoolArray) -> IntArray:
     return np.where(onsets.any(axis=0), onsets.argmax(axis=0), len(onsets))
 
 
-def pending(paths: Paths, window: Window) -> BoolArray:
+def pending(paths: Paths, window: OutlookWindow) -> BoolArray:
     """Tell on which paths a season that began in the window, before as_of, becomes sustained."""
     highest = next(iter(paths.now))
     total = np.zeros(paths.n_paths, dtype=bool)

@@ -1,0 +1,175 @@
+"""What a forecaster was trained on and what it has shown, as values and as stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from models.definition import OnsetDefinition
+from models.hazard.leads import LEAD_DAYS
+from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
+from models.vocabulary import Kind, Verdict
+
+_SUSTAINED = {"sustained_days": SUSTAINED_DAYS, "sustained_within": SUSTAINED_WITHIN}
+
+
+class Range(NamedTuple):
+    """Lowest and highest value of a feature in training."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Brier skill against climatology out of sample, at one horizon.
+
+    Parameters
+    ----------
+    kind : Kind
+        Kind of season.
+    horizon_days : int
+        Days ahead.
+    value, low, high : float, optional
+        Skill (higher is better, 0 is climatology) and its 90 % interval; None
+        where it cannot be computed.
+    days, episodes : int
+        Forecasts resolved, and different onsets inside their windows.
+    verdict : Verdict
+        What the interval allows to be said.
+    """
+
+    kind: Kind
+    horizon_days: int
+    value: float | None
+    low: float | None
+    high: float | None
+    days: int
+    episodes: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a forecaster was trained on and what it has shown out of sample.
+
+    Parameters
+    ----------
+    definition : OnsetDefinition
+        What counts as an onset of a broad season.
+    trained_until : pandas.Timestamp
+        Day whose end closed the training data.
+    data_digest : str
+        Digest of the panel it was trained on.
+    ranges : mapping of str to Range
+        Lowest and highest training value of each feature that had any.
+    onsets : mapping of Kind to tuple of pandas.Timestamp
+        Training onsets of each kind of season.
+    skill : tuple of Skill
+        What the candidate has shown, by kind and horizon.
+    reason : str
+        Why it is champion, or that it is not.
+    """
+
+    definition: OnsetDefinition
+    trained_until: pd.Timestamp
+    data_digest: str
+    ranges: Mapping[str, Range]
+    onsets: Mapping[Kind, tuple[pd.Timestamp, ...]]
+    skill: tuple[Skill, ...]
+    reason: str
+
+    def in_training(self, as_of: pd.Timestamp) -> bool:
+        """Tell whether the row of a day is one of those fitted."""
+        # A row enters training once its first lead is resolved, on that day and not after.
+        resolved_on = as_of + pd.Timedelta(days=LEAD_DAYS)
+        return bool(resolved_on <= self.trained_until)
+
+    def in_sample(self, as_of: pd.Timestamp) -> bool:
+        """Tell whether outcomes later than a day were learnt from."""
+        # Strict: on the last day of training the model is in force and knows nothing later.
+        return bool(as_of < self.trained_until)
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Any]:
+    """Return evidence as it is stored; the rows of skill have the columns of a verification."""
+    return {
+        "definition": evidence.definition.as_dict(),
+        "trained_until": f"{evidence.trained_until:%Y-%m-%d}",
+        "data_digest": evidence.data_digest,
+        "ranges": {name: list(ends) for name, ends in evidence.ranges.items()},
+        "onsets": {
+            kind: [f"{day:%Y-%m-%d}" for day in days] for kind, days in evidence.onsets.items()
+        },
+        "skill": [
+            {
+                "kind": skill.kind,
+                "horizon_days": skill.horizon_days,
+                "days": skill.days,
+                "episodes": skill.episodes,
+                "brier_skill": skill.value,
+                "brier_skill_low": skill.low,
+                "brier_skill_high": skill.high,
+                "verdict": skill.verdict,
+            }
+            for skill in evidence.skill
+        ],
+        "reason": evidence.reason,
+    }
+
+
+def evidence_from_json(stored: Mapping[str, Any]) -> Evidence:
+    """Return the evidence that `evidence_json`, or the release before it, wrote.
+
+    That release stored every column of the verification; those not shown are left aside.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        If a value is missing or is none that can be.
+    """
+    # Forecasters from before sustained seasons were defined do not name them.
+    definition = _SUSTAINED | stored["definition"]
+    return Evidence(
+        definition=OnsetDefinition(
+            **{field.name: definition[field.name] for field in fields(OnsetDefinition)}
+        ),
+        trained_until=pd.Timestamp(stored["trained_until"]),
+        data_digest=stored["data_digest"],
+        ranges={name: Range(*ends) for name, ends in stored["ranges"].items()},
+        onsets={
+            Kind(kind): tuple(pd.Timestamp(day) for day in days)
+            for kind, days in stored["onsets"].items()
+        },
+        skill=tuple(skill_of(row) for row in stored["skill"]),
+        reason=stored["reason"],
+    )
+
+
+def skill_of(row: Mapping[Any, Any]) -> Skill:
+    """Return what a row of a verification says of the Brier skill, None for what is NaN in it.
+
+    Examples
+    --------
+    >>> row = {"kind": "broad", "horizon_days": 30, "days": 400, "episodes": 9, "verdict": "better"}
+    >>> interval = {"brier_skill": 0.3, "brier_skill_low": 0.1, "brier_skill_high": float("nan")}
+    >>> skill_of(row | interval).high is None
+    True
+    """
+    value, low, high = (
+        None if pd.isna(row[column]) else float(row[column])
+        for column in ("brier_skill", "brier_skill_low", "brier_skill_high")
+    )
+    return Skill(
+        kind=Kind(row["kind"]),
+        horizon_days=int(row["horizon_days"]),
+        value=value,
+        low=low,
+        high=high,
+        days=int(row["days"]),
+        episodes=int(row["episodes"]),
+        verdict=Verdict(row["verdict"]),
+    )
