@@ -47,7 +47,7 @@ def test_alert_is_read_and_written_back(text, alert):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("broad:30", "must be KIND:WINDOW>=P"),
         ("broad:30>0.5", "must be KIND:WINDOW>=P"),
@@ -58,8 +58,8 @@ def test_alert_is_read_and_written_back(text, alert):
         ("sustained:30>=0.5", "the year alone"),
     ],
 )
-def test_alert_that_cannot_be_is_refused(text, said):
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_alert_that_cannot_be_is_refused(text, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         Alert.parse(text)
 
 
@@ -100,7 +100,7 @@ def test_change_is_that_since_the_last_forecast_of_an_earlier_day(tmp_path):
 def test_lines_of_another_threshold_tell_nothing(tmp_path):
     forecast = chance_of(forecast_of("2026-01-12"), 0.6)
     entries = recorded(tmp_path / "forecasts.jsonl", forecast, ["broad:30>=0.5"])
-    other = replace(forecast, definition={**forecast.definition, "threshold": 60.0})
+    other = replace(forecast, definition=replace(forecast.definition, threshold=60.0))
     (state,) = check_alerts([Alert.parse("broad:30>=0.5")], other, entries)
     assert state.fired
 
@@ -147,14 +147,14 @@ def test_command_ends_with_4_once_and_says_why(trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--alert", "broad:30"], "must be KIND:WINDOW>=P"),
         (["--alert", "broad:31>=0.5"], "a forecast has windows of 30, 60, 90, 180, 365 days"),
         (["--alert", "broad:30>=0.5", "--what-if", "season_index=1"], "exclude each other"),
     ],
 )
-def test_command_refuses_what_cannot_be_looked_for(arguments, said, trained):
+def test_command_refuses_what_cannot_be_looked_for(arguments, message, trained):
     result = run_command(predict.app, "--tracking-uri", trained[0], *arguments)
     assert result.exit_code == 2
-    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert message in " ".join(result.stderr.replace("│", " ").split())

@@ -39,15 +39,15 @@ def test_only_what_is_supposed_changes(status, stored):
 
 
 @pytest.mark.parametrize(
-    ("supposed", "said"),
+    ("supposed", "message"),
     [
         ({"sesson_index": 40.0}, "did you mean season_index"),
         ({"carried_breadth_30": 160.0}, "share from 0 to 100 %, got 160"),
         ({"season_index": -1.0}, "share from 0 to 100 %, got -1"),
     ],
 )
-def test_impossible_suppositions_are_refused(supposed, said, status, stored):
-    with pytest.raises(SuppositionError, match=said):
+def test_impossible_suppositions_are_refused(supposed, message, status, stored):
+    with pytest.raises(SuppositionError, match=message):
         suppose(status, stored, supposed)
 
 

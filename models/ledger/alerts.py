@@ -159,7 +159,7 @@ def alert_json(state: AlertState) -> dict[str, Any]:
 
 
 def _same_question(entry: Entry, forecast: Forecast) -> bool:
-    return all(entry.definition.get(name) == value for name, value in forecast.definition.items())
+    return all(entry.definition.get(name) == value for name, value in forecast.definition.as_dict().items())
 
 
 def _probability(alert: Alert, forecast: Forecast) -> float | None:
