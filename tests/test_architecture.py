@@ -17,7 +17,8 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 
 # The floor plan: a module imports its own room and those before it, never one after it.
 ROOMS = (
-    "features.provenance", "features.panel", "features.market", "features.plausibility",
+    "features.text_table", "features.provenance", "features.panel", "features.market",
+    "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
     "features.sources.columns", "features.sources.files",
     "features.sources.etf_flows", "features.reference", "features.sources.append",

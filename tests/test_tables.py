@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.formatting import aligned, markdown, scored, share_interval
+from features.text_table import aligned
+from models.formatting import markdown, scored, share_interval
 from models.report.docs import named_rows, shown_rows
 from models.report.training_text import training_table
 from models.training.skill_table import skill_table
