@@ -28,7 +28,8 @@ from models.hazard.candidates import CANDIDATES
 from models.report.figures import skill_by_horizon
 from models.report.style import png
 from models.tracking.composition import Provenance, compose
-from models.training.run import Settings, Training, landmarks
+from models.training.landmarks import landmarks
+from models.training.run import Settings, Training
 from models.training.run import train as run_training
 from models.verification.gate import Choice
 from models.verification.hindcast import training_rows

@@ -165,7 +165,8 @@ def test_only_one_module_asks_yahoo_and_imports_its_client_late(client):
 
 def test_only_training_and_judging_reach_the_labels():
     assert importers("models.onset") == {
-        "models.training.run", "models.training.claims", "models.training.prospective",
+        "models.training.run", "models.training.landmarks", "models.training.claims",
+        "models.training.prospective",
         "models.training.replay", "models.training.outlook_hindcast", "models.ledger.track_record",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.

@@ -12,7 +12,7 @@ from features.panel import MarketPanel, end_of_day
 from models.definition import OnsetDefinition
 from models.onset import label, onsets
 from models.training.claims import COLUMNS, CONDITIONS, HORIZONS, claims
-from models.training.run import FIRST_DAY
+from models.training.landmarks import FIRST_DAY
 from models.verification.association import (
     CANNOT_TELL,
     LESS,

@@ -34,7 +34,7 @@ from models.training.controls import (
     true_hazard_is_calibrated,
     true_probability,
 )
-from models.training.run import landmarks
+from models.training.landmarks import landmarks
 from models.verification.hindcast import Landmarks
 from models.verification.scores import Corp
 

@@ -18,16 +18,9 @@ from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets
 from models.onset import label, onsets
-from models.training import run as training_module
-from models.training.run import (
-    HORIZONS,
-    OUT_OF_SAMPLE,
-    STEP_DAYS,
-    Settings,
-    fit_with_replicates,
-    landmarks,
-    train,
-)
+from models.training.landmarks import STEP_DAYS, landmarks
+from models.training.replicates import fit_with_replicates
+from models.training.run import HORIZONS, OUT_OF_SAMPLE, Settings, train
 from models.verification import hindcast as hindcast_module
 from models.verification.hindcast import COLUMNS, NO_KIND, Landmarks, hindcast, training_rows
 from models.verification.summary import verify
@@ -355,8 +348,9 @@ def test_training_learns_nothing_after_its_last_refit(random_panel):
 
 
 def replicated(rows, begun, seed=0, replicates=6):
-    settings = Settings(candidates=("logistic",), seed=seed, replicates=replicates)
-    return fit_with_replicates(rows, pd.Timestamp("2019-12-31"), begun, settings)
+    unfitted = Settings(candidates=("logistic",), seed=seed).unfitted()
+    day = pd.Timestamp("2019-12-31")
+    return fit_with_replicates(rows, day, begun, unfitted, n_replicates=replicates, seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +365,7 @@ def test_replicates_are_refits_to_whole_episodes_drawn_again(real_rows, real_ons
         drawn.append((X, targets, weight))
         return settled
 
-    monkeypatch.setattr(training_module, "_refit", spy)
+    monkeypatch.setattr("models.training.replicates._refit", spy)
     replicated(real_rows, real_onsets, replicates=20)
     assert len(drawn) == 20
     for X, targets, weight in drawn:

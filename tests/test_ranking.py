@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from models.verification.contrasts import Contrasts, window_contrasts
 from models.verification.ranking import auc_interval
-from models.verification.significance import Contrasts, window_contrasts
 
 MONTHS = pd.date_range("2017-01-03", periods=118, freq="28D")
 

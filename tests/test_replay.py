@@ -17,6 +17,7 @@ from models.definition import OnsetDefinition
 from models.formatting import signed
 from models.hazard.candidates import fit_candidates
 from models.training import replay as command
+from models.training.landmarks import landmarks
 from models.training.prospective import COLUMNS, judge, page, scores
 from models.training.prospective_table import since_release
 from models.training.replay import (
@@ -30,7 +31,7 @@ from models.training.replay import (
     replay,
     weeks_since,
 )
-from models.training.run import HORIZONS, Settings, landmarks
+from models.training.run import HORIZONS, Settings
 from models.verification.hindcast import hindcast
 from models.verification.walk_forward import WalkForward
 

@@ -12,16 +12,14 @@ from sklearn.metrics import average_precision_score
 
 from models.verification.comparison import COLUMNS as COMPARE_COLUMNS
 from models.verification.comparison import compare, integrated_differences
+from models.verification.contrasts import MIN_UNITS, episode_contrasts, window_contrasts
 from models.verification.scores import brier_scores, log_scores, skill
 from models.verification.significance import (
-    MIN_UNITS,
     Interval,
     diebold_mariano,
     difference_interval,
-    episode_contrasts,
     skill_interval,
     verdict,
-    window_contrasts,
 )
 from models.verification.summary import INTEGRATED_COLUMNS, integrated, verify
 

@@ -358,7 +358,7 @@ class _Said:
 def test_scores_equal_those_of_the_hindcast_on_the_same_forecasts(random_panel):
     from models.definition import OnsetDefinition
     from models.onset import onsets
-    from models.training.run import landmarks
+    from models.training.landmarks import landmarks
 
     definition = OnsetDefinition()
     index = season_index(random_panel)
