@@ -30,6 +30,7 @@ from models.vocabulary import Kind
 
 OUT_OF_SAMPLE = pd.Timestamp("2017-01-03")  # the first as_of day of the grid in 2017
 REFIT_DAYS = 28
+SCHEDULE = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
 HORIZONS = (30, 60, 90, 180, 365)
 REPLICATES = 100
 
@@ -166,12 +167,11 @@ def train(
     onset_days: dict[str, pd.DatetimeIndex] = {
         kind: onsets(index, each) for kind, each in settings.definition.by_kind().items()
     }
-    schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
     with _refused_in_words(known, until):
-        table = _hindcast(rows, schedule, settings, jobs, partial(progress, "hindcast"))
+        table = _hindcast(rows, settings, jobs, partial(progress, "hindcast"))
     verification = verify(table, onset_days, step_days=STEP_DAYS)
     choice = _choice(table, verification)
-    trained_until = schedule.refit_day(until)
+    trained_until = SCHEDULE.refit_day(until)
     models, replicates = fit_with_replicates(
         rows, trained_until, onset_days[Kind.BROAD], settings.unfitted(), jobs=jobs,
         n_replicates=settings.replicates, seed=settings.seed,
@@ -216,13 +216,12 @@ def _refused_in_words(known: MarketPanel, until: pd.Timestamp) -> Iterator[None]
 
 def _hindcast(
     rows: Landmarks,
-    schedule: WalkForward,
     settings: Settings,
     jobs: int,
     progress: Callable[[int, int], None],
 ) -> pd.DataFrame:
     fit = partial(fit_candidates, settings.unfitted())
-    table = hindcast(rows, schedule, fit, settings.horizons, jobs=jobs, progress=progress)
+    table = hindcast(rows, SCHEDULE, fit, settings.horizons, jobs=jobs, progress=progress)
     if not (table["kind"] == Kind.BROAD).any():
         raise TooFewRows("no day out of sample is at risk of a broad season.")
     return table
