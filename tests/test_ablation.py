@@ -54,7 +54,7 @@ def table_of(kind="broad", horizon=30, n=200, seed=0):
 # Groups
 
 
-def test_the_groups_are_the_catalogue_without_core_and_simulation():
+def test_groups_are_the_catalogue_without_core():
     groups = feature_groups()
     assert set(groups) == {"russell", "etf_flows", "eth_btc", "breadth", "bitcoin"}
     added = [name for names in groups.values() for name in names]

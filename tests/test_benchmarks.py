@@ -49,7 +49,7 @@ def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
     assert len(table(rows).splitlines()) == 12
 
 
-def test_more_coins_behind_the_top_leave_the_panel_as_it_was(tmp_path):
+def test_more_coins_leave_the_panel_alone(tmp_path):
     market = drawn_market(55, 220)
     once = load_files(written(market, tmp_path / "once"))
     more = load_files(written(multiplied(market, 4), tmp_path / "more"))

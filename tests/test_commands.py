@@ -66,7 +66,7 @@ def the_run(uri: str, name: str):
 # --- train ---------------------------------------------------------------------------------------
 
 
-def test_train_prints_the_table_on_stdout_and_progress_on_stderr(trained):
+def test_table_on_stdout_progress_on_stderr(trained):
     uri, folder, result = trained
     hindcast = pd.read_parquet(folder / "hindcast.parquet")
     folds = hindcast["fold"].nunique()
@@ -151,7 +151,7 @@ def test_figures_and_tables_are_artifacts(trained):
     }
 
 
-def test_the_champion_is_registered_with_a_signature_and_served(trained):
+def test_champion_is_registered_signed_and_served(trained):
     uri, _, _ = trained
     version = client_of(uri).get_model_version_by_alias(MODEL_NAME, "champion")
     assert version.tags["candidate"] == "logistic"
@@ -224,7 +224,7 @@ def test_train_explains_usage_errors_and_leaves_no_run(arguments, message, tmp_p
     assert not Path("none.db").exists()
 
 
-def test_data_that_end_too_early_are_a_data_error_and_a_failed_run(store):
+def test_data_that_end_early_fail_the_run(store):
     result = run(train.app, "--until", "2016-12-31", "--tracking-uri", store)
     assert result.exit_code == 3
     assert "2017-01-03, the first day out of sample, got 2016-12-31" in result.stderr
@@ -270,7 +270,7 @@ def test_the_report_is_printed_and_logged(store):
             "without_episode.csv"} <= logged  # fmt: skip
 
 
-def test_a_report_without_events_is_a_training_with_a_warning(store):
+def test_a_report_without_events_warns(store):
     arguments = ("--report", "--model", "logistic", "--until", "2017-02-01")
     result = run(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == 0
@@ -375,7 +375,7 @@ def test_json_follows_the_schema(trained):
     assert answer["data"]["source"] == "reference"
 
 
-def test_probabilities_rise_with_the_horizon_and_partial_is_likelier(trained):
+def test_probabilities_rise_and_partial_is_likelier(trained):
     uri, _, _ = trained
     answer = as_json("--tracking-uri", uri)
     by_kind = {
@@ -388,7 +388,7 @@ def test_probabilities_rise_with_the_horizon_and_partial_is_likelier(trained):
     assert all(p >= b for p, b in zip(by_kind["partial"], by_kind["broad"], strict=True))
 
 
-def test_the_same_question_gets_the_same_bytes_and_the_library_agrees(trained):
+def test_same_question_same_bytes_as_the_library(trained):
     uri, _, _ = trained
     one, two = (run(predict.app, "--json", "--tracking-uri", uri).stdout for _ in range(2))
     assert one == two
@@ -429,7 +429,7 @@ def test_csv_holds_every_window(trained):
     np.testing.assert_allclose(months, 1)
 
 
-def test_in_season_the_probability_is_null_with_the_reason(trained):
+def test_in_season_there_is_a_reason(trained):
     uri, _, _ = trained
     answer = as_json("--tracking-uri", uri, "--as-of", "2021-04-01")
     assert answer["season"]["state"] == "broad"
@@ -446,7 +446,7 @@ def test_in_season_the_probability_is_null_with_the_reason(trained):
     assert "No forecast: in season since 22 Mar 2021." in text
 
 
-def test_after_a_season_the_reason_names_the_next_possible_day(trained):
+def test_after_a_season_the_next_day_is_named(trained):
     uri, _, _ = trained
     answer = as_json("--tracking-uri", uri, "--as-of", "2025-10-15")
     reason = answer["forecasts"][0]["reason"]
@@ -459,7 +459,7 @@ def test_after_a_season_the_reason_names_the_next_possible_day(trained):
     assert not before["season"]["at_risk"]["broad"]
 
 
-def test_a_day_of_the_training_sample_is_called_one(trained):
+def test_a_day_in_sample_is_called_one(trained):
     uri, _, _ = trained
     inside = as_json("--tracking-uri", uri, "--as-of", iso(REFIT - pd.Timedelta(days=31)))
     outside = as_json("--tracking-uri", uri, "--as-of", iso(REFIT - pd.Timedelta(days=29)))
@@ -467,7 +467,7 @@ def test_a_day_of_the_training_sample_is_called_one(trained):
     assert not any("trained on this day" in warning for warning in outside["warnings"])
 
 
-def test_a_day_that_the_data_lack_is_exit_3(trained):
+def test_a_missing_day_is_exit_3(trained):
     uri, _, _ = trained
     result = run(predict.app, "--as-of", iso(after(1)), "--tracking-uri", uri)
     assert result.exit_code == 3
@@ -476,7 +476,7 @@ def test_a_day_that_the_data_lack_is_exit_3(trained):
 
 
 @pytest.mark.parametrize("by", [iso(END), iso(after(1097))])
-def test_a_date_out_of_reach_is_a_usage_error_that_names_the_limit(trained, by):
+def test_a_date_out_of_reach_names_the_limit(trained, by):
     uri, _, _ = trained
     result = run(predict.app, "--by", by, "--tracking-uri", uri)
     assert result.exit_code == 2
@@ -544,7 +544,7 @@ def test_history_outside_the_data_is_exit_3(trained, span, message):
     assert message in result.stderr
 
 
-def test_a_model_is_found_by_alias_version_run_and_parent_run(trained):
+def test_a_model_by_alias_version_or_run(trained):
     uri, _, _ = trained
     child, parent = (the_run(uri, name).info.run_id for name in ("logistic", "whole"))
     answers = [as_json("--tracking-uri", uri, "--model", m) for m in ("champion", "1", child,
@@ -567,7 +567,7 @@ def test_an_unknown_model_is_exit_1(trained, model):
     assert result.stdout == ""
 
 
-def test_without_a_store_predict_says_what_to_run_and_makes_none(tmp_path):
+def test_no_store_tells_what_to_run(tmp_path):
     store = f"sqlite:///{tmp_path / 'none.db'}"
     result = run(predict.app, "--tracking-uri", store)
     assert result.exit_code == 1
@@ -575,7 +575,7 @@ def test_without_a_store_predict_says_what_to_run_and_makes_none(tmp_path):
     assert not Path(store.removeprefix("sqlite:///")).exists()
 
 
-def test_a_file_that_is_no_store_is_called_so(tmp_path):
+def test_a_file_is_no_store(tmp_path):
     (tmp_path / "notes.db").write_text("hello")
     result = run(predict.app, "--tracking-uri", f"sqlite:///{tmp_path / 'notes.db'}")
     assert result.exit_code == 1
@@ -600,9 +600,7 @@ def test_a_tampered_model_is_refused(store):
 
 
 @pytest.mark.real_data
-def test_old_files_are_exit_3_unless_the_day_is_named(
-    trained, real_data, reference, tmp_path, monkeypatch
-):
+def test_old_files_are_exit_3_without_a_day(trained, real_data, reference, tmp_path, monkeypatch):
     # To simulate every week takes minutes, and the embedded history holds what would come of it.
     names = [name for name in reference.names if name.startswith("simulated")]
     table = pd.DataFrame({name: reference.series(name) for name in names})
@@ -619,7 +617,7 @@ def test_old_files_are_exit_3_unless_the_day_is_named(
         assert mine["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
 
 
-def test_the_scripts_print_nothing_but_the_answer_on_stdout(trained):
+def test_stdout_holds_the_answer_alone(trained):
     uri, folder, _ = trained
     done = subprocess.run(
         [sys.executable, ROOT / "predict.py", "--json", "--tracking-uri", uri],
@@ -631,7 +629,7 @@ def test_the_scripts_print_nothing_but_the_answer_on_stdout(trained):
 
 
 @pytest.mark.parametrize("script", ["train.py", "predict.py"])
-def test_help_reads_without_colour_and_names_the_exit_codes(script, tmp_path):
+def test_help_is_plain_and_names_exit_codes(script, tmp_path):
     done = subprocess.run(
         [sys.executable, ROOT / script, "--help"], cwd=tmp_path, capture_output=True, text=True,
         check=True, env={**os.environ, "NO_COLOR": "1"},

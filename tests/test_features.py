@@ -69,7 +69,7 @@ def test_names_are_unique():
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == len(CATALOGUE)
 
 
-def test_every_group_has_features_and_there_is_no_other():
+def test_groups_and_features_match():
     assert {feature.group for feature in CATALOGUE} == GROUPS
 
 
@@ -164,7 +164,7 @@ WITHOUT_FUTURE = pytest.mark.parametrize("without_future", [truncated, scrambled
 
 @WITHOUT_FUTURE
 @pytest.mark.parametrize("as_of", AS_OF, ids=[f"{day:%a %Y-%m-%d}" for day in AS_OF])
-def test_no_feature_changes_when_its_future_is_taken_away(random_panel, as_of, without_future):
+def test_no_feature_needs_its_future(random_panel, as_of, without_future):
     assert looking_ahead(random_panel, as_of, without_future) == []
 
 
@@ -221,7 +221,7 @@ def test_a_builder_that_fills_backwards_is_caught(monkeypatch, random_panel, wit
         ("2020-03-10", 47 + 46 + 45 + 44 + 43),  # Tuesday: Friday's at last
     ],
 )
-def test_a_flow_of_friday_is_not_seen_before_tuesday(as_of, total):
+def test_fridays_flow_is_seen_on_tuesday(as_of, total):
     flows = np.arange(60.0)
     assert sessions(60)[47] == pd.Timestamp("2020-03-06")
     assert newest("iwm_flow_5", as_of, iwm_flow=flows) == total
@@ -230,7 +230,7 @@ def test_a_flow_of_friday_is_not_seen_before_tuesday(as_of, total):
 # ---- from observation days to calendar days ----
 
 
-def test_an_observation_serves_for_ten_days_and_no_longer():
+def test_an_observation_serves_ten_days():
     closes = [100.0] * 29 + [90.0]
     last = sessions(30)[-1]
     panel = panel_of(russell2000=closes)
@@ -241,14 +241,14 @@ def test_an_observation_serves_for_ten_days_and_no_longer():
     assert np.isnan(values.iloc[-1])
 
 
-def test_the_age_of_a_flow_counts_from_its_observation():
+def test_a_flows_age_counts_from_observation():
     last = sessions(30)[-1]
     panel = panel_of(iwm_flow=np.ones(30))
     days = pd.DatetimeIndex([last + 10 * DAY, last + 11 * DAY])
     np.testing.assert_array_equal(build_features(panel, days)["iwm_flow_5"], [5.0, np.nan])
 
 
-def test_a_day_before_the_first_observation_has_no_value():
+def test_nothing_before_the_first_observation():
     frame = build_features(panel_of(bitcoin=[1.0, 2.0]), pd.DatetimeIndex(["2019-12-31"]))
     assert frame.isna().all(axis=None)
 
@@ -262,7 +262,7 @@ def test_without_a_series_only_its_features_are_missing(two_years, lacking):
     assert set(frame.columns[frame.isna().any()]) == dependent
 
 
-def test_a_missing_coin_day_does_not_shorten_the_window():
+def test_a_missing_day_keeps_the_window():
     days = pd.date_range("2020-01-01", periods=41, unit="s")
     closes = pd.Series(np.exp(0.01 * np.arange(41.0)), days).drop(days[[20, 21]])
     assert newest("bitcoin_momentum_30", days[40], bitcoin=closes) == pytest.approx(0.30)

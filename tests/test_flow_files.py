@@ -146,7 +146,7 @@ FUND_FILES = {
 
 
 @pytest.mark.parametrize("content", FUND_FILES.values(), ids=FUND_FILES)
-def test_fund_data_gives_nav_and_shares_of_each_session(content):
+def test_fund_data_give_nav_and_shares(content):
     found = reading(content)
     assert found.layout == "fund data"
     days = pd.DatetimeIndex(["2025-12-08", "2025-12-09", "2025-12-10"])
@@ -157,12 +157,12 @@ def test_fund_data_gives_nav_and_shares_of_each_session(content):
     assert found.series[SHARES].tolist() == [286750000.0, 287350000.0]
 
 
-def test_the_file_of_another_fund_is_refused_by_name():
+def test_another_funds_file_is_refused():
     message = refusal(spreadsheet_of(FUND_ROWS, fund="iShares Russell 2000 Growth ETF"))
     assert "is the file of iShares Russell 2000 Growth ETF; needed is that of" in message
 
 
-def test_a_cell_that_names_its_column_stands_in_it():
+def test_a_cell_stands_in_its_column():
     """SpreadsheetML leaves empty cells out and numbers the one behind them."""
     content = spreadsheet_of(FUND_ROWS).replace(
         b'<ss:Cell ss:StyleID="Left">\n<ss:Data ss:Type="String">--</ss:Data></ss:Cell>'
@@ -200,7 +200,7 @@ def test_a_file_cut_short_is_refused(content):
         "<!DOCTYPE html>",
     ],
 )
-def test_a_spreadsheet_that_declares_a_document_type_is_refused(declaration):
+def test_a_declared_document_type_is_refused(declaration):
     content = (
         spreadsheet_of(FUND_ROWS).decode().replace("<ss:Workbook", declaration + "<ss:Workbook")
     )
@@ -236,7 +236,7 @@ FLOW_FILES = {
 
 
 @pytest.mark.parametrize("content", FLOW_FILES.values(), ids=FLOW_FILES)
-def test_a_table_of_flows_gives_its_totals_in_dollars(content):
+def test_a_table_gives_totals_in_dollars(content):
     found = reading(content)
     assert found.layout == "table of flows"
     assert list(found.series) == [BTC]
@@ -256,7 +256,7 @@ def test_the_funds_tell_the_asset():
     assert "Bitcoin or Ether funds, not both" in refusal(csv_of(rows))
 
 
-def test_a_total_unlike_the_sum_of_funds_is_refused():
+def test_a_total_must_be_the_sum():
     message = refusal(csv_of(replaced(FLOW_ROWS, 4, 4, "99.2")))
     assert message == "2024-01-12: the funds add up to 97.2, but Total is 99.2 (US$ million)."
 
@@ -378,7 +378,7 @@ def test_headers_alone_are_no_figures():
     ("day", "told"),
     [("2025-12-15", "is later than today, 2025-12-12"), ("2025-12-07", "is a Sunday")],
 )
-def test_days_that_cannot_be_are_refused_with_the_file(tmp_path, day, told):
+def test_impossible_days_are_refused(tmp_path, day, told):
     path = tmp_path / "flows.csv"
     path.write_text(f"date,net_flow_usd\n{day},1000000\n")
     with pytest.raises(DataError, match=rf"flows.csv: {BTC} on {day}: {told}"):

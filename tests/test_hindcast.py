@@ -169,7 +169,7 @@ def test_progress_counts_the_folds(real_rows):
     assert len(seen) >= 2
 
 
-def test_a_horizon_beyond_the_last_lead_is_an_error(real_rows):
+def test_a_horizon_beyond_reach_is_an_error(real_rows):
     folds = WalkForward(pd.Timestamp("2019-06-04"), refit_days=84)
     with pytest.raises(ValueError, match="horizon must be from 1 to 390 days, got 391"):
         hindcast(real_rows, folds, fit_of(), [30, 391])
@@ -178,7 +178,7 @@ def test_a_horizon_beyond_the_last_lead_is_an_error(real_rows):
 # Training rows
 
 
-def test_training_rows_have_a_lead_resolved_on_the_day(real_rows):
+def test_training_rows_have_a_resolved_lead(real_rows):
     day = pd.Timestamp("2018-01-02")
     X, targets, weight = training_rows(real_rows, day)
     age = np.asarray((day - X.index).days)
@@ -215,7 +215,7 @@ def outcomes_altered_after(rows, day, seed=0):
 
 
 @pytest.mark.parametrize("name", list(CANDIDATES))
-def test_outcomes_after_a_refit_change_none_of_its_forecasts(real_rows, name):
+def test_later_outcomes_change_no_forecast(real_rows, name):
     folds = WalkForward(pd.Timestamp("2019-01-01"), refit_days=112)
     refit_on = folds.start + pd.Timedelta(days=112)
     altered = outcomes_altered_after(real_rows, refit_on)
@@ -402,13 +402,13 @@ def test_the_seed_decides_the_replicates(real_rows, real_onsets):
 # Data that do not suffice
 
 
-def test_an_end_before_the_first_refit_is_an_error(random_panel):
+def test_an_early_end_is_an_error(random_panel):
     with pytest.raises(DataError, match=r"until must not be before 2017-01-03.* got 2017-01-02"):
         train(random_panel, CHEAP, until=pd.Timestamp("2017-01-02"))
 
 
 @pytest.mark.parametrize("first", ["2016-11-01", "2017-06-01"])
-def test_a_history_that_begins_too_late_is_an_error(reference, first):
+def test_a_late_beginning_is_an_error(reference, first):
     table = reference.observations()
     late = MarketPanel.from_observations(table[table["date"] >= first], "late")
     with pytest.raises(DataError, match=r"training rows|out of sample"):
@@ -471,7 +471,7 @@ def test_onsets_resolved_early_are_caught(reference, monkeypatch):
     assert cheating > 1.8
 
 
-def test_no_lead_is_learnt_from_before_it_is_over(real_rows, monkeypatch):
+def test_no_lead_is_learnt_early(real_rows, monkeypatch):
     folds = WalkForward(OUT_OF_SAMPLE, refit_days=28)
     early, every = leads_learnt_early(real_rows, folds)
     assert early == 0
@@ -555,7 +555,7 @@ def test_every_threshold_is_learnt_and_kinds_scored(random_panel, threshold, lea
     assert set(table["kind"]) == set(asked)
 
 
-def test_labels_of_a_threshold_are_those_of_its_definition(random_panel):
+def test_labels_follow_their_threshold(random_panel):
     index = season_index(random_panel)
     rows = landmarks(random_panel, index, OnsetDefinition())
     own = (rows.X[THRESHOLD] == 65).to_numpy()

@@ -59,7 +59,7 @@ def test_the_definition_is_that_of_the_design():
     assert (SUSTAINED_DAYS, SUSTAINED_WITHIN, QUIET_DAYS) == (30, 90, 30)  # the outlook's
 
 
-def test_more_sustained_days_than_there_are_is_an_error():
+def test_too_many_sustained_days_are_an_error():
     assert OnsetDefinition(sustained_days=90).sustained_days == 90
     with pytest.raises(ValueError, match=r"at most sustained_within \(90\), got 91"):
         OnsetDefinition(sustained_days=91)
@@ -158,7 +158,7 @@ def test_what_comes_after_the_window_changes_no_outcome(threshold, values, other
 
 
 @pytest.mark.parametrize("ahead", [2, 9])
-def test_onset_and_none_are_resolved_on_the_same_day(ahead):
+def test_both_outcomes_resolve_on_one_day(ahead):
     horizon, as_of = 5, 10
     index = daily([10.0] * (as_of + ahead) + [80.0] * 10)
     for end in range(as_of, len(index)):
@@ -239,7 +239,7 @@ def test_the_outlook_calls_the_same_seasons_sustained_anywhere(values, needed, w
 
 @fast
 @given(values=indices, others=indices, needed=st.integers(1, 12))
-def test_what_is_decided_stays_decided_and_nothing_stays_open(values, others, needed):
+def test_what_is_decided_stays_so(values, others, needed):
     once = OnsetDefinition(50.0, 3, sustained_days=needed, sustained_within=12)
     before, after = sustained(daily(values), once), sustained(daily(values + others), once)
     done = before[before["sustained"].notna()]
@@ -261,12 +261,12 @@ def test_the_last_day_of_a_season_by_hand(as_of, day, over):
     assert found == (index.index[day], over)
 
 
-def test_where_no_season_stands_there_is_no_last_day():
+def test_no_season_has_no_last_day():
     index = daily([10, 80, 10, 10, 10, 80])
     assert last_day_in_season(index, index.index[4], definition(75)) is None
     unknown = daily([10, 10, 10, np.nan])
     assert last_day_in_season(unknown, unknown.index[-1], definition(75)) == (None, False)
 
 
-def test_an_unknown_index_is_neither_in_season_nor_out_of_it():
+def test_an_unknown_index_is_neither():
     assert in_season(daily([75, 74.9, np.nan]), 75).tolist() == [True, False, pd.NA]

@@ -144,7 +144,7 @@ def store(operated, tmp_path, monkeypatch) -> str:
     return f"sqlite:///{operated[0] / 'mlflow.db'}"
 
 
-def test_a_recorded_forecast_is_the_one_that_was_printed(store, tmp_path):
+def test_the_printed_forecast_is_recorded(store, tmp_path):
     arguments = ("--as-of", "2018-01-02", "--json", "--tracking-uri", store)
     result = run(predict.app, "--record", "--ledger", "mine.jsonl", *arguments)
     assert result.exit_code == 0, result.output
@@ -165,7 +165,7 @@ def test_a_recorded_forecast_is_the_one_that_was_printed(store, tmp_path):
     assert stored["commit"]
 
 
-def test_past_days_are_scored_as_replays_with_their_outcomes(store):
+def test_past_days_are_scored_as_replays(store):
     for day in ("2018-01-02", "2018-05-01", "2018-05-08", iso(END)):
         assert run(predict.app, "--as-of", day, "--record", "--tracking-uri", store).exit_code == 0
     record = json.loads(run(predict.app, "score", "--json").stdout)
@@ -188,7 +188,7 @@ def test_past_days_are_scored_as_replays_with_their_outcomes(store):
     assert f"on {iso(after(30))}: broad 75, climatology, as of {iso(END)} (replay): " in said
 
 
-def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
+def test_a_timely_line_is_scored_as_forecast(store, monkeypatch):
     for day in ("2018-05-01", "2018-05-08", iso(END)):
         next_morning = pd.Timestamp(day) + pd.Timedelta(hours=30)
         monkeypatch.setattr(predict, "now", lambda instant=next_morning: instant)
@@ -207,7 +207,7 @@ def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
     assert "  broad 75, climatology\n  30 days              2 " in said
 
 
-def test_a_torn_line_is_a_warning_and_an_edited_one_exit_3(store, tmp_path):
+def test_a_torn_line_warns_an_edited_fails(store, tmp_path):
     ledger = tmp_path / "forecasts.jsonl"
     record = ("--record", "--as-of", "2018-05-01", "--tracking-uri", store)
     ledger.write_text('{"schema": "altseason.ledger/1", "id"')
@@ -271,7 +271,7 @@ def runs_of(uri: str, until: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("day", [LAST, "2017-02-28"])  # between two refits, and a refit day
-def test_predict_as_of_a_day_is_the_hindcast_s_row_of_it(day, operated, tmp_path, reference):
+def test_a_past_day_is_its_hindcast_row(day, operated, tmp_path, reference):
     folder, _ = operated
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     if day != LAST:  # else that is the workflow's own training

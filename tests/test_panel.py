@@ -75,7 +75,7 @@ def refusal(frame, until=None):
     ids=["duplicate", "unsorted", "gap", "gap in sessions", "nan", "inf", "infinite flow", "zero",
          "negative", "above 100", "below 0", "time of day", "too early", "out of order"],
 )  # fmt: skip
-def test_a_broken_rule_is_named_with_series_and_day(frame, series, day, rule):
+def test_a_broken_rule_names_series_and_day(frame, series, day, rule):
     message = refusal(frame)
     assert message.startswith(f"test: {series} on {day}: ")
     assert rule in message
@@ -139,7 +139,7 @@ def test_a_time_zone_in_a_column_is_refused(column):
     assert "time zone must not be mixed in" in message
 
 
-def test_instants_with_and_without_a_time_zone_are_refused():
+def test_mixed_time_zones_are_refused():
     instants = [pd.Timestamp("2025-12-02"), pd.Timestamp("2025-12-03", tz="UTC"),
                 pd.Timestamp("2025-12-04")]  # fmt: skip
     message = refusal(rows().assign(available_at=pd.Series(instants, dtype=object)))
@@ -258,7 +258,7 @@ def test_a_view_holds_each_series_to_its_publication():
     assert view.series("iwm_flow").tolist() == [1.0]
 
 
-def test_a_past_view_leaves_the_panel_as_it_was():
+def test_a_past_view_changes_nothing():
     panel = MarketPanel.from_observations(rows(), "test")
     before = panel.digest
     assert panel.known_at(MONDAY).series("bitcoin").empty
@@ -275,7 +275,7 @@ def test_the_earlier_of_two_views_holds(days):
     assert nested.digest == panel.known_at(min(first, second)).digest
 
 
-def test_an_absent_series_is_empty_an_undefined_an_error():
+def test_absent_is_empty_undefined_an_error():
     panel = MarketPanel.from_observations(rows(), "test")
     assert panel.series("sp500").empty
     assert panel.available_at("sp500").empty
@@ -290,7 +290,7 @@ def test_names_stand_in_the_order_of_the_specification():
     assert panel.names == tuple(spec.name for spec in SERIES)
 
 
-def test_the_last_day_is_that_of_the_season_index():
+def test_the_index_sets_the_last_day():
     short, long = closes((1.0, 2.0)), closes((1.0, 2.0, 4.0))
     both = MarketPanel.from_series({"season_index": short, "bitcoin": long}, "test")
     assert both.last_day == short.index[-1]
@@ -339,7 +339,7 @@ def test_the_digest_depends_on_content_alone():
     assert MarketPanel.from_observations(coarse_and_fine, "three").digest == panel.digest
 
 
-def test_a_panel_written_as_one_table_reads_back_whole():
+def test_one_table_reads_back_whole():
     panel = MarketPanel.from_series({"bitcoin": closes(), "iwm_flow": closes()}, "test")
     table = panel.observations()
     assert list(table.columns) == ["series", "date", "value", "available_at"]
@@ -372,7 +372,7 @@ def test_fund_figures_wait_at_least_two_calendar_days(day):
 
 
 @given(day=st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2035-12-31").date()))
-def test_closes_are_known_at_the_end_of_their_day(day):
+def test_closes_are_known_at_days_end(day):
     days = pd.DatetimeIndex([day])
     for spec in SERIES:
         if spec.kind != "flow":

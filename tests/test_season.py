@@ -136,7 +136,7 @@ def test_a_snapshot_stands_in_for_45_days():
     np.testing.assert_array_equal(again["season_index"].iloc[-2:], [NA, 0.0])
 
 
-def test_a_day_before_the_first_snapshot_has_no_row():
+def test_no_row_before_the_first_snapshot():
     shares = small_breadth({"a": [1, 2, 3, 4]}, {2: ["a"]}, window_days=1, carried_days=())
     assert shares.index.tolist() == [FIRST + 2 * DAY, FIRST + 3 * DAY]
 
@@ -169,7 +169,7 @@ def test_the_mean_is_of_50_dollar_closes():
     assert above.iloc[50] == 50.0
 
 
-def test_two_rows_for_a_coin_day_are_an_error():
+def test_a_doubled_coin_day_is_an_error():
     coins = coin_table({"a": [1, 2, 3], "b": [1, 2, 3]})
     twice = pd.concat([coins, coins.iloc[[4]]])
     with pytest.raises(DataError, match="coins: b on 2025-01-02: two rows for one day"):
@@ -327,12 +327,12 @@ def test_an_onset_ends_the_quiet_days():
     assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [3, 10]
 
 
-def test_nothing_is_an_onset_before_quiet_days_were_seen():
+def test_no_onset_before_quiet_days():
     assert onset_days(index_of([10, 80, 10]), threshold=75, quiet_days=2).empty
     assert day_numbers(onset_days(index_of([10, 10, 80]), threshold=75, quiet_days=2)) == [2]
 
 
-def test_a_day_with_an_unknown_index_is_not_quiet():
+def test_an_unknown_day_is_not_quiet():
     index = index_of([10, 10, NA, 80, 10, NA, 10, 10, 80])
     assert np.flatnonzero(at_risk(index, threshold=75, quiet_days=1)).tolist() == [1, 7]
     assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [8]
@@ -355,7 +355,7 @@ QUIET_DAYS = st.integers(1, 6)
 
 @given(values=INDICES, quiet=QUIET_DAYS)
 @settings(deadline=None)
-def test_at_risk_and_onsets_equal_their_definition_said_slowly(values, quiet):
+def test_risk_and_onsets_equal_their_definition(values, quiet):
     index = index_of(values)
     below = [value < 75 for value in values]
     risk = [day >= quiet and all(below[day - quiet : day + 1]) for day in range(len(values))]
@@ -386,7 +386,7 @@ def test_onsets_are_apart_from_each_other_and_risk(values, quiet):
 
 @given(values=INDICES, quiet=QUIET_DAYS)
 @settings(deadline=None)
-def test_risk_turns_into_a_season_only_through_an_onset(values, quiet):
+def test_risk_ends_through_an_onset(values, quiet):
     index = index_of(values)
     risk = at_risk(index, threshold=75, quiet_days=quiet)
     after_risk = index.index[risk.shift(1, fill_value=False) & (index >= 75)]
