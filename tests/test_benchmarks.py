@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from benchmarks.__main__ import TaskName, main, table
 from benchmarks.market import drawn_market, multiplied, read_market, written
 from benchmarks.tasks import TASKS
 from features.sources.files import load_files
+from tests.commands import run_command
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 def benchmarks(*arguments: object):
     app = typer.Typer()
     app.command()(main)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return run_command(app, *arguments)
 
 
 @pytest.mark.parametrize("from_directory", [False, True])

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import predict
 from features.panel import end_of_day
@@ -33,6 +32,7 @@ from models.report.picture import describe, draw, title
 from models.report.style import COLOURS, inline_svg, png, svg
 from models.tracking.reading import load_forecaster
 from models.tracking.tables import load_tables
+from tests.commands import run_command
 from tests.embedded import END, iso
 from tests.outlooks import outlook_on
 
@@ -253,14 +253,10 @@ def test_the_page_sets_the_colours(said):
 # --- the command ---------------------------------------------------------------------------------
 
 
-def run(*arguments: object):
-    return CliRunner().invoke(predict.app, [str(argument) for argument in arguments])
-
-
 def test_the_command_writes_what_the_library_draws(trained, reference, tmp_path):
     uri, _, _ = trained
     picture, page = tmp_path / "a.svg", tmp_path / "a.html"
-    result = run("--tracking-uri", uri, "--plot", picture, "--report", page)
+    result = run_command(predict.app, "--tracking-uri", uri, "--plot", picture, "--report", page)
     assert result.exit_code == 0, result.output
     assert "Chance that a broad altcoin season begins" in result.stdout
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a.svg"]
@@ -299,7 +295,9 @@ def test_equal_pictures_have_equal_bytes(said):
 def test_an_unwritable_picture_is_refused_first(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.html").mkdir()
-    result = run(*arguments, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
+    result = run_command(
+        predict.app, *arguments, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}"
+    )
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert [each.name for each in tmp_path.iterdir()] == ["folder.html"]
@@ -308,7 +306,7 @@ def test_an_unwritable_picture_is_refused_first(arguments, message, tmp_path, mo
 def test_a_picture_must_begin_before_its_forecast(trained, tmp_path):
     uri, _, _ = trained
     path = tmp_path / "a.png"
-    result = run("--tracking-uri", uri, "--plot", path, "--since", iso(END))
+    result = run_command(predict.app, "--tracking-uri", uri, "--plot", path, "--since", iso(END))
     assert result.exit_code == 2
     assert iso(END) in result.stderr
     assert not path.exists()

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import predict
 from features import health as data_health
@@ -33,6 +32,7 @@ from models.report.forecast_text import forecast_text
 from models.report.rows import window_rows
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
+from tests.commands import run_command
 from tests.embedded import REFIT, iso
 
 ESCAPES = re.compile(r"\x1b\[\d*m")
@@ -358,7 +358,7 @@ def test_history_says_whose_it_is(trained):
     uri, _, _ = trained
     first, last = (iso(REFIT + pd.Timedelta(days=days)) for days in (-5, 5))
     arguments = ["--history", first, last, "--tracking-uri", uri]
-    result = CliRunner().invoke(predict.app, [*arguments, "--json"])
+    result = run_command(predict.app, *arguments, "--json")
     answer = json.loads(result.stdout)
     assert answer["schema"] == "altseason.history/1"
     assert answer["model"]["name"] == "logistic"

@@ -39,18 +39,9 @@ from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, s
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address, ui_command
 from models.verification.gate import Choice
-from tests.commands import ROOT, run_command
+from tests.commands import ROOT, client_of, run_command, runs_of
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
-
-
-def client_of(uri: str) -> MlflowClient:
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def runs_of(uri: str):
-    client = client_of(uri)
-    return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
 @pytest.fixture(scope="module")
