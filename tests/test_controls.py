@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -58,26 +59,28 @@ def holds(control: Control) -> None:
 # Skill where there is some, none where there is none
 
 
-def test_the_true_features_have_skill(rows):
-    holds(features_score(rows))
+FEATURE_CONTROLS = [
+    features_score,
+    partial(noise_scores_nothing, seeds=(0, 1)),
+    partial(placebo_scores_nothing, seeds=(0, 1)),
+]
 
 
-def test_features_of_noise_have_none(rows):
-    holds(noise_scores_nothing(rows, seeds=(0, 1)))
+@pytest.mark.parametrize("control", FEATURE_CONTROLS, ids=["true", "noise", "displaced"])
+def test_only_true_features_have_skill(control, rows):
+    holds(control(rows))
 
 
-def test_displaced_features_have_none(rows):
-    holds(placebo_scores_nothing(rows, seeds=(0, 1)))
-
-
-def test_features_that_are_no_noise_fail_the_control(rows, monkeypatch):
-    monkeypatch.setattr(controls, "noise", lambda X, seed: X)
-    assert not noise_scores_nothing(rows, seeds=(0,)).passed
-
-
-def test_features_that_are_not_displaced_fail_the_control(rows, monkeypatch):
-    monkeypatch.setattr(controls, "displaced", lambda rows, seed: rows.X)
-    assert not placebo_scores_nothing(rows, seeds=(0,)).passed
+@pytest.mark.parametrize(
+    ("part", "fault", "control"),
+    [
+        ("noise", lambda X, seed: X, noise_scores_nothing),
+        ("displaced", lambda rows, seed: rows.X, placebo_scores_nothing),
+    ],
+)
+def test_a_control_of_the_features_can_fail(part, fault, control, rows, monkeypatch):
+    monkeypatch.setattr(controls, part, fault)
+    assert not control(rows, seeds=(0,)).passed
 
 
 def test_noise_replaces_the_core_features_alone(rows):
@@ -228,30 +231,31 @@ def test_permuted_outcomes_are_those_open_on_the_day(short):
 # A known hazard
 
 
+def wrong_hazard(x, days, honest=controls.true_probability):
+    return honest(x, days) ** (1 if days == 1 else 2)
+
+
+@pytest.mark.parametrize(
+    ("part", "fault", "control"),
+    [
+        ("true_probability", wrong_hazard, true_hazard_is_calibrated),
+        ("corp", lambda outcome, probability: Corp(0.0, 0.1, 0.2), true_hazard_is_calibrated),
+        ("hazard_error", lambda episodes, seed: 0.1,
+         partial(fitted_hazard_approaches_the_true_one, seeds=(0,))),
+    ],
+    ids=["wrong hazard", "blind score", "learns nothing"],
+)  # fmt: skip
+def test_a_control_of_the_hazard_can_fail(part, fault, control, monkeypatch):
+    monkeypatch.setattr(controls, part, fault)
+    assert not control().passed
+
+
 def test_the_true_hazard_is_calibrated():
     holds(true_hazard_is_calibrated())
 
 
-def test_a_wrong_hazard_fails(monkeypatch):
-    honest = controls.true_probability
-    monkeypatch.setattr(
-        controls, "true_probability", lambda x, days: honest(x, days) ** (1 if days == 1 else 2)
-    )
-    assert not true_hazard_is_calibrated().passed
-
-
-def test_a_blind_score_fails(monkeypatch):
-    monkeypatch.setattr(controls, "corp", lambda outcome, probability: Corp(0.0, 0.1, 0.2))
-    assert not true_hazard_is_calibrated().passed
-
-
 def test_the_fitted_hazard_approaches_the_true_one():
     holds(fitted_hazard_approaches_the_true_one(seeds=range(4)))
-
-
-def test_a_fit_that_learns_nothing_fails_the_control(monkeypatch):
-    monkeypatch.setattr(controls, "hazard_error", lambda episodes, seed: 0.1)
-    assert not fitted_hazard_approaches_the_true_one(seeds=(0,)).passed
 
 
 def test_the_synthetic_market_has_the_hazard_it_says():

@@ -283,15 +283,35 @@ def test_russell_momentum_counts_sessions_and_not_calendar_days():
         assert newest("russell_momentum_21", as_of, russell2000=closes) == pytest.approx(0.21)
 
 
-def test_momentum_against_the_sp500():
-    steps = np.arange(70.0)
-    value = newest(
-        "russell_relative_sp500_63",
-        sessions(70)[-1],
-        russell2000=np.exp(0.004 * steps),
-        sp500=100 * np.exp(0.001 * steps),
-    )
-    assert value == pytest.approx(63 * 0.003)
+def rising(rate, count, base=100.0):
+    return base * np.exp(rate * np.arange(float(count)))
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "expected"),
+    [
+        # A momentum is the log return of its window.
+        *((f"eth_btc_momentum_{days}", {"eth_btc": rising(0.002, 400, 7)}, 0.002 * days)
+          for days in (7, 30, 90, 180)),
+        *((f"bitcoin_momentum_{days}", {"bitcoin": rising(0.002, 400, 7)}, 0.002 * days)
+          for days in (30, 90, 365)),
+        ("russell_relative_sp500_63",
+         {"russell2000": rising(0.004, 70, 1), "sp500": rising(0.001, 70)}, 63 * 0.003),
+        # Changes are in points.
+        *((f"bitcoin_dominance_change_{days}",
+           {"bitcoin_dominance": 40 + 0.1 * np.arange(100.0)}, 0.1 * days) for days in (30, 90)),
+        *((f"season_index_change_{days}",
+           {"season_index": 90 - 2 * np.arange(40.0)}, -2.0 * days) for days in (7, 30)),
+        # 251 windows sum to 0 and the last to 1: mean 1/252, sample variance 1/252.
+        ("iwm_flow_zscore", {"iwm_flow": [0.0] * 271 + [1.0]},
+         (1 - 1 / 252) / math.sqrt(1 / 252)),
+        # Outflows of the whole window count, not the last session's inflow.
+        ("iwm_divergence",
+         {"russell2000": rising(0.01, 22), "iwm_flow": [0.0] + [-1.0] * 20 + [19.0]}, 1.0),
+    ],
+)  # fmt: skip
+def test_the_last_value_by_hand(name, series, expected):
+    assert feature_on_its_days(name, **series)[-1] == pytest.approx(expected)
 
 
 def test_distance_from_record():
@@ -357,13 +377,6 @@ def test_iwm_flows_are_sums_over_sessions(window):
     assert values[-1] == sum(range(81 - window, 81))
 
 
-def test_the_zscore_of_one_burst_after_calm():
-    # 251 windows sum to 0 and the last to 1: mean 1/252, sample variance 1/252.
-    flows = [0.0] * 271 + [1.0]
-    values = feature_on_its_days("iwm_flow_zscore", iwm_flow=flows)
-    assert values[-1] == pytest.approx((1 - 1 / 252) / math.sqrt(1 / 252))
-
-
 @pytest.mark.parametrize(
     ("step", "flow", "flag"),
     [(0.01, -1.0, 1.0), (0.01, 1.0, 0.0), (-0.01, -1.0, 0.0), (-0.01, 1.0, 0.0),
@@ -374,14 +387,6 @@ def test_divergence_is_a_rise_with_outflows(step, flow, flag):
     values = feature_on_its_days("iwm_divergence", russell2000=closes, iwm_flow=[flow] * 30)
     assert np.isnan(values[:21]).all()
     assert np.all(values[21:] == flag)
-
-
-def test_divergence_weighs_the_whole_window():
-    closes = 100 * np.exp(0.01 * np.arange(22.0))
-    flows = [0.0] + [-1.0] * 20 + [19.0]
-    assert (
-        feature_on_its_days("iwm_divergence", russell2000=closes, iwm_flow=flows)[-1] == 1.0
-    )  # fmt: skip
 
 
 def test_fund_flows_are_missing_before_the_funds_existed():
@@ -410,19 +415,6 @@ def test_a_flow_difference_compares_the_same_sessions():
 
 
 @pytest.mark.parametrize(
-    ("series", "prefix", "window"),
-    [
-        *(("eth_btc", "eth_btc_momentum", window) for window in (7, 30, 90, 180)),
-        *(("bitcoin", "bitcoin_momentum", window) for window in (30, 90, 365)),
-    ],
-)
-def test_momentum_is_the_log_return_of_the_window(series, prefix, window):
-    closes = 7 * np.exp(0.002 * np.arange(400.0))
-    values = feature_on_its_days(f"{prefix}_{window}", **{series: closes})
-    assert values[-1] == pytest.approx(0.002 * window)
-
-
-@pytest.mark.parametrize(
     ("name", "series", "values", "places", "expected"),
     [
         # Ether forgets a high after a year,
@@ -436,23 +428,6 @@ def test_momentum_is_the_log_return_of_the_window(series, prefix, window):
 def test_the_distance_from_a_high(name, series, values, places, expected):
     distance = feature_on_its_days(name, **{series: values})
     np.testing.assert_allclose(distance[places], np.log(expected), atol=1e-15)
-
-
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [("bitcoin_dominance_change_30", 3.0), ("bitcoin_dominance_change_90", 9.0)],
-)
-def test_dominance_change_is_in_points(name, change):
-    dominance = 40 + 0.1 * np.arange(100.0)
-    values = feature_on_its_days(name, bitcoin_dominance=dominance)
-    assert values[-1] == pytest.approx(change)
-
-
-@pytest.mark.parametrize(("window", "change"), [(7, -14.0), (30, -60.0)])
-def test_season_index_change_is_in_points(window, change):
-    index = 90 - 2 * np.arange(40.0)
-    values = feature_on_its_days(f"season_index_change_{window}", season_index=index)
-    assert values[-1] == change
 
 
 @pytest.mark.parametrize("name", [f.name for f in CATALOGUE if f.sources == (f.name,)])
