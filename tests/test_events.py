@@ -75,18 +75,30 @@ def test_forecasts_of_two_horizons_are_an_error():
 # Alarms
 
 
-def test_an_alarm_is_a_run_at_the_level():
-    table = forecasts([0.1, 0.5, 0.8, 0.4, 0.9])
-    found = found_at(table, onset_days(week(6)))
-    assert found["first_day"].tolist() == [week(1), week(4)]
-    assert found["last_day"].tolist() == [week(2), week(4)]
-    assert found["days"].tolist() == [8, 1]
-    assert found["hit"].tolist() == [True, True]
-
-
-def test_an_alarm_ends_with_the_risk():
-    found = found_at(forecasts([0.9, 0.9, 0.9], weeks=[0, 1, 3]), onset_days(week(5)))
-    assert found["last_day"].tolist() == [week(1), week(3)]
+@pytest.mark.parametrize(
+    ("probabilities", "weeks", "onset", "spans", "hits"),
+    [
+        # A run at the level is one alarm.
+        ([0.1, 0.5, 0.8, 0.4, 0.9], None, week(6), [(1, 2, 8), (4, 4, 1)], [True, True]),
+        # It ends where a week is not at risk.
+        ([0.9, 0.9, 0.9], [0, 1, 3], week(5), [(0, 1, 8), (3, 3, 1)], [True, True]),
+        # It hits within the horizon of its last day, the last of the 30 days included.
+        ([0.9, 0.9], None, week(1, 1), [(0, 1, 8)], [True]),
+        ([0.9, 0.9], None, week(1, 30), [(0, 1, 8)], [True]),
+        ([0.9, 0.9], None, week(1, 31), [(0, 1, 8)], [False]),
+        # Its own last day is not ahead of it.
+        ([0.9], None, week(0), [(0, 0, 1)], [False]),
+        # Below the level there is none.
+        ([0.1, 0.2], None, week(3), [], []),
+    ],
+    ids=["run", "gap", "next day", "day 30", "day 31", "same day", "none"],
+)
+def test_alarms_by_hand(probabilities, weeks, onset, spans, hits):
+    table = forecasts(probabilities) if weeks is None else forecasts(probabilities, weeks=weeks)
+    found = found_at(table, onset_days(onset))
+    rows = zip(found["first_day"], found["last_day"], found["days"], strict=True)
+    assert list(rows) == [(week(first), week(last), days) for first, last, days in spans]
+    assert found["hit"].tolist() == hits
 
 
 def test_an_alarm_ends_at_an_onset():
@@ -94,22 +106,6 @@ def test_an_alarm_ends_at_an_onset():
     found = found_at(forecasts([0.9, 0.9]), onset_days(week(0, 3), week(3)))
     assert found["onset"].tolist() == [week(0, 3), week(3)]
     assert len(found) == 2
-
-
-@pytest.mark.parametrize(("ahead", "hit"), [(1, True), (30, True), (31, False)])
-def test_an_alarm_hits_within_its_horizon(ahead, hit):
-    found = found_at(forecasts([0.9, 0.9]), onset_days(week(1, ahead)))
-    assert found["hit"].tolist() == [hit]
-
-
-def test_the_last_day_is_not_ahead_of_itself():
-    found = found_at(forecasts([0.9]), onset_days(week(0)))
-    assert found["onset"].isna().all()
-    assert found["hit"].tolist() == [False]
-
-
-def test_without_an_alarm_the_table_is_empty():
-    assert found_at(forecasts([0.1, 0.2]), onset_days(week(3))).empty
 
 
 @pytest.mark.parametrize("level", [0, -0.1, 1.1])

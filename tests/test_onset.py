@@ -38,18 +38,25 @@ def definition(threshold, quiet_days=3):
     return OnsetDefinition(threshold=threshold, quiet_days=quiet_days)
 
 
-@pytest.mark.parametrize("threshold", [0.0, -1.0, 100.5, float("nan")])
-def test_a_threshold_outside_the_index_is_an_error(threshold):
-    with pytest.raises(ValueError, match=rf"threshold must lie in \(0, 100\], got {threshold:g}"):
-        OnsetDefinition(threshold=threshold)
+COUNTS = ("quiet_days", "window_days", "top", "sustained_days", "sustained_within")
 
 
 @pytest.mark.parametrize(
-    "name", ["quiet_days", "window_days", "top", "sustained_days", "sustained_within"]
-)
-def test_a_count_below_one_is_an_error(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
-        OnsetDefinition(**{name: 0})
+    ("values", "message"),
+    [
+        *(({"threshold": value}, rf"threshold must lie in \(0, 100\], got {value:g}")
+          for value in (0.0, -1.0, 100.5, float("nan"))),
+        *(({name: 0}, f"{name} must be at least 1, got 0") for name in COUNTS),
+        ({"sustained_days": 91}, r"at most sustained_within \(90\), got 91"),
+    ],
+)  # fmt: skip
+def test_a_value_out_of_range_is_an_error(values, message):
+    with pytest.raises(ValueError, match=message):
+        OnsetDefinition(**values)
+
+
+def test_all_days_may_be_needed():
+    assert OnsetDefinition(sustained_days=90).sustained_days == 90
 
 
 def test_the_definition_is_that_of_the_design():
@@ -57,12 +64,6 @@ def test_the_definition_is_that_of_the_design():
               "sustained_days": 30, "sustained_within": 90}  # fmt: skip
     assert OnsetDefinition().as_dict() == values
     assert (SUSTAINED_DAYS, SUSTAINED_WITHIN, QUIET_DAYS) == (30, 90, 30)  # the outlook's
-
-
-def test_too_many_sustained_days_are_an_error():
-    assert OnsetDefinition(sustained_days=90).sustained_days == 90
-    with pytest.raises(ValueError, match=r"at most sustained_within \(90\), got 91"):
-        OnsetDefinition(sustained_days=91)
 
 
 def test_a_partial_season_differs_in_its_threshold_only():
