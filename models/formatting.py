@@ -6,7 +6,6 @@ import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 
 import pandas as pd
 
@@ -177,33 +176,6 @@ def scored(value: float | None, low: float | None, high: float | None) -> str:
     """
     ends = interval(low, high)
     return signed(value) if "n/a" in (signed(value), ends) else f"{signed(value)} {ends}"
-
-
-def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
-    """Return a line per row, its cells under each other and two blanks apart.
-
-    As wide as its cells and plain ASCII, wherever it is printed: a table that
-    is folded to a terminal's width cannot be searched line by line.
-
-    Parameters
-    ----------
-    rows : sequence of sequence of str
-        Cells; a row may end early.
-    sides : str
-        "<" or ">" for each column; the last one stands for all beyond it.
-
-    Examples
-    --------
-    >>> aligned([("", "30 days"), ("pool", "+0.40")], "<>")
-    ['      30 days', 'pool    +0.40']
-    """
-    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
-    return [
-        "  ".join(
-            f"{cell:{sides[min(at, len(sides) - 1)]}{widths[at]}}" for at, cell in enumerate(row)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> list[str]:

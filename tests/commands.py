@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from click.testing import Result
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -17,6 +19,17 @@ ROOT = Path(__file__).parents[1]
 def run_command(app: Typer, *arguments: object) -> Result:
     """Run an application of typer in this process."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def client_of(uri: str) -> MlflowClient:
+    """Return MLflow's own client of a store."""
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def runs_of(uri: str) -> list[Run]:
+    """Return all runs of a store, of every experiment."""
+    client = client_of(uri)
+    return list(client.search_runs([e.experiment_id for e in client.search_experiments()]))
 
 
 def run_python(

@@ -16,7 +16,6 @@ import pytest
 from filelock import FileLock
 from mlflow.tracking import MlflowClient
 from sklearn.base import clone
-from typer.testing import CliRunner
 
 import train
 from features.market.season import season_index
@@ -28,10 +27,12 @@ from models.hazard.candidates import CANDIDATES
 from models.report.figures import skill_by_horizon
 from models.report.style import png
 from models.tracking.composition import Provenance, compose
-from models.training.run import Settings, Training, landmarks
+from models.training.landmarks import landmarks
+from models.training.run import Settings, Training
 from models.training.run import train as run_training
 from models.verification.gate import Choice
 from models.verification.hindcast import training_rows
+from tests.commands import run_command
 from tests.hazard_rows import SIMULATED
 from tests.yahoo_server import Market, YahooServer
 
@@ -192,7 +193,7 @@ def trained(once):
         )  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("models.training.run.PRIMARY", "logistic")
-            result = CliRunner().invoke(train.app, arguments)
+            result = run_command(train.app, *arguments)
         assert result.exit_code == 0, result.output
         return uri, folder, SimpleNamespace(stdout=result.stdout, stderr=result.stderr)
 

@@ -11,9 +11,11 @@ from features.market.season import season_index
 from models.definition import OnsetDefinition
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.training.ablation import COLUMNS, CORE, ablation, compare_groups, feature_groups
-from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings, landmarks
+from models.training.landmarks import landmarks
+from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
+from models.verification.contrasts import window_contrasts
 from models.verification.hindcast import hindcast
-from models.verification.significance import difference_interval, window_contrasts
+from models.verification.significance import difference_interval
 from models.verification.walk_forward import WalkForward
 
 UNTIL = pd.Timestamp("2017-09-30")
@@ -52,7 +54,7 @@ def table_of(kind="broad", horizon=30, n=200, seed=0):
 # Groups
 
 
-def test_the_groups_are_the_catalogue_without_core_and_simulation():
+def test_groups_are_the_catalogue_without_core():
     groups = feature_groups()
     assert set(groups) == {"russell", "etf_flows", "eth_btc", "breadth", "bitcoin"}
     added = [name for names in groups.values() for name in names]

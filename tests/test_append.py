@@ -197,7 +197,7 @@ IN_SERIES, IN_COINS, IN_UNIVERSE = (
         ("universe", "coin7", IN_UNIVERSE, "market_cap_usd", 5.0),
     ],
 )
-def test_a_contradicting_row_is_named_and_nothing_is_written(
+def test_a_contradiction_is_named_and_nothing_written(
     mine, later, table, label, day, column, value
 ):
     changed(later, "coins", "coin7", IN_COINS, "market_cap_usd", 40.0)
@@ -325,7 +325,7 @@ def test_the_union_is_checked_before_it_is_written(mine, later, table, column, v
     assert content(mine) == before
 
 
-def test_a_column_that_cannot_hold_a_value_is_named(mine, later):
+def test_an_impossible_column_is_named(mine, later):
     rows = pd.read_parquet(mine / "coins.parquet")
     rows["market_cap_usd"] = rows["market_cap_usd"].round().astype("Int32")
     rows.to_parquet(mine / "coins.parquet", index=False)
@@ -340,7 +340,7 @@ def test_nothing_to_append_is_an_error(mine, tmp_path):
 
 
 @pytest.mark.parametrize("full", [1, 2, 3])
-def test_a_full_disk_leaves_all_tables_as_they_were(mine, later, monkeypatch, full):
+def test_a_full_disk_leaves_the_tables_alone(mine, later, monkeypatch, full):
     before, copied = content(mine), []
 
     def no_space(source, target):
@@ -417,13 +417,13 @@ def test_the_command_says_what_it_did(mine, later, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_a_directory_that_cannot_be_written_is_exit_1(mine, later, monkeypatch, capsys):
+def test_an_unwritable_directory_is_exit_1(mine, later, monkeypatch, capsys):
     mine.chmod(0o500)
     assert run_append(monkeypatch, capsys, "--data-dir", mine, "--add", later)[0] == 1
     mine.chmod(0o700)
 
 
-def test_a_table_that_cannot_be_replaced_is_exit_1(mine, later, monkeypatch, capsys):
+def test_an_irreplaceable_table_is_exit_1(mine, later, monkeypatch, capsys):
     def refused(*arguments):
         raise PermissionError(errno.EACCES, "Permission denied", str(mine))
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from benchmarks.__main__ import TaskName, main, table
 from benchmarks.market import drawn_market, multiplied, read_market, written
 from benchmarks.tasks import TASKS
 from features.sources.files import load_files
+from tests.commands import run_command
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 def benchmarks(*arguments: object):
     app = typer.Typer()
     app.command()(main)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return run_command(app, *arguments)
 
 
 @pytest.mark.parametrize("from_directory", [False, True])
@@ -49,7 +49,7 @@ def test_each_task_prints_medians_and_ratios(from_directory, tmp_path):
     assert len(table(rows).splitlines()) == 12
 
 
-def test_more_coins_behind_the_top_leave_the_panel_as_it_was(tmp_path):
+def test_more_coins_leave_the_panel_alone(tmp_path):
     market = drawn_market(55, 220)
     once = load_files(written(market, tmp_path / "once"))
     more = load_files(written(multiplied(market, 4), tmp_path / "more"))

@@ -36,7 +36,7 @@ def test_fitted_together_as_alone(fitted, lead_rows, asked):
         assert np.array_equal(model.predict_proba(asked), fitted[name].predict_proba(asked))
 
 
-def test_a_name_that_is_no_candidates_is_an_error():
+def test_an_unknown_candidate_is_an_error():
     with pytest.raises(ValueError, match=r"must be one of climatology, .*, got 'logistik'"):
         seeded(["climatology", "logistik"], 0)
 

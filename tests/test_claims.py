@@ -12,7 +12,7 @@ from features.panel import MarketPanel, end_of_day
 from models.definition import OnsetDefinition
 from models.onset import label, onsets
 from models.training.claims import COLUMNS, CONDITIONS, HORIZONS, claims
-from models.training.run import FIRST_DAY
+from models.training.landmarks import FIRST_DAY
 from models.verification.association import (
     CANNOT_TELL,
     LESS,
@@ -79,7 +79,7 @@ def spells_at_random(n, seed, length=40, gap=200):
 # Days, spells, onsets and rates by hand
 
 
-def test_days_spells_onsets_and_rates_of_a_worked_case():
+def test_counts_and_rates_of_a_worked_case():
     # Onsets on days 100 and 200 (counted from 0); a window is 30 days.
     history = history_of(countdown(200, 100))
     holds = np.zeros(200, dtype=bool)
@@ -139,7 +139,7 @@ def test_where_days_agree_the_interval_is_of_spells():
     assert found.high >= 1 - found.rate_otherwise
 
 
-def test_where_no_day_had_an_onset_ahead_so_too():
+def test_no_onset_ahead_is_the_same():
     history = history_of(countdown(1000, 100))
     found = compare(history, np.arange(1000) % 100 < 10, counts_of(history))
     assert (found.spells, found.rate) == (10, 0.0)
@@ -273,7 +273,7 @@ def real_claims(reference):
     return claims(reference, OnsetDefinition(), reference.last_day)
 
 
-def test_the_table_has_a_row_per_condition_and_horizon(random_claims):
+def test_rows_are_conditions_by_horizons(random_claims):
     assert random_claims.columns.tolist() == list(COLUMNS)
     compared = random_claims[
         (random_claims["claim"] != PARTIAL) & (random_claims["rate_otherwise"] != 0.5)

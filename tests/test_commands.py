@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
-from typer.testing import CliRunner
 
 import predict
 import train
@@ -29,29 +28,16 @@ from models.formatting import long_day
 from models.hazard.candidates import CANDIDATES, available
 from models.tracking.reading import load_forecaster
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME
+from tests.commands import ROOT, client_of, run_command, runs_of
 from tests.embedded import END, REFIT, after, iso
 from tests.forecast_schema import validate
 
-ROOT = Path(__file__).parents[1]
 QUICK = ["--model", "logistic", "--until", "2017-12-26", "--jobs", "1"]
-
-
-def run(app, *arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
 def store(tmp_path, empty_database) -> str:
     return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}"
-
-
-def client_of(uri: str) -> MlflowClient:
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def runs_of(uri: str):
-    client = client_of(uri)
-    return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
 def the_run(uri: str, name: str):
@@ -66,7 +52,7 @@ def the_run(uri: str, name: str):
 # --- train ---------------------------------------------------------------------------------------
 
 
-def test_train_prints_the_table_on_stdout_and_progress_on_stderr(trained):
+def test_table_on_stdout_progress_on_stderr(trained):
     uri, folder, result = trained
     hindcast = pd.read_parquet(folder / "hindcast.parquet")
     folds = hindcast["fold"].nunique()
@@ -151,7 +137,7 @@ def test_figures_and_tables_are_artifacts(trained):
     }
 
 
-def test_the_champion_is_registered_with_a_signature_and_served(trained):
+def test_champion_is_registered_signed_and_served(trained):
     uri, _, _ = trained
     version = client_of(uri).get_model_version_by_alias(MODEL_NAME, "champion")
     assert version.tags["candidate"] == "logistic"
@@ -186,7 +172,9 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, empty_database):
     for name in ("one", "two"):
         uri = f"sqlite:///{shutil.copy(empty_database, tmp_path / f'{name}.db')}"
         out = tmp_path / f"{name}.csv"
-        result = run(train.app, *QUICK, "--tracking-uri", uri, "--hindcast-out", out, "--quiet")
+        result = run_command(
+            train.app, *QUICK, "--tracking-uri", uri, "--hindcast-out", out, "--quiet"
+        )
         assert result.exit_code == 0, result.output
         assert result.stderr == ""
         digests.append(the_run(uri, "logistic").data.tags["forecaster_sha256"])
@@ -217,15 +205,15 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, empty_database):
 def test_train_explains_usage_errors_and_leaves_no_run(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "directory.csv").mkdir()
-    result = run(train.app, *arguments, "--tracking-uri", "sqlite:///none.db")
+    result = run_command(train.app, *arguments, "--tracking-uri", "sqlite:///none.db")
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert result.stdout == ""
     assert not Path("none.db").exists()
 
 
-def test_data_that_end_too_early_are_a_data_error_and_a_failed_run(store):
-    result = run(train.app, "--until", "2016-12-31", "--tracking-uri", store)
+def test_data_that_end_early_fail_the_run(store):
+    result = run_command(train.app, "--until", "2016-12-31", "--tracking-uri", store)
     assert result.exit_code == 3
     assert "2017-01-03, the first day out of sample, got 2016-12-31" in result.stderr
     assert [r.info.status for r in runs_of(store)] == ["FAILED"]
@@ -233,16 +221,16 @@ def test_data_that_end_too_early_are_a_data_error_and_a_failed_run(store):
 
 def test_before_anything_is_resolved_climatology_is_champion(store):
     arguments = ("--until", "2017-02-01", "--model", "logistic", "--jobs", "1")
-    result = run(train.app, *arguments, "--tracking-uri", store)
+    result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == 0
     assert "Champion: climatology" in result.stdout
-    text = run(predict.app, "--tracking-uri", store, "--as-of", "2017-02-01").stdout
+    text = run_command(predict.app, "--tracking-uri", store, "--as-of", "2017-02-01").stdout
     assert "The model is climatology" in text
 
 
 def test_climatology_alone_is_champion_for_want_of_others(store):
     arguments = ("--until", "2017-12-26", "--model", "climatology", "--jobs", "1")
-    result = run(train.app, *arguments, "--tracking-uri", store)
+    result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert "Champion: climatology; no other candidate was trained." in result.stdout
 
 
@@ -253,7 +241,7 @@ def test_another_threshold_leaves_the_simulation_out(store):
     assert available([], 75) == tuple(CANDIDATES)
     assert available(["logistic", "logistic"], 75) == ("logistic",)
     arguments = ("--threshold", "80", "--model", "logistic", "--until", "2017-06-27")
-    result = run(train.app, *arguments, "--tracking-uri", store, "--jobs", "1")
+    result = run_command(train.app, *arguments, "--tracking-uri", store, "--jobs", "1")
     assert result.exit_code == 0, result.output
     answer = as_json("--tracking-uri", store, "--as-of", "2017-06-27")
     assert answer["definition"]["threshold"] == 80
@@ -261,7 +249,7 @@ def test_another_threshold_leaves_the_simulation_out(store):
 
 def test_the_report_is_printed_and_logged(store):
     arguments = ("--report", "--model", "logistic", "--until", "2018-01-09", "--horizons", "60")
-    result = run(train.app, *arguments, "--tracking-uri", store, "--run-name", "whole")
+    result = run_command(train.app, *arguments, "--tracking-uri", store, "--run-name", "whole")
     assert result.exit_code == 0, result.output
     assert "The article's claims on this history" in result.stdout
     assert "What each group of features adds" in result.stdout
@@ -270,16 +258,16 @@ def test_the_report_is_printed_and_logged(store):
             "without_episode.csv"} <= logged  # fmt: skip
 
 
-def test_a_report_without_events_is_a_training_with_a_warning(store):
+def test_a_report_without_events_warns(store):
     arguments = ("--report", "--model", "logistic", "--until", "2017-02-01")
-    result = run(train.app, *arguments, "--tracking-uri", store)
+    result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == 0
     assert "warning: no onset has followed a resolved forecast of the champion yet" in result.stderr
     assert "Registered as version 1" in result.stdout
 
 
 def test_a_failure_while_logging_leaves_the_champion_untouched(store, tmp_path, monkeypatch):
-    assert run(train.app, *QUICK, "--tracking-uri", store).exit_code == 0
+    assert run_command(train.app, *QUICK, "--tracking-uri", store).exit_code == 0
     before = client_of(store).get_model_version_by_alias(MODEL_NAME, "champion").version
 
     def broken(*arguments, **options):
@@ -287,7 +275,7 @@ def test_a_failure_while_logging_leaves_the_champion_untouched(store, tmp_path, 
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(MlflowClient, "log_artifacts", broken)
-    result = run(train.app, *QUICK, "--tracking-uri", store, "--run-name", "broken")
+    result = run_command(train.app, *QUICK, "--tracking-uri", store, "--run-name", "broken")
     assert result.exit_code == 1
     assert "No space left on device" in result.stderr
     assert "Traceback" not in result.stderr
@@ -297,7 +285,7 @@ def test_a_failure_while_logging_leaves_the_champion_untouched(store, tmp_path, 
     (kept,) = tmp_path.glob("altseason-run-*.zip")
     assert f"train.py log {kept} --tracking-uri {store}" in result.stderr
     monkeypatch.undo()
-    later = run(train.app, "log", kept, "--tracking-uri", store)
+    later = run_command(train.app, "log", kept, "--tracking-uri", store)
     assert later.exit_code == 0, later.output
     assert "Registered as version 3, alias challenger: --until 2017-12-26" in later.stdout
 
@@ -324,7 +312,7 @@ def test_an_interrupted_run_ends_killed(number, store, tmp_path):
 
 def test_an_unreachable_server_is_one_message(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    result = run(train.app, *QUICK, "--tracking-uri", "http://127.0.0.1:9")
+    result = run_command(train.app, *QUICK, "--tracking-uri", "http://127.0.0.1:9")
     assert result.exit_code == 1
     assert "the store http://127.0.0.1:9 cannot be opened" in result.stderr
     assert "Traceback" not in result.stderr
@@ -334,7 +322,7 @@ def test_an_unreachable_server_is_one_message(tmp_path, monkeypatch):
 
 
 def as_json(*arguments: object) -> dict:
-    result = run(predict.app, "--json", *arguments)
+    result = run_command(predict.app, "--json", *arguments)
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
     if answer["schema"] == "altseason.forecast/2":
@@ -375,7 +363,7 @@ def test_json_follows_the_schema(trained):
     assert answer["data"]["source"] == "reference"
 
 
-def test_probabilities_rise_with_the_horizon_and_partial_is_likelier(trained):
+def test_probabilities_rise_and_partial_is_likelier(trained):
     uri, _, _ = trained
     answer = as_json("--tracking-uri", uri)
     by_kind = {
@@ -388,9 +376,9 @@ def test_probabilities_rise_with_the_horizon_and_partial_is_likelier(trained):
     assert all(p >= b for p, b in zip(by_kind["partial"], by_kind["broad"], strict=True))
 
 
-def test_the_same_question_gets_the_same_bytes_and_the_library_agrees(trained):
+def test_same_question_same_bytes_as_the_library(trained):
     uri, _, _ = trained
-    one, two = (run(predict.app, "--json", "--tracking-uri", uri).stdout for _ in range(2))
+    one, two = (run_command(predict.app, "--json", "--tracking-uri", uri).stdout for _ in range(2))
     assert one == two
     stored = load_forecaster(uri)
     status = season_status(load_reference(), stored.forecaster, END)
@@ -403,7 +391,7 @@ def test_the_same_question_gets_the_same_bytes_and_the_library_agrees(trained):
 
 def test_text_answers_in_words(trained):
     uri, _, _ = trained
-    result = run(predict.app, "--tracking-uri", uri)
+    result = run_command(predict.app, "--tracking-uri", uri)
     assert result.exit_code == 0
     assert "Chance that a broad altcoin season begins" in result.stdout
     assert "by 31 Dec 2026" in result.stdout
@@ -415,7 +403,7 @@ def test_text_answers_in_words(trained):
 
 def test_csv_holds_every_window(trained):
     uri, folder, _ = trained
-    result = run(predict.app, "--csv", "--tracking-uri", uri)
+    result = run_command(predict.app, "--csv", "--tracking-uri", uri)
     (folder / "windows.csv").write_text(result.stdout)
     table = pd.read_csv(folder / "windows.csv")
     assert table["question"].value_counts()[["window", "by_date", "chance"]].tolist() == [10, 2, 3]
@@ -429,7 +417,7 @@ def test_csv_holds_every_window(trained):
     np.testing.assert_allclose(months, 1)
 
 
-def test_in_season_the_probability_is_null_with_the_reason(trained):
+def test_in_season_there_is_a_reason(trained):
     uri, _, _ = trained
     answer = as_json("--tracking-uri", uri, "--as-of", "2021-04-01")
     assert answer["season"]["state"] == "broad"
@@ -442,11 +430,11 @@ def test_in_season_the_probability_is_null_with_the_reason(trained):
     assert answer["drivers"] == []
     assert {c["kind"]: c["begun_on"] for c in answer["outlook"]["chances"]}["broad"] is not None
     assert {lasts["days"] for lasts in answer["outlook"]["season_lasts"]} == {7, 30, 60, 90}
-    text = run(predict.app, "--tracking-uri", uri, "--as-of", "2021-04-01").stdout
+    text = run_command(predict.app, "--tracking-uri", uri, "--as-of", "2021-04-01").stdout
     assert "No forecast: in season since 22 Mar 2021." in text
 
 
-def test_after_a_season_the_reason_names_the_next_possible_day(trained):
+def test_after_a_season_the_next_day_is_named(trained):
     uri, _, _ = trained
     answer = as_json("--tracking-uri", uri, "--as-of", "2025-10-15")
     reason = answer["forecasts"][0]["reason"]
@@ -459,7 +447,7 @@ def test_after_a_season_the_reason_names_the_next_possible_day(trained):
     assert not before["season"]["at_risk"]["broad"]
 
 
-def test_a_day_of_the_training_sample_is_called_one(trained):
+def test_a_day_in_sample_is_called_one(trained):
     uri, _, _ = trained
     inside = as_json("--tracking-uri", uri, "--as-of", iso(REFIT - pd.Timedelta(days=31)))
     outside = as_json("--tracking-uri", uri, "--as-of", iso(REFIT - pd.Timedelta(days=29)))
@@ -467,18 +455,18 @@ def test_a_day_of_the_training_sample_is_called_one(trained):
     assert not any("trained on this day" in warning for warning in outside["warnings"])
 
 
-def test_a_day_that_the_data_lack_is_exit_3(trained):
+def test_a_missing_day_is_exit_3(trained):
     uri, _, _ = trained
-    result = run(predict.app, "--as-of", iso(after(1)), "--tracking-uri", uri)
+    result = run_command(predict.app, "--as-of", iso(after(1)), "--tracking-uri", uri)
     assert result.exit_code == 3
     assert f"between 2013-09-07 and {iso(END)}" in result.stderr
     assert result.stdout == ""
 
 
 @pytest.mark.parametrize("by", [iso(END), iso(after(1097))])
-def test_a_date_out_of_reach_is_a_usage_error_that_names_the_limit(trained, by):
+def test_a_date_out_of_reach_names_the_limit(trained, by):
     uri, _, _ = trained
-    result = run(predict.app, "--by", by, "--tracking-uri", uri)
+    result = run_command(predict.app, "--by", by, "--tracking-uri", uri)
     assert result.exit_code == 2
     assert iso(after(1096)) in result.stderr
     assert result.stdout == ""
@@ -496,7 +484,7 @@ def test_the_last_reachable_date_is_given(trained):
 def test_history_gives_every_day(trained):
     uri, folder, _ = trained
     arguments = ("--history", "2025-09-01", "2025-11-30", "--tracking-uri", uri)
-    (folder / "history.csv").write_text(run(predict.app, *arguments).stdout)
+    (folder / "history.csv").write_text(run_command(predict.app, *arguments).stdout)
     table = pd.read_csv(folder / "history.csv")
     assert len(table) == 91 * 2 * 5
     assert table.loc[~table["at_risk"], "probability"].isna().all()
@@ -527,7 +515,7 @@ def test_history_gives_every_day(trained):
     ],
 )
 def test_predict_explains_usage_errors(arguments, message, store):
-    result = run(predict.app, *arguments, "--tracking-uri", store)
+    result = run_command(predict.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == 2
     assert message in result.stderr
 
@@ -539,12 +527,12 @@ def test_predict_explains_usage_errors(arguments, message, store):
 )  # fmt: skip
 def test_history_outside_the_data_is_exit_3(trained, span, message):
     uri, _, _ = trained
-    result = run(predict.app, "--history", *span, "--tracking-uri", uri)
+    result = run_command(predict.app, "--history", *span, "--tracking-uri", uri)
     assert result.exit_code == 3
     assert message in result.stderr
 
 
-def test_a_model_is_found_by_alias_version_run_and_parent_run(trained):
+def test_a_model_by_alias_version_or_run(trained):
     uri, _, _ = trained
     child, parent = (the_run(uri, name).info.run_id for name in ("logistic", "whole"))
     answers = [as_json("--tracking-uri", uri, "--model", m) for m in ("champion", "1", child,
@@ -561,48 +549,46 @@ def test_a_model_is_found_by_alias_version_run_and_parent_run(trained):
 @pytest.mark.parametrize("model", ["7", "0123456789abcdef0123456789abcdef"])
 def test_an_unknown_model_is_exit_1(trained, model):
     uri, _, _ = trained
-    result = run(predict.app, "--model", model, "--tracking-uri", uri)
+    result = run_command(predict.app, "--model", model, "--tracking-uri", uri)
     assert result.exit_code == 1
     assert f"holds no model '{model}'" in result.stderr
     assert result.stdout == ""
 
 
-def test_without_a_store_predict_says_what_to_run_and_makes_none(tmp_path):
+def test_no_store_tells_what_to_run(tmp_path):
     store = f"sqlite:///{tmp_path / 'none.db'}"
-    result = run(predict.app, "--tracking-uri", store)
+    result = run_command(predict.app, "--tracking-uri", store)
     assert result.exit_code == 1
     assert "run train.py first" in result.stderr
     assert not Path(store.removeprefix("sqlite:///")).exists()
 
 
-def test_a_file_that_is_no_store_is_called_so(tmp_path):
+def test_a_file_is_no_store(tmp_path):
     (tmp_path / "notes.db").write_text("hello")
-    result = run(predict.app, "--tracking-uri", f"sqlite:///{tmp_path / 'notes.db'}")
+    result = run_command(predict.app, "--tracking-uri", f"sqlite:///{tmp_path / 'notes.db'}")
     assert result.exit_code == 1
     assert "notes.db is no store" in result.stderr
 
 
 def test_an_unknown_kind_of_store_is_one_message():
-    result = run(predict.app, "--tracking-uri", "nonsense://somewhere")
+    result = run_command(predict.app, "--tracking-uri", "nonsense://somewhere")
     assert result.exit_code == 1
     assert "the store nonsense://somewhere holds no model" in result.stderr
 
 
 def test_a_tampered_model_is_refused(store):
-    assert run(train.app, *QUICK, "--tracking-uri", store).exit_code == 0
+    assert run_command(train.app, *QUICK, "--tracking-uri", store).exit_code == 0
     folder = Path(store.removeprefix("sqlite:///")).parent / "mlartifacts"
     champion = client_of(store).get_model_version_by_alias(MODEL_NAME, "champion").run_id
     stored = folder / champion / "artifacts" / FORECASTER_FILE
     stored.write_bytes(stored.read_bytes() + b" ")
-    result = run(predict.app, "--tracking-uri", store, "--as-of", "2019-06-30")
+    result = run_command(predict.app, "--tracking-uri", store, "--as-of", "2019-06-30")
     assert result.exit_code == 1
     assert "is not what was logged" in result.stderr
 
 
 @pytest.mark.real_data
-def test_old_files_are_exit_3_unless_the_day_is_named(
-    trained, real_data, reference, tmp_path, monkeypatch
-):
+def test_old_files_are_exit_3_without_a_day(trained, real_data, reference, tmp_path, monkeypatch):
     # To simulate every week takes minutes, and the embedded history holds what would come of it.
     names = [name for name in reference.names if name.startswith("simulated")]
     table = pd.DataFrame({name: reference.series(name) for name in names})
@@ -610,7 +596,7 @@ def test_old_files_are_exit_3_unless_the_day_is_named(
     monkeypatch.setenv("ALTSEASON_CACHE_DIR", str(tmp_path))
     uri, _, _ = trained
     arguments = ("--source", "files", "--data-dir", real_data, "--tracking-uri", uri)
-    result = run(predict.app, *arguments)
+    result = run_command(predict.app, *arguments)
     assert result.exit_code == 3
     assert f"the data end on {iso(END)}" in result.stderr
     named = as_json(*arguments, "--as-of", iso(END))
@@ -619,7 +605,7 @@ def test_old_files_are_exit_3_unless_the_day_is_named(
         assert mine["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
 
 
-def test_the_scripts_print_nothing_but_the_answer_on_stdout(trained):
+def test_stdout_holds_the_answer_alone(trained):
     uri, folder, _ = trained
     done = subprocess.run(
         [sys.executable, ROOT / "predict.py", "--json", "--tracking-uri", uri],
@@ -631,7 +617,7 @@ def test_the_scripts_print_nothing_but_the_answer_on_stdout(trained):
 
 
 @pytest.mark.parametrize("script", ["train.py", "predict.py"])
-def test_help_reads_without_colour_and_names_the_exit_codes(script, tmp_path):
+def test_help_is_plain_and_names_exit_codes(script, tmp_path):
     done = subprocess.run(
         [sys.executable, ROOT / script, "--help"], cwd=tmp_path, capture_output=True, text=True,
         check=True, env={**os.environ, "NO_COLOR": "1"},
@@ -642,6 +628,6 @@ def test_help_reads_without_colour_and_names_the_exit_codes(script, tmp_path):
 
 @pytest.mark.parametrize("app", [train.app, predict.app])
 def test_version_is_printed(app):
-    result = run(app, "--version")
+    result = run_command(app, "--version")
     assert result.exit_code == 0
     assert result.stdout.startswith("altseason 0.")

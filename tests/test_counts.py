@@ -55,7 +55,7 @@ windows = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 120)), max_size
 
 
 @given(windows)
-def test_chosen_windows_are_disjoint_and_as_many_as_fit(drawn):
+def test_chosen_windows_are_disjoint_and_complete(drawn):
     begin = np.array([a for a, _ in drawn], dtype=int)
     end = begin + np.array([b for _, b in drawn], dtype=int)
     chosen = separate(days(*begin), days(*end))
@@ -164,7 +164,7 @@ def test_periods_begin_after_their_first_day(onset, counts):
     assert alone == pytest.approx(1.0) if counts else math.isnan(alone)
 
 
-def test_days_before_the_first_whole_period_do_not_count():
+def test_days_before_a_whole_period_are_dropped():
     early = dispersion(days(5, 25), first=FIRST, until=days(57)[0], period_days=10)
     assert early == pytest.approx(dispersion(days(25), first=FIRST, until=days(57)[0],
                                              period_days=10))  # fmt: skip
@@ -202,7 +202,7 @@ def test_t_test_is_that_of_scipy():
     assert gain_per_event(log_ratio)[1:] == pytest.approx((ends.low, ends.high))
 
 
-def test_one_event_has_no_interval_and_none_no_gain():
+def test_one_event_has_no_interval():
     assert gain_per_event(np.array([0.5]), 0.2)[0] == pytest.approx(0.3)
     assert np.isnan(gain_per_event(np.array([0.5]))[1:]).all()
     assert np.isnan(gain_per_event(np.array([]))).all()

@@ -47,7 +47,7 @@ def test_coverage_over_seasons_and_weeks_at_risk(measured):
     assert (longest["histories"] < 300).all()
 
 
-def test_intervals_that_know_of_no_overlap_are_found_out(monkeypatch):
+def test_intervals_blind_to_overlap_are_caught(monkeypatch):
     def naive(as_of, *, horizon_days, step_days):
         return module_contrasts(as_of, horizon_days=7, step_days=step_days)
 

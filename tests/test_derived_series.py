@@ -149,7 +149,7 @@ def test_the_age_of_a_ranking_is_told(age, told, tmp_path):
     assert (problem in " ".join(health_text(state).split())) == told
 
 
-def test_a_ranking_older_than_45_days_gives_no_index(tmp_path):
+def test_a_stale_ranking_gives_no_index(tmp_path):
     for age in (46, 60):
         panel, ranked = with_last_ranking(tmp_path, age)
         assert panel.series("season_index").index[-1] == ranked + 45 * DAY

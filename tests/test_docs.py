@@ -99,7 +99,7 @@ def test_the_figures_are_those_that_were_found(findings):
     assert "`logistic` alone, every week at risk" in outlook
 
 
-def test_the_verdicts_on_the_outlook_follow_from_its_intervals(findings):
+def test_outlook_verdicts_follow_from_the_intervals(findings):
     scores = pd.DataFrame(
         [
             {"kind": kind, "horizon_days": days, "rows": 9, "events": 3, "score": score,
@@ -118,7 +118,7 @@ def test_the_verdicts_on_the_outlook_follow_from_its_intervals(findings):
         ) in said
 
 
-def test_a_page_without_its_marks_is_refused_and_nothing_is_written(root, findings):
+def test_a_page_without_marks_is_refused(root, findings):
     page = root / "docs" / "evidence.md"
     page.write_text(page.read_text().replace("<!-- /claims -->", ""))
     before = contents(root)

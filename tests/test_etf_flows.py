@@ -43,7 +43,7 @@ def content(directory):
 # ---- merging ----
 
 
-def test_what_is_added_is_held_by_series_and_day(tmp_path):
+def test_added_rows_are_held_by_day(tmp_path):
     add(tmp_path, some(BTC, [3.0, 2.0, 1.0], DAYS[[4, 2, 3]]))
     add(tmp_path, some(ETH, [5.0]))
     table = read(tmp_path)
@@ -65,7 +65,7 @@ def test_the_same_again_changes_nothing(tmp_path):
     assert content(tmp_path) == before
 
 
-def test_a_contradiction_is_refused_with_day_values_and_origins(tmp_path):
+def test_a_contradiction_is_refused_with_its_origins(tmp_path):
     add(tmp_path, some(BTC, [3e6, 2e6, 1e6]))
     before = content(tmp_path)
     with pytest.raises(DataError) as error:
@@ -148,7 +148,7 @@ def test_yahoos_shares_are_recorded_once_a_day(tmp_path):
     assert set(read(tmp_path)["origin"]) == {"yahoo"}
 
 
-def test_unchanged_shares_of_yahoo_are_no_flow_of_zero(tmp_path):
+def test_unchanged_shares_are_no_zero_flow(tmp_path):
     record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
     assert record_shares(tmp_path, DAYS[1], 2.8e8, 251.0) == (
         f"{DAYS[1]:%Y-%m-%d}: Yahoo's shares outstanding of IWM are still those of "
@@ -159,7 +159,7 @@ def test_unchanged_shares_of_yahoo_are_no_flow_of_zero(tmp_path):
     assert set(flow_store.read(tmp_path)["date"]) == {DAYS[0], DAYS[2]}
 
 
-def test_a_later_yahoo_figure_is_left_out_and_told(tmp_path):
+def test_a_later_yahoo_figure_is_left_out(tmp_path):
     record_shares(tmp_path, DAYS[0], 2.8e8, 250.0)
     before = content(tmp_path)
     assert record_shares(tmp_path, DAYS[0], 2.8e8, 250.5) == (
@@ -263,7 +263,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path):
     assert sorted(read(tmp_path)["value"]) == [float(at) for at in range(40)]
 
 
-def test_a_killed_writer_leaves_the_store_whole_and_free(tmp_path):
+def test_a_killed_writer_leaves_the_store_whole(tmp_path):
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "import pandas as pd\n"
@@ -361,7 +361,7 @@ def test_bitcoins_supply_by_hand():
     assert 20.99e6 < supply.iloc[3] < 21e6
 
 
-def test_bitcoins_supply_rises_and_looks_at_no_later_day():
+def test_bitcoins_supply_rises_without_look_ahead():
     days = pd.date_range("2009-01-03", "2040-01-01", unit="s")
     supply = bitcoin_supply(days)
     assert (supply.diff().dropna() >= 0).all()
@@ -467,7 +467,7 @@ def test_damage_is_told_on_stderr(tmp_path):
         (["show", "--store", "pyproject.toml"], 1),
     ],
 )  # fmt: skip
-def test_each_mistake_has_its_exit_code_and_no_traceback(tmp_path, arguments, code):
+def test_each_mistake_has_its_exit_code(tmp_path, arguments, code):
     done = command(tmp_path, *arguments)
     assert done.returncode == code
     assert done.stdout == ""

@@ -53,7 +53,7 @@ def found_at(table, onsets, level=0.5):
 # Choosing forecasts
 
 
-def test_select_returns_one_model_kind_and_horizon_in_order():
+def test_select_keeps_one_model_and_order():
     one = forecasts([0.3, 0.1], weeks=[5, 2])
     others = [one.assign(model="lightgbm"), one.assign(kind="partial"), one.assign(horizon_days=90)]
     chosen = select(pd.concat([*others, one]), kind="broad", model="logistic", horizon_days=30)
@@ -61,7 +61,7 @@ def test_select_returns_one_model_kind_and_horizon_in_order():
     assert chosen["as_of"].tolist() == [week(2), week(5)]
 
 
-def test_a_forecast_that_was_never_made_is_an_error():
+def test_a_forecast_never_made_is_an_error():
     with pytest.raises(ValueError, match="no forecast of logistic for broad seasons 60 days ahead"):
         select(forecasts([0.1]), kind="broad", model="logistic", horizon_days=60)
 
@@ -75,18 +75,30 @@ def test_forecasts_of_two_horizons_are_an_error():
 # Alarms
 
 
-def test_an_alarm_is_a_run_at_the_level():
-    table = forecasts([0.1, 0.5, 0.8, 0.4, 0.9])
-    found = found_at(table, onset_days(week(6)))
-    assert found["first_day"].tolist() == [week(1), week(4)]
-    assert found["last_day"].tolist() == [week(2), week(4)]
-    assert found["days"].tolist() == [8, 1]
-    assert found["hit"].tolist() == [True, True]
-
-
-def test_an_alarm_ends_where_days_are_not_at_risk():
-    found = found_at(forecasts([0.9, 0.9, 0.9], weeks=[0, 1, 3]), onset_days(week(5)))
-    assert found["last_day"].tolist() == [week(1), week(3)]
+@pytest.mark.parametrize(
+    ("probabilities", "weeks", "onset", "spans", "hits"),
+    [
+        # A run at the level is one alarm.
+        ([0.1, 0.5, 0.8, 0.4, 0.9], None, week(6), [(1, 2, 8), (4, 4, 1)], [True, True]),
+        # It ends where a week is not at risk.
+        ([0.9, 0.9, 0.9], [0, 1, 3], week(5), [(0, 1, 8), (3, 3, 1)], [True, True]),
+        # It hits within the horizon of its last day, the last of the 30 days included.
+        ([0.9, 0.9], None, week(1, 1), [(0, 1, 8)], [True]),
+        ([0.9, 0.9], None, week(1, 30), [(0, 1, 8)], [True]),
+        ([0.9, 0.9], None, week(1, 31), [(0, 1, 8)], [False]),
+        # Its own last day is not ahead of it.
+        ([0.9], None, week(0), [(0, 0, 1)], [False]),
+        # Below the level there is none.
+        ([0.1, 0.2], None, week(3), [], []),
+    ],
+    ids=["run", "gap", "next day", "day 30", "day 31", "same day", "none"],
+)
+def test_alarms_by_hand(probabilities, weeks, onset, spans, hits):
+    table = forecasts(probabilities) if weeks is None else forecasts(probabilities, weeks=weeks)
+    found = found_at(table, onset_days(onset))
+    rows = zip(found["first_day"], found["last_day"], found["days"], strict=True)
+    assert list(rows) == [(week(first), week(last), days) for first, last, days in spans]
+    assert found["hit"].tolist() == hits
 
 
 def test_an_alarm_ends_at_an_onset():
@@ -96,24 +108,8 @@ def test_an_alarm_ends_at_an_onset():
     assert len(found) == 2
 
 
-@pytest.mark.parametrize(("ahead", "hit"), [(1, True), (30, True), (31, False)])
-def test_an_alarm_hits_within_the_horizon_of_its_end(ahead, hit):
-    found = found_at(forecasts([0.9, 0.9]), onset_days(week(1, ahead)))
-    assert found["hit"].tolist() == [hit]
-
-
-def test_the_last_day_is_not_ahead_of_itself():
-    found = found_at(forecasts([0.9]), onset_days(week(0)))
-    assert found["onset"].isna().all()
-    assert found["hit"].tolist() == [False]
-
-
-def test_without_an_alarm_the_table_is_empty():
-    assert found_at(forecasts([0.1, 0.2]), onset_days(week(3))).empty
-
-
 @pytest.mark.parametrize("level", [0, -0.1, 1.1])
-def test_a_level_that_is_no_probability_is_an_error(level):
+def test_a_level_must_be_a_probability(level):
     with pytest.raises(ValueError, match=r"level must lie in \(0, 1\]"):
         found_at(forecasts([0.5]), onset_days(week(1)), level)
 
@@ -162,7 +158,7 @@ def test_alarms_are_those_found_one_by_one(drawn, offsets, level):
 
 @settings(max_examples=40, deadline=None)
 @given(drawn=histories, offsets=onset_lists)
-def test_an_alarm_lies_inside_one_of_every_lower_level(drawn, offsets):
+def test_alarms_nest_by_level(drawn, offsets):
     table, onsets = history_of(drawn, offsets)
     low, high = (found_at(table, onsets, level) for level in (0.3, 0.6))
     for alarm in high.itertuples():
@@ -208,7 +204,7 @@ def test_forecasts_before_the_previous_onset_do_not_count():
     assert np.isnan(told.loc[week(1, 6), "probability_3"])
 
 
-def test_the_first_warning_opens_the_last_alarm_that_hits():
+def test_first_warning_opens_the_last_hit():
     table = forecasts([0.9, 0.1, 0.6, 0.7, 0.2], horizon=60)
     assert found_at(table, onset_days(week(6)))["hit"].tolist() == [True, True]
     told = before(table, onset_days(week(6))).iloc[0]
@@ -241,7 +237,7 @@ def test_forecasts_not_resolved_yet_are_shown():
 # Hits, misses and false alarms
 
 
-def test_hits_misses_and_false_alarms_of_a_worked_case():
+def test_hits_and_misses_of_a_worked_case():
     # Alarms: weeks 0 and 1 (false: nothing follows within 30 days), week 8 and week 10 (both
     # before the onset in week 11). The onset in week 20 has forecasts before it, none an alarm.
     weeks = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19]
@@ -321,7 +317,7 @@ def test_forecasts_after_the_last_onset_are_always_kept():
     assert left["days"].sum() == (table["as_of"] < onsets[-1]).sum() < len(table)
 
 
-def test_an_episode_that_carries_all_the_skill_is_seen():
+def test_one_episode_with_all_skill_shows():
     outcome = np.array([1.0] * 4 + [0.0] * 8)
     probability = np.where(outcome == 1, 0.9, 0.2)
     table = forecasts(probability, outcome=outcome, climatology=0.2)

@@ -69,7 +69,7 @@ def test_names_are_unique():
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == len(CATALOGUE)
 
 
-def test_every_group_has_features_and_there_is_no_other():
+def test_groups_and_features_match():
     assert {feature.group for feature in CATALOGUE} == GROUPS
 
 
@@ -164,7 +164,7 @@ WITHOUT_FUTURE = pytest.mark.parametrize("without_future", [truncated, scrambled
 
 @WITHOUT_FUTURE
 @pytest.mark.parametrize("as_of", AS_OF, ids=[f"{day:%a %Y-%m-%d}" for day in AS_OF])
-def test_no_feature_changes_when_its_future_is_taken_away(random_panel, as_of, without_future):
+def test_no_feature_needs_its_future(random_panel, as_of, without_future):
     assert looking_ahead(random_panel, as_of, without_future) == []
 
 
@@ -221,7 +221,7 @@ def test_a_builder_that_fills_backwards_is_caught(monkeypatch, random_panel, wit
         ("2020-03-10", 47 + 46 + 45 + 44 + 43),  # Tuesday: Friday's at last
     ],
 )
-def test_a_flow_of_friday_is_not_seen_before_tuesday(as_of, total):
+def test_fridays_flow_is_seen_on_tuesday(as_of, total):
     flows = np.arange(60.0)
     assert sessions(60)[47] == pd.Timestamp("2020-03-06")
     assert newest("iwm_flow_5", as_of, iwm_flow=flows) == total
@@ -230,7 +230,7 @@ def test_a_flow_of_friday_is_not_seen_before_tuesday(as_of, total):
 # ---- from observation days to calendar days ----
 
 
-def test_an_observation_serves_for_ten_days_and_no_longer():
+def test_an_observation_serves_ten_days():
     closes = [100.0] * 29 + [90.0]
     last = sessions(30)[-1]
     panel = panel_of(russell2000=closes)
@@ -241,14 +241,14 @@ def test_an_observation_serves_for_ten_days_and_no_longer():
     assert np.isnan(values.iloc[-1])
 
 
-def test_the_age_of_a_flow_counts_from_its_observation():
+def test_a_flows_age_counts_from_observation():
     last = sessions(30)[-1]
     panel = panel_of(iwm_flow=np.ones(30))
     days = pd.DatetimeIndex([last + 10 * DAY, last + 11 * DAY])
     np.testing.assert_array_equal(build_features(panel, days)["iwm_flow_5"], [5.0, np.nan])
 
 
-def test_a_day_before_the_first_observation_has_no_value():
+def test_nothing_before_the_first_observation():
     frame = build_features(panel_of(bitcoin=[1.0, 2.0]), pd.DatetimeIndex(["2019-12-31"]))
     assert frame.isna().all(axis=None)
 
@@ -262,7 +262,7 @@ def test_without_a_series_only_its_features_are_missing(two_years, lacking):
     assert set(frame.columns[frame.isna().any()]) == dependent
 
 
-def test_a_missing_coin_day_does_not_shorten_the_window():
+def test_a_missing_day_keeps_the_window():
     days = pd.date_range("2020-01-01", periods=41, unit="s")
     closes = pd.Series(np.exp(0.01 * np.arange(41.0)), days).drop(days[[20, 21]])
     assert newest("bitcoin_momentum_30", days[40], bitcoin=closes) == pytest.approx(0.30)
@@ -283,15 +283,35 @@ def test_russell_momentum_counts_sessions_and_not_calendar_days():
         assert newest("russell_momentum_21", as_of, russell2000=closes) == pytest.approx(0.21)
 
 
-def test_momentum_against_the_sp500():
-    steps = np.arange(70.0)
-    value = newest(
-        "russell_relative_sp500_63",
-        sessions(70)[-1],
-        russell2000=np.exp(0.004 * steps),
-        sp500=100 * np.exp(0.001 * steps),
-    )
-    assert value == pytest.approx(63 * 0.003)
+def rising(rate, count, base=100.0):
+    return base * np.exp(rate * np.arange(float(count)))
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "expected"),
+    [
+        # A momentum is the log return of its window.
+        *((f"eth_btc_momentum_{days}", {"eth_btc": rising(0.002, 400, 7)}, 0.002 * days)
+          for days in (7, 30, 90, 180)),
+        *((f"bitcoin_momentum_{days}", {"bitcoin": rising(0.002, 400, 7)}, 0.002 * days)
+          for days in (30, 90, 365)),
+        ("russell_relative_sp500_63",
+         {"russell2000": rising(0.004, 70, 1), "sp500": rising(0.001, 70)}, 63 * 0.003),
+        # Changes are in points.
+        *((f"bitcoin_dominance_change_{days}",
+           {"bitcoin_dominance": 40 + 0.1 * np.arange(100.0)}, 0.1 * days) for days in (30, 90)),
+        *((f"season_index_change_{days}",
+           {"season_index": 90 - 2 * np.arange(40.0)}, -2.0 * days) for days in (7, 30)),
+        # 251 windows sum to 0 and the last to 1: mean 1/252, sample variance 1/252.
+        ("iwm_flow_zscore", {"iwm_flow": [0.0] * 271 + [1.0]},
+         (1 - 1 / 252) / math.sqrt(1 / 252)),
+        # Outflows of the whole window count, not the last session's inflow.
+        ("iwm_divergence",
+         {"russell2000": rising(0.01, 22), "iwm_flow": [0.0] + [-1.0] * 20 + [19.0]}, 1.0),
+    ],
+)  # fmt: skip
+def test_the_last_value_by_hand(name, series, expected):
+    assert feature_on_its_days(name, **series)[-1] == pytest.approx(expected)
 
 
 def test_distance_from_record():
@@ -357,13 +377,6 @@ def test_iwm_flows_are_sums_over_sessions(window):
     assert values[-1] == sum(range(81 - window, 81))
 
 
-def test_the_zscore_of_one_burst_after_calm():
-    # 251 windows sum to 0 and the last to 1: mean 1/252, sample variance 1/252.
-    flows = [0.0] * 271 + [1.0]
-    values = feature_on_its_days("iwm_flow_zscore", iwm_flow=flows)
-    assert values[-1] == pytest.approx((1 - 1 / 252) / math.sqrt(1 / 252))
-
-
 @pytest.mark.parametrize(
     ("step", "flow", "flag"),
     [(0.01, -1.0, 1.0), (0.01, 1.0, 0.0), (-0.01, -1.0, 0.0), (-0.01, 1.0, 0.0),
@@ -374,14 +387,6 @@ def test_divergence_is_a_rise_with_outflows(step, flow, flag):
     values = feature_on_its_days("iwm_divergence", russell2000=closes, iwm_flow=[flow] * 30)
     assert np.isnan(values[:21]).all()
     assert np.all(values[21:] == flag)
-
-
-def test_divergence_weighs_the_whole_window():
-    closes = 100 * np.exp(0.01 * np.arange(22.0))
-    flows = [0.0] + [-1.0] * 20 + [19.0]
-    assert (
-        feature_on_its_days("iwm_divergence", russell2000=closes, iwm_flow=flows)[-1] == 1.0
-    )  # fmt: skip
 
 
 def test_fund_flows_are_missing_before_the_funds_existed():
@@ -410,19 +415,6 @@ def test_a_flow_difference_compares_the_same_sessions():
 
 
 @pytest.mark.parametrize(
-    ("series", "prefix", "window"),
-    [
-        *(("eth_btc", "eth_btc_momentum", window) for window in (7, 30, 90, 180)),
-        *(("bitcoin", "bitcoin_momentum", window) for window in (30, 90, 365)),
-    ],
-)
-def test_momentum_is_the_log_return_of_the_window(series, prefix, window):
-    closes = 7 * np.exp(0.002 * np.arange(400.0))
-    values = feature_on_its_days(f"{prefix}_{window}", **{series: closes})
-    assert values[-1] == pytest.approx(0.002 * window)
-
-
-@pytest.mark.parametrize(
     ("name", "series", "values", "places", "expected"),
     [
         # Ether forgets a high after a year,
@@ -436,23 +428,6 @@ def test_momentum_is_the_log_return_of_the_window(series, prefix, window):
 def test_the_distance_from_a_high(name, series, values, places, expected):
     distance = feature_on_its_days(name, **{series: values})
     np.testing.assert_allclose(distance[places], np.log(expected), atol=1e-15)
-
-
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [("bitcoin_dominance_change_30", 3.0), ("bitcoin_dominance_change_90", 9.0)],
-)
-def test_dominance_change_is_in_points(name, change):
-    dominance = 40 + 0.1 * np.arange(100.0)
-    values = feature_on_its_days(name, bitcoin_dominance=dominance)
-    assert values[-1] == pytest.approx(change)
-
-
-@pytest.mark.parametrize(("window", "change"), [(7, -14.0), (30, -60.0)])
-def test_season_index_change_is_in_points(window, change):
-    index = 90 - 2 * np.arange(40.0)
-    values = feature_on_its_days(f"season_index_change_{window}", season_index=index)
-    assert values[-1] == change
 
 
 @pytest.mark.parametrize("name", [f.name for f in CATALOGUE if f.sources == (f.name,)])

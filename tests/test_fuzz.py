@@ -484,7 +484,7 @@ FLOW_KINDS = [
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_spoilt_flow_file_is_merged_whole_or_refused(tmp_path):
+def test_a_spoilt_file_is_whole_or_refused(tmp_path):
     ends = {"read": 0, "refused": 0}
     store = tmp_path / "store"
     for seed in range(FLOW_FILES):
@@ -519,7 +519,7 @@ def test_a_spoilt_flow_file_is_merged_whole_or_refused(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(1000, 1020))
-def test_importing_a_spoilt_file_ends_in_a_documented_code(tmp_path, seed):
+def test_a_spoilt_import_has_a_documented_code(tmp_path, seed):
     told = spoilt_flow_file(tmp_path / "flows", seed)
     store = tmp_path / "store"
     done = run_command(flows_app, "import", tmp_path / "flows", "--store", store, "--asset", "btc")

@@ -59,7 +59,7 @@ def choose(models, *lower, **against_climatology):
 # Climatology stays
 
 
-def test_climatology_stays_before_enough_is_resolved_at_every_horizon():
+def test_climatology_stays_while_little_is_resolved():
     choice = choose_champion(gate_table(logistic=GOOD), SIMPLEST_FIRST, {})
     assert choice == (
         "climatology",
@@ -81,7 +81,7 @@ def test_climatology_stays_where_it_is_the_only_candidate():
     assert choice.champion == "climatology"
 
 
-def test_climatology_stays_where_none_beats_it_over_all_horizons():
+def test_climatology_stays_while_nobody_beats_it():
     nearer = Interval(-0.03, -0.08, 0.002)
     choice = choose({"persistence": GOOD, "logistic": GOOD}, persistence=EQUAL, logistic=nearer)
     assert choice == (
@@ -141,7 +141,7 @@ def test_the_simplest_of_equals_wins_in_any_order():
         assert choose(dict.fromkeys(order, GOOD)).champion == "persistence"
 
 
-def test_a_challenger_replaces_a_simpler_one_that_it_beats():
+def test_a_better_challenger_replaces_a_simpler_one():
     models = {"persistence": GOOD, "logistic": GOOD}
     choice = choose(models, ("logistic", "persistence"))
     assert choice.champion == "logistic"
@@ -150,7 +150,7 @@ def test_a_challenger_replaces_a_simpler_one_that_it_beats():
     )
 
 
-def test_a_challenger_whose_interval_ends_at_zero_replaces_none():
+def test_an_interval_ending_at_zero_replaces_none():
     models = {"persistence": GOOD, "logistic": GOOD}
     differences = differences_of(models)
     differences["logistic", "persistence"] = Interval(-0.05, -0.09, 0.0)
@@ -186,7 +186,7 @@ def test_a_beaten_candidate_is_not_champion():
     assert "; lightgbm beats logistic, which is simpler, by -0.050" in choice.reason
 
 
-def test_beating_each_other_in_a_ring_is_an_error():
+def test_a_ring_is_an_error():
     models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
     ring = [
         ("persistence", "logistic"), ("logistic", "lightgbm"), ("lightgbm", "persistence"),
@@ -198,7 +198,7 @@ def test_beating_each_other_in_a_ring_is_an_error():
 # Reasons
 
 
-def test_the_reason_gives_the_best_horizon_and_the_numbers():
+def test_the_reason_has_horizon_and_numbers():
     models = {"persistence": [(0.1, 0.3), (0.2, 0.5)], "logistic": UNPROVEN}
     assert choose(models) == (
         "persistence",

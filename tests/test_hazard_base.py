@@ -144,7 +144,7 @@ def test_probabilities_run_straight_between_thresholds(fitted, asked, name):
     np.testing.assert_allclose(middle, 0.6 * low + 0.4 * high, rtol=0, atol=1e-12)
 
 
-def test_a_day_counts_once_however_many_thresholds_see_it():
+def test_a_day_counts_once_over_thresholds():
     X = pd.DataFrame({THRESHOLD: [50.0, 60.0, 75.0, 75.0, 75.0]}, index=[1, 1, 1, 2, 2])
     weight = np.array([1.0, 0.0, 1.0, 0.5, 0.5])
     # Day 1: a row of weight 0 takes no share. Day 2: a row that is there twice is drawn twice.

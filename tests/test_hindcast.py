@@ -18,16 +18,9 @@ from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets
 from models.onset import label, onsets
-from models.training import run as training_module
-from models.training.run import (
-    HORIZONS,
-    OUT_OF_SAMPLE,
-    STEP_DAYS,
-    Settings,
-    fit_with_replicates,
-    landmarks,
-    train,
-)
+from models.training.landmarks import STEP_DAYS, landmarks
+from models.training.replicates import fit_with_replicates
+from models.training.run import HORIZONS, OUT_OF_SAMPLE, Settings, train
 from models.verification import hindcast as hindcast_module
 from models.verification.hindcast import COLUMNS, NO_KIND, Landmarks, hindcast, training_rows
 from models.verification.summary import verify
@@ -176,7 +169,7 @@ def test_progress_counts_the_folds(real_rows):
     assert len(seen) >= 2
 
 
-def test_a_horizon_beyond_the_last_lead_is_an_error(real_rows):
+def test_a_horizon_beyond_reach_is_an_error(real_rows):
     folds = WalkForward(pd.Timestamp("2019-06-04"), refit_days=84)
     with pytest.raises(ValueError, match="horizon must be from 1 to 390 days, got 391"):
         hindcast(real_rows, folds, fit_of(), [30, 391])
@@ -185,7 +178,7 @@ def test_a_horizon_beyond_the_last_lead_is_an_error(real_rows):
 # Training rows
 
 
-def test_training_rows_have_a_lead_resolved_on_the_day(real_rows):
+def test_training_rows_have_a_resolved_lead(real_rows):
     day = pd.Timestamp("2018-01-02")
     X, targets, weight = training_rows(real_rows, day)
     age = np.asarray((day - X.index).days)
@@ -222,7 +215,7 @@ def outcomes_altered_after(rows, day, seed=0):
 
 
 @pytest.mark.parametrize("name", list(CANDIDATES))
-def test_outcomes_after_a_refit_change_none_of_its_forecasts(real_rows, name):
+def test_later_outcomes_change_no_forecast(real_rows, name):
     folds = WalkForward(pd.Timestamp("2019-01-01"), refit_days=112)
     refit_on = folds.start + pd.Timedelta(days=112)
     altered = outcomes_altered_after(real_rows, refit_on)
@@ -355,8 +348,9 @@ def test_training_learns_nothing_after_its_last_refit(random_panel):
 
 
 def replicated(rows, begun, seed=0, replicates=6):
-    settings = Settings(candidates=("logistic",), seed=seed, replicates=replicates)
-    return fit_with_replicates(rows, pd.Timestamp("2019-12-31"), begun, settings)
+    unfitted = Settings(candidates=("logistic",), seed=seed).unfitted()
+    day = pd.Timestamp("2019-12-31")
+    return fit_with_replicates(rows, day, begun, unfitted, n_replicates=replicates, seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +365,7 @@ def test_replicates_are_refits_to_whole_episodes_drawn_again(real_rows, real_ons
         drawn.append((X, targets, weight))
         return settled
 
-    monkeypatch.setattr(training_module, "_refit", spy)
+    monkeypatch.setattr("models.training.replicates._refit", spy)
     replicated(real_rows, real_onsets, replicates=20)
     assert len(drawn) == 20
     for X, targets, weight in drawn:
@@ -408,13 +402,13 @@ def test_the_seed_decides_the_replicates(real_rows, real_onsets):
 # Data that do not suffice
 
 
-def test_an_end_before_the_first_refit_is_an_error(random_panel):
+def test_an_early_end_is_an_error(random_panel):
     with pytest.raises(DataError, match=r"until must not be before 2017-01-03.* got 2017-01-02"):
         train(random_panel, CHEAP, until=pd.Timestamp("2017-01-02"))
 
 
 @pytest.mark.parametrize("first", ["2016-11-01", "2017-06-01"])
-def test_a_history_that_begins_too_late_is_an_error(reference, first):
+def test_a_late_beginning_is_an_error(reference, first):
     table = reference.observations()
     late = MarketPanel.from_observations(table[table["date"] >= first], "late")
     with pytest.raises(DataError, match=r"training rows|out of sample"):
@@ -477,7 +471,7 @@ def test_onsets_resolved_early_are_caught(reference, monkeypatch):
     assert cheating > 1.8
 
 
-def test_no_lead_is_learnt_from_before_it_is_over(real_rows, monkeypatch):
+def test_no_lead_is_learnt_early(real_rows, monkeypatch):
     folds = WalkForward(OUT_OF_SAMPLE, refit_days=28)
     early, every = leads_learnt_early(real_rows, folds)
     assert early == 0
@@ -561,7 +555,7 @@ def test_every_threshold_is_learnt_and_kinds_scored(random_panel, threshold, lea
     assert set(table["kind"]) == set(asked)
 
 
-def test_labels_of_a_threshold_are_those_of_its_definition(random_panel):
+def test_labels_follow_their_threshold(random_panel):
     index = season_index(random_panel)
     rows = landmarks(random_panel, index, OnsetDefinition())
     own = (rows.X[THRESHOLD] == 65).to_numpy()

@@ -45,7 +45,7 @@ def test_a_leads_last_day_belongs_to_it(days, lead):
     ("known", "leads"),
     [(0, 0), (29, 0), (30, 1), (59, 1), (60, 2), (389, 12), (390, 13), (900, 13)],
 )
-def test_a_lead_is_known_when_its_last_day_is(known, leads):
+def test_a_lead_is_known_at_its_end(known, leads):
     assert lead_targets([np.nan], [known]).tolist() == [[0, leads]]
 
 
@@ -100,7 +100,7 @@ def test_expansion_worked_by_hand():
 
 @fast
 @given(rows)
-def test_each_row_gives_its_leads_up_to_its_onset(drawn):
+def test_rows_give_leads_up_to_the_onset(drawn):
     days, known, _ = drawn
     targets = lead_targets(days, known)
     periods = expand(targets)
@@ -170,7 +170,7 @@ def test_a_horizon_out_of_range_is_an_error(horizon):
 
 @fast
 @given(hazards)
-def test_incidence_rises_with_the_horizon_between_zero_and_one(drawn):
+def test_incidence_rises_between_zero_and_one(drawn):
     by_day = incidence(lead_probabilities(drawn), EVERY_DAY)
     assert by_day.shape == (3, LIMIT_DAYS)
     assert (by_day >= 0).all()

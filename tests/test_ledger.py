@@ -107,7 +107,7 @@ def test_a_line_is_read_as_it_was_recorded(path):
     }
 
 
-def test_the_line_is_one_line_of_json_with_its_schema_first(path):
+def test_a_line_is_json_with_its_schema(path):
     append(path, content())
     (line,) = path.read_text().splitlines()
     stored = json.loads(line)
@@ -119,7 +119,7 @@ def test_the_line_is_one_line_of_json_with_its_schema_first(path):
     assert stored["model"]["forecaster_sha256"] == "forecaster"
 
 
-def test_the_same_day_model_and_data_make_one_line(path):
+def test_the_same_forecast_makes_one_line(path):
     append(path, content())
     before = path.read_bytes()
     again = append(path, content(late=timedelta(days=3)))
@@ -173,7 +173,7 @@ def test_writers_at_the_same_time_take_turns(path):
 # --- crashes and changes -------------------------------------------------------------------------
 
 
-def test_a_line_cut_off_anywhere_is_reported_and_never_glued_onto(path):
+def test_a_torn_line_is_reported_and_kept_apart(path):
     append(path, content("2026-01-01"))
     kept = path.read_bytes()
     append(path, content("2026-01-02"))
@@ -189,7 +189,7 @@ def test_a_line_cut_off_anywhere_is_reported_and_never_glued_onto(path):
         assert [entry.line for entry in ledger.entries] == ([1, 2, 3] if complete else [1, 3])
 
 
-def test_zeros_after_a_loss_of_power_are_a_torn_line(path):
+def test_zeros_after_power_loss_are_torn(path):
     append(path, content("2026-01-01"))
     with path.open("ab") as file:
         file.write(b'{"schema": "alt' + b"\0" * 64)
@@ -197,7 +197,7 @@ def test_zeros_after_a_loss_of_power_are_a_torn_line(path):
     assert [entry.line for entry in read_ledger(path).entries] == [1, 3]
 
 
-def test_blank_lines_and_foreign_line_ends_do_no_harm(path):
+def test_blank_and_foreign_lines_are_harmless(path):
     for day in days(2):
         append(path, content(day))
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\n")
@@ -224,7 +224,7 @@ def test_a_changed_line_never_passes(tmp_path_factory, data):
         assert all(replace(entry, line=0) in honest for entry in entries)
 
 
-def test_an_edited_probability_is_refused_with_its_line_and_nothing_is_added(path):
+def test_an_edited_line_is_refused_by_number(path):
     for day in days(3):
         append(path, content(day))
     edited = path.read_text().replace('"probability": 0.2', '"probability": 0.9', 1)
@@ -264,7 +264,7 @@ def test_a_line_of_another_kind_is_refused(path, line, rule):
         ({"window_end": "soon"}, "Invalid isoformat string: 'soon'"),
     ],
 )
-def test_a_line_that_makes_no_sense_is_refused_though_sealed(path, change, rule):
+def test_a_sealed_line_must_make_sense(path, change, rule):
     line = content()
     line["windows"] = [line["windows"][0] | change]
     append(path, line)
@@ -272,14 +272,14 @@ def test_a_line_that_makes_no_sense_is_refused_though_sealed(path, change, rule)
         read_ledger(path)
 
 
-def test_no_ledger_is_said_with_the_way_to_begin_one(path):
+def test_no_ledger_tells_how_to_begin(path):
     with pytest.raises(LedgerError, match=r"predict\.py --record begins one"):
         read_ledger(path)
     with pytest.raises(LedgerError, match="no such file"):
         read_ledger(path.parent)
 
 
-def test_a_full_disk_leaves_the_file_as_it_was(path):
+def test_a_full_disk_leaves_the_file_alone(path):
     append(path, content("2026-01-01"))
     before = path.read_bytes()
     # The system itself refuses the second half of the line.
@@ -307,7 +307,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path):
         (timedelta(days=8, seconds=1), False, False),
     ],
 )
-def test_only_what_was_recorded_in_time_counts_as_a_forecast(path, late, month, by_date):
+def test_only_a_timely_line_is_a_forecast(path, late, month, by_date):
     append(path, content(late=late))
     (entry,) = read_ledger(path).entries
     assert [entry.ahead(window.end) for window in entry.windows] == [month, by_date]

@@ -211,14 +211,14 @@ def edited(part: str, **change) -> dict:
         (line_of() | {"thresholds": {"partial": 50.0}, "windows": []}, "a threshold of broad"),
     ],
 )  # fmt: skip
-def test_an_outlook_that_makes_no_sense_is_refused_though_sealed(line, rule, path):
+def test_a_sealed_outlook_must_make_sense(line, rule, path):
     append(path, line)
     with pytest.raises(LedgerError, match=rule):
         read_ledger(path)
 
 
 @pytest.mark.parametrize("as_of", ["2025-12-10", "2025-09-20", "2021-03-25"])
-def test_what_the_outlook_answers_can_be_recorded_and_judged(as_of, reference, path):
+def test_all_answers_can_be_recorded_and_judged(as_of, reference, path):
     index, today = season_index(reference), pd.Timestamp(as_of)
     kinds = {"broad": 75.0, "partial": 50.0}
     fitted = {k: fit_renewal(index, until=today, threshold=level) for k, level in kinds.items()}
@@ -243,7 +243,7 @@ def test_what_the_outlook_answers_can_be_recorded_and_judged(as_of, reference, p
 
 
 @pytest.mark.parametrize("last", range(59, 75))
-def test_a_chance_is_open_until_the_window_s_last_day(last):
+def test_a_chance_is_open_to_the_end(last):
     panel = panel_of(*[20.0] * 60, *[80.0] * (last - 59))
     (row,) = said_of(panel, 40, 70, chances=[chance("broad", 0.2)])["chances"]["answers"]
     assert (row["status"], row["outcome"]) == (("resolved", 1) if last >= 70 else ("open", None))
@@ -286,13 +286,13 @@ def test_a_sustained_season_is_resolved_once_decided(after, status, outcome):
     assert row["due"] == (f"{day(60 + 89)}" if status == "open" else f"{day(65)}")
 
 
-def test_a_sustained_season_is_not_resolved_before_the_window_s_end():
+def test_a_sustained_season_waits_for_its_days():
     panel = panel_of(*[20.0] * 60, *[80.0] * 35)
     (row,) = said_of(panel, 40, 100, chances=[chance("sustained", 0.2)])["chances"]["answers"]
     assert row["status"] == "open"
 
 
-def test_a_year_counts_what_was_known_and_what_was_pending():
+def test_a_year_counts_known_and_pending():
     # An onset on day 60, its 30th day at the threshold on day 89; said on day 70.
     panel = panel_of(*[20.0] * 60, *[80.0] * 60)
     said = [chance("broad", 1.0, begun=day(60)), chance("sustained", 0.6)]
@@ -306,7 +306,7 @@ def test_a_year_counts_what_was_known_and_what_was_pending():
 
 
 @pytest.mark.parametrize("kind", ["broad", "partial", "sustained"])
-def test_what_today_s_data_call_known_is_no_forecast_of_then(kind):
+def test_what_was_known_is_no_forecast(kind):
     panel = panel_of(*[20.0] * 60, *[80.0] * 60)
     (row,) = said_of(panel, 95, 110, since=0, chances=[chance(kind, 0.2)])["chances"]["answers"]
     assert (row["status"], row["outcome"]) == ("revised", None)
@@ -331,7 +331,7 @@ def test_scores_of_chances_worked_by_hand():
     assert row["log_score_climatology"] == pytest.approx(-np.log(0.4))
 
 
-def test_a_chance_that_ruled_out_what_happened_is_counted():
+def test_a_ruled_out_event_is_counted():
     panel = panel_of(*[20.0] * 60, *[80.0] * 41)
     record = record_of(
         panel, entry(day(40), outlook_of(day(40), day(70), chances=[chance("broad", 0.0)]))
@@ -348,7 +348,7 @@ def test_a_chance_that_ruled_out_what_happened_is_counted():
     length=st.integers(1, 90),
     cut=st.integers(0, 100),
 )
-def test_later_data_change_no_outcome_and_chances_are_ordered(levels, as_of, length, cut):
+def test_later_data_change_no_outcome(levels, as_of, length, cut):
     values = np.repeat(levels, 40)
     months = RecordedFirstOnset(Kind.SUSTAINED, _even(as_of, length), 0.0)
     parts = {
@@ -383,7 +383,7 @@ def _even(as_of: int, length: int) -> tuple[tuple[str, float], ...]:
     [(30, "2025-01", (0.8**2 + 0.5**2) / 2), (40, "2025-02", (0.2**2 + 0.5**2) / 2),
      (58, "2025-02", (0.2**2 + 0.5**2) / 2), (59, None, (0.2**2 + 0.5**2) / 2)],
 )  # fmt: skip
-def test_the_month_of_the_first_onset_worked_by_hand(onset, month, ranked):
+def test_first_onset_month_by_hand(onset, month, ranked):
     panel = panel_of(*[20.0] * onset, *[80.0] * 60)
     first = RecordedFirstOnset(Kind.BROAD, (("2025-01", 0.2), ("2025-02", 0.3)), 0.5)
     found = said_of(panel, 20, 58, chances=[chance("broad", 0.5, 0.4)], first_onset=[first])
@@ -402,7 +402,7 @@ def test_the_month_of_the_first_onset_worked_by_hand(onset, month, ranked):
     assert score["none"] == (month is None)
 
 
-def test_the_first_onset_comes_after_as_of_though_the_year_has_begun():
+def test_the_first_onset_is_after_as_of():
     panel = panel_of(*[20.0] * 31, *[80.0] * 2, *[20.0] * 40, *[80.0] * 40)
     first = RecordedFirstOnset(Kind.BROAD, (("2025-02", 0.2), ("2025-03", 0.3)), 0.5)
     found = said_of(
@@ -450,7 +450,7 @@ def test_in_season_on_a_day(on, outcome):
     assert row["status"] == "open"
 
 
-def test_days_asked_about_one_by_one_are_separate_only_if_their_forecasts_are():
+def test_single_days_are_separate_by_forecast():
     panel = panel_of(*[20.0] * 100)
     made = [
         entry(day(n), outlook_of(day(n), day(90), in_season_on=[
@@ -512,7 +512,7 @@ def test_replays_and_repeated_outlooks_are_kept_apart():
     assert "1 answer left out: said before by this model of the same day and window" in text
 
 
-def test_years_and_later_windows_are_groups_of_their_own():
+def test_years_and_windows_are_groups():
     end = date(2025, 12, 31)
     year = outlook_of(day(40), end, since=FIRST, chances=[chance("broad", 0.2)])
     later = replace(year, start=day(50), counts_from=day(50))
@@ -558,6 +558,6 @@ def test_every_answer_is_told_in_the_text():
         assert words in text
 
 
-def test_a_forecast_without_an_outlook_makes_a_line_without_one():
+def test_no_outlook_no_entry():
     assert forecast_of().outlook is None
     assert content()["outlook"] is None

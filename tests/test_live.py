@@ -168,7 +168,7 @@ def test_coverage_is_told_by_year(panel):
     )  # fmt: skip
 
 
-def test_coins_priced_again_behind_the_seam_are_no_disagreement(live_closes, tmp_path):
+def test_coins_repriced_behind_the_seam_agree(live_closes, tmp_path):
     """The embedded end lacks the prices of some coins: like is compared with like, and it is said.
 
     All those coins gain on Bitcoin every day of the overlap, so that the index over all coins is
@@ -304,7 +304,7 @@ def test_closes_that_disagree_are_refused(live_closes, tmp_path, ticker, noise, 
 
 
 @pytest.mark.parametrize("factor", [0.5, 1 / 14, 2.0])
-def test_a_wrong_last_close_of_bitcoin_holds_the_day_back(live_closes, panel, tmp_path, factor):
+def test_a_wrong_bitcoin_close_holds_back(live_closes, panel, tmp_path, factor):
     bitcoin = live_closes["BTC-USD"].copy()
     bitcoin.loc[LAST] *= factor
     wrong = load({**live_closes, "BTC-USD": bitcoin}, tmp_path)
@@ -320,7 +320,7 @@ def test_a_wrong_last_close_of_bitcoin_holds_the_day_back(live_closes, panel, tm
         require_usable(wrong, as_of=LAST, today=TODAY)
 
 
-def test_a_stock_index_in_another_unit_ends_the_day_before(live_closes, tmp_path):
+def test_another_unit_ends_the_day_before(live_closes, tmp_path):
     russell = live_closes["^RUT"].copy()
     russell.loc[MIDDLE:] *= 10
     wrong = load({**live_closes, "^RUT": russell}, tmp_path)
@@ -351,7 +351,7 @@ def test_a_clock_before_the_embedded_end_is_refused(tmp_path):
         load_yahoo(Request(Prices({}), now, "offline", tmp_path, tmp_path))
 
 
-def test_fund_figures_that_begin_too_late_are_not_joined(live_closes, tmp_path):
+def test_late_fund_figures_are_not_joined(live_closes, tmp_path):
     days = pd.bdate_range(after(19), LAST, unit="s")
     for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
         values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
@@ -362,7 +362,7 @@ def test_fund_figures_that_begin_too_late_are_not_joined(live_closes, tmp_path):
     assert late.series("iwm_flow").index[-1] == session(END)
 
 
-def test_fund_figures_that_meet_the_embedded_ones_are_joined(live_closes, tmp_path):
+def test_meeting_fund_figures_are_joined(live_closes, tmp_path):
     days = pd.bdate_range(after(-2), LAST, unit="s")
     for name, value in (("iwm_shares_outstanding", 2.8e8), ("iwm_nav", 250.0)):
         values = pd.Series(value * (1 + 0.001 * np.arange(len(days))), days)
@@ -374,7 +374,7 @@ def test_fund_figures_that_meet_the_embedded_ones_are_joined(live_closes, tmp_pa
     assert joined.provenance.sources["iwm_flow"] == f"embedded, imported figures from {first}"
 
 
-def test_a_users_universe_takes_the_place_of_the_rankings(live_closes, tmp_path):
+def test_a_users_universe_replaces_the_rankings(live_closes, tmp_path):
     path = tmp_path / "mine.csv"
     rows = [f"{iso(after(1))},{rank},{ticker}" for rank, ticker in enumerate(top(60, skip=0), 1)
             if ticker in live_closes]  # fmt: skip

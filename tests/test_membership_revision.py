@@ -39,7 +39,7 @@ def test_each_rank_that_changed_is_listed(new, expected):
     assert sorted(found) == sorted(expected)
 
 
-def test_the_text_names_the_snapshots_that_came_and_went():
+def test_text_names_the_changed_snapshots():
     new = {"2025-11-01": "abc", "2025-12-01": "abc", "2026-01-01": "abc"}
     text = membership_text(ranked(OLD), ranked(new))
     assert text.splitlines()[:3] == [

@@ -56,7 +56,7 @@ def test_flows_that_ended_are_missing(reference):
     assert missing_on(panel, "2025-12-10") == FUNDS[:1]
 
 
-def test_a_model_trained_without_flows_forecasts_and_says_so(bare):
+def test_a_model_without_flows_says_so(bare):
     until = pd.Timestamp("2018-12-31")
     settings = Settings(candidates=("climatology", "logistic_all"), replicates=2)
     training = train(bare, settings, until=until)

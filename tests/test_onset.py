@@ -38,18 +38,25 @@ def definition(threshold, quiet_days=3):
     return OnsetDefinition(threshold=threshold, quiet_days=quiet_days)
 
 
-@pytest.mark.parametrize("threshold", [0.0, -1.0, 100.5, float("nan")])
-def test_a_threshold_outside_the_index_is_an_error(threshold):
-    with pytest.raises(ValueError, match=rf"threshold must lie in \(0, 100\], got {threshold:g}"):
-        OnsetDefinition(threshold=threshold)
+COUNTS = ("quiet_days", "window_days", "top", "sustained_days", "sustained_within")
 
 
 @pytest.mark.parametrize(
-    "name", ["quiet_days", "window_days", "top", "sustained_days", "sustained_within"]
-)
-def test_a_count_below_one_is_an_error(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
-        OnsetDefinition(**{name: 0})
+    ("values", "message"),
+    [
+        *(({"threshold": value}, rf"threshold must lie in \(0, 100\], got {value:g}")
+          for value in (0.0, -1.0, 100.5, float("nan"))),
+        *(({name: 0}, f"{name} must be at least 1, got 0") for name in COUNTS),
+        ({"sustained_days": 91}, r"at most sustained_within \(90\), got 91"),
+    ],
+)  # fmt: skip
+def test_a_value_out_of_range_is_an_error(values, message):
+    with pytest.raises(ValueError, match=message):
+        OnsetDefinition(**values)
+
+
+def test_all_days_may_be_needed():
+    assert OnsetDefinition(sustained_days=90).sustained_days == 90
 
 
 def test_the_definition_is_that_of_the_design():
@@ -57,12 +64,6 @@ def test_the_definition_is_that_of_the_design():
               "sustained_days": 30, "sustained_within": 90}  # fmt: skip
     assert OnsetDefinition().as_dict() == values
     assert (SUSTAINED_DAYS, SUSTAINED_WITHIN, QUIET_DAYS) == (30, 90, 30)  # the outlook's
-
-
-def test_more_sustained_days_than_there_are_is_an_error():
-    assert OnsetDefinition(sustained_days=90).sustained_days == 90
-    with pytest.raises(ValueError, match=r"at most sustained_within \(90\), got 91"):
-        OnsetDefinition(sustained_days=91)
 
 
 def test_a_partial_season_differs_in_its_threshold_only():
@@ -158,7 +159,7 @@ def test_what_comes_after_the_window_changes_no_outcome(threshold, values, other
 
 
 @pytest.mark.parametrize("ahead", [2, 9])
-def test_onset_and_none_are_resolved_on_the_same_day(ahead):
+def test_both_outcomes_resolve_on_one_day(ahead):
     horizon, as_of = 5, 10
     index = daily([10.0] * (as_of + ahead) + [80.0] * 10)
     for end in range(as_of, len(index)):
@@ -239,7 +240,7 @@ def test_the_outlook_calls_the_same_seasons_sustained_anywhere(values, needed, w
 
 @fast
 @given(values=indices, others=indices, needed=st.integers(1, 12))
-def test_what_is_decided_stays_decided_and_nothing_stays_open(values, others, needed):
+def test_what_is_decided_stays_so(values, others, needed):
     once = OnsetDefinition(50.0, 3, sustained_days=needed, sustained_within=12)
     before, after = sustained(daily(values), once), sustained(daily(values + others), once)
     done = before[before["sustained"].notna()]
@@ -261,12 +262,12 @@ def test_the_last_day_of_a_season_by_hand(as_of, day, over):
     assert found == (index.index[day], over)
 
 
-def test_where_no_season_stands_there_is_no_last_day():
+def test_no_season_has_no_last_day():
     index = daily([10, 80, 10, 10, 10, 80])
     assert last_day_in_season(index, index.index[4], definition(75)) is None
     unknown = daily([10, 10, 10, np.nan])
     assert last_day_in_season(unknown, unknown.index[-1], definition(75)) == (None, False)
 
 
-def test_an_unknown_index_is_neither_in_season_nor_out_of_it():
+def test_an_unknown_index_is_neither():
     assert in_season(daily([75, 74.9, np.nan]), 75).tolist() == [True, False, pd.NA]

@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
-from typer.testing import CliRunner
 
 import predict
 import train
@@ -27,17 +26,13 @@ from models.forecasting.season_status import season_status
 from models.hazard.candidates import CANDIDATES
 from models.training.run import Settings
 from models.training.run import train as train_all
+from tests.commands import ROOT, run_command, runs_of
 from tests.embedded import END, after, iso
 
-ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "operate.md").read_text()
 LAST = "2017-03-14"
 QUICK = ("--model", "logistic", "--jobs", "1", "--horizons", "30,90", "--until", LAST,
          "--hindcast-out", "hindcast.parquet")  # fmt: skip
-
-
-def run(app, *arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def block(language: str) -> str:
@@ -172,12 +167,12 @@ def store(operated, tmp_path, monkeypatch) -> str:
     return f"sqlite:///{operated[0] / 'mlflow.db'}"
 
 
-def test_a_recorded_forecast_is_the_one_that_was_printed(store, tmp_path):
+def test_the_printed_forecast_is_recorded(store, tmp_path):
     arguments = ("--as-of", "2018-01-02", "--json", "--tracking-uri", store)
-    result = run(predict.app, "--record", "--ledger", "mine.jsonl", *arguments)
+    result = run_command(predict.app, "--record", "--ledger", "mine.jsonl", *arguments)
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
-    assert printed == json.loads(run(predict.app, *arguments).stdout)
+    assert printed == json.loads(run_command(predict.app, *arguments).stdout)
     stored = json.loads((tmp_path / "mine.jsonl").read_text())
     own = [{k: v for k, v in w.items() if k != "by_date"} for w in stored["windows"]
            if not w["by_date"]]  # fmt: skip
@@ -193,10 +188,13 @@ def test_a_recorded_forecast_is_the_one_that_was_printed(store, tmp_path):
     assert stored["commit"]
 
 
-def test_past_days_are_scored_as_replays_with_their_outcomes(store):
+def test_past_days_are_scored_as_replays(store):
     for day in ("2018-01-02", "2018-05-01", "2018-05-08", iso(END)):
-        assert run(predict.app, "--as-of", day, "--record", "--tracking-uri", store).exit_code == 0
-    record = json.loads(run(predict.app, "score", "--json").stdout)
+        assert (
+            run_command(predict.app, "--as-of", day, "--record", "--tracking-uri", store).exit_code
+            == 0
+        )
+    record = json.loads(run_command(predict.app, "score", "--json").stdout)
     assert record["schema"] == "altseason.ledger_score/1"
     assert {row["made"] for row in record["scores"]} == {"replay"}
     hindcast = load_reference().digest
@@ -210,19 +208,19 @@ def test_past_days_are_scored_as_replays_with_their_outcomes(store):
         "2018-01-02": "no_forecast", "2018-05-01": "resolved", "2018-05-08": "resolved",
         iso(END): "open",
     }  # fmt: skip
-    said = run(predict.app, "score").stdout
+    said = run_command(predict.app, "score").stdout
     assert "Forecasts made ahead of time\n  none\n" in said
     assert "no season could begin, so that nothing was forecast" in said
     assert f"on {iso(after(30))}: broad 75, climatology, as of {iso(END)} (replay): " in said
 
 
-def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
+def test_a_timely_line_is_scored_as_forecast(store, monkeypatch):
     for day in ("2018-05-01", "2018-05-08", iso(END)):
         next_morning = pd.Timestamp(day) + pd.Timedelta(hours=30)
         monkeypatch.setattr(predict, "now", lambda instant=next_morning: instant)
-        result = run(predict.app, "--as-of", day, "--record", "--tracking-uri", store)
+        result = run_command(predict.app, "--as-of", day, "--record", "--tracking-uri", store)
         assert "replay" not in result.stderr
-    record = json.loads(run(predict.app, "score", "--json").stdout)
+    record = json.loads(run_command(predict.app, "score", "--json").stdout)
     month = record["scores"][0]
     assert (month["made"], month["kind"], month["horizon_days"]) == ("ahead", "broad", 30)
     assert (month["resolved"], month["open"], month["next_resolved_on"]) == (2, 1, iso(after(30)))
@@ -230,24 +228,24 @@ def test_what_is_recorded_in_time_is_scored_as_a_forecast(store, monkeypatch):
         np.mean([(w["probability"] - w["outcome"]) ** 2 for w in record["windows"]
                  if (w["kind"], w["horizon_days"], w["status"]) == ("broad", 30, "resolved")])
     )  # fmt: skip
-    said = run(predict.app, "score").stdout
+    said = run_command(predict.app, "score").stdout
     assert "Replays: recorded too late to be forecasts, evidence of nothing\n  none\n" in said
     assert "  broad 75, climatology\n  30 days              2 " in said
 
 
-def test_a_torn_line_is_a_warning_and_an_edited_one_exit_3(store, tmp_path):
+def test_a_torn_line_warns_an_edited_fails(store, tmp_path):
     ledger = tmp_path / "forecasts.jsonl"
     record = ("--record", "--as-of", "2018-05-01", "--tracking-uri", store)
     ledger.write_text('{"schema": "altseason.ledger/1", "id"')
-    result = run(predict.app, *record)
+    result = run_command(predict.app, *record)
     assert result.exit_code == 0
     assert "forecasts.jsonl, line 1 was cut off and does not count" in result.stderr
     assert "recorded in forecasts.jsonl, line 2" in result.stderr
-    scored = run(predict.app, "score")
+    scored = run_command(predict.app, "score")
     assert (scored.exit_code, scored.stderr.count("cut off")) == (0, 1)
     ledger.write_text(ledger.read_text().replace('"broad"', '"bread"'))
     for arguments in (record, ("score",)):
-        result = run(predict.app, *arguments)
+        result = run_command(predict.app, *arguments)
         assert (result.exit_code, result.stdout) == (ExitCode.DATA, "")
         assert "forecasts.jsonl, line 2: not as it was recorded" in result.stderr
 
@@ -270,7 +268,7 @@ def test_mistakes_are_one_message_and_leave_nothing(
     arguments, code, message, store, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    result = run(predict.app, *arguments)
+    result = run_command(predict.app, *arguments)
     assert result.exit_code == code
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert result.stdout == ""
@@ -281,30 +279,30 @@ def test_mistakes_are_one_message_and_leave_nothing(
 
 
 def forecasts_of(day: str, uri: str, model: str = "champion") -> dict[tuple[str, int], dict]:
-    result = run(predict.app, "--as-of", day, "--json", "--tracking-uri", uri, "--model", model)
+    result = run_command(
+        predict.app, "--as-of", day, "--json", "--tracking-uri", uri, "--model", model
+    )
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)["forecasts"]
     return {(row["kind"], row["horizon_days"]): row for row in rows}
 
 
-def runs_of(uri: str, until: str) -> dict[str, str]:
+def candidate_runs(uri: str, until: str) -> dict[str, str]:
     """Return the run of each candidate that was trained until a day."""
-    client = MlflowClient(uri, uri)
-    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
     return {
         r.data.params["candidate"]: r.info.run_id
-        for r in runs
+        for r in runs_of(uri)
         if "mlflow.parentRunId" in r.data.tags and r.data.params["until"] == until
     }
 
 
 @pytest.mark.parametrize("day", [LAST, "2017-02-28"])  # between two refits, and a refit day
-def test_predict_as_of_a_day_is_the_hindcast_s_row_of_it(day, operated, tmp_path, reference):
+def test_a_past_day_is_its_hindcast_row(day, operated, tmp_path, reference):
     folder, _ = operated
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     if day != LAST:  # else that is the workflow's own training
         uri = f"sqlite:///{shutil.copy(folder / 'mlflow.db', tmp_path / 'then.db')}"
-        done = run(train.app, *QUICK[:6], "--until", day, "--tracking-uri", uri)
+        done = run_command(train.app, *QUICK[:6], "--until", day, "--tracking-uri", uri)
         assert done.exit_code == 0, done.output
     later = train_all(
         reference, Settings(candidates=("logistic",), horizons=(30, 90), replicates=1),
@@ -312,7 +310,7 @@ def test_predict_as_of_a_day_is_the_hindcast_s_row_of_it(day, operated, tmp_path
     )  # fmt: skip
     rows = later.hindcast[later.hindcast["as_of"] == day]
     assert set(rows["model"]) == {"climatology", "logistic"}
-    runs = runs_of(uri, day)
+    runs = candidate_runs(uri, day)
     for name, own in rows.groupby("model"):
         said = forecasts_of(day, uri, runs[name])
         for row in own.itertuples():

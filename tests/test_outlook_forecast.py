@@ -109,7 +109,7 @@ def test_every_day_has_one_coherent_outlook(every_day, forecaster, at):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, (END - pd.Timestamp("2016-01-01")).days // 7))
-def test_the_chance_never_falls_and_follows_the_model_to_day_90(every_day, forecaster, at):
+def test_chance_never_falls_and_joins_the_model(every_day, forecaster, at):
     _, _, said = every_day
     ahead = ahead_on(every_day, forecaster, at)
     lengths = range(1, 1097)
@@ -144,7 +144,7 @@ def test_replicates_are_moved_to_the_models_survival(spread, target):
 
 
 @pytest.mark.parametrize("hazard", [0.0, 1.0])
-def test_replicates_of_no_or_full_hazard_have_nothing_to_move(hazard):
+def test_certain_replicates_do_not_move(hazard):
     moved = recentred(np.full((3, 3), hazard), np.array([0.2, 0.1, 0.3]))
     assert ((moved >= 0) & (moved <= 1)).all()
 
@@ -152,7 +152,7 @@ def test_replicates_of_no_or_full_hazard_have_nothing_to_move(hazard):
 # --- one question, one number --------------------------------------------------------------------
 
 
-def test_the_year_the_window_by_date_and_the_horizon_agree(say):
+def test_year_window_and_horizon_agree(say):
     days = (pd.Timestamp("2026-12-31") - pd.Timestamp(BEGUN)).days
     result = say(BEGUN, horizons=(days,))
     (broad,) = [c for c in result.outlook.chances if c.kind == "broad"]
@@ -211,7 +211,7 @@ def test_a_window_out_of_reach_is_refused(asked):
         outlook_window(pd.Timestamp(AT_RISK), **days)
 
 
-def test_windows_that_have_ended_are_marked_and_the_last_day_is_still_open(say):
+def test_ended_windows_are_marked(say):
     today = pd.Timestamp(AT_RISK) + pd.Timedelta(days=60)
     result = say(AT_RISK, today=f"{today:%Y-%m-%d}", year=2026)
     assert [w.ended for w in result.windows] == [True, False, False, False, False] * 2

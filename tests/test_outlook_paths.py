@@ -75,7 +75,7 @@ class TestCoherence:
             np.testing.assert_array_equal(begins, inside & quiet)
 
     @pytest.mark.parametrize("day", STATES)
-    def test_the_chances_are_ordered_add_up_and_never_fall(self, make, day):
+    def test_chances_are_ordered_and_never_fall(self, make, day):
         paths = make(day, days=500)
         window = year_window(paths.as_of)
         found = answer(paths, window)
@@ -144,7 +144,7 @@ class TestCoherence:
 
 
 class TestExactness:
-    def test_the_same_seed_gives_the_same_bytes_and_another_does_not(self, make):
+    def test_the_seed_decides_the_bytes(self, make):
         one, same, other = (make(IN_SEASON, days=60, seed=seed) for seed in (1, 1, 2))
         for kind in KINDS:
             assert one.in_season[kind].tobytes() == same.in_season[kind].tobytes()
@@ -160,7 +160,7 @@ class TestExactness:
             assert seen.in_season[kind].tobytes() == blind.in_season[kind].tobytes()
             assert cut.in_season[kind].tobytes() == make(day).in_season[kind].tobytes()
 
-    def test_more_days_and_weaker_kinds_leave_the_rest_as_it_is(self, make):
+    def test_more_days_leave_the_rest_alone(self, make):
         short, long = make(AT_RISK, days=60), make(AT_RISK, days=300)
         alone = make(AT_RISK, days=60, kinds={"broad": 75.0})
         np.testing.assert_array_equal(short.in_season["partial"], long.in_season["partial"][:150])
@@ -177,12 +177,12 @@ class TestExactness:
             np.testing.assert_allclose(curve["low"], low, atol=0.05)
             np.testing.assert_allclose(curve["high"], high, atol=0.05)
 
-    def test_a_weaker_kind_keeps_nearly_its_own_share_of_days(self, make, many):
+    def test_a_weaker_kind_keeps_its_share(self, make, many):
         alone = make(AT_RISK, n_paths=10_000, days=730, kinds={"partial": 50.0})
         share = many.in_season["partial"].mean() / alone.in_season["partial"].mean()
         assert 1 <= share < 1.06  # seasons drawn apart: 1.12
 
-    def test_the_near_term_is_followed_and_the_process_takes_over_without_a_jump(self, make):
+    def test_near_term_joins_the_process_smoothly(self, make):
         hazards = np.array([[0.05, 0.1, 0.2], [0.15, 0.2, 0.4]])
         paths = make(AT_RISK, n_paths=10_000, days=400, near_term={"broad": hazards})
         curve = cumulative_chances(paths, days=400)["broad"]["probability"].to_numpy()
@@ -303,13 +303,13 @@ class TestAnswers:
         assert (sustained.probability, sustained.begun_on) == (0.25, None)
         assert asked.days_in_season[0].known == 10
 
-    def test_a_season_lasts_to_its_last_day_at_the_threshold(self):
+    def test_a_season_lasts_to_the_threshold(self):
         paths = drawn(["." * 6 + "x", "." * 5 + "x", "x" * 89 + ".x", "."], history=[1] * 60 + [80])
         found = answer(paths, date_window(paths.as_of, None, pd.Timestamp("2026-01-05")))
         lasts = {last.days: last.probability for last in found.season_lasts}
         assert lasts == {7: 0.5, 30: 0.25, 60: 0.25, 90: 0.25}
 
-    def test_a_stronger_season_within_a_weaker_one_counts_for_it(self):
+    def test_a_stronger_season_counts_for_weaker(self):
         broad = drawn([".....x", "."], history=[1.0] * 60)
         partial = drawn(["x.x.xx", "."], history=[60.0] * 60)
         inside = {"broad": broad.in_season["broad"], "partial": partial.in_season["broad"]}
@@ -351,7 +351,7 @@ class TestCredibleInterval:
         low, high = credible_interval(events.ravel(), 1_000)
         np.testing.assert_allclose([low, high], stats.beta.ppf([0.05, 0.95], a, b), atol=0.03)
 
-    def test_one_chance_for_all_has_next_to_no_interval(self):
+    def test_one_chance_has_no_interval(self):
         events = np.random.default_rng(1).random(10_000) < 0.4
         low, high = credible_interval(events, 200)
         assert high - low < 0.1  # uncorrected: 2 * 1.64 * sqrt(0.24 / 50) = 0.23

@@ -59,7 +59,7 @@ class TestObserve:
         assert found.at_risk is risk
         assert (found.current is None) == (run >= 3)
 
-    def test_an_unknown_day_ends_no_spell_and_hides_where_the_next_began(self):
+    def test_an_unknown_day_ends_no_spell(self):
         seen = index_of([1, 1, 80, 1, 1, 1, np.nan, 1, 1, 1])
         found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=2)
         assert found.spells.days.tolist() == [1, 1, 1]
@@ -78,7 +78,7 @@ class TestObserve:
             (season,) = observe(shorter, until=shorter.index[-1], threshold=75).seasons
             assert season.sustained() is told
 
-    def test_a_later_season_s_days_are_days_from_the_onset_too(self):
+    def test_later_seasons_count_from_their_onset(self):
         seen = index_of([1] * 30 + [80] + [1] * 30 + [80] * 29)
         touch, season = observe(seen, until=seen.index[-1], threshold=75).seasons
         assert (touch.days, touch.days_within(), touch.complete) == (1, 30, True)
@@ -156,7 +156,7 @@ class TestPosterior:
         other = fit_spells(spells_of([200, 50], truncated=[True, False]), known)
         np.testing.assert_allclose(one.weight, other.weight, atol=1e-6)
 
-    def test_draws_follow_the_weights_and_the_same_numbers_move_two_posteriors_alike(self):
+    def test_draws_follow_the_weights(self):
         random = np.random.default_rng(2).random((40_000, 2))
         post = fit_spells(spells_of([60, 140, 200, 260, 330]))
         shape, scale = post.draw(random)
@@ -171,7 +171,7 @@ class TestPosterior:
 
     @settings(max_examples=30, deadline=None)
     @given(st.lists(st.integers(1, 900), max_size=15), st.integers(0, 500))
-    def test_the_chance_rises_with_the_horizon_and_stays_in_its_interval(self, days, elapsed):
+    def test_chance_rises_within_its_interval(self, days, elapsed):
         horizons = [1, 30, 90, 365, 1_000]
         mean, low, high = fit_spells(spells_of(days)).predict(horizons, elapsed=elapsed)
         assert (np.diff(mean) > 0).all()
@@ -183,7 +183,7 @@ class TestPosterior:
         assert post.weight.sum(axis=1)[post.shape > 1].sum() > 0.95
         assert PRIOR.half_life_days is None
 
-    def test_an_old_spell_counts_half_after_a_half_life(self):
+    def test_an_old_spell_counts_half(self):
         aged = Prior(half_life_days=100.0, log_shape_deviation=1e-6)
         old_then_new = fit_spells(spells_of([400, 100]), aged)
         once = fit_spells(spells_of([400, 100]), Prior(log_shape_deviation=1e-6))
@@ -197,7 +197,7 @@ class TestSeasonLaw:
         seen = index_of(np.concatenate([*values, [1.0] * 30]))
         return season_law(observe(seen, until=seen.index[-1], threshold=75))
 
-    def test_a_season_longer_than_any_seen_has_its_share_and_the_others_theirs(self):
+    def test_the_longest_season_has_a_share(self):
         law, random = self.law([10, 20, 40]), np.random.default_rng(0)
         weights = np.repeat(law.weights(random, 4_000), 5, axis=0)
         new = law.begin(random, weights, random.random(len(weights)))
@@ -208,7 +208,7 @@ class TestSeasonLaw:
         beyond = new.length[new.length > 40] - 40
         assert beyond.mean() == pytest.approx((10 + 20 + 40) / 3, rel=0.1)
 
-    def test_a_season_under_way_counts_for_those_that_ran_longer(self):
+    def test_an_open_season_counts_for_longer_ones(self):
         values = [[1.0] * 30 + [80.0] * days for days in (10, 20, 40, 15)]
         seen = index_of(np.concatenate(values))
         law = season_law(observe(seen, until=seen.index[-1], threshold=75))
@@ -229,7 +229,7 @@ class TestSeasonLaw:
         assert (left > 0).mean() > 0.3
 
     @pytest.mark.parametrize(("run", "likely"), [(2, 0.454), (20, 0.032), (29, 0.0037)])
-    def test_the_longer_below_the_less_likely_it_comes_back(self, run, likely):
+    def test_long_quiet_returns_less_likely(self, run, likely):
         # Seven seasons, each with a gap that closed and the one that ended it, one of a single day
         # and one part for what was never seen: back each day with chance 1 / 30.
         season = [80.0] * 5 + [1.0] * 5 + [80.0] * 5

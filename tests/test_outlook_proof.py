@@ -51,7 +51,7 @@ def test_a_bootstrap_over_spells_promises_too_much(table):
     assert (far["bootstrap"] < far["posterior"]).all()
 
 
-def test_the_table_is_the_same_for_the_same_seed():
+def test_the_seed_decides_the_table():
     pd.testing.assert_frame_equal(*(chance_coverage(n_histories=2, seed=3) for _ in range(2)))
 
 
@@ -131,7 +131,7 @@ def test_its_outcomes_are_those_of_the_index(wander, hindcast):
     assert set(chances["state"]) == {"at_risk", "in_season"}
 
 
-def test_it_asks_for_the_near_term_day_by_day(wander):
+def test_the_near_term_is_daily(wander):
     asked = []
 
     def sure(as_of):
@@ -169,7 +169,7 @@ def test_the_scores_are_the_means_of_the_rows(hindcast):
     np.testing.assert_allclose(bins.sum(axis=1), 1)
 
 
-def test_the_near_term_is_what_the_candidate_said_out_of_sample(small_training):
+def test_the_near_term_is_out_of_sample(small_training):
     table = small_training.hindcast
     table = pd.concat([table, table[table["horizon_days"] == 60].assign(horizon_days=90)])
     near_term = near_term_of(table, "logistic")
@@ -199,7 +199,7 @@ def test_the_ranking_is_that_of_the_rows(hindcast):
     assert found["runs"] == (rarer & ~rarer.shift(fill_value=False)).sum()
 
 
-def test_a_ranking_is_set_against_histories_shifted_by_a_year():
+def test_a_ranking_has_shifted_placebos():
     random = np.random.default_rng(2)
     rows = pd.DataFrame(
         {"as_of": pd.date_range("2017-01-03", periods=60, freq="28D"), "kind": "broad",

@@ -147,7 +147,7 @@ def test_partial_seasons_have_verdicts_of_their_own(said):
     )
 
 
-def test_today_is_apart_from_climatology_where_its_interval_leaves_it_out(said):
+def test_today_is_apart_outside_the_interval(said):
     result, _ = said("2025-12-10")
     first = replace(result.windows[0], probability=0.5, climatology=0.4)
     rows = (
@@ -173,7 +173,7 @@ def test_claims_are_counted_by_their_verdicts():
     assert "about 1: “b” (less often). About the other 1" in claims_statement(rows)
 
 
-def test_the_headline_is_the_sustained_season_with_the_broad_one_beside_it(said):
+def test_the_headline_is_the_sustained_season(said):
     result, _ = said("2025-12-10")
     number, asked = headline(result)
     by_kind = {chance.kind: chance for chance in result.outlook.chances}
@@ -188,7 +188,7 @@ def test_the_headline_is_the_sustained_season_with_the_broad_one_beside_it(said)
     assert headline(replace(result, outlook=outlook))[0] == "begun"
 
 
-def test_without_an_outlook_the_headline_is_the_broad_window_by_date(said):
+def test_without_an_outlook_the_window_leads(said):
     result = replace(said("2025-12-10")[0], outlook=None)
     number, asked = headline(result)
     assert number == percent(result.by_date[0].probability)
@@ -226,12 +226,12 @@ def with_chances(day: str, *values: tuple[float, float, float]):
          "lies below the base rate for partial, broad and sustained seasons."),
     ],
 )  # fmt: skip
-def test_the_interval_decides_what_is_said_of_the_base_rate(values, words):
+def test_the_interval_decides_on_the_base_rate(values, words):
     # An interval that ends at the base rate holds it.
     assert words in with_chances("2025-12-10", *values)
 
 
-def test_a_kind_that_has_begun_is_said_to_have_and_forecast_anew():
+def test_a_begun_kind_is_forecast_anew():
     outlook = outlook_on("2025-09-20")
     by_kind = {each.kind: each for each in outlook.chances}
     assert by_kind["broad"].begun_on == pd.Timestamp("2025-09-10")
@@ -242,7 +242,7 @@ def test_a_kind_that_has_begun_is_said_to_have_and_forecast_anew():
     assert [row.days for row in view.lasts] == [7, 30, 60, 90]
 
 
-def test_after_a_season_the_earliest_next_onset_is_told():
+def test_after_a_season_the_earliest_onset():
     sentences = " ".join(viewed("2025-10-20").sentences)
     days = {day for _, day in outlook_on("2025-10-20").earliest_onset}
     assert all(f"on {long_day(day)}" in sentences for day in days)
@@ -297,7 +297,7 @@ def test_where_forecasts_rank_no_better_than_chance(auc, words):
     assert (words in said) if words else (said == "")
 
 
-def test_the_prospective_record_of_the_package_is_that_of_the_docs(reference):
+def test_the_packaged_record_is_the_docs(reference):
     kept = replay.read(ROOT / "docs" / replay.TABLE)
     again = prospective_summary(kept, reference)
     shown = pd.read_csv(TABLE, parse_dates=["frozen", "known_until"])
@@ -310,7 +310,7 @@ def test_the_prospective_record_of_the_package_is_that_of_the_docs(reference):
 # --- the page ------------------------------------------------------------------------------------
 
 
-def test_the_page_opens_with_the_year_and_the_age_of_the_data(page, said):
+def test_the_page_opens_with_year_and_age(page, said):
     result, _ = said("2025-12-10")
     opening = page[page.index("<body>") : page.index('id="say"')]
     assert "<strong>The data are 10 days old</strong>" in opening
@@ -325,7 +325,7 @@ def test_the_page_opens_with_the_year_and_the_age_of_the_data(page, said):
         assert escape(told, quote=False).replace("&lt;", "<").replace("&gt;", ">") in opening
 
 
-def test_a_past_day_asked_for_is_no_old_data(said, tables):
+def test_a_past_day_is_not_old(said, tables):
     result, past = said("2025-12-10")
     fresh = replace(result, notes=(), data=replace(result.data, age_days=229))
     shown = forecast_page(fresh, tables, past)
@@ -358,7 +358,7 @@ def test_the_page_shows_every_number_of_the_forecast(said, page):
             assert escape(unbroken(ends)) in page
 
 
-def test_the_page_is_well_formed_and_names_its_parts(page):
+def test_the_page_is_well_formed(page):
     outline = Outline(page)
     assert outline.levels[0] == 1
     assert outline.levels.count(1) == 1
@@ -376,7 +376,7 @@ def test_equal_forecasts_have_equal_pages(said, tables, page):
     assert forecast_page(result, tables, past) == page
 
 
-def test_whatever_the_store_holds_is_text_and_nothing_else(said, tables):
+def test_the_stores_text_is_escaped(said, tables):
     bad = "<script>alert(1)</script>&\"'"
     result, past = said("2025-12-10")
     evil = replace(
@@ -404,7 +404,7 @@ def test_whatever_the_store_holds_is_text_and_nothing_else(said, tables):
     [("2021-04-01", "logistic"), ("2016-03-01", "logistic"), ("2025-12-10", "climatology"),
      ("2025-10-25", "persistence")],
 )  # fmt: skip
-def test_every_kind_of_day_and_model_has_a_page(said, tables, day, name):
+def test_every_day_and_model_has_a_page(said, tables, day, name):
     result, past = said(day, name)
     shown = forecast_page(result, replace(tables, claims=None), past)
     assert "None" not in re.sub(r"<style.*?</style>", "", shown, flags=re.DOTALL)
@@ -481,7 +481,7 @@ def test_a_screen_reader_is_told_what_there_is(browser, address):
     tab.close()
 
 
-def test_the_theme_changes_the_colours_of_page_and_pictures(browser, address):
+def test_the_theme_recolours_everything(browser, address):
     shades = {}
     for scheme in ("light", "dark"):
         tab = browser.new_page(color_scheme=scheme)
@@ -496,7 +496,7 @@ def test_the_theme_changes_the_colours_of_page_and_pictures(browser, address):
     assert not set(shades["light"]) & set(shades["dark"])
 
 
-def test_paper_is_white_and_shows_what_the_screen_folds_away(browser, address, tmp_path):
+def test_paper_is_white_and_unfolded(browser, address, tmp_path):
     tab = browser.new_page(color_scheme="dark")
     tab.emulate_media(media="print")
     tab.goto(address)

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import predict
 from features.panel import end_of_day
@@ -33,6 +32,7 @@ from models.report.picture import describe, draw, title
 from models.report.style import COLOURS, inline_svg, png, svg
 from models.tracking.reading import load_forecaster
 from models.tracking.tables import load_tables
+from tests.commands import run_command
 from tests.embedded import END, iso
 from tests.outlooks import outlook_on
 
@@ -56,7 +56,7 @@ def said(reference, quick):
 # --- the figures of a run ------------------------------------------------------------------------
 
 
-def test_every_candidate_can_have_a_colour_of_its_own():
+def test_every_candidate_has_a_colour():
     assert len({*COLOURS}) == len(COLOURS) >= len(CANDIDATES) - 1
 
 
@@ -68,7 +68,7 @@ def test_every_candidate_can_have_a_colour_of_its_own():
         ("climatology", ["persistence", "best", "second", "climatology"]),
     ],
 )
-def test_the_champion_stands_beside_persistence_and_the_two_that_rank_best(champion, shown):
+def test_the_champion_stands_beside_the_best(champion, shown):
     outcome = np.tile([0.0, 1.0], 6)
     # The more of them are on the wrong side, the lower the AUC.
     wrong = {"climatology": 6, "persistence": 5, "pool": 4, "best": 0, "second": 1, "third": 2}
@@ -136,7 +136,7 @@ def test_without_curves_there_is_no_fan(said):
 # --- what is drawn -------------------------------------------------------------------------------
 
 
-def test_past_days_are_those_of_the_hindcast_and_not_of_the_stored_model(reference, quick, said):
+def test_past_days_are_the_hindcasts(reference, quick, said):
     own = quick.hindcast[
         (quick.hindcast["model"] == "logistic") & (quick.hindcast["kind"] == "broad")
         & (quick.hindcast["horizon_days"] == 90)
@@ -151,7 +151,7 @@ def test_past_days_are_those_of_the_hindcast_and_not_of_the_stored_model(referen
     assert not np.allclose(drawn["probability"], hindsight.loc[drawn.index])
 
 
-def test_after_the_training_the_stored_model_speaks_with_its_interval(reference, quick, said):
+def test_then_the_stored_model_speaks(reference, quick, said):
     forecaster = quick.forecasters["logistic"]
     assert said.since.index[0] > said.hindcast.index[-1]
     assert said.since.index[0] >= quick.trained_until
@@ -167,9 +167,7 @@ def test_after_the_training_the_stored_model_speaks_with_its_interval(reference,
     assert not table["in_sample"].any()
 
 
-def test_a_day_inside_the_training_shows_the_hindcast_to_it_and_is_called_in_sample(
-    reference, quick
-):
+def test_a_day_in_sample_is_called_so(reference, quick):
     day = pd.Timestamp("2018-11-01")
     found = past_of(reference, quick, day)
     assert found.in_sample
@@ -220,7 +218,7 @@ def test_a_picture_begins_no_earlier_than_the_data(said):
 # --- the bytes -----------------------------------------------------------------------------------
 
 
-def test_the_svg_names_itself_and_needs_nothing_from_elsewhere(said):
+def test_the_svg_stands_alone(said):
     content = svg(draw(said), title="A < B", description="as & of")
     root = ElementTree.fromstring(content)
     assert root.get("role") == "img"
@@ -245,7 +243,7 @@ def test_two_pictures_on_a_page_share_no_id(said):
     assert not one & two
 
 
-def test_a_picture_on_a_page_has_only_the_colours_of_the_page(said):
+def test_the_page_sets_the_colours(said):
     drawn = inline_svg(draw(said), name="a", title="a", description="a")
     assert "var(--ink)" in drawn
     assert "var(--blue)" in drawn
@@ -255,14 +253,10 @@ def test_a_picture_on_a_page_has_only_the_colours_of_the_page(said):
 # --- the command ---------------------------------------------------------------------------------
 
 
-def run(*arguments: object):
-    return CliRunner().invoke(predict.app, [str(argument) for argument in arguments])
-
-
 def test_the_command_writes_what_the_library_draws(trained, reference, tmp_path):
     uri, _, _ = trained
     picture, page = tmp_path / "a.svg", tmp_path / "a.html"
-    result = run("--tracking-uri", uri, "--plot", picture, "--report", page)
+    result = run_command(predict.app, "--tracking-uri", uri, "--plot", picture, "--report", page)
     assert result.exit_code == 0, result.output
     assert "Chance that a broad altcoin season begins" in result.stdout
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a.svg"]
@@ -298,12 +292,12 @@ def test_equal_pictures_have_equal_bytes(said):
         (["--plot", "a.png", "--history", "2025-01-01", "2025-02-01"], "exclude each other"),
     ],
 )
-def test_what_cannot_be_written_is_refused_before_anything_is_read(
-    arguments, message, tmp_path, monkeypatch
-):
+def test_an_unwritable_picture_is_refused_first(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.html").mkdir()
-    result = run(*arguments, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
+    result = run_command(
+        predict.app, *arguments, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}"
+    )
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert [each.name for each in tmp_path.iterdir()] == ["folder.html"]
@@ -312,7 +306,7 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(
 def test_a_picture_must_begin_before_its_forecast(trained, tmp_path):
     uri, _, _ = trained
     path = tmp_path / "a.png"
-    result = run("--tracking-uri", uri, "--plot", path, "--since", iso(END))
+    result = run_command(predict.app, "--tracking-uri", uri, "--plot", path, "--since", iso(END))
     assert result.exit_code == 2
     assert iso(END) in result.stderr
     assert not path.exists()
@@ -340,7 +334,7 @@ def test_a_file_is_replaced_whole_or_kept(tmp_path):
 # --- the tables of a training --------------------------------------------------------------------
 
 
-def test_a_candidate_and_its_training_have_the_same_tables(trained):
+def test_candidate_and_training_share_tables(trained):
     uri, folder, _ = trained
     child = load_forecaster(uri).model_id.run_id
     tables = load_tables(uri, child)
@@ -378,7 +372,7 @@ def test_missing_and_broken_tables_are_one_message(empty_run, tmp_path):
         load_tables(uri, "0123456789abcdef0123456789abcdef")
 
 
-def test_the_picture_of_the_docs_shows_the_year_to_come_of_the_champion(reference, small_training):
+def test_the_docs_picture_shows_the_champion(reference, small_training):
     drawn = picture(reference, small_training)
     forecaster = small_training.forecasters["logistic"]
     status = season_status(reference, forecaster, reference.last_day)

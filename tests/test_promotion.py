@@ -52,7 +52,7 @@ def test_a_champion_of_the_older_rule_is_replaced():
     assert Terms.from_json(new.to_json()) == new
 
 
-def test_a_champion_from_before_sustained_seasons_had_the_same_definition():
+def test_an_older_definition_is_the_same():
     old = "OnsetDefinition(threshold=75.0, quiet_days=30, window_days=90, top=50)"
     stored = Terms.from_json(replace(TERMS, definition=old).to_json())
     now = replace(TERMS, definition=str(OnsetDefinition()))
@@ -100,7 +100,7 @@ def test_asked_not_to():
         assert decide(TERMS, champion, wanted=False) == (False, "--no-promote was given")
 
 
-def test_a_champion_by_hand_against_its_gate_is_held():
+def test_a_champion_by_hand_is_held():
     held = replace(CHAMPION, promoted_by=HAND, gate_choice=False)
     assert decide(TERMS, held) == (
         False,
@@ -109,7 +109,7 @@ def test_a_champion_by_hand_against_its_gate_is_held():
     assert decide(TERMS, replace(held, gate_choice=True)).promote
 
 
-def test_a_champion_that_was_rolled_back_to_is_held():
+def test_a_rolled_back_champion_is_held():
     held = replace(CHAMPION, promoted_by=ROLLBACK)
     assert decide(TERMS, held) == (False, "version 4 stays champion: it was rolled back to")
 

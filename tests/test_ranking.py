@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from models.verification.contrasts import Contrasts, window_contrasts
 from models.verification.ranking import auc_interval
-from models.verification.significance import Contrasts, window_contrasts
 
 MONTHS = pd.date_range("2017-01-03", periods=118, freq="28D")
 
@@ -51,7 +51,7 @@ def slow(random, months):
 
 
 @pytest.mark.parametrize(("horizon", "months"), [(90, 4), (365, 13)])
-def test_noise_as_slow_as_the_windows_is_seldom_told_from_chance(horizon, months):
+def test_slow_noise_is_seldom_significant(horizon, months):
     contrasts = window_contrasts(MONTHS, horizon_days=horizon, step_days=28)
     random, held, naive = np.random.default_rng(1), [], []
     for _ in range(300):

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import predict
 from features import health as data_health
@@ -33,6 +32,7 @@ from models.report.forecast_text import forecast_text
 from models.report.rows import window_rows
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
+from tests.commands import run_command
 from tests.embedded import REFIT, iso
 
 ESCAPES = re.compile(r"\x1b\[\d*m")
@@ -63,7 +63,7 @@ def say(reference, forecaster):
 
 
 @given(SHARES)
-def test_a_percent_is_never_0_or_100_unless_it_is(share):
+def test_a_percent_is_never_falsely_certain(share):
     said = percent(share)
     assert (said == "0 %") == (share == 0)
     assert (said == "100 %") == (share == 1)
@@ -73,7 +73,7 @@ def test_a_percent_is_never_0_or_100_unless_it_is(share):
 
 
 @given(st.floats(-5, 5))
-def test_a_signed_number_is_near_and_has_no_negative_zero(value):
+def test_a_signed_number_has_no_negative_zero(value):
     said = signed(value)
     assert abs(float(said) - value) <= 0.005 + 1e-9
     assert said != "-0.00"
@@ -97,7 +97,7 @@ def test_lists_are_read_aloud():
 
 
 @given(SHARES, st.integers(1, 30), st.booleans())
-def test_a_bar_keeps_its_width_and_is_empty_or_full_only_at_the_ends(share, width, blocks):
+def test_a_bar_keeps_its_width(share, width, blocks):
     bar = Terminal(blocks=blocks).bar(share, width)
     assert len(bar) == width
     empty, full = (" " * width, "█" * width) if blocks else ("." * width, "#" * width)
@@ -154,7 +154,7 @@ DAYS = ["2019-06-30", "2019-07-15", "2021-04-01", "2022-08-10", "2025-12-10"]
 
 
 @pytest.mark.parametrize("day", DAYS)
-def test_the_text_fits_80_columns_and_colours_change_no_character(say, day):
+def test_the_text_fits_80_columns(say, day):
     result = say(day)
     plain = forecast_text(result)
     assert plain.isascii()
@@ -166,7 +166,7 @@ def test_the_text_fits_80_columns_and_colours_change_no_character(say, day):
     assert [len(line) for line in blocks.splitlines()] == [len(line) for line in plain.splitlines()]
 
 
-def test_every_window_is_a_row_with_the_numbers_of_the_forecast(say):
+def test_every_window_is_a_row(say):
     result = say("2025-12-10", by="2026-10-01")
     lines = forecast_text(result).splitlines()
     for kind in result.kinds:
@@ -191,7 +191,7 @@ def test_columns_stand_under_each_other(say):
     assert len({tuple(m.start() for m in re.finditer("%", row)) for row in rows}) == 1
 
 
-def test_in_season_the_text_gives_the_reason_and_no_table(say):
+def test_in_season_a_reason_and_no_table(say):
     text = forecast_text(say("2021-04-01"))
     assert "Season index 88 of 100: a broad altcoin season." in text
     assert text.count("No forecast: in season since") == 2
@@ -199,13 +199,13 @@ def test_in_season_the_text_gives_the_reason_and_no_table(say):
     assert "A week and a month ago" not in text
 
 
-def test_days_are_in_words_but_in_what_is_to_be_typed(say):
+def test_days_are_in_words(say):
     for day in (*DAYS, "2024-12-20"):
         text = forecast_text(say(day))
         assert not re.search(r"(?<!--until )\b\d{4}-\d{2}-\d{2}", " ".join(text.split()))
 
 
-def test_the_window_by_date_has_its_evidence_in_the_text(say):
+def test_the_dated_window_has_its_evidence(say):
     result = say("2025-12-10", by="2026-10-01")
     assert "The window until 1 Oct 2026 spans 295 days." in " ".join(forecast_text(result).split())
 
@@ -216,7 +216,7 @@ def test_the_question_is_that_of_the_thresholds(say):
     assert "Chance that a partial altcoin season begins (season index 50 or more)" in text
 
 
-def test_the_group_of_the_drivers_is_the_sum_of_its_features(say):
+def test_a_group_sums_its_features(say):
     result = say("2025-12-10")
     total = sum(driver.log_odds for driver in result.drivers)
     (line,) = [row for row in forecast_text(result).splitlines() if row.startswith("  breadth ")]
@@ -240,7 +240,7 @@ def test_a_verdict_is_worded_as_stored(say):
 
 
 @pytest.mark.parametrize("day", ["2020-05-05", "2025-12-10"])
-def test_the_trend_is_what_the_same_model_forecasts_on_the_earlier_day(say, day):
+def test_the_trend_is_the_earlier_forecast(say, day):
     result = say(day)
     for then in result.trend:
         earlier = say(f"{then.as_of:%Y-%m-%d}")
@@ -250,7 +250,7 @@ def test_the_trend_is_what_the_same_model_forecasts_on_the_earlier_day(say, day)
             assert mine == replace(own, low=None, high=None, climatology=None)
 
 
-def test_the_window_by_date_ends_on_the_same_day(say):
+def test_the_dated_window_ends_alike(say):
     result = say("2025-12-10", by="2026-10-01")
     for then in result.trend:
         earlier = say(f"{then.as_of:%Y-%m-%d}", by="2026-10-01")
@@ -260,7 +260,7 @@ def test_the_window_by_date_ends_on_the_same_day(say):
         assert {window.window_end for window in then.by_date} == {pd.Timestamp("2026-10-01")}
 
 
-def test_a_window_too_long_from_the_earlier_day_has_none(say):
+def test_a_window_too_long_has_none(say):
     result = say("2025-12-10", by="2028-12-08")  # 1,094 days: 1,101 and 1,124 from before
     for then in result.trend:
         assert {window.probability for window in then.by_date} == {None}
@@ -271,7 +271,7 @@ def test_a_window_too_long_from_the_earlier_day_has_none(say):
     )
 
 
-def test_the_trend_is_null_in_season_with_the_reason(say):
+def test_in_season_the_trend_is_null(say):
     _, month = say("2025-11-15").trend
     broad = [window for window in month.windows if window.kind == Kind.BROAD]
     assert {window.probability for window in broad} == {None}
@@ -299,7 +299,7 @@ def test_the_trend_sees_nothing_later_than_its_days(reference, forecaster):
 
 
 @pytest.mark.parametrize("day", ["2025-12-10", "2021-04-01"])
-def test_a_forecast_looks_at_each_day_it_speaks_of_once(reference, forecaster, monkeypatch, day):
+def test_each_day_is_looked_at_once(reference, forecaster, monkeypatch, day):
     calls: Counter[str] = Counter()
 
     def counted(name, function):
@@ -329,7 +329,7 @@ def test_in_sample_ends_with_the_training(say, quick, day, sampled):
     assert bool(warned) == sampled
 
 
-def test_every_warning_has_a_code_and_figures_for_machines(say):
+def test_every_warning_has_code_and_figures(say):
     (note,) = [note for note in say("2019-06-17").notes if note.code is NoteCode.IN_SAMPLE]
     assert note.fields
     answer = json.loads(json.dumps(forecast_json(say("2019-06-17")), allow_nan=False))
@@ -341,7 +341,7 @@ def test_every_warning_has_a_code_and_figures_for_machines(say):
 # --- the history ---------------------------------------------------------------------------------
 
 
-def test_history_marks_the_days_whose_future_the_model_knows(reference, forecaster):
+def test_history_marks_days_in_sample(reference, forecaster):
     table = reforecast(
         reference, forecaster, first=pd.Timestamp("2019-06-10"), last=pd.Timestamp("2019-06-30"),
         horizons=[30],
@@ -354,11 +354,11 @@ def test_history_marks_the_days_whose_future_the_model_knows(reference, forecast
     assert "warning" not in sample_note(later, forecaster)
 
 
-def test_history_says_whose_it_is_and_warns_on_stderr(trained):
+def test_history_says_whose_it_is(trained):
     uri, _, _ = trained
     first, last = (iso(REFIT + pd.Timedelta(days=days)) for days in (-5, 5))
     arguments = ["--history", first, last, "--tracking-uri", uri]
-    result = CliRunner().invoke(predict.app, [*arguments, "--json"])
+    result = run_command(predict.app, *arguments, "--json")
     answer = json.loads(result.stdout)
     assert answer["schema"] == "altseason.history/1"
     assert answer["model"]["name"] == "logistic"

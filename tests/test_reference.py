@@ -69,7 +69,7 @@ def test_levels_begin_at_100(reference, name):
     assert reference.series(name).iloc[0] == 100.0
 
 
-def test_every_series_ends_on_the_last_day_or_session(reference):
+def test_every_series_ends_on_time(reference):
     for name in reference.names:
         traded = SPECS[name].kind == "flow" or name in ("russell2000", "sp500")
         end = min(session(END) if traded else END, LAST_DATED_RIGHT.get(name, END))

@@ -50,7 +50,7 @@ def by_scikit_learn(X, targets, weight):
     )
 
 
-def test_scikit_learn_agrees_on_a_design_built_by_hand():
+def test_scikit_learn_agrees():
     random = np.random.default_rng(3)
     n = 150
     X, targets = synthetic(n, lambda x: expit(-2 + x), seed=3)

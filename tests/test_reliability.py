@@ -180,7 +180,7 @@ def known_hazard(horizon_days, days, seed=0):
 
 
 @pytest.mark.parametrize("horizon_days", [30, 90])
-def test_calibrated_forecasts_of_overlapping_windows_stay_in_the_band(horizon_days):
+def test_calibrated_forecasts_stay_in_the_band(horizon_days):
     probability, outcomes = known_hazard(horizon_days, 7 * np.arange(400))
     fitting = consistency_band(probability, WEEKS, horizon_days=horizon_days)
     naive = consistency_band(probability, WEEKS, horizon_days=1)
@@ -214,13 +214,13 @@ def test_a_horizon_of_no_day_is_an_error():
 # Sharpness
 
 
-def test_sharpness_is_the_mean_variance_of_the_outcome_forecast():
+def test_sharpness_is_the_forecast_variance():
     assert sharpness(np.array([0.1, 0.5])) == pytest.approx((0.09 + 0.25) / 2)
     assert sharpness(np.array([0.0, 1.0, 1.0])) == 0
     assert sharpness(np.full(3, 0.5)) == 0.25
 
 
-def test_sharpness_is_the_brier_score_that_calibrated_forecasts_expect():
+def test_sharpness_is_the_expected_brier_score():
     random = np.random.default_rng(0)
     probability = random.random(200_000)
     outcome = (random.random(200_000) < probability).astype(float)

@@ -17,6 +17,7 @@ from models.definition import OnsetDefinition
 from models.formatting import signed
 from models.hazard.candidates import fit_candidates
 from models.training import replay as command
+from models.training.landmarks import landmarks
 from models.training.prospective import COLUMNS, judge, page, scores
 from models.training.prospective_table import since_release
 from models.training.replay import (
@@ -30,7 +31,7 @@ from models.training.replay import (
     replay,
     weeks_since,
 )
-from models.training.run import HORIZONS, Settings, landmarks
+from models.training.run import HORIZONS, Settings
 from models.verification.hindcast import hindcast
 from models.verification.walk_forward import WalkForward
 
@@ -69,7 +70,7 @@ def test_every_week_kind_and_candidate_has_a_row(replayed):
     assert 0.2 < free["p30"].mean() < 1  # some weeks at risk, some not
 
 
-def test_it_is_the_hindcast_of_a_longer_training_until_its_next_refit(market, replayed):
+def test_it_is_a_longer_trainings_hindcast(market, replayed):
     rows = landmarks(market, season_index(market), SETTINGS.definition)
     fit = partial(fit_candidates, SETTINGS.unfitted())
     table = hindcast(rows, WalkForward(FROZEN, 28), fit, HORIZONS)
@@ -83,7 +84,7 @@ def test_it_is_the_hindcast_of_a_longer_training_until_its_next_refit(market, re
     assert (replayed["trained_until"] == FROZEN).all()
 
 
-def test_what_comes_after_a_day_changes_no_forecast_made_on_it(market, replayed):
+def test_later_data_change_no_forecast(market, replayed):
     day = pd.Timestamp("2019-03-05")
     rows = market.observations()
     later = (rows["date"] > day).to_numpy()
@@ -96,13 +97,13 @@ def test_what_comes_after_a_day_changes_no_forecast_made_on_it(market, replayed)
 
 
 @pytest.mark.parametrize("day", ["2019-02-05", "2019-05-14"])
-def test_a_forecast_is_that_of_the_market_known_on_its_day(market, replayed, day):
+def test_a_forecast_knows_its_day(market, replayed, day):
     alone = replay(until(market, day), RELEASE, SETTINGS)
     own = replayed[replayed["as_of"] <= day]
     pd.testing.assert_frame_equal(alone, own, check_exact=True)
 
 
-def test_a_release_between_two_refits_has_the_models_of_the_first(market, replayed):
+def test_releases_between_refits_share_models(market, replayed):
     late = Release(FROZEN + pd.Timedelta(days=20), "logistic")
     again = replay(market, late, SETTINGS)
     assert again["as_of"].min() == FROZEN + pd.Timedelta(days=21)
@@ -133,7 +134,7 @@ def test_the_table_grows_and_its_old_bytes_stay(market, replayed, tmp_path):
     assert (tmp_path / command.PAGE).read_bytes() == said
 
 
-def test_a_later_release_leaves_the_rows_of_an_earlier_one(market, tmp_path):
+def test_a_later_release_keeps_old_rows(market, tmp_path):
     extend(tmp_path, market, RELEASE, SETTINGS)
     first = (tmp_path / command.TABLE).read_bytes()
     later = Release(pd.Timestamp("2019-04-20"), "persistence")
@@ -180,7 +181,7 @@ def test_what_two_machines_differ_by_is_no_difference(replayed):
     assert news(replayed, fresh).empty
 
 
-def test_rows_missing_or_added_in_old_weeks_are_refused(replayed):
+def test_changed_old_weeks_are_refused(replayed):
     week = replayed["as_of"] == pd.Timestamp("2019-02-12")
     with pytest.raises(DataError, match="2019-02-12 is kept and is not replayed"):
         news(replayed, replayed[~week])
@@ -188,7 +189,7 @@ def test_rows_missing_or_added_in_old_weeks_are_refused(replayed):
         news(replayed[~week], replayed)
 
 
-def test_no_table_is_an_empty_one_and_a_damaged_one_is_refused(tmp_path):
+def test_no_table_is_empty_a_damaged_refused(tmp_path):
     path = tmp_path / "table.csv"
     assert read(path).empty
     path.write_text("a,b\n1,2\n")
@@ -237,12 +238,12 @@ def outcomes(index: pd.Series, as_of: str, horizon: int) -> list[float]:
         (70, 99, 0.0),
     ],
 )
-def test_outcomes_wait_for_the_last_day_of_the_window(last, onset, outcome):
+def test_outcomes_wait_for_the_window(last, onset, outcome):
     index = index_of(*[20.0 if day < onset else 80.0 for day in range(last + 1)])
     assert outcomes(index, "2025-02-10", 30) == pytest.approx([outcome] * 2, nan_ok=True)
 
 
-def test_a_day_that_revised_data_put_in_season_has_no_outcome():
+def test_a_revised_day_has_no_outcome():
     index = index_of(*[20.0] * 38, 80.0, *[20.0] * 60)
     assert np.isnan(outcomes(index, "2025-02-10", 30)).all()
 
@@ -260,7 +261,7 @@ def test_scores_worked_by_hand():
     assert row["gain_per_onset"].value == pytest.approx(np.log(0.8 * 0.5) - np.log(0.9 * 0.1))
 
 
-def test_the_page_tells_onsets_from_open_windows_and_weeks_not_at_risk():
+def test_the_page_tells_outcomes_apart():
     index = index_of(*[20.0] * 80, *[80.0] * 40)
     table = table_of(**{"2025-02-10": 0.2, "2025-02-25": 0.6, "2025-04-01": np.nan})
     panel = MarketPanel.from_series({"season_index": index}, "by hand")
@@ -289,7 +290,7 @@ def test_what_a_release_has_said_stays(frozen, seal):
     assert (len(own), sha256("".join(own).encode()).hexdigest()) == seal
 
 
-def test_rows_of_no_release_but_those_sealed_and_this_one_are_in_the_docs(reference):
+def test_the_docs_hold_sealed_releases_only(reference):
     kept = read(DOCS / command.TABLE)
     assert {f"{day:%Y-%m-%d}" for day in kept["frozen"]} - {f"{CURRENT.frozen:%Y-%m-%d}"} == set(
         SEALS
@@ -298,7 +299,7 @@ def test_rows_of_no_release_but_those_sealed_and_this_one_are_in_the_docs(refere
     assert set(kept.loc[kept["frozen"] == CURRENT.frozen, "as_of"]) == set(weeks)
 
 
-def test_the_page_in_the_docs_is_that_of_the_table(reference):
+def test_the_docs_page_is_the_tables(reference):
     said = page(read(DOCS / command.TABLE), reference, OnsetDefinition())
     kept = (DOCS / command.PAGE).read_text()
     assert kept.startswith(said)
@@ -306,7 +307,7 @@ def test_the_page_in_the_docs_is_that_of_the_table(reference):
     assert kept[len(said) :].startswith("\n## Months that the release with data to 2026-06-06 knew")
 
 
-def test_months_that_were_known_are_those_between_two_releases(market, replayed):
+def test_known_months_lie_between_releases(market, replayed):
     known = Release(pd.Timestamp("2019-05-20"), "logistic")
     said = known_months(market, known, FROZEN, SETTINGS)
     assert "No prospective evidence" in said
@@ -323,7 +324,7 @@ def test_months_that_were_known_are_those_between_two_releases(market, replayed)
     assert known_months(market, known, pd.Timestamp("2019-05-20"), SETTINGS) == ""
 
 
-def test_the_table_of_the_readme_is_of_the_last_release_with_an_outcome(market, replayed):
+def test_the_readme_table_is_the_last_release(market, replayed):
     late = replayed.assign(frozen=pd.Timestamp("2019-06-20"))
     later = late[late["as_of"] > "2019-06-20"]
     both = pd.concat([replayed, later], ignore_index=True)
@@ -334,7 +335,7 @@ def test_the_table_of_the_readme_is_of_the_last_release_with_an_outcome(market, 
     assert none == "No week since a release has been resolved yet."
 
 
-def test_the_command_says_what_it_has_done_or_why_not(market, tmp_path, monkeypatch, capsys):
+def test_the_command_reports_or_refuses(market, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "load_reference", lambda: market)  # ends before the release
     assert command.main(tmp_path) == 0
     assert capsys.readouterr().out.startswith("0 weeks added to ")

@@ -72,7 +72,7 @@ def test_short_blocks_draw_single_steps():
     assert abs(np.corrcoef(counts[:, 0], counts[:, 1])[0, 1]) < 0.1
 
 
-def test_the_bootstrap_variance_is_that_of_politis_and_romano():
+def test_variance_is_politis_and_romanos():
     # Their closed form for a mean: 1/n (R0 + 2 sum b(i) R(i)), with the sample autocovariances R
     # and b(i) = (1 - i/n) (1 - p)**i + i/n (1 - p)**(n - i), p = step / block.
     n, p = 150, 7 / 91

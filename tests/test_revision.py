@@ -50,7 +50,7 @@ OLD = {"bitcoin": [100.0, 101.0, 102.0], "sp500": [100.0, 99.0, 98.0]}
          [("bitcoin", 1, 100.0, 1.0), ("bitcoin", 3, 102.0, 2.0), ("sp500", 1, 100.0, 3.0)]),
     ],
 )  # fmt: skip
-def test_what_the_new_history_does_not_repeat_is_listed(new, expected):
+def test_what_is_not_repeated_is_listed(new, expected):
     assert listed(panel(**OLD), panel(**new)) == expected
 
 

@@ -136,7 +136,7 @@ def test_a_snapshot_stands_in_for_45_days():
     np.testing.assert_array_equal(again["season_index"].iloc[-2:], [NA, 0.0])
 
 
-def test_a_day_before_the_first_snapshot_has_no_row():
+def test_no_row_before_the_first_snapshot():
     shares = small_breadth({"a": [1, 2, 3, 4]}, {2: ["a"]}, window_days=1, carried_days=())
     assert shares.index.tolist() == [FIRST + 2 * DAY, FIRST + 3 * DAY]
 
@@ -169,7 +169,7 @@ def test_the_mean_is_of_50_dollar_closes():
     assert above.iloc[50] == 50.0
 
 
-def test_two_rows_for_a_coin_day_are_an_error():
+def test_a_doubled_coin_day_is_an_error():
     coins = coin_table({"a": [1, 2, 3], "b": [1, 2, 3]})
     twice = pd.concat([coins, coins.iloc[[4]]])
     with pytest.raises(DataError, match="coins: b on 2025-01-02: two rows for one day"):
@@ -316,37 +316,33 @@ def day_numbers(days):
     return [(day - FIRST).days for day in days]
 
 
-def test_at_risk_needs_quiet_days_and_the_day():
-    index = index_of([80, 10, 10, 10, 75, 10, 10, 74.9])
-    risk = at_risk(index, threshold=75, quiet_days=2)
-    assert np.flatnonzero(risk).tolist() == [3, 7]
+@pytest.mark.parametrize(
+    ("values", "quiet_days", "days"),
+    [
+        ([80, 10, 10, 10, 75, 10, 10, 74.9], 2, [3, 7]),  # the day itself and two before it
+        ([10, 10, NA, 80, 10, NA, 10, 10, 80], 1, [1, 7]),  # an unknown day is not quiet
+    ],
+)
+def test_at_risk_by_hand(values, quiet_days, days):
+    risk = at_risk(index_of(values), threshold=75, quiet_days=quiet_days)
+    assert np.flatnonzero(risk).tolist() == days
 
 
-def test_an_onset_ends_the_quiet_days():
-    index = index_of([80, 10, 10, 75, 90, 10, 80, 10, 10, 74.9, 75])
-    assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [3, 10]
-
-
-def test_nothing_is_an_onset_before_quiet_days_were_seen():
-    assert onset_days(index_of([10, 80, 10]), threshold=75, quiet_days=2).empty
-    assert day_numbers(onset_days(index_of([10, 10, 80]), threshold=75, quiet_days=2)) == [2]
-
-
-def test_a_day_with_an_unknown_index_is_not_quiet():
-    index = index_of([10, 10, NA, 80, 10, NA, 10, 10, 80])
-    assert np.flatnonzero(at_risk(index, threshold=75, quiet_days=1)).tolist() == [1, 7]
-    assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [8]
-
-
-def test_chattering_crossings_are_one_onset():
-    index = index_of([10] * 5 + [80, 10] * 20)
-    assert day_numbers(onset_days(index, threshold=75, quiet_days=5)) == [5]
-
-
-def test_the_thresholds_are_independent_of_each_other():
-    index = index_of([10, 10, 60, 10, 10, 80])
-    assert day_numbers(onset_days(index, threshold=50, quiet_days=2)) == [2, 5]
-    assert day_numbers(onset_days(index, threshold=75, quiet_days=2)) == [5]
+@pytest.mark.parametrize(
+    ("values", "threshold", "quiet_days", "days"),
+    [
+        ([80, 10, 10, 75, 90, 10, 80, 10, 10, 74.9, 75], 75, 2, [3, 10]),
+        ([10, 80, 10], 75, 2, []),  # nobody has seen two quiet days
+        ([10, 10, 80], 75, 2, [2]),
+        ([10, 10, NA, 80, 10, NA, 10, 10, 80], 75, 2, [8]),  # an unknown day is not quiet
+        ([10] * 5 + [80, 10] * 20, 75, 5, [5]),  # chattering is one onset
+        ([10, 10, 60, 10, 10, 80], 50, 2, [2, 5]),  # each threshold by itself
+        ([10, 10, 60, 10, 10, 80], 75, 2, [5]),
+    ],
+)
+def test_onset_days_by_hand(values, threshold, quiet_days, days):
+    found = onset_days(index_of(values), threshold=threshold, quiet_days=quiet_days)
+    assert day_numbers(found) == days
 
 
 INDICES = st.lists(st.sampled_from([10.0, 74.0, 75.0, 90.0, np.nan]), min_size=1, max_size=80)
@@ -355,7 +351,7 @@ QUIET_DAYS = st.integers(1, 6)
 
 @given(values=INDICES, quiet=QUIET_DAYS)
 @settings(deadline=None)
-def test_at_risk_and_onsets_equal_their_definition_said_slowly(values, quiet):
+def test_risk_and_onsets_equal_their_definition(values, quiet):
     index = index_of(values)
     below = [value < 75 for value in values]
     risk = [day >= quiet and all(below[day - quiet : day + 1]) for day in range(len(values))]
@@ -386,7 +382,7 @@ def test_onsets_are_apart_from_each_other_and_risk(values, quiet):
 
 @given(values=INDICES, quiet=QUIET_DAYS)
 @settings(deadline=None)
-def test_risk_turns_into_a_season_only_through_an_onset(values, quiet):
+def test_risk_ends_through_an_onset(values, quiet):
     index = index_of(values)
     risk = at_risk(index, threshold=75, quiet_days=quiet)
     after_risk = index.index[risk.shift(1, fill_value=False) & (index >= 75)]

@@ -180,9 +180,7 @@ def test_the_command_works_unchanged_against_a_server(server, small_training, mo
     assert "mlflow ui" not in result.stdout
 
 
-def test_a_server_that_goes_down_while_training_costs_nothing(
-    server, small_training, tmp_path, monkeypatch
-):
+def test_a_failing_server_costs_nothing(server, small_training, tmp_path, monkeypatch):
     """The server stops after the run was opened, and is started again later."""
     monkeypatch.chdir(tmp_path)
 

@@ -12,16 +12,14 @@ from sklearn.metrics import average_precision_score
 
 from models.verification.comparison import COLUMNS as COMPARE_COLUMNS
 from models.verification.comparison import compare, integrated_differences
+from models.verification.contrasts import MIN_UNITS, episode_contrasts, window_contrasts
 from models.verification.scores import brier_scores, log_scores, skill
 from models.verification.significance import (
-    MIN_UNITS,
     Interval,
     diebold_mariano,
     difference_interval,
-    episode_contrasts,
     skill_interval,
     verdict,
-    window_contrasts,
 )
 from models.verification.summary import INTEGRATED_COLUMNS, integrated, verify
 
@@ -228,7 +226,7 @@ def test_intervals_hold_the_value_and_are_nested():
     assert wide.low < narrow.low < wide.value < narrow.high < wide.high
 
 
-def test_skill_against_a_perfect_reference_is_not_a_number():
+def test_a_perfect_reference_gives_no_skill():
     contrasts = window_contrasts(WEEKS, horizon_days=90, step_days=7)
     assert np.isnan(skill_interval(np.ones(400), np.zeros(400), contrasts)).all()
 
@@ -304,7 +302,7 @@ def test_an_infinite_score_has_no_interval():
         (np.nan, np.nan, "cannot tell", "cannot tell"),
     ],
 )
-def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, of_skill, of_difference):
+def test_a_verdict_needs_the_whole_interval(low, high, of_skill, of_difference):
     interval = Interval(0.0, low, high)
     assert verdict(interval) == of_skill
     assert verdict(interval, lower_is_better=True) == of_difference
@@ -426,7 +424,7 @@ def paired(table, first, second, onsets=BEGUN, **options):
     return compare(table, first, [second], kinds, step_days=7, **options)
 
 
-def test_the_truth_is_better_and_a_coin_is_not():
+def test_truth_is_better_than_a_coin():
     table = on(synthetic_hindcast()).set_index(["horizon_days", "model"])
     assert (table.xs("truth", level="model")["verdict"] == "better").all()
     assert (table.xs("climatology", level="model")["verdict"] == "cannot tell").all()
@@ -507,7 +505,7 @@ def test_few_episodes_leave_the_interval_of_windows():
     assert row["verdict"] == "better"
 
 
-def test_a_model_that_lacks_a_day_is_an_error():
+def test_a_model_lacking_a_day_fails():
     table = synthetic_hindcast()
     lacking = table.drop(
         table.index[(table["model"] == "coin") & (table["horizon_days"] == 60)][:2]
@@ -557,7 +555,7 @@ def test_integrating_one_horizon_gives_its_scores():
     pd.testing.assert_frame_equal(whole, each[whole.columns])
 
 
-def test_integrated_windows_are_as_long_as_the_longest_horizon():
+def test_integrated_windows_are_the_longest():
     # 260 weeks are 1,820 days, less than five windows of 365.
     table = synthetic_hindcast(horizons=(30, 365), weeks=260)
     assert on(table)["brier_skill_low"].notna().tolist() == [True] * 4 + [False] * 4
@@ -582,7 +580,7 @@ def test_no_resolved_day_gives_an_empty_table():
 # Two models
 
 
-def test_one_comparison_per_kind_and_horizon_and_over_all():
+def test_comparisons_are_by_kind_and_horizon():
     table = paired(synthetic_hindcast(kinds=("broad", "partial")), "truth", "coin")
     assert table.columns.tolist() == list(COMPARE_COLUMNS)
     keys = table[["kind", "horizon_days"]].fillna(0).apply(tuple, axis=1).tolist()
@@ -607,7 +605,7 @@ def test_differences_are_those_of_the_mean_scores():
 
 
 @pytest.mark.parametrize("name", ["brier", "log"])
-def test_comparisons_are_made_of_the_scores_of_each_day(name):
+def test_comparisons_use_each_days_scores(name):
     table = synthetic_hindcast(horizons=(180,))
     row = paired(table, "truth", "persistence").iloc[0]
     first, second = (day_scores(table, model, name) for model in ("truth", "persistence"))
@@ -637,7 +635,7 @@ def test_exchanging_the_models_reverses_the_comparison():
     assert (other["log_verdict"] == "worse").all()
 
 
-def test_the_gate_sees_the_interval_that_a_comparison_shows():
+def test_the_gate_sees_the_shown_interval():
     table = synthetic_hindcast(kinds=("broad", "partial"))
     differences = integrated_differences(table, "broad", step_days=7)
     assert len(differences) == 12
@@ -662,7 +660,7 @@ def test_a_model_outside_the_hindcast_is_an_error():
         paired(synthetic_hindcast(), "truth", "magic")
 
 
-def test_many_compared_at_once_are_what_each_is_alone():
+def test_many_at_once_are_each_alone():
     table = synthetic_hindcast(kinds=("broad", "partial"))
     kinds = dict.fromkeys(table["kind"].unique(), BEGUN)
     seconds = ["coin", "climatology"]

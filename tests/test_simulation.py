@@ -105,7 +105,7 @@ def test_nothing_after_the_day_bears_on_it(walk, walked):
 
 
 @pytest.mark.parametrize(("drift", "crossed"), [(0.05, 20), (-0.05, 0)])
-def test_a_steady_market_is_always_or_never_in_season(drift, crossed):
+def test_a_steady_market_is_certain(drift, crossed):
     table = simulate(*drifting_market(drift=drift, noise=0.002), on(400), paths=20)
     assert table.to_numpy() == pytest.approx(100 * (crossed + 0.5) / 21)
 
@@ -239,7 +239,7 @@ def test_a_damaged_cache_is_never_trusted(walk, calls, tmp_path):
     assert len(calls) == 4
 
 
-def test_a_cache_that_cannot_be_written_costs_no_result(walk, calls, tmp_path):
+def test_an_unwritable_cache_costs_nothing(walk, calls, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.warns(UserWarning, match="cannot be kept"):
         table = simulated_series(*walk, cache=tmp_path / "file")
@@ -265,7 +265,7 @@ def test_a_growing_market_costs_only_new_days(walk, calls, tmp_path):
     assert later.index[-1] == next_day
 
 
-def test_a_changed_past_is_simulated_again_from_there_on(walk, calls, tmp_path):
+def test_a_changed_past_is_simulated_again(walk, calls, tmp_path):
     coins, universe = until(on(400)[0], walk)
     since, changed_on = on(380, 395)
     whole = simulated_series(coins, universe, since=since, cache=tmp_path)
@@ -303,7 +303,7 @@ def test_earlier_days_do_not_depend_on_later_rows(walk, calls, tmp_path):
     assert calls[1] == 1
 
 
-def test_two_markets_in_turn_do_not_displace_each_other(walk, calls, tmp_path):
+def test_two_markets_do_not_displace(walk, calls, tmp_path):
     coins, universe = walk
     other = coins.assign(close_btc=2 * coins["close_btc"])
     for day in on(400, 401, 402):

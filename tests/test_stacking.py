@@ -78,7 +78,7 @@ def test_judged_parts_do_not_overlap(lead_rows):
     assert len(judged) == len(days) - len(days) // 2
 
 
-def test_a_window_too_short_to_judge_gives_equal_weights(lead_rows):
+def test_a_short_window_gives_equal_weights(lead_rows):
     X, _, weight = lead_rows
     first = X.index < X.index[0] + pd.Timedelta(days=200)
     onset = np.where(np.arange(first.sum()) == first.sum() - 1, 1, 0)

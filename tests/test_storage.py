@@ -107,7 +107,7 @@ def test_days_come_back_in_seconds_wherever_they_stand(path):
     assert (note["schema"], note["rows"]) == (1, 3)
 
 
-def test_what_is_damaged_is_no_error_of_the_disk(path, tmp_path):
+def test_damage_is_no_disk_error(path, tmp_path):
     with pytest.raises(FileNotFoundError):
         read_table(path)
     with pytest.raises(IsADirectoryError):
@@ -161,7 +161,7 @@ def test_a_tampered_first_form_is_set_aside(tmp_path):
         assert flow_store.read(tmp_path).empty
 
 
-def test_a_table_that_is_no_store_is_set_aside(tmp_path):
+def test_a_foreign_table_is_set_aside(tmp_path):
     write_table(tmp_path / flow_store.FILE, pd.DataFrame({"close_usd": [1.0]}), {"schema": 1})
     with pytest.warns(UserWarning, match="set aside"):
         assert flow_store.read(tmp_path).empty

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.formatting import aligned, markdown, scored, share_interval
+from features.text_table import aligned
+from models.formatting import markdown, scored, share_interval
 from models.report.docs import named_rows, shown_rows
 from models.report.training_text import training_table
 from models.training.skill_table import skill_table
@@ -26,7 +27,7 @@ def test_terminal_note_and_docs_show_the_same_cells(small_training, make_record)
         assert f" | {' | '.join(cells)} |" in page
 
 
-def test_the_first_table_names_the_champion_and_leaves_the_others_out(small_training):
+def test_the_first_table_names_the_champion(small_training):
     head, *rows = shown_rows(small_training)
     assert [row[0] for row in rows] == [
         "persistence",
@@ -39,7 +40,7 @@ def test_the_first_table_names_the_champion_and_leaves_the_others_out(small_trai
     assert head == skill_table(small_training)[0]
 
 
-def test_the_skill_of_the_table_is_that_of_the_verification(small_training):
+def test_the_tables_skill_is_the_verifications(small_training):
     head, *rows = skill_table(small_training)
     by_name = {name: cells for name, *cells in rows}
     assert list(by_name) == [*small_training.forecasters, "days", "episodes"]
@@ -63,7 +64,7 @@ def test_aligned_columns_begin_or_end_at_one_place(rows):
         assert padded[-widths[2] :].strip() == row[2]
 
 
-def test_a_markdown_table_has_a_rule_for_every_column():
+def test_a_markdown_table_has_rules():
     head, rule, row = markdown([("", "a", "b"), ("x", "1", "2")])
     assert head.count("|") == rule.count("|") == row.count("|") == 4
 
@@ -77,9 +78,9 @@ def test_a_markdown_table_has_a_rule_for_every_column():
         ((float("nan"), 0.1, 0.2), "n/a"),
     ],
 )
-def test_a_score_carries_its_interval_as_far_as_it_is_known(figures, text):
+def test_a_score_carries_its_known_interval(figures, text):
     assert scored(*figures) == text
 
 
-def test_an_unknown_interval_of_a_share_is_said_to_be_so():
+def test_an_unknown_interval_says_so():
     assert share_interval(None, None) == "n/a to n/a"

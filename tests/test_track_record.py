@@ -160,7 +160,7 @@ def test_onsets_cluster_as_before_the_first_forecast():
     ("horizon", "outcome"),
     [(19, 0), (20, 1), (21, 1)],  # the onset falls on the 20th day
 )
-def test_an_onset_on_the_last_day_is_inside_the_window(horizon, outcome):
+def test_the_last_day_is_inside(horizon, outcome):
     panel = panel_of(*[20.0] * 60, *[80.0] * 21)
     row = one(panel, day(40), horizon)
     assert (row["status"], row["outcome"]) == ("resolved", outcome)
@@ -168,7 +168,7 @@ def test_an_onset_on_the_last_day_is_inside_the_window(horizon, outcome):
 
 
 @pytest.mark.parametrize("last", range(41, 75))
-def test_nothing_is_resolved_before_its_last_day_even_if_the_onset_came_early(last):
+def test_nothing_resolves_before_the_last_day(last):
     quiet, season = min(last, 59) + 1, max(last - 59, 0)
     row = one(panel_of(*[20.0] * quiet, *[80.0] * season), day(40), 30)
     assert row["status"] == ("resolved" if last >= 70 else "open")
@@ -188,9 +188,7 @@ def test_a_forecast_newer_than_the_data_is_open():
     horizon=st.integers(1, 120),
     cut=st.integers(0, 100),
 )
-def test_outcomes_are_those_of_the_definition_and_later_data_never_change_them(
-    levels, as_of, horizon, cut
-):
+def test_later_data_never_change_outcomes(levels, as_of, horizon, cut):
     values = np.repeat(levels, 40)
     made = entry(
         day(as_of), *(window(day(as_of), horizon, kind=kind) for kind in ("broad", "partial"))
@@ -254,7 +252,7 @@ def test_replays_are_scored_apart():
     assert text.index("made ahead of time\n") < text.index("Replays")
 
 
-def test_the_first_forecast_of_a_day_and_window_counts():
+def test_the_first_forecast_counts():
     panel = panel_of(*[20.0] * 100)
     made = [
         entry(day(40), window(day(40), 30, p), line=line, model=model)
@@ -267,7 +265,7 @@ def test_the_first_forecast_of_a_day_and_window_counts():
     assert [row["status"] for row in record["windows"]] == ["resolved", "repeated", "resolved"]
 
 
-def test_nothing_forecast_and_days_no_longer_at_risk_are_left_out():
+def test_days_not_at_risk_are_left_out():
     panel = panel_of(*[80.0] * 30, *[20.0] * 80)
     made = [
         entry(day(20), window(day(20), 30, None, climatology=None), line=1),
@@ -293,7 +291,7 @@ def test_seasons_of_another_threshold_are_scored_apart():
     ]  # fmt: skip
 
 
-def test_windows_by_a_date_are_a_group_of_their_own():
+def test_dated_windows_are_a_group():
     panel = panel_of(*[20.0] * 100)
     made = [
         entry(day(n), window(day(n), 30), window(day(n), 70 - n, by_date=True), line=n)
@@ -313,7 +311,7 @@ def test_a_model_trained_on_the_day_is_counted(days):
     assert row["in_training"] == int(days == LEAD_DAYS)
 
 
-def test_a_forecast_that_ruled_out_what_happened_is_counted_and_json_holds():
+def test_a_ruled_out_event_stays_in_json():
     panel = panel_of(*[20.0] * 60, *[80.0] * 21)
     whole = record_of(panel, entry(day(40), window(day(40), 30, 0.0)))
     record = track_record_json(whole)
@@ -330,7 +328,7 @@ def test_an_empty_ledger_has_an_empty_record():
     assert track_record_text(record) == "The ledger holds no forecast yet."
 
 
-def test_days_before_the_data_and_other_indices_are_errors():
+def test_foreign_days_and_indices_are_errors():
     panel = panel_of(*[20.0] * 100)
     with pytest.raises(DataError, match="begins on 2025-01-01, after 2024-12-31, the day of line"):
         one(panel, day(-1), 30)
@@ -355,10 +353,10 @@ class _Said:
         return self.random.dirichlet(np.full(14, 0.3), size=len(X))
 
 
-def test_scores_equal_those_of_the_hindcast_on_the_same_forecasts(random_panel):
+def test_scores_equal_the_hindcasts(random_panel):
     from models.definition import OnsetDefinition
     from models.onset import onsets
-    from models.training.run import landmarks
+    from models.training.landmarks import landmarks
 
     definition = OnsetDefinition()
     index = season_index(random_panel)

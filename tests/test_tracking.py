@@ -39,18 +39,9 @@ from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, s
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address, ui_command
 from models.verification.gate import Choice
-from tests.commands import ROOT, run_command
+from tests.commands import ROOT, client_of, run_command, runs_of
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
-
-
-def client_of(uri: str) -> MlflowClient:
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def runs_of(uri: str):
-    client = client_of(uri)
-    return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +121,7 @@ def test_the_data_show_name_digest_and_source(logged, small_training):
         assert json.loads(used.dataset.profile) == {"source": "reference until 2018-12-31"}
 
 
-def test_the_choice_is_champion_and_the_best_other_challenger(logged):
+def test_choice_leads_and_the_best_other_challenges(logged):
     client = client_of(logged)
     model = client.get_registered_model(MODEL_NAME)
     assert "predict.py" in model.description
@@ -149,7 +140,7 @@ def test_the_choice_is_champion_and_the_best_other_challenger(logged):
     assert signature.inputs.input_names()[-1] == "threshold"
 
 
-def test_the_experiment_opens_on_model_training_and_explains_itself(logged):
+def test_the_experiment_explains_itself(logged):
     experiment = client_of(logged).get_experiment_by_name("altcoin-season")
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     assert "90 % interval, made for overlapping windows" in experiment.tags["mlflow.note.content"]
@@ -299,7 +290,7 @@ def test_mistakes_get_one_message(arguments, code, message, store):
 
 
 @pytest.mark.parametrize("command", [["versions"], ["rollback", "--reason", "x"]])
-def test_a_store_that_is_not_there_is_not_made(command, tmp_path):
+def test_a_missing_store_is_not_made(command, tmp_path):
     result = run_command(train.app, *command, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
     assert result.exit_code == 1
     assert "there is no store at" in result.stderr
@@ -384,7 +375,7 @@ def test_an_unwritable_file_goes_to_the_temporary_directory(small_record, tmp_pa
 # --- stores that fail ----------------------------------------------------------------------------
 
 
-def test_an_older_schema_is_one_message_before_any_training(store):
+def test_an_older_schema_is_one_message(store):
     with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as database:
         database.execute("UPDATE alembic_version SET version_num = '1b5f0d9ad7c1'")
         database.commit()
@@ -432,7 +423,7 @@ def log_in_process(uri: str, path: str) -> str:
     return log_later(read_record(Path(path)), uri, WHO, WHEN).version
 
 
-def test_trainings_at_once_lose_nothing_and_leave_one_champion(make_record, tmp_path):
+def test_concurrent_trainings_leave_one_champion(make_record, tmp_path):
     """Two processes on a store that neither has made yet."""
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     paths = [str(keep(make_record(f"number {n}"), tmp_path)) for n in range(2)]
@@ -509,7 +500,7 @@ def test_a_blocked_write_is_repeated():
         insist(write)
 
 
-def test_the_reason_is_the_first_line_that_gives_one():
+def test_the_reason_is_the_first_line():
     autoflush = "(raised as a result of Query-invoked autoflush; consider ...)\npermission denied."
     assert why(RuntimeError(autoflush)) == "permission denied"
     assert why(RuntimeError("\n one\ntwo")) == "one"

@@ -75,7 +75,7 @@ def test_the_last_third_decides_alone(spied):
     assert chosen(targets) == 0.01
 
 
-def test_a_choice_knows_what_was_known_at_the_split(spied):
+def test_a_choice_knows_only_the_split(spied):
     chosen()
     for X, targets, _ in spied:
         assert (X.index < CHOICE_SPLIT).all()
@@ -115,7 +115,7 @@ def test_rows_of_weight_zero_do_not_count(spied):
         assert (fitted_weight == 1).all()
 
 
-def test_a_choice_sees_the_rows_given_and_no_others(spied):
+def test_a_choice_sees_only_its_rows(spied):
     chosen(CHOICE_TARGETS[:45], X=CHOICE_X.iloc[:45])
     assert len(spied) == 3
     for X, _, _ in spied:

@@ -173,7 +173,7 @@ def test_only_facts_and_ratios_are_embedded(membership):
     ]  # fmt: skip
 
 
-def test_tickers_are_yahoos_and_the_newest_coin_has_them(membership):
+def test_tickers_are_yahoos_and_complete(membership):
     for tickers in membership.coins["tickers"]:
         assert tickers
         assert all(ticker.endswith("-USD") for ticker in tickers)

@@ -66,7 +66,7 @@ def test_test_rows_lie_between_two_refits(schedule):
 
 @fast
 @given(schedules())
-def test_every_row_from_the_start_on_is_forecast_once(schedule):
+def test_every_row_is_forecast_once(schedule):
     as_of, resolved_on, folds = schedule
     tested = np.concatenate([fold.test for fold in folds.folds(as_of, resolved_on)])
     assert np.array_equal(np.sort(tested), np.flatnonzero(as_of >= folds.start))
@@ -74,7 +74,7 @@ def test_every_row_from_the_start_on_is_forecast_once(schedule):
 
 @fast
 @given(schedules())
-def test_folds_are_numbered_by_their_place_in_the_schedule(schedule):
+def test_folds_follow_the_schedule(schedule):
     as_of, resolved_on, folds = schedule
     made = list(folds.folds(as_of, resolved_on))
     assert [fold.number for fold in made] == list(range(len(made)))
@@ -135,7 +135,7 @@ def test_split_leaves_out_folds_that_forecast_nothing():
     assert all(test.size for _, test in folds.split(table))
 
 
-def test_an_outcome_that_precedes_its_row_is_an_error():
+def test_an_outcome_precedes_no_row():
     resolved_on = WEEKS + pd.Timedelta(days=1)
     resolved_on = resolved_on.delete(3).insert(3, WEEKS[3])
     with pytest.raises(ValueError, match="resolved_on must be later than as_of in every row"):
@@ -180,7 +180,7 @@ def test_refits_must_be_at_least_a_day_apart(refit_days):
         ("2025-12-10", "2025-12-03"),
     ],
 )
-def test_the_refit_in_force_is_the_last_scheduled_one(day, refit):
+def test_the_last_refit_is_in_force(day, refit):
     assert WalkForward(FIRST, 28).refit_day(pd.Timestamp(day)) == pd.Timestamp(refit)
 
 

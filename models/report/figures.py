@@ -15,7 +15,7 @@ from models.report.picture import draw_index
 from models.report.reliability_diagram import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
-from models.training.run import STEP_DAYS
+from models.training.landmarks import STEP_DAYS
 from models.training.study import WARNING_LEVEL, champion_forecasts, has_events
 from models.verification.scores import precision_recall
 from models.vocabulary import Kind

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from features.plausibility.pegs import RULE as NO_ALTCOIN
+from features.text_table import aligned
 from models.forecasting.data_quality import DataHealth, SeriesHealth
-from models.formatting import aligned, counted, iso_day
+from models.formatting import counted, iso_day
 
 
 def health_text(health: DataHealth) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from models.formatting import aligned, counted, wrap
+from features.text_table import aligned
+from models.formatting import counted, wrap
 from models.ledger.outlook_results import (
     ChanceScore,
     DaysScore,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from models.formatting import aligned, long_day, percent, signed
+from features.text_table import aligned
+from models.formatting import long_day, percent, signed
 from models.hazard.candidates import TRIALS
 from models.report.statements import VERDICTS, claim_headlines
 from models.training.skill_table import skill_table

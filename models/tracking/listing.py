@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from models.formatting import aligned, scored
+from features.text_table import aligned
+from models.formatting import scored
 from models.tracking.registry import HEADLINES, Registered, Version
 from models.tracking.store import quoted
 

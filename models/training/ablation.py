@@ -14,15 +14,12 @@ from models.hazard.base import HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
 from models.hazard.regression import LogisticHazard
-from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
+from models.training.landmarks import STEP_DAYS, landmarks
+from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
+from models.verification.contrasts import Contrasts, window_contrasts
 from models.verification.hindcast import REFERENCE, hindcast
 from models.verification.scores import brier_scores, log_scores, skill
-from models.verification.significance import (
-    Contrasts,
-    Interval,
-    difference_interval,
-    window_contrasts,
-)
+from models.verification.significance import Interval, difference_interval
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Verdict
 

@@ -22,7 +22,7 @@ from models.definition import OnsetDefinition
 from models.formatting import percent, signed
 from models.hazard.leads import FloatArray
 from models.onset import label, onsets
-from models.training.run import FIRST_DAY
+from models.training.landmarks import FIRST_DAY
 from models.verification.association import (
     CANNOT_TELL,
     LESS,

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
+from features.text_table import aligned
 from models.definition import OnsetDefinition
-from models.formatting import aligned
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
@@ -33,27 +32,33 @@ from models.hazard.leads import (
     IntArray,
     expand,
     incidence,
-    lead_targets,
 )
 from models.hazard.pooling import to_state
 from models.hazard.regression import LogisticHazard
 from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
+from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.outlook_coverage import CHANGING, chance_coverage
-from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, STEP_DAYS, Settings, landmarks
+from models.training.planted import (
+    AHEAD,
+    HORIZON_DAYS,
+    EarlyOnsets,
+    displaced,
+    look_ahead,
+    noise,
+    permuted_after,
+    synthetic_market,
+    true_probability,
+)
+from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
+from models.verification.contrasts import window_contrasts
 from models.verification.coverage import OVERLAP, skill_coverage
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import brier_scores, corp
-from models.verification.significance import (
-    Interval,
-    skill_interval,
-    window_contrasts,
-)
+from models.verification.significance import Interval, skill_interval
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
-HORIZON_DAYS = 30
 SEEDS = (0, 1, 2, 3)
-AHEAD = "season_index_ahead"
 # No honest forecast of this history has reached it.
 IMPLAUSIBLE_SKILL = 0.6
 EPISODES = (10, 40, 160)
@@ -250,42 +255,6 @@ def mean_skill(
     return skill_interval(np.mean(scores, axis=0), reference, contrasts)
 
 
-def noise(X: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return rows whose core features are AR(1) noise with a memory of 90 days."""
-    days = pd.DatetimeIndex(X.index).unique().sort_values()
-    random = np.random.default_rng(seed)
-    kept = np.exp(-STEP_DAYS / 90)
-    values = random.normal(size=(len(days), len(BREADTH_CORE)))
-    for day in range(1, len(days)):
-        values[day] = kept * values[day - 1] + np.sqrt(1 - kept**2) * values[day]
-    drawn = pd.DataFrame(values, days, list(BREADTH_CORE)).loc[X.index]
-    return X.assign(**{name: drawn[name].to_numpy() for name in BREADTH_CORE})
-
-
-def displaced(rows: Landmarks, seed: int) -> pd.DataFrame:
-    """Return rows whose features are those of another at-risk week, over a year away.
-
-    The rows of each threshold are shifted around their calendar as one.
-    """
-    random = np.random.default_rng(seed)
-    source = np.arange(len(rows.X))
-    year = 365 // STEP_DAYS + 1
-    thresholds = rows.X[THRESHOLD].to_numpy(dtype=float)
-    for threshold in np.unique(thresholds):
-        own = np.flatnonzero(thresholds == threshold)
-        source[own] = np.roll(own, random.integers(year, len(own) - year))
-    values = rows.X.drop(columns=THRESHOLD).iloc[source]
-    return values.set_axis(rows.X.index).assign(**{THRESHOLD: rows.X[THRESHOLD]})
-
-
-def look_ahead(X: pd.DataFrame, panel: MarketPanel, days: pd.DatetimeIndex) -> pd.DataFrame:
-    """Add the planted cheat: the highest season index of the next 30 days, as far as known."""
-    index = season_index(panel)
-    # Of each window only the days after its first: (day, day + 30].
-    windows = index[::-1].rolling(HORIZON_DAYS, min_periods=1).max()[::-1].shift(-1)
-    return X.assign(**{AHEAD: windows.reindex(days).to_numpy()})
-
-
 def depending_on_the_future(
     build: Callable[[MarketPanel, pd.DatetimeIndex], pd.DataFrame],
     panel: MarketPanel,
@@ -314,19 +283,6 @@ def depending_on_the_future(
     ])  # fmt: skip
     same = (whole == cut) | (whole.isna() & cut.isna())
     return [str(name) for name in whole.columns[~same.all().to_numpy()]]
-
-
-@dataclass(frozen=True)
-class EarlyOnsets(Landmarks):
-    """The planted cheat: a lead counts as known as soon as its onset is seen."""
-
-    def targets(self, day: pd.Timestamp) -> IntArray:
-        """Return the targets with onsets before their lead is over."""
-        honest = super().targets(day)
-        elapsed = np.minimum(np.asarray((day - self.as_of).days), self.days_known)
-        lead = lead_targets(self.days_to_onset, np.full(len(honest), LIMIT_DAYS))[:, 0]
-        early = np.column_stack([lead, np.maximum(lead, honest[:, 1])])
-        return np.where((self.days_to_onset <= elapsed)[:, None], early, honest)
 
 
 def leads_learnt_early(rows: Landmarks) -> tuple[int, int]:
@@ -363,55 +319,6 @@ def fitted_parameters(rows: Landmarks, refit_on: pd.Timestamp) -> dict[str, dict
 
     hindcast(rows, WalkForward(refit_on, LIMIT_DAYS * 100), fit, [HORIZON_DAYS])
     return states
-
-
-def permuted_after(rows: Landmarks, day: pd.Timestamp, seed: int = 0) -> Landmarks:
-    """Return the rows with every outcome that was open at the end of a day permuted."""
-    elapsed = np.maximum(np.asarray((day - rows.as_of).days), 0)
-    # NaN, no onset seen at all, is open too.
-    after = np.flatnonzero(~(rows.days_to_onset <= elapsed))
-    ahead = (rows.days_to_onset - elapsed)[after]
-    altered = rows.days_to_onset.copy()
-    altered[after] = elapsed[after] + np.random.default_rng(seed).permutation(ahead)
-    return replace(rows, days_to_onset=altered)
-
-
-def synthetic_market(episodes: int, seed: int) -> Landmarks:
-    """Return a market whose hazard is known: one value x per episode sets it until the onset.
-
-    P(onset in any 30 days) is expit(x - 1.4); x is uniform in (-1.5, 1.5).
-    The days to an onset are geometric, so that it is the same on all days of
-    an episode. 60 days lie between an onset and the next day at risk.
-    """
-    random = np.random.default_rng(seed)
-    x = random.uniform(-1.5, 1.5, episodes)
-    length = random.geometric(true_probability(x, 1))
-    start = np.cumsum(length + 60) - length - 60
-    grid = np.arange(0, start[-1] + length[-1], STEP_DAYS)
-    episode = np.searchsorted(start, grid, side="right") - 1
-    ahead = start[episode] + length[episode] - grid
-    at_risk = ahead > 0
-    days = pd.Timestamp("1970-01-01") + pd.to_timedelta(grid[at_risk], unit="D")
-    X = pd.DataFrame({"x": x[episode], THRESHOLD: 75.0})[at_risk].set_index(pd.DatetimeIndex(days))
-    known = start[-1] + length[-1] - grid
-    return Landmarks(
-        X=X,
-        kind=np.full(len(X), Kind.BROAD),
-        days_to_onset=ahead[at_risk].astype(float),
-        days_known=known[at_risk].astype(np.int64),
-        step_days=STEP_DAYS,
-    )
-
-
-def true_probability(x: FloatArray, days: int) -> FloatArray:
-    """Return P(onset within so many days) in the synthetic market.
-
-    Examples
-    --------
-    >>> true_probability(np.array([1.4]), 90).tolist()
-    [0.875]
-    """
-    return 1 - (1 - expit(x - 1.4)) ** (days / LEAD_DAYS)
 
 
 def hazard_error(episodes: int, seed: int) -> float:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from models.hazard.candidates import PRIMARY
+from models.training.landmarks import STEP_DAYS
 from models.training.outlook_hindcast import HORIZONS, near_term_of, outlook_hindcast
 from models.training.outlook_skill import rank_chances, score_chances, score_days
-from models.training.run import STEP_DAYS, Training
+from models.training.run import Training
 
 N_PATHS = 2_000
 

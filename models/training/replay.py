@@ -28,18 +28,11 @@ from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import PRIMARY
 from models.hazard.leads import incidence
 from models.onset import onsets
+from models.training.landmarks import FIRST_DAY, STEP_DAYS, landmarks
 from models.training.prospective import COLUMNS, PROBABILITIES, page
 from models.training.prospective_table import COMPARED, known_section
-from models.training.run import (
-    FIRST_DAY,
-    HORIZONS,
-    OUT_OF_SAMPLE,
-    REFIT_DAYS,
-    STEP_DAYS,
-    Settings,
-    fit_with_replicates,
-    landmarks,
-)
+from models.training.replicates import fit_with_replicates
+from models.training.run import HORIZONS, OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.walk_forward import WalkForward
 
 TABLE, PAGE = "prospective.csv", "prospective.md"
@@ -188,7 +181,9 @@ def _fitted(
         landmarks(known, index, settings.definition),
         day,
         onsets(index, settings.definition),
-        replace(settings, replicates=0),
+        settings.unfitted(),
+        n_replicates=0,
+        seed=settings.seed,
         jobs=jobs,
     )
     return day, models

@@ -9,10 +9,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
-from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
 from models.definition import OnsetDefinition
@@ -20,24 +17,22 @@ from models.hazard.base import THRESHOLD, HazardModel, TooFewRows
 from models.hazard.candidates import CANDIDATES, PRIMARY, fit_candidates, seeded
 from models.hazard.evidence import Evidence, Range, skill_of
 from models.hazard.forecaster import Forecaster
-from models.hazard.leads import FloatArray, IntArray
-from models.onset import label, onsets
+from models.onset import onsets
+from models.training.landmarks import STEP_DAYS, landmarks
+from models.training.replicates import fit_with_replicates
 from models.verification.comparison import compare, integrated_differences
 from models.verification.gate import Choice, choose_champion
-from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.scores import log_scores
 from models.verification.summary import integrated, verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
-FIRST_DAY = pd.Timestamp("2014-07-01")
-STEP_DAYS = 7
 OUT_OF_SAMPLE = pd.Timestamp("2017-01-03")  # the first as_of day of the grid in 2017
 REFIT_DAYS = 28
+SCHEDULE = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
 HORIZONS = (30, 60, 90, 180, 365)
 REPLICATES = 100
-# Below 50 half of the coins lag Bitcoin, which nobody calls a season; above 85 the onsets are few.
-POOLED = tuple(float(threshold) for threshold in range(50, 90, 5))
 
 Progress = Callable[[str, int, int], None]
 
@@ -172,14 +167,14 @@ def train(
     onset_days: dict[str, pd.DatetimeIndex] = {
         kind: onsets(index, each) for kind, each in settings.definition.by_kind().items()
     }
-    schedule = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS)
     with _refused_in_words(known, until):
-        table = _hindcast(rows, schedule, settings, jobs, partial(progress, "hindcast"))
+        table = _hindcast(rows, settings, jobs, partial(progress, "hindcast"))
     verification = verify(table, onset_days, step_days=STEP_DAYS)
     choice = _choice(table, verification)
-    trained_until = schedule.refit_day(until)
+    trained_until = SCHEDULE.refit_day(until)
     models, replicates = fit_with_replicates(
-        rows, trained_until, onset_days[Kind.BROAD], settings, jobs=jobs,
+        rows, trained_until, onset_days[Kind.BROAD], settings.unfitted(), jobs=jobs,
+        n_replicates=settings.replicates, seed=settings.seed,
         progress=partial(progress, "intervals"),
     )  # fmt: skip
     shared = _shared(rows, trained_until, onset_days, settings, known.digest)
@@ -221,13 +216,12 @@ def _refused_in_words(known: MarketPanel, until: pd.Timestamp) -> Iterator[None]
 
 def _hindcast(
     rows: Landmarks,
-    schedule: WalkForward,
     settings: Settings,
     jobs: int,
     progress: Callable[[int, int], None],
 ) -> pd.DataFrame:
     fit = partial(fit_candidates, settings.unfitted())
-    table = hindcast(rows, schedule, fit, settings.horizons, jobs=jobs, progress=progress)
+    table = hindcast(rows, SCHEDULE, fit, settings.horizons, jobs=jobs, progress=progress)
     if not (table["kind"] == Kind.BROAD).any():
         raise TooFewRows("no day out of sample is at risk of a broad season.")
     return table
@@ -298,119 +292,6 @@ def _forecasters(
         )
         for name, model in models.items()
     }
-
-
-def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition) -> Landmarks:
-    """Build the at-risk rows of every seventh day from 2014-07-01, for every threshold.
-
-    Both kinds of season are rows to forecast. The thresholds 50, 55, ..., 85
-    are rows to learn from besides, if both kinds lie within them: more onsets,
-    of the same market.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market, cut to what was known.
-    index : pandas.Series
-        Its season index by day.
-    definition : OnsetDefinition
-        What counts as an onset of a broad season.
-    """
-    days = pd.date_range(FIRST_DAY, index.index[-1], freq=f"{STEP_DAYS}D", unit="s")
-    features = build_features(panel, days)
-    frames, outcomes = [], []
-    for kind, each in _definitions(definition):
-        labelled = label(index, days, each)
-        at_risk = labelled["at_risk"].to_numpy()
-        frames.append(features[at_risk].assign(**{THRESHOLD: each.threshold}))
-        outcomes.append(labelled[at_risk].assign(kind=kind))
-    X, outcome = pd.concat(frames), pd.concat(outcomes)
-    if X.empty:
-        raise DataError(f"{panel.source}: no day from {FIRST_DAY:%Y-%m-%d} on is at risk.")
-    return Landmarks(
-        X=X,
-        kind=outcome["kind"].to_numpy(dtype=str),
-        days_to_onset=outcome["days_to_onset"].to_numpy(dtype=float),
-        days_known=outcome["days_known"].to_numpy(dtype=np.int64),
-        step_days=STEP_DAYS,
-    )
-
-
-def _definitions(definition: OnsetDefinition) -> list[tuple[str, OnsetDefinition]]:
-    """Return each kind of season with its definition, then the further thresholds, of no kind."""
-    kinds = definition.by_kind()
-    taken = [each.threshold for each in kinds.values()]
-    further: list[float] = []
-    if POOLED[0] <= min(taken) and max(taken) <= POOLED[-1]:
-        further = [threshold for threshold in POOLED if threshold not in taken]
-    pooled = [(NO_KIND, replace(definition, threshold=threshold)) for threshold in further]
-    return [*kinds.items(), *pooled]
-
-
-def fit_with_replicates(
-    rows: Landmarks,
-    day: pd.Timestamp,
-    onset_days: pd.DatetimeIndex,
-    settings: Settings,
-    *,
-    jobs: int = 1,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[dict[str, HazardModel], list[dict[str, HazardModel]]]:
-    """Fit the candidates on a day, once to all rows and again to resampled episodes.
-
-    An episode is the stretch of rows that ends with an onset of a broad
-    season; episodes are drawn with replacement, and settings once chosen are
-    kept.
-
-    Parameters
-    ----------
-    rows : Landmarks
-        All rows.
-    day : pandas.Timestamp
-        Outcomes resolved by its end are learnt from.
-    onset_days : pandas.DatetimeIndex
-        Onsets of broad seasons.
-    settings, jobs, progress
-        As for `train`.
-
-    Returns
-    -------
-    models : dict of str to HazardModel
-        Fitted to all rows.
-    replicates : list of dict of str to HazardModel
-        One dict per resample.
-    """
-    X, targets, weight = training_rows(rows, day)
-    with threadpool_limits(limits=1):
-        models = fit_candidates(settings.unfitted(), X, targets, weight)
-    settled = {name: model.settled() for name, model in models.items()}
-    # Rows of an onset's own day belong to the next episode: side="right".
-    episode = np.searchsorted(onset_days.to_numpy(), X.index.to_numpy(), side="right")
-    random = np.random.default_rng(settings.seed)
-    draws = [_draw(episode, targets, random) for _ in range(settings.replicates)]
-    parallel = Parallel(n_jobs=jobs, return_as="generator")
-    replicates = []
-    for fitted in parallel(delayed(_refit)(settled, X, targets, weight * draw) for draw in draws):
-        replicates.append(fitted)
-        progress(len(replicates), len(draws))
-    return models, replicates
-
-
-def _draw(episode: IntArray, targets: IntArray, random: np.random.Generator) -> IntArray:
-    """Return how often each row's episode was drawn; draws without any onset are repeated."""
-    names, position = np.unique(episode, return_inverse=True)
-    while True:
-        times = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
-        if (targets[times[position] > 0, 0] > 0).any():
-            return times[position]
-
-
-def _refit(
-    settled: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
-) -> dict[str, HazardModel]:
-    drawn = weight > 0
-    with threadpool_limits(limits=1):
-        return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])
 
 
 def _ranges(rows: Landmarks, day: pd.Timestamp) -> dict[str, Range]:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from features.panel import DataError, MarketPanel
 from models.training.ablation import ablation
-from models.training.run import STEP_DAYS, Progress, Training, silent
+from models.training.landmarks import STEP_DAYS
+from models.training.run import Progress, Training, silent
 from models.verification.events import (
     before_onsets,
     contingency,

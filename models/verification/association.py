@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from models.hazard.leads import FloatArray
+from models.verification.contrasts import MIN_BLOCK_DAYS
 from models.verification.resampling import resample_counts
-from models.verification.significance import LEVEL, MIN_BLOCK_DAYS
+from models.verification.significance import LEVEL
 from models.vocabulary import Verdict
 
 # Of fewer independent events all would point one way by chance more often than in the 5 % of

@@ -21,8 +21,9 @@ from scipy import stats
 from scipy.special import logit
 
 from models.hazard.leads import FloatArray
+from models.verification.contrasts import MIN_UNITS
 from models.verification.scores import log_scores
-from models.verification.significance import LEVEL, MIN_UNITS, Interval
+from models.verification.significance import LEVEL, Interval
 
 PERIOD_DAYS = 365
 UNKNOWN = float("nan")

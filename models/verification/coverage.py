@@ -15,14 +15,9 @@ import numpy as np
 import pandas as pd
 
 from models.hazard.leads import FloatArray, IntArray
+from models.verification.contrasts import Contrasts, episode_contrasts, window_contrasts
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import (
-    Contrasts,
-    difference_interval,
-    episode_contrasts,
-    skill_interval,
-    window_contrasts,
-)
+from models.verification.significance import difference_interval, skill_interval
 
 HORIZONS = (30, 60, 90, 180, 365)
 COLUMNS = ("world", "statistic", "unit", "horizon_days", "histories", "coverage")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.hazard.leads import FloatArray
-from models.verification.significance import LEVEL, Contrasts, Interval, student_interval
+from models.verification.contrasts import Contrasts
+from models.verification.significance import LEVEL, Interval, student_interval
 
 
 def auc_interval(

@@ -10,13 +10,9 @@ import numpy as np
 import pandas as pd
 
 from models.hazard.leads import FloatArray
+from models.verification.contrasts import Contrasts, episode_contrasts, window_contrasts
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import (
-    Contrasts,
-    Interval,
-    episode_contrasts,
-    window_contrasts,
-)
+from models.verification.significance import Interval
 
 Score = Callable[[FloatArray, FloatArray], FloatArray]
 SCORES: tuple[tuple[str, Score], ...] = (("brier", brier_scores), ("log", log_scores))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import LIMITS, gaps
 from features.sources.etf_flows.flow_store import Merge
 from features.sources.etf_flows.layouts import Reading
+from features.text_table import aligned
 
 
 def describe(directory: Path) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def import_table(reading: Reading, merge: Merge) -> str:
                 f"{len(values)}", *(f"{count}" for count in counts),
             )
         )  # fmt: skip
-    return _aligned(lines)
+    return "\n".join(aligned(lines, "<"))
 
 
 def store_table(series: Mapping[str, Mapping[str, Any]]) -> str:
@@ -90,12 +91,4 @@ def store_table(series: Mapping[str, Mapping[str, Any]]) -> str:
         for name, summary in series.items()
         for before, after in summary["gaps"]
     ]
-    return "\n".join([_aligned(lines), *gaps[-5:]])
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return "\n".join([*aligned(lines, "<"), *gaps[-5:]])

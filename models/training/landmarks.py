@@ -1,0 +1,67 @@
+"""The rows to learn from and to forecast: every seventh day at risk, at every threshold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue.builder import build_features
+from features.panel import DataError, MarketPanel
+from models.definition import OnsetDefinition
+from models.hazard.base import THRESHOLD
+from models.onset import label
+from models.verification.hindcast import NO_KIND, Landmarks
+
+FIRST_DAY = pd.Timestamp("2014-07-01")
+STEP_DAYS = 7
+# Below 50 half of the coins lag Bitcoin, which nobody calls a season; above 85 the onsets are few.
+POOLED = tuple(float(threshold) for threshold in range(50, 90, 5))
+
+
+def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition) -> Landmarks:
+    """Build the at-risk rows of every seventh day from 2014-07-01, for every threshold.
+
+    Both kinds of season are rows to forecast. The thresholds 50, 55, ..., 85
+    are rows to learn from besides, if both kinds lie within them: more onsets,
+    of the same market.
+
+    Parameters
+    ----------
+    panel : MarketPanel
+        The market, cut to what was known.
+    index : pandas.Series
+        Its season index by day.
+    definition : OnsetDefinition
+        What counts as an onset of a broad season.
+    """
+    days = pd.date_range(FIRST_DAY, index.index[-1], freq=f"{STEP_DAYS}D", unit="s")
+    features = build_features(panel, days)
+    frames, outcomes = [], []
+    for kind, each in _definitions(definition):
+        labelled = label(index, days, each)
+        at_risk = labelled["at_risk"].to_numpy()
+        frames.append(features[at_risk].assign(**{THRESHOLD: each.threshold}))
+        outcomes.append(labelled[at_risk].assign(kind=kind))
+    X, outcome = pd.concat(frames), pd.concat(outcomes)
+    if X.empty:
+        raise DataError(f"{panel.source}: no day from {FIRST_DAY:%Y-%m-%d} on is at risk.")
+    return Landmarks(
+        X=X,
+        kind=outcome["kind"].to_numpy(dtype=str),
+        days_to_onset=outcome["days_to_onset"].to_numpy(dtype=float),
+        days_known=outcome["days_known"].to_numpy(dtype=np.int64),
+        step_days=STEP_DAYS,
+    )
+
+
+def _definitions(definition: OnsetDefinition) -> list[tuple[str, OnsetDefinition]]:
+    """Return each kind of season with its definition, then the further thresholds, of no kind."""
+    kinds = definition.by_kind()
+    taken = [each.threshold for each in kinds.values()]
+    further: list[float] = []
+    if POOLED[0] <= min(taken) and max(taken) <= POOLED[-1]:
+        further = [threshold for threshold in POOLED if threshold not in taken]
+    pooled = [(NO_KIND, replace(definition, threshold=threshold)) for threshold in further]
+    return [*kinds.items(), *pooled]
