@@ -129,9 +129,10 @@ def forecast(
         trend=trend(status, forecaster, horizons=horizons, by=window.end, before=before, said=said),
         drivers=_drivers(status, forecaster),
         evidence=ForecastEvidence(
-            onsets=len(forecaster.evidence.onsets[Kind.BROAD]),
+            onsets=_onsets(status, forecaster),
             skill=_skill(forecaster.evidence),
             out_of_range=out_of_range,
+            measured_at=forecaster.measured_at,
         ),
         model=model_summary(model_id, forecaster),
         data=_data(status, today),
@@ -224,6 +225,16 @@ def _drivers(status: SeasonStatus, forecaster: Forecaster) -> tuple[Driver, ...]
         Driver(str(name), _GROUPS[str(name)], plain(row[name].iloc[0]), float(value))
         for name, value in strongest.to_dict().items()
     )
+
+
+def _onsets(status: SeasonStatus, forecaster: Forecaster) -> int:
+    """Count the broad onsets behind a forecast."""
+    evidence = forecaster.evidence
+    if forecaster.measured_at is None:
+        return len(evidence.onsets[Kind.BROAD])
+    seen = status.kinds[Kind.BROAD].onsets
+    # The training knew the outcome of its last day: not strict.
+    return int((seen <= pd.Timestamp(evidence.trained_until)).sum())
 
 
 def _skill(evidence: Evidence) -> tuple[Skill, ...]:

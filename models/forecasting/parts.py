@@ -22,6 +22,7 @@ class NoteCode(StrEnum):
     MISSING_FLOWS = "missing_flows"
     OUT_OF_RANGE = "out_of_range"
     DATA_PROBLEM = "data_problem"
+    OTHER_THRESHOLD = "other_threshold"
 
 
 @dataclass(frozen=True)
@@ -180,16 +181,20 @@ class ForecastEvidence:
     Parameters
     ----------
     onsets : int
-        Broad onsets in training.
+        Broad onsets in training; of a threshold that was not trained for, those seen by its end.
     skill : tuple of Skill
         By kind and horizon, computed or not.
     out_of_range : tuple of str
         Features outside their range in training.
+    measured_at : float, optional
+        Threshold of broad seasons that the model was verified at, if the forecast is of another:
+        then there is no skill of broad seasons; None if it is the forecast's own.
     """
 
     onsets: int
     skill: tuple[Skill, ...]
     out_of_range: tuple[str, ...]
+    measured_at: float | None = None
 
     def verified(self, kind: Kind) -> dict[int, Skill]:
         """Return what could be computed of a kind of season, by horizon."""

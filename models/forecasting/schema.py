@@ -194,6 +194,7 @@ def _evidence(evidence: ForecastEvidence) -> Json:
             str(days): skill.verdict for days, skill in evidence.verified(Kind.PARTIAL).items()
         },
         "out_of_range": list(evidence.out_of_range),
+        "measured_at": evidence.measured_at,
     }
 
 
