@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 
 from features.panel import end_of_day
+from models.forecasting.evidence import ForecastEvidence, Skill
 from models.forecasting.forecast import forecast
 from models.forecasting.out_of_sample import out_of_sample
-from models.forecasting.parts import ForecastEvidence, ModelId, Note, NoteCode, Skill
+from models.forecasting.parts import ModelId, Note, NoteCode
 from models.forecasting.season_status import season_status
 from models.formatting import long_day, percent, unbroken
 from models.report.outlook_view import outlook_view

@@ -9,17 +9,16 @@ import pandas as pd
 
 from features.catalogue.builder import CATALOGUE
 from features.market.season import season_state
+from models.forecasting.evidence import forecast_evidence
 from models.forecasting.intervals import ByLead
 from models.forecasting.notes import forecast_notes
 from models.forecasting.parts import (
     DataSummary,
     Driver,
     Forecast,
-    ForecastEvidence,
     ModelId,
     ModelSummary,
     Season,
-    Skill,
     Window,
 )
 from models.forecasting.season_status import SeasonStatus
@@ -27,11 +26,11 @@ from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seas
 from models.forecasting.trend import earlier_statuses, said_of, trend
 from models.forecasting.windows import plain, windows
 from models.hazard.base import THRESHOLD
-from models.hazard.forecaster import Evidence, Forecaster
+from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Outlook
 from models.outlook.window import Window as OutlookWindow
 from models.outlook.window import date_window, year_window
-from models.vocabulary import Kind, Verdict
+from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90, 180, 365)
 
@@ -128,12 +127,7 @@ def forecast(
         by_date=by_date,
         trend=trend(status, forecaster, horizons=horizons, by=window.end, before=before, said=said),
         drivers=_drivers(status, forecaster),
-        evidence=ForecastEvidence(
-            onsets=_onsets(status, forecaster),
-            skill=_skill(forecaster.evidence),
-            out_of_range=out_of_range,
-            measured_at=forecaster.measured_at,
-        ),
+        evidence=forecast_evidence(status, forecaster, out_of_range),
         model=model_summary(model_id, forecaster),
         data=_data(status, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
@@ -224,32 +218,6 @@ def _drivers(status: SeasonStatus, forecaster: Forecaster) -> tuple[Driver, ...]
     return tuple(
         Driver(str(name), _GROUPS[str(name)], plain(row[name].iloc[0]), float(value))
         for name, value in strongest.to_dict().items()
-    )
-
-
-def _onsets(status: SeasonStatus, forecaster: Forecaster) -> int:
-    """Count the broad onsets behind a forecast."""
-    evidence = forecaster.evidence
-    if forecaster.measured_at is None:
-        return len(evidence.onsets[Kind.BROAD])
-    seen = status.kinds[Kind.BROAD].onsets
-    # The training knew the outcome of its last day: not strict.
-    return int((seen <= pd.Timestamp(evidence.trained_until)).sum())
-
-
-def _skill(evidence: Evidence) -> tuple[Skill, ...]:
-    return tuple(
-        Skill(
-            kind=Kind(row["kind"]),
-            horizon_days=row["horizon_days"],
-            value=row["brier_skill"],
-            low=row["brier_skill_low"],
-            high=row["brier_skill_high"],
-            days=row["days"],
-            episodes=row["episodes"],
-            verdict=Verdict(row["verdict"]),
-        )
-        for row in evidence.skill
     )
 
 

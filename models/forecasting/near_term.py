@@ -7,9 +7,8 @@ from scipy.optimize import brentq
 
 from models.forecasting.intervals import ByLead
 from models.hazard.first_passage import INFORMED_LEADS
-from models.hazard.leads import LEAD_DAYS, FloatArray, lead_hazards
+from models.hazard.leads import FloatArray, lead_hazards
 
-NEAR_DAYS = INFORMED_LEADS * LEAD_DAYS
 # Odds a factor e ** 30 apart are 0 and 1 for every purpose.
 _MOST = 30.0
 

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 import pandas as pd
 
+from models.forecasting.evidence import ForecastEvidence
 from models.outlook.answers import Outlook
-from models.vocabulary import Kind, Verdict
+from models.vocabulary import Kind
 
 
 class NoteCode(StrEnum):
@@ -143,66 +144,6 @@ class Driver:
     group: str
     value: float | None
     log_odds: float
-
-
-@dataclass(frozen=True)
-class Skill:
-    """Brier skill against climatology out of sample, at one horizon.
-
-    Parameters
-    ----------
-    kind : Kind
-        Kind of season.
-    horizon_days : int
-        Days ahead.
-    value, low, high : float, optional
-        Skill (higher is better, 0 is climatology) and its 90 % interval; None
-        where it cannot be computed.
-    days, episodes : int
-        Forecasts resolved, and different onsets inside their windows.
-    verdict : Verdict
-        What the interval allows to be said.
-    """
-
-    kind: Kind
-    horizon_days: int
-    value: float | None
-    low: float | None
-    high: float | None
-    days: int
-    episodes: int
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class ForecastEvidence:
-    """What stands behind a forecast.
-
-    Parameters
-    ----------
-    onsets : int
-        Broad onsets in training; of a threshold that was not trained for, those seen by its end.
-    skill : tuple of Skill
-        By kind and horizon, computed or not.
-    out_of_range : tuple of str
-        Features outside their range in training.
-    measured_at : float, optional
-        Threshold of broad seasons that the model was verified at, if the forecast is of another:
-        then there is no skill of broad seasons; None if it is the forecast's own.
-    """
-
-    onsets: int
-    skill: tuple[Skill, ...]
-    out_of_range: tuple[str, ...]
-    measured_at: float | None = None
-
-    def verified(self, kind: Kind) -> dict[int, Skill]:
-        """Return what could be computed of a kind of season, by horizon."""
-        return {
-            each.horizon_days: each
-            for each in self.skill
-            if each.kind == kind and each.value is not None
-        }
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import pandas as pd
 from features.catalogue.builder import build_features
 from features.market.season import at_risk, season_index
 from features.panel import DataError, MarketPanel
+from models.forecasting.evidence import NEAR_DAYS
 from models.forecasting.forecast import HORIZONS
 from models.forecasting.intervals import ByLead, Probabilities, by_lead
-from models.forecasting.near_term import NEAR_DAYS
 from models.forecasting.seasons_ahead import (
     Renewals,
     SeasonsAhead,

@@ -8,14 +8,9 @@ import pandas as pd
 
 from features.provenance import Finding
 from models.forecasting.data_quality import DataHealth, SeriesHealth
+from models.forecasting.evidence import ForecastEvidence, OutlookSkill
 from models.forecasting.outlook_schema import Json, outlook_json, outlook_rows
-from models.forecasting.parts import (
-    EarlierForecast,
-    Forecast,
-    ForecastEvidence,
-    ModelSummary,
-    Window,
-)
+from models.forecasting.parts import EarlierForecast, Forecast, ModelSummary, Window
 from models.formatting import finite, iso_day
 from models.vocabulary import Kind
 
@@ -182,7 +177,7 @@ def _chance(window: Window) -> Json:
 
 
 def _evidence(evidence: ForecastEvidence) -> Json:
-    names = ("value", "low", "high", "days", "episodes", "verdict")
+    names = ("value", "low", "high", "days", "episodes", "verdict", "auc", "auc_low", "auc_high")
     return {
         "onsets": evidence.onsets,
         "brier_skill": {
@@ -195,7 +190,12 @@ def _evidence(evidence: ForecastEvidence) -> Json:
         },
         "out_of_range": list(evidence.out_of_range),
         "measured_at": evidence.measured_at,
+        "outlook": [_outlook_skill(each) for each in evidence.outlook],
     }
+
+
+def _outlook_skill(skill: OutlookSkill) -> Json:
+    return {**asdict(skill), "promised_too_much": skill.promised_too_much}
 
 
 def _finding(finding: Finding) -> Json:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from models.forecasting.evidence import NEAR_DAYS
 from models.forecasting.intervals import ByLead, Probabilities
-from models.forecasting.near_term import NEAR_DAYS
 from models.forecasting.parts import Window
 from models.forecasting.seasons_ahead import SeasonsAhead
 from models.hazard.leads import LIMIT_DAYS

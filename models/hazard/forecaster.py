@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 import pandas as pd
@@ -42,6 +42,9 @@ class Evidence:
         a score cannot be computed.
     reason : str
         Why it is champion, or that it is not.
+    outlook : sequence of mapping
+        Verification of the outlook with its hazards, a row per kind and horizon; empty where it
+        was not hindcast.
     """
 
     definition: Mapping[str, float]
@@ -51,6 +54,7 @@ class Evidence:
     onsets: Mapping[str, Sequence[str]]
     skill: Sequence[Mapping[Any, Any]]
     reason: str
+    outlook: Sequence[Mapping[Any, Any]] = field(default_factory=list)
 
     def in_training(self, as_of: pd.Timestamp) -> bool:
         """Tell whether the row of a day is one of those fitted."""
@@ -131,6 +135,7 @@ class Forecaster:
             definition={**self.evidence.definition, "threshold": threshold},
             onsets={**self.evidence.onsets, "broad": []},
             skill=[row for row in self.evidence.skill if row["kind"] != "broad"],
+            outlook=[],
             reason=f"verified at {self.thresholds['broad']:g}, asked for {threshold:g}",
         )
         return replace(
@@ -166,7 +171,9 @@ class Forecaster:
             stored = json.loads(gzip.decompress(content))
             if stored["schema"] != SCHEMA:
                 raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
-            evidence = {field.name: stored["evidence"][field.name] for field in fields(Evidence)}
+            # Forecasters from before the outlook was hindcast say nothing of it.
+            kept = {"outlook": [], **stored["evidence"]}
+            evidence = {field.name: kept[field.name] for field in fields(Evidence)}
             # Forecasters from before sustained seasons were defined do not name them.
             for name, value in _SUSTAINED.items():
                 evidence["definition"].setdefault(name, value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from features.health import STALE_DAYS
 from features.market.season import PARTIAL_THRESHOLD
-from models.forecasting.parts import Forecast, Skill
+from models.forecasting.evidence import Skill
+from models.forecasting.parts import Forecast
 from models.formatting import (
     counted,
     interval,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.forecasting.parts import Forecast, Skill, Window
+from models.forecasting.evidence import Skill
+from models.forecasting.parts import Forecast, Window
 from models.formatting import listed, long_day, percent, share_interval
 from models.outlook.events import SUSTAINED
 from models.report.outlook_text import window_words

@@ -11,7 +11,12 @@ from models.training.outlook_hindcast import REFERENCES
 from models.training.run import REFIT_DAYS
 from models.verification.ranking import auc_interval
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import Contrasts, skill_interval, window_contrasts
+from models.verification.significance import (
+    Contrasts,
+    difference_interval,
+    skill_interval,
+    window_contrasts,
+)
 
 PIT_BINS = 10
 YEAR_DAYS = 365
@@ -31,12 +36,15 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.D
     -------
     pandas.DataFrame
         Columns `kind`, `horizon_days`, `rows`, `events`, `score` (`brier`, `log`), `reference`,
-        `value`, `reference_value`, `skill`, `low`, `high`: of the skill, higher is better.
+        `value`, `reference_value`, `skill`, `low`, `high`: of the skill, higher is better; `said`
+        (mean chance) and the 90 % interval of what it exceeds the share of rows with an onset by,
+        `excess_low` and `excess_high`: above 0 the outlook has promised too much.
     """
     found = []
     for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
         outcome = rows["outcome"].to_numpy(dtype=float)
         contrasts = _contrasts(rows, int(str(horizon)), step_days)
+        excess = difference_interval(rows["probability"].to_numpy(), outcome, contrasts)
         for name, score in (("brier", brier_scores), ("log", log_scores)):
             own = score(outcome, rows["probability"].to_numpy())
             for reference in REFERENCES:
@@ -55,6 +63,9 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.D
                         "skill": skill.value,
                         "low": skill.low,
                         "high": skill.high,
+                        "said": float(rows["probability"].mean()),
+                        "excess_low": excess.low,
+                        "excess_high": excess.high,
                     }
                 )
     return pd.DataFrame(found)
@@ -73,19 +84,19 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns `kind`, `horizon_days`, `rows`, `events`, `runs` (stretches of rows with the rarer
-        outcome: of fewer than five no interval can be believed), `auc` (1/2 is chance), `low`,
-        `high`: its 90 % interval, from `models.verification.ranking.auc_interval`; `placebo`: share
-        of the histories shifted against themselves, by a year at least, whose AUC is as far from
+        Columns `kind`, `horizon_days`, `rows`, `events`, `episodes` (different onsets in the
+        windows, where rows have an `onset`), `runs` (stretches of rows with the rarer outcome),
+        `auc` (1/2 is chance), `low`, `high`: its 90 % interval by such stretches, from
+        `models.verification.ranking.auc_interval`; `placebo`: share of the histories shifted
+        against themselves, by a year at least, whose AUC is as far from
         1/2, NaN where there are none.
     """
     found = []
     for (kind, horizon), own in chances.groupby(["kind", "horizon_days"], sort=False):
         rows = own.sort_values("as_of")
         outcome = rows["outcome"].to_numpy(dtype=float)
-        contrasts = _contrasts(rows, int(str(horizon)), step_days)
         probability = rows["probability"].to_numpy()
-        auc = auc_interval(outcome, probability, contrasts)
+        auc = auc_interval(outcome, probability)
         rarer = outcome == (outcome.mean() < 0.5)
         found.append(
             {
@@ -93,6 +104,7 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
                 "horizon_days": horizon,
                 "rows": len(rows),
                 "events": int(outcome.sum()),
+                **({"episodes": int(rows["onset"].nunique())} if "onset" in rows else {}),
                 "runs": int((np.diff(rarer.astype(int), prepend=0) > 0).sum()),
                 "auc": auc.value,
                 "low": auc.low,

@@ -9,9 +9,7 @@ from models.hazard.leads import FloatArray, IntArray
 from models.verification.significance import LEVEL, Interval
 
 
-def auc_interval(
-    outcome: FloatArray, probability: FloatArray, *, level: float = LEVEL
-) -> Interval:
+def auc_interval(outcome: FloatArray, probability: FloatArray, *, level: float = LEVEL) -> Interval:
     """Return the AUC of forecasts whose windows overlap, with its interval by spells.
 
     A spell is an unbroken run of rows with one outcome: a drought is one event,
@@ -68,7 +66,7 @@ def auc_interval(
 
 
 def spells(outcome: FloatArray) -> IntArray:
-    """Number the unbroken runs of rows with one outcome.
+    """Give the rows of each unbroken run of one outcome a number.
 
     Examples
     --------
