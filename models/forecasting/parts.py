@@ -137,13 +137,45 @@ class Driver:
     value : float, optional
         Of the feature; None if it is missing.
     log_odds : float
-        Against an average day; above 0 raises the chance.
+        Against an average day.
+    points : float
+        What that moves the chance by, on the way from the base rate; percentage points.
     """
 
     feature: str
     group: str
     value: float | None
     log_odds: float
+    points: float
+
+
+@dataclass(frozen=True)
+class DriverSum:
+    """What the drivers add up to: base rate + their points + rest = probability.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Days ahead.
+    base_rate, probability : float
+        Of a broad season within them.
+    rest : float
+        Percentage points that no feature has: what a day of average features differs from the base
+        rate by, and what the leads' hazards make of the log-odds together.
+    """
+
+    horizon_days: int
+    base_rate: float
+    probability: float
+    rest: float
+
+
+@dataclass(frozen=True)
+class CarriedIndex:
+    """The season index so many days on if every coin kept its price in Bitcoin."""
+
+    days: int
+    index: float
 
 
 @dataclass(frozen=True)
@@ -205,6 +237,10 @@ class Forecast:
         Its warnings.
     outlook : Outlook, optional
         The seasons to come; None where no season has been seen to learn from.
+    driver_sum : DriverSum, optional
+        What the drivers add up to; None without any.
+    carried : tuple of CarriedIndex
+        What is bound to happen to the index if every price in Bitcoin stood still.
     """
 
     as_of: pd.Timestamp
@@ -219,6 +255,8 @@ class Forecast:
     data: DataSummary
     notes: tuple[Note, ...]
     outlook: Outlook | None = None
+    driver_sum: DriverSum | None = None
+    carried: tuple[CarriedIndex, ...] = ()
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
