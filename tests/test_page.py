@@ -20,6 +20,7 @@ from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.parts import ModelId, Note, NoteCode
 from models.forecasting.season_status import season_status
 from models.formatting import long_day, percent, unbroken
+from models.report.claim_statements import ClaimHeadline, claims_statement
 from models.report.outlook_view import outlook_view
 from models.report.outlook_words import period, when_words
 from models.report.page import forecast_page
@@ -27,8 +28,6 @@ from models.report.prospective_summary import prospective_summary
 from models.report.record import TABLE, prospective, ranking_statement
 from models.report.rows import window_rows
 from models.report.statements import (
-    ClaimHeadline,
-    claims_statement,
     headline,
     partial_statement,
     skill_statements,

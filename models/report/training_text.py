@@ -8,7 +8,10 @@ import pandas as pd
 
 from models.formatting import aligned, long_day, percent, signed
 from models.hazard.candidates import TRIALS
-from models.report.statements import VERDICTS, claim_headlines
+from models.report.claim_statements import claim_headlines
+from models.report.statements import (
+    VERDICTS,
+)
 from models.training.skill_table import skill_table
 from models.vocabulary import Kind
 
