@@ -61,7 +61,8 @@ def _events(study: Study) -> list[str]:
     for row in study.contingency.to_dict("records"):
         lines.append(
             f"  at {percent(row['level'])}: {row['hits']} hits, {row['misses']} misses, "
-            f"{row['false_alarms']} false alarms of {row['alarms']} alarms"
+            f"{row['false_alarms']} false alarms of {row['alarms']} alarms; "
+            f"{row['followed']} of {row['weeks']} weeks followed by an onset"
         )
     without = study.without_episode["brier_skill_without"]
     whole = study.without_episode["brier_skill"].iloc[0]

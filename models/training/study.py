@@ -11,6 +11,8 @@ from features.panel import DataError, MarketPanel
 from models.training.ablation import ablation
 from models.training.run import STEP_DAYS, Progress, Training, silent
 from models.verification.events import (
+    LEVELS,
+    WARNING_LEVEL,
     before_onsets,
     contingency,
     leave_one_episode_out,
@@ -19,7 +21,6 @@ from models.verification.events import (
 from models.vocabulary import Kind
 
 EVENT_HORIZON = 90
-WARNING_LEVEL = 0.6
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ def study(
         horizon_days=int(forecasts["horizon_days"].iloc[0]),
         warning_level=WARNING_LEVEL,
         before_onsets=before_onsets(forecasts, onsets, level=WARNING_LEVEL, step_days=STEP_DAYS),
-        contingency=contingency(forecasts, onsets, step_days=STEP_DAYS),
+        contingency=contingency(
+            forecasts, onsets, step_days=STEP_DAYS, levels=sorted({*LEVELS, WARNING_LEVEL})
+        ),
         without_episode=leave_one_episode_out(forecasts, onsets),
         claims=claims,
         ablation=ablation(
