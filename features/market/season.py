@@ -11,6 +11,7 @@ WINDOW_DAYS = 90
 TOP = 50
 CARRIED_DAYS = (30, 60)
 MEAN_DAYS = 50
+NEAR_MARGINS = (5, 10, 20)
 
 # A share over fewer priced coins than this fraction of the ranked ones is noise: on days when the
 # source lost most of its coins it shows seasons that nobody saw.
@@ -56,7 +57,10 @@ def breadth(
         `season_index`, `carried_breadth_<days>`, `share_above_50d_mean`
         (percent, 0-100), `median_relative_return` and
         `relative_return_dispersion` (log return against Bitcoin over the
-        window), `coins_compared` (count behind the season index).
+        window), `coins_compared` (count behind the season index), and of the
+        compared coins those near flipping: `near_lead_<margin>` would lead had
+        they gained so many percent more on Bitcoin, `near_lag_<margin>` would no
+        longer lead had they lost as much (percent, 0-100).
 
     Raises
     ------
@@ -91,6 +95,13 @@ def breadth(
         usd > mean, np.isfinite(usd) & np.isfinite(mean)
     )
 
+    for margin in NEAR_MARGINS:
+        ahead, behind = now > then, now <= then
+        nearly = now * (1 + margin / 100) > then
+        columns[f"near_lead_{margin}"] = share(behind & nearly, both)
+        # What lost just enough to keep pace with Bitcoin no longer leads: not strict.
+        hardly = now * (1 - margin / 100) <= then
+        columns[f"near_lag_{margin}"] = share(ahead & hardly, both)
     relative = pd.Series(np.log(now[both] / then[both])).groupby(group[both])
     every = pd.RangeIndex(size)
     unusable = np.isnan(columns["season_index"])

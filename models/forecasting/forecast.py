@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.market.season import season_state
-from models.forecasting.carried import carried_index
+from models.forecasting.carried import carried_index, near_flipping
 from models.forecasting.drivers import drivers
 from models.forecasting.evidence import forecast_evidence
 from models.forecasting.intervals import ByLead
@@ -132,6 +132,7 @@ def forecast(
         outlook=_outlook(ahead, window, dates),
         driver_sum=total,
         carried=carried_index(status),
+        flipping=near_flipping(status),
     )
 
 

@@ -179,6 +179,20 @@ class CarriedIndex:
 
 
 @dataclass(frozen=True)
+class NearFlipping:
+    """Coins behind the season index that so many percent against Bitcoin would flip.
+
+    `lead` would begin to beat it over 90 days had they gained as much more, `lag` would cease to
+    had they lost as much; of the coins `compared`.
+    """
+
+    margin: int
+    lead: int
+    lag: int
+    compared: int
+
+
+@dataclass(frozen=True)
 class ModelId:
     """Which stored model a forecaster is: its version (None if unregistered) and run."""
 
@@ -241,6 +255,8 @@ class Forecast:
         What the drivers add up to; None without any.
     carried : tuple of CarriedIndex
         What is bound to happen to the index if every price in Bitcoin stood still.
+    flipping : tuple of NearFlipping
+        How many coins a small move would flip, by its size; empty where the data do not tell.
     """
 
     as_of: pd.Timestamp
@@ -257,6 +273,7 @@ class Forecast:
     outlook: Outlook | None = None
     driver_sum: DriverSum | None = None
     carried: tuple[CarriedIndex, ...] = ()
+    flipping: tuple[NearFlipping, ...] = ()
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

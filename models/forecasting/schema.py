@@ -50,6 +50,7 @@ def forecast_json(forecast: Forecast) -> Json:
         "drivers": [asdict(driver) for driver in forecast.drivers],
         "driver_sum": None if forecast.driver_sum is None else asdict(forecast.driver_sum),
         "carried_index": [asdict(each) for each in forecast.carried],
+        "near_flipping": [asdict(each) for each in forecast.flipping],
         "evidence": _evidence(forecast.evidence),
         "model": model_json(forecast.model),
         "data": {

@@ -16,7 +16,7 @@ from models.formatting import (
 from models.report.evidence_text import driver_text, evidence_text
 from models.report.outlook_text import outlook_text
 from models.report.rows import WindowRow, window_rows
-from models.report.statements import carried_statement
+from models.report.statements import carried_statement, flipping_statement
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
 
@@ -110,12 +110,13 @@ def _season(forecast: Forecast, terminal: Terminal) -> str:
         f"{kind} {long_day(day) if day is not None else 'none'}"
         for kind, day in season.last_onset.items()
     )
+    bound = (carried_statement(forecast), flipping_statement(forecast))
     return "\n".join(
         [
             *(terminal.bold(line) for line in wrap(title(forecast)).splitlines()),
             wrap(f"Season index {season.index:.0f} of 100: {STATES[season.state]}."),
             wrap(f"Last onsets: {last}."),
-            *(wrap(sentence) for sentence in [carried_statement(forecast)] if sentence),
+            *(wrap(sentence) for sentence in bound if sentence),
         ]
     )
 

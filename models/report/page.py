@@ -34,6 +34,7 @@ from models.report.rows import driver_groups, driver_value, window_rows
 from models.report.statements import (
     carried_statement,
     driver_heading,
+    flipping_statement,
     partial_statement,
     ranking_statement,
     skill_statements,
@@ -114,7 +115,7 @@ def forecast_page(
         "picture": _picture(past, since, forecast.outlook),
         "groups": driver_groups(forecast),
         "driver_heading": "" if total is None else driver_heading(total),
-        "carried": carried_statement(forecast),
+        "bound": [carried_statement(forecast), flipping_statement(forecast)],
         "skill": list(forecast.evidence.answering(Kind.BROAD).values()),
         "other_threshold": forecast.evidence.measured_at is not None,
         **_record(tables, forecast.model.name),

@@ -163,6 +163,19 @@ def carried_statement(forecast: Forecast) -> str:
     return f"If every coin kept its price in bitcoin, the index would be {listed(words)}."
 
 
+def flipping_statement(forecast: Forecast) -> str:
+    """Return how many coins are how near to flipping; empty where the data do not tell."""
+    if not forecast.flipping:
+        return ""
+    first, *others = forecast.flipping
+    more = "".join(f"; {each.margin} %: {each.lead} and {each.lag}" for each in others)
+    return (
+        f"Of the {first.compared} coins compared, {first.lead} would begin to beat Bitcoin had "
+        f"they gained {first.margin} % more on it, and {first.lag} would cease to had they lost "
+        f"as much{more}."
+    )
+
+
 def driver_heading(total: DriverSum) -> str:
     """Return what the drivers explain: the way from the base rate to the forecast."""
     side = "lower" if total.probability < total.base_rate else "raise"
