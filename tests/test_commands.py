@@ -347,7 +347,8 @@ def test_json_follows_the_schema(trained):
     answer = as_json("--tracking-uri", uri)
     assert list(answer) == [
         "schema", "as_of", "definition", "season", "forecasts", "by_date", "trend", "drivers",
-        "driver_sum", "carried_index", "near_flipping", "evidence", "model", "data", "outlook", "warnings", "notes",
+        "driver_sum", "carried_index", "near_flipping", "evidence", "model", "data", "outlook",
+        "warnings", "notes",
     ]  # fmt: skip
     assert answer["schema"] == "altseason.forecast/2"
     assert answer["as_of"] == iso(END)

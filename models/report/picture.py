@@ -140,10 +140,11 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
         past.since.loc[first:],
         past.now,
     )
-    axes.plot(
-        hindcast.index, hindcast["probability"], color=BLUE, linewidth=1.4,
-        label=f"{past.model}, by the models of the time (out of sample)",
-    )  # fmt: skip
+    if len(hindcast):
+        axes.plot(
+            hindcast.index, hindcast["probability"], color=BLUE, linewidth=1.4,
+            label=f"{past.model}, by the models of the time (out of sample)",
+        )  # fmt: skip
     until = long_day(past.trained_until)
     if len(since):
         axes.plot(since.index, since["probability"], color=BLUE, linewidth=1.4, linestyle="-.",
