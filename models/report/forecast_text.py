@@ -44,6 +44,7 @@ def forecast_text(forecast: Forecast, terminal: Terminal = _PLAIN) -> str:
     blocks = [_season(forecast, terminal), *outlook_text(forecast, terminal)]
     blocks += [_kind(forecast, kind, terminal) for kind in forecast.kinds]
     blocks += [_trend(forecast), driver_text(forecast, terminal)]
+    blocks += [wrap(flipping_statement(forecast))]
     blocks += [evidence_text(forecast, terminal)]
     blocks += [terminal.warning(wrap(f"Warning: {note.text}")) for note in forecast.notes]
     blocks.append("Research software, not investment advice.")
@@ -110,13 +111,12 @@ def _season(forecast: Forecast, terminal: Terminal) -> str:
         f"{kind} {long_day(day) if day is not None else 'none'}"
         for kind, day in season.last_onset.items()
     )
-    bound = (carried_statement(forecast), flipping_statement(forecast))
     return "\n".join(
         [
             *(terminal.bold(line) for line in wrap(title(forecast)).splitlines()),
             wrap(f"Season index {season.index:.0f} of 100: {STATES[season.state]}."),
             wrap(f"Last onsets: {last}."),
-            *(wrap(sentence) for sentence in bound if sentence),
+            *(wrap(sentence) for sentence in [carried_statement(forecast)] if sentence),
         ]
     )
 
