@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -95,13 +97,7 @@ def breadth(
         usd > mean, np.isfinite(usd) & np.isfinite(mean)
     )
 
-    for margin in NEAR_MARGINS:
-        ahead, behind = now > then, now <= then
-        nearly = now * (1 + margin / 100) > then
-        columns[f"near_lead_{margin}"] = share(behind & nearly, both)
-        # What lost just enough to keep pace with Bitcoin no longer leads: not strict.
-        hardly = now * (1 - margin / 100) <= then
-        columns[f"near_lag_{margin}"] = share(ahead & hardly, both)
+    columns |= {name: share(flips, both) for name, flips in _near_flipping(now, then)}
     relative = pd.Series(np.log(now[both] / then[both])).groupby(group[both])
     every = pd.RangeIndex(size)
     unusable = np.isnan(columns["season_index"])
@@ -236,6 +232,14 @@ BITCOIN_THRESHOLD = 25.0
 
 def _quiet(index: pd.Series, threshold: float, days: int) -> pd.Series:
     return (index < threshold).rolling(days).sum() == days
+
+
+def _near_flipping(now: np.ndarray, then: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Tell which coins would begin, or cease, to lead had they gained or lost so many percent."""
+    for margin in NEAR_MARGINS:
+        yield f"near_lead_{margin}", (now <= then) & (now * (1 + margin / 100) > then)
+        # What lost just enough to keep pace with Bitcoin no longer leads: not strict.
+        yield f"near_lag_{margin}", (now > then) & (now * (1 - margin / 100) <= then)
 
 
 class _Prices:

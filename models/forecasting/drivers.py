@@ -8,7 +8,7 @@ from scipy.special import logit
 from features.catalogue.builder import CATALOGUE
 from models.forecasting.evidence import NEAR_DAYS
 from models.forecasting.intervals import ByLead
-from models.forecasting.parts import Driver, DriverSum
+from models.forecasting.moves import Driver, DriverSum
 from models.forecasting.season_status import SeasonStatus
 from models.forecasting.windows import plain
 from models.hazard.base import THRESHOLD

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.forecasting.parts import Driver, Forecast, Window
+from models.forecasting.moves import Driver
+from models.forecasting.parts import Forecast, Window
 from models.vocabulary import Kind
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from models.forecasting.evidence import NEAR_DAYS, Skill
-from models.forecasting.parts import DriverSum, Forecast, Window
+from models.forecasting.moves import DriverSum
+from models.forecasting.parts import Forecast, Window
 from models.formatting import (
     listed,
     long_day,
