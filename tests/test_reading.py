@@ -195,7 +195,7 @@ def test_in_season_the_text_gives_the_reason_and_no_table(say):
     text = forecast_text(say("2021-04-01"))
     assert "Season index 88 of 100: a broad altcoin season." in text
     assert text.count("No forecast: in season since") == 2
-    assert "climatology  90 %" not in text
+    assert "base rate  90 %" not in text
     assert "A week and a month ago" not in text
 
 

@@ -129,7 +129,7 @@ def _kind(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
     label = f"{'':{20 + 1 + BAR_WIDTH}}"
     heads = [
         f"{label}{'':35} {'a week':>6}{'a month':>8}",
-        f"{label} {'chance':>6} {'climatology':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
+        f"{label} {'chance':>6} {'base rate':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
     ]
     return "\n".join([asked, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)])
 

@@ -12,7 +12,12 @@ from models.formatting import listed, long_day, percent, share_interval, short_d
 from models.outlook.answers import Chance, DaysInSeason, FirstOnset, Outlook
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import Window
-from models.report.outlook_words import base_rate_side, worth_statements, years_statement
+from models.report.outlook_words import (
+    base_rate_side,
+    open_statement,
+    worth_statements,
+    years_statement,
+)
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
 
@@ -108,6 +113,8 @@ def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
             f"{listed(usual).capitalize()}: indistinguishable from the base rate (the interval "
             f"holds it)."
         )
+    if still_open := open_statement(outlook):
+        sentences.append(still_open)
     return [*sentences, *worth_statements(outlook, forecast.evidence.shown_by_outlook)]
 
 
@@ -162,7 +169,8 @@ def _under_way(forecast: Forecast, outlook: Outlook) -> list[str]:
                 wrap(
                     f"The {kind} season of now lasts another {days}."
                     if stands
-                    else f"The {kind} season of now is at {threshold:g} or above again, on a day "
+                    else f"Below {threshold:g}, but not for {forecast.definition['quiet_days']:g} "
+                    f"days yet: chance that the {kind} season of now comes back to it, on a day "
                     f"after the next {days}."
                 )
             )
