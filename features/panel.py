@@ -104,6 +104,21 @@ SERIES: tuple[SeriesSpec, ...] = (
         "relative_return_dispersion", "log", "number", 0, 7,
         "standard deviation over the top-50 altcoins of the 90-day log return against Bitcoin",
     ),
+    SeriesSpec(
+        "coins_compared", "coins", "number", 0, 7,
+        "altcoins of the top 50 behind the season index: those with a price on both days",
+    ),
+    *(
+        SeriesSpec(
+            f"near_{side}_{margin}", "%", "percent", 0, 7,
+            f"share of the compared altcoins that {meaning.format(margin=margin)}",
+        )
+        for side, meaning in (
+            ("lead", "would beat Bitcoin over 90 days had they gained {margin} % more on it"),
+            ("lag", "would no longer beat it had they lost {margin} % on it"),
+        )
+        for margin in (5, 10, 20)
+    ),
     *(
         SeriesSpec(
             f"simulated_{threshold}_{days}", "%", "percent", 0, 7,

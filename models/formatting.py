@@ -155,6 +155,18 @@ def interval(low: float | None, high: float | None) -> str:
     return f"[{signed(low)}, {signed(high)}]" if known else "n/a"
 
 
+def unsigned_interval(low: float | None, high: float | None) -> str:
+    """Return the ends of an interval of an AUC behind a blank; nothing where there are none.
+
+    Examples
+    --------
+    >>> unsigned_interval(0.494, 0.818), unsigned_interval(None, None)
+    (' [0.49, 0.82]', '')
+    """
+    known = signed(low) != "n/a" and signed(high) != "n/a"
+    return f" [{low:.2f}, {high:.2f}]" if known else ""
+
+
 def share_interval(low: float | None, high: float | None, width: int = 0) -> str:
     """Return the ends of an interval of a probability, each as wide as asked for.
 

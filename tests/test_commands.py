@@ -100,7 +100,12 @@ def test_every_run_records_what_it_was_made_of(trained):
 
 def test_metrics_are_finite_and_comparable_across_runs(trained):
     uri, _, _ = trained
-    names = [set(r.data.metrics) for r in runs_of(uri)]
+    of_outlook = {
+        r.info.run_name for r in runs_of(uri) for n in r.data.metrics if n[:7] == "outlook"
+    }
+    # One outlook is hindcast, the champion's: it is told of this candidate and of the training.
+    assert of_outlook == {"whole", the_run(uri, "logistic").info.run_name}
+    names = [{n for n in r.data.metrics if n[:7] != "outlook"} for r in runs_of(uri)]
     assert all(each == names[0] for each in names)
     assert {"brier_skill_30d", "brier_skill_30d_low", "log_score", "more/episodes_60d"} <= names[0]
     assert "partial/brier_skill_90d" in names[0]
@@ -126,7 +131,8 @@ def test_figures_and_tables_are_artifacts(trained):
     assert {a.path for a in client.list_artifacts(parent)} == {
         "claims.csv", "comparison.csv", "data_series.csv", "features.csv", "figures",
         "hindcast.parquet", *["data_provenance.csv"][: len(load_reference().provenance.steps)],
-        "integrated.csv", "verification.csv",
+        "integrated.csv", "outlook_days.csv", "outlook_histogram.csv", "outlook_ranking.csv",
+        "outlook_scores.csv", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
         "figures/discrimination.png",
@@ -335,7 +341,8 @@ def test_json_follows_the_schema(trained):
     answer = as_json("--tracking-uri", uri)
     assert list(answer) == [
         "schema", "as_of", "definition", "season", "forecasts", "by_date", "trend", "drivers",
-        "evidence", "model", "data", "outlook", "warnings", "notes",
+        "driver_sum", "carried_index", "near_flipping", "evidence", "model", "data", "outlook",
+        "warnings", "notes",
     ]  # fmt: skip
     assert answer["schema"] == "altseason.forecast/2"
     assert answer["as_of"] == iso(END)

@@ -96,14 +96,15 @@ def test_the_figures_are_those_that_were_found(findings):
         assert f"| {row['crps']:.1f} | {row['crps_reference']:.1f} |" in outlook
     # Chances, two rankings, days in season, and their PIT.
     assert outlook.count("\n| broad | 90 |") == 5
-    assert "`logistic` alone, every week at risk" in outlook
+    assert "`logistic`, every week at risk, as far as it answers" in outlook
+    assert "Beyond 90 days the outlook answers in its place; `logistic` alone would" in outlook
 
 
 def test_outlook_verdicts_follow_from_the_intervals(findings):
     scores = pd.DataFrame(
         [
             {"kind": kind, "horizon_days": days, "rows": 9, "events": 3, "score": score,
-             "reference": reference, "skill": low, "low": low, "high": low + 0.1}
+             "reference": reference, "skill": low, "low": low, "high": low + 0.1, "expected": 0.4}
             for kind, days, low in (("broad", 90, 0.1), ("broad", 180, 0), ("sustained", 90, -0.3))
             for score in ("brier", "log")
             for reference in ("window_frequency", "gamma_poisson")

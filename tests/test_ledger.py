@@ -17,14 +17,8 @@ from hypothesis import strategies as st
 
 from models.definition import OnsetDefinition
 from models.errors import LedgerError
-from models.forecasting.parts import (
-    DataSummary,
-    Forecast,
-    ForecastEvidence,
-    ModelSummary,
-    Season,
-    Window,
-)
+from models.forecasting.evidence import ForecastEvidence
+from models.forecasting.parts import DataSummary, Forecast, ModelSummary, Season, Window
 from models.ledger.book import append, read_ledger
 from models.ledger.entry import content_of
 from models.vocabulary import Kind

@@ -19,7 +19,8 @@ from models.training.outlook_coverage import (
     draw_spells,
     true_chances,
 )
-from models.training.outlook_hindcast import crps, near_term_of, outlook_hindcast
+from models.training.outlook_hindcast import crps, outlook_hindcast
+from models.training.outlook_near_term import near_term_of
 from models.training.outlook_skill import (
     pit_histogram,
     rank_chances,

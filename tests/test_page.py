@@ -14,23 +14,24 @@ import pandas as pd
 import pytest
 
 from features.panel import end_of_day
+from models.forecasting.evidence import ForecastEvidence
 from models.forecasting.forecast import forecast
 from models.forecasting.out_of_sample import out_of_sample
-from models.forecasting.parts import ForecastEvidence, ModelId, Note, NoteCode
+from models.forecasting.parts import ModelId, Note, NoteCode
 from models.forecasting.season_status import season_status
 from models.formatting import long_day, percent, unbroken
 from models.hazard.evidence import Skill
+from models.report.claim_statements import ClaimHeadline, claims_statement
 from models.report.outlook_view import outlook_view
 from models.report.outlook_words import period, when_words
 from models.report.page import forecast_page
 from models.report.prospective_summary import prospective_summary
-from models.report.record import TABLE, prospective, ranking_statement
+from models.report.record import TABLE, prospective
 from models.report.rows import window_rows
 from models.report.statements import (
-    ClaimHeadline,
-    claims_statement,
     headline,
     partial_statement,
+    ranking_statement,
     skill_statements,
     today_statement,
     trust_statement,
@@ -287,14 +288,20 @@ def test_the_median_day_in_words(median, half, words):
 @pytest.mark.parametrize(
     ("auc", "words"),
     [
-        ({30: 0.4, 180: 0.6, 365: float("nan")}, ""),
-        ({180: 0.39, 365: 0.5}, "no better than chance does: AUC 0.39 at 180 days and 0.50 at"),
+        ({30: (0.4, 0.3, 0.6), 365: (None, None, None)}, ""),
+        ({180: (0.7, 0.6, 0.8)}, "Beyond 90 days: yes at 180 days (AUC 0.70 [0.60, 0.80])."),
+        ({365: (0.66, 0.0, 1.0)}, "cannot be told at 365 days (AUC 0.66 [0.00, 1.00])"),
+        ({365: (0.15, 0.02, 0.28)}, "no, the other way round at 365 days (AUC 0.15 [0.02"),
     ],
 )
-def test_where_forecasts_rank_no_better_than_chance(auc, words):
-    rows = [pd.Series({"horizon_days": days, "auc": value}) for days, value in auc.items()]
-    said = ranking_statement(rows)
-    assert (words in said) if words else (said == "")
+def test_whether_what_answers_ranks_better_than_chance(said, auc, words):
+    result, _ = said("2025-12-10")
+    skill = tuple(
+        Skill(Kind.BROAD, days, 0.1, 0.0, 0.2, 300, 4, Verdict.BETTER, *values)
+        for days, values in auc.items()
+    )
+    told = ranking_statement(replace(result, evidence=ForecastEvidence(15, skill, ())))
+    assert (words in told) if words else (told == "")
 
 
 def test_the_packaged_record_is_the_docs(reference):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ WINDOW_DAYS = 90
 TOP = 50
 CARRIED_DAYS = (30, 60)
 MEAN_DAYS = 50
+NEAR_MARGINS = (5, 10, 20)
 
 # A share over fewer priced coins than this fraction of the ranked ones is noise: on days when the
 # source lost most of its coins it shows seasons that nobody saw.
@@ -58,7 +60,10 @@ def breadth(
         `season_index`, `carried_breadth_<days>`, `share_above_50d_mean`
         (percent, 0-100), `median_relative_return` and
         `relative_return_dispersion` (log return against Bitcoin over the
-        window), `coins_compared` (count behind the season index).
+        window), `coins_compared` (count behind the season index), and of the
+        compared coins those near flipping: `near_lead_<margin>` would lead had
+        they gained so many percent more on Bitcoin, `near_lag_<margin>` would no
+        longer lead had they lost as much (percent, 0-100).
 
     Raises
     ------
@@ -85,6 +90,7 @@ def breadth(
     columns[f"share_above_{MEAN_DAYS}d_mean"] = share(
         usd > mean, np.isfinite(usd) & np.isfinite(mean)
     )
+    columns |= {name: share(flips, both) for name, flips in _near_flipping(now, then)}
     dates = (first + np.arange(size)).astype("datetime64[D]").astype("datetime64[s]")
     table = pd.DataFrame(columns, index=pd.DatetimeIndex(dates, name="date"))
     relative = pd.Series(np.log(now[both] / then[both])).groupby(group[both])
@@ -230,6 +236,14 @@ BITCOIN_THRESHOLD = 25.0
 
 def _quiet(index: pd.Series, threshold: float, days: int) -> pd.Series:
     return (index < threshold).rolling(days).sum() == days
+
+
+def _near_flipping(now: np.ndarray, then: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Tell which coins would begin, or cease, to lead had they gained or lost so many percent."""
+    for margin in NEAR_MARGINS:
+        yield f"near_lead_{margin}", (now <= then) & (now * (1 + margin / 100) > then)
+        # What lost just enough to keep pace with Bitcoin no longer leads: not strict.
+        yield f"near_lag_{margin}", (now > then) & (now * (1 - margin / 100) <= then)
 
 
 class _Prices:

@@ -86,7 +86,10 @@ def load_files(
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
-    provenance = _ranking_provenance(universe, shares.pop("coins_compared"), top)
+    compared = shares["coins_compared"]
+    provenance = _ranking_provenance(universe, compared, top)
+    # A day without an index compares nothing.
+    shares["coins_compared"] = compared.astype(float).where(shares["season_index"].notna())
     values = {
         **_equity(tables.observed),
         **_crypto(tables.observed, coins, universe),

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -84,10 +84,10 @@ def issue(
     TrackingError
         If the store holds no such forecaster.
     typer.BadParameter
-        If a window or the picture cannot be.
+        If a window, a threshold or the picture cannot be.
     """
     require_current(panel, as_of=as_of, today=today)
-    stored = load_forecaster(store.tracking_uri, store.model)
+    stored = _stored(store)
     status = season_status(panel, stored.forecaster, panel.last_day if as_of is None else as_of)
     if since is not None and since >= status.as_of:
         raise typer.BadParameter(
@@ -114,6 +114,17 @@ def _forecast(
         raise typer.BadParameter(str(error), param_hint=_hint(window)) from error
 
 
+def _stored(store: StoreOptions) -> Stored:
+    """Return the forecaster asked for, at the threshold asked for."""
+    stored = load_forecaster(store.tracking_uri, store.model)
+    if store.threshold is None:
+        return stored
+    try:
+        return replace(stored, forecaster=stored.forecaster.at(store.threshold))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--threshold") from error
+
+
 def _hint(window: WindowOptions) -> str:
     named = {"--from": window.start, "--by": window.by, "--year": window.year, "--on": window.on}
     return ", ".join(option for option, given in named.items() if given)
@@ -130,7 +141,9 @@ def write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) ->
 
     stored = issued.stored
     tables = load_tables(store.tracking_uri, stored.model_id.run_id)
-    past = out_of_sample(issued.status, stored.forecaster, tables.hindcast)
+    # What was forecast of seasons at another threshold is no record of these.
+    own = tables.hindcast if stored.forecaster.measured_at is None else tables.hindcast.iloc[:0]
+    past = out_of_sample(issued.status, stored.forecaster, own)
     since = as_timestamp(options.since)
     write_files(
         {
@@ -209,7 +222,7 @@ def history_answer(
 ) -> tuple[str, str]:
     """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
     assert options.history is not None
-    stored = load_forecaster(store.tracking_uri, store.model)
+    stored = _stored(store)
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
     table = reforecast(panel, stored.forecaster, first=first, last=last)
     note = sample_note(table, stored.forecaster)

@@ -76,6 +76,15 @@ ModelOption = Annotated[
         autocompletion=lambda: ["champion", "challenger"],
     ),
 ]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="INDEX",
+        help="Season index of a broad season, above 50 to 85, without training again. "
+        "Default: the one the model was trained for and verified at, 75.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, one row per question.")]
 HistoryOption = Annotated[
@@ -141,10 +150,11 @@ _ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """Which forecaster of which store."""
+    """Which forecaster of which store, and at which threshold broad seasons begin."""
 
     tracking_uri: TrackingOption = "sqlite:///mlflow.db"
     model: ModelOption = "champion"
+    threshold: ThresholdOption = None
 
 
 @dataclass(frozen=True)

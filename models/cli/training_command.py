@@ -43,6 +43,7 @@ from models.tracking.store import quoted
 from models.tracking.training_record import TrainingRecord, keep
 from models.tracking.ui import address, ui_command
 from models.training.claims import claims
+from models.training.outlook_proof import OutlookProof, outlook_proof, provable, with_outlook
 from models.training.run import Settings, Training, train
 from models.training.study import Study, has_events, study
 
@@ -167,19 +168,30 @@ def carry_out(
         _write_hindcast(training, order.hindcast_out)
         progress.step("testing the article's claims")
         tested = claims(panel, order.settings.definition, training.until)
+        proof = _proof(training, order, progress)
+        training = training if proof is None else with_outlook(training, proof)
         eventful = order.report and has_events(training)
         studied = study(panel, training, tested, order.jobs, progress) if eventful else None
         progress.step("logging to MLflow")
         tables = {
             **provenance_tables(panel, instant.normalize()),
             **(studied.tables() if studied else {"claims": tested}),
+            **(proof.tables() if proof else {}),
         }
-        record = _record(order, panel, training, tables, title, run)
+        record = _record(order, panel, training, proof, tables, title, run)
         try:
             registered = log_record(record, run, user(), time_stamp(), promote=order.promote)
         except TrackingError as error:
             _keep(record, error, order.tracking_uri)
     return Outcome(training, studied, registered, run)
+
+
+def _proof(training: Training, order: Order, progress: ProgressLine) -> OutlookProof | None:
+    """Return what the champion's outlook was worth, where it can be told."""
+    if not provable(training):
+        return None
+    progress.step("hindcasting the outlook")
+    return outlook_proof(training, near_term=training.choice.champion, jobs=order.jobs)
 
 
 def _write_hindcast(training: Training, path: Path | None) -> None:
@@ -195,6 +207,7 @@ def _record(
     order: Order,
     panel: MarketPanel,
     training: Training,
+    proof: OutlookProof | None,
     tables: dict[str, pd.DataFrame],
     title: str,
     run: OpenRun,
@@ -209,6 +222,7 @@ def _record(
         Provenance(panel.source, f"{panel.last_day:%Y-%m-%d}", commit(), versions()),
         figures,
         tables,
+        proof,
         experiment=order.experiment,
         title=title,
         run_id=run.run_id,

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import CATALOGUE
 from features.market.season import season_state
+from models.forecasting.carried import carried_index, near_flipping
+from models.forecasting.drivers import drivers
+from models.forecasting.evidence import forecast_evidence
 from models.forecasting.intervals import ByLead
 from models.forecasting.notes import forecast_notes
 from models.forecasting.parts import (
     DataSummary,
-    Driver,
     Forecast,
-    ForecastEvidence,
     ModelId,
     ModelSummary,
     Season,
@@ -24,16 +24,13 @@ from models.forecasting.parts import (
 from models.forecasting.season_status import SeasonStatus
 from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seasons_ahead
 from models.forecasting.trend import earlier_statuses, leads_of, trend
-from models.forecasting.windows import plain, windows
-from models.hazard.base import THRESHOLD
+from models.forecasting.windows import windows
 from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Outlook
 from models.outlook.window import OutlookWindow, date_window, year_window
 from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90, 180, 365)
-
-_GROUPS = {feature.name: feature.group for feature in CATALOGUE}
 
 
 class WindowError(ValueError):
@@ -118,6 +115,7 @@ def forecast(
     ahead = seasons_ahead(status.index, renewals, leads[0], status.as_of)
     by_length, by_date = _windows(status, leads[0], ahead, horizons, window.end, today)
     out_of_range = _out_of_range(forecaster, status.features)
+    moved, total = drivers(status, forecaster, leads[0][Kind.BROAD])
     return Forecast(
         as_of=status.as_of,
         definition=forecaster.evidence.definition,
@@ -127,16 +125,15 @@ def forecast(
         trend=trend(
             status, forecaster, horizons=horizons, by=window.end, before=before, leads=leads
         ),
-        drivers=_drivers(status, forecaster),
-        evidence=ForecastEvidence(
-            onsets=len(forecaster.evidence.onsets[Kind.BROAD]),
-            skill=forecaster.evidence.skill,
-            out_of_range=out_of_range,
-        ),
+        drivers=moved,
+        evidence=forecast_evidence(status, forecaster, out_of_range),
         model=model_summary(model_id, forecaster),
         data=_data(status, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
         outlook=_outlook(ahead, window, dates),
+        driver_sum=total,
+        carried=carried_index(status),
+        flipping=near_flipping(status),
     )
 
 
@@ -211,19 +208,6 @@ def _data(status: SeasonStatus, today: pd.Timestamp) -> DataSummary:
         last_day=view.last_day,
         age_days=int((today - view.last_day).days),
         provenance=tuple(view.provenance.steps),
-    )
-
-
-def _drivers(status: SeasonStatus, forecaster: Forecaster) -> tuple[Driver, ...]:
-    if not status.kinds[Kind.BROAD].at_risk:
-        return ()
-    row = status.features
-    rows = row.assign(**{THRESHOLD: forecaster.thresholds[Kind.BROAD]})
-    log_odds = forecaster.model.contributions(rows).iloc[0]
-    strongest = log_odds[log_odds != 0].sort_values(key=np.abs, ascending=False, kind="stable")
-    return tuple(
-        Driver(str(name), _GROUPS[str(name)], plain(row[name].iloc[0]), float(value))
-        for name, value in strongest.to_dict().items()
     )
 
 

@@ -9,6 +9,7 @@ from models.forecasting.intervals import ByLead
 from models.hazard.first_passage import INFORMED_LEADS
 from models.hazard.leads import LEAD_DAYS, FloatArray, lead_hazards
 
+# The index looks back over 90 days: so far the forecaster answers, the outlook beyond.
 NEAR_DAYS = INFORMED_LEADS * LEAD_DAYS
 # Odds a factor e ** 30 apart are 0 and 1 for every purpose.
 _MOST = 30.0

@@ -14,6 +14,7 @@ from models.forecasting.parts import Note, NoteCode
 from models.forecasting.season_status import SeasonStatus
 from models.formatting import iso_day, long_day
 from models.hazard.forecaster import Forecaster
+from models.vocabulary import Kind
 
 _OF_FLOWS = {feature.name for feature in CATALOGUE if feature.group == "etf_flows"}
 
@@ -39,12 +40,25 @@ def forecast_notes(
         Features outside their range in training.
     """
     notes = [
+        *_on_threshold(forecaster),
         *_on_model(status, forecaster, (today - status.last_day).days),
         *_on_features(status, forecaster, out_of_range),
     ]
     for problem in status.view.provenance.problems_on(status.as_of):
         notes.append(Note(NoteCode.DATA_PROBLEM, f"Data: {problem}"))
     return tuple(notes)
+
+
+def _on_threshold(forecaster: Forecaster) -> list[Note]:
+    if (measured := forecaster.measured_at) is None:
+        return []
+    asked = forecaster.thresholds[Kind.BROAD]
+    text = (
+        f"Broad and sustained seasons are here those at {asked:g}: the model serves them, but its "
+        f"skill was measured at {measured:g} and says nothing certain of {asked:g}."
+    )
+    fields = {"threshold": asked, "measured_at": measured}
+    return [Note(NoteCode.OTHER_THRESHOLD, text, fields)]
 
 
 def _on_model(status: SeasonStatus, forecaster: Forecaster, age_days: int) -> list[Note]:

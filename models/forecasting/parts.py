@@ -9,7 +9,8 @@ from enum import StrEnum
 import pandas as pd
 
 from models.definition import OnsetDefinition
-from models.hazard.evidence import Skill
+from models.forecasting.evidence import ForecastEvidence
+from models.forecasting.moves import CarriedIndex, Driver, DriverSum, NearFlipping
 from models.outlook.answers import Outlook
 from models.vocabulary import Kind
 
@@ -24,6 +25,7 @@ class NoteCode(StrEnum):
     MISSING_FLOWS = "missing_flows"
     OUT_OF_RANGE = "out_of_range"
     DATA_PROBLEM = "data_problem"
+    OTHER_THRESHOLD = "other_threshold"
 
 
 @dataclass(frozen=True)
@@ -129,53 +131,6 @@ class EarlierForecast:
 
 
 @dataclass(frozen=True)
-class Driver:
-    """What a feature adds to the log-odds of a broad season in the next 90 days.
-
-    Parameters
-    ----------
-    feature, group : str
-        From the catalogue.
-    value : float, optional
-        Of the feature; None if it is missing.
-    log_odds : float
-        Against an average day; above 0 raises the chance.
-    """
-
-    feature: str
-    group: str
-    value: float | None
-    log_odds: float
-
-
-@dataclass(frozen=True)
-class ForecastEvidence:
-    """What stands behind a forecast.
-
-    Parameters
-    ----------
-    onsets : int
-        Broad onsets in training.
-    skill : tuple of Skill
-        By kind and horizon, computed or not.
-    out_of_range : tuple of str
-        Features outside their range in training.
-    """
-
-    onsets: int
-    skill: tuple[Skill, ...]
-    out_of_range: tuple[str, ...]
-
-    def verified(self, kind: Kind) -> dict[int, Skill]:
-        """Return what could be computed of a kind of season, by horizon."""
-        return {
-            each.horizon_days: each
-            for each in self.skill
-            if each.kind == kind and each.value is not None
-        }
-
-
-@dataclass(frozen=True)
 class ModelId:
     """Which stored model a forecaster is: its version (None if unregistered) and run."""
 
@@ -235,6 +190,12 @@ class Forecast:
         Its warnings.
     outlook : Outlook, optional
         The seasons to come; None where no season has been seen to learn from.
+    driver_sum : DriverSum, optional
+        What the drivers add up to; None without any.
+    carried : tuple of CarriedIndex
+        What is bound to happen to the index if every price in Bitcoin stood still.
+    flipping : tuple of NearFlipping
+        How many coins a small move would flip, by its size; empty where the data do not tell.
     """
 
     as_of: pd.Timestamp
@@ -249,6 +210,9 @@ class Forecast:
     data: DataSummary
     notes: tuple[Note, ...]
     outlook: Outlook | None = None
+    driver_sum: DriverSum | None = None
+    carried: tuple[CarriedIndex, ...] = ()
+    flipping: tuple[NearFlipping, ...] = ()
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

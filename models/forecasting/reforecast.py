@@ -63,7 +63,8 @@ def reforecast(
         `in_sample` (the forecaster has learnt from outcomes after that day; no
         forecast out of sample); and, the same on every row of a day, `year` (the
         calendar year of the day after) with the chances `chance_year_partial`,
-        `chance_year_broad`, `chance_year_sustained` that it brings a season.
+        `chance_year_broad`, `chance_year_sustained` that it brings a season; last,
+        `threshold`, the season index at which the kind begins.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def reforecast(
         _of_kind(index, forecaster, days, leads[kind], ahead, kind, horizons) for kind in kinds
     ]
     years = pd.DataFrame([_year(day, then) for day, then in zip(days, ahead, strict=True)])
-    return pd.concat(tables, ignore_index=True).merge(years, on="as_of", how="left")
+    table = pd.concat(tables, ignore_index=True).merge(years, on="as_of", how="left")
+    return table.assign(threshold=table["kind"].map(dict(forecaster.thresholds)).astype(float))
 
 
 def _ahead(
@@ -166,6 +168,12 @@ def sample_note(table: pd.DataFrame, forecaster: Forecaster) -> str:
         f"{iso_day(forecaster.evidence.trained_until)}) says; forecasts by the models of the time "
         f"are in the hindcast."
     )
+    if forecaster.measured_at is not None:
+        note += (
+            f"\nwarning: broad and sustained seasons are those at "
+            f"{forecaster.thresholds[Kind.BROAD]:g}; the model was verified at "
+            f"{forecaster.measured_at:g}."
+        )
     if days.any():
         note += (
             f"\nwarning: {int(days.sum())} of {len(days)} days are in sample (in_sample = True): "

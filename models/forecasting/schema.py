@@ -6,17 +6,14 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from features.market.season import PARTIAL_THRESHOLD
 from features.provenance import Finding
 from models.forecasting.data_quality import DataHealth, SeriesHealth
+from models.forecasting.evidence import ForecastEvidence
 from models.forecasting.outlook_schema import Json, outlook_json, outlook_rows
-from models.forecasting.parts import (
-    EarlierForecast,
-    Forecast,
-    ForecastEvidence,
-    ModelSummary,
-    Window,
-)
+from models.forecasting.parts import EarlierForecast, Forecast, ModelSummary, Window
 from models.formatting import finite, iso_day
+from models.hazard.evidence import OutlookSkill
 from models.vocabulary import Kind
 
 FORECAST_SCHEMA = "altseason.forecast/2"
@@ -25,7 +22,7 @@ HISTORY_SCHEMA = "altseason.history/1"
 
 _CSV_COLUMNS = (
     "question", "kind", "horizon_days", "window_start", "window_end", "probability", "low", "high",
-    "climatology", "median", "begun_on", "ended",
+    "climatology", "median", "begun_on", "ended", "none", "threshold",
 )  # fmt: skip
 
 
@@ -52,6 +49,9 @@ def forecast_json(forecast: Forecast) -> Json:
         "by_date": [_by_date(window) for window in forecast.by_date],
         "trend": [_earlier(earlier) for earlier in forecast.trend],
         "drivers": [asdict(driver) for driver in forecast.drivers],
+        "driver_sum": None if forecast.driver_sum is None else asdict(forecast.driver_sum),
+        "carried_index": [asdict(each) for each in forecast.carried],
+        "near_flipping": [asdict(each) for each in forecast.flipping],
         "evidence": _evidence(forecast.evidence),
         "model": model_json(forecast.model),
         "data": {
@@ -73,8 +73,8 @@ def forecast_csv(forecast: Forecast) -> str:
 
     `question` tells the rows apart: `window`, `by_date`, and of the outlook `chance`,
     `first_onset` (of the month that ends on `window_end`; in none of them where it has no end),
-    `days_in_season` (no probability: `median`, `low` and `high` are days), `in_season_on` and
-    `season_lasts`.
+    `days_in_season` (no probability: `median`, `low` and `high` are days, `none` the chance of
+    none), `in_season_on` and `season_lasts`. `threshold` is the season index of the row's kind.
     """
     rows = [
         {"question": question, **_window(window), **_values(window), "ended": window.ended}
@@ -86,6 +86,9 @@ def forecast_csv(forecast: Forecast) -> str:
     columns = dict.fromkeys(["as_of", *_CSV_COLUMNS])
     table = pd.DataFrame(rows).astype({"horizon_days": "Int64"})
     table["as_of"] = iso_day(forecast.as_of)
+    broad = forecast.definition.threshold
+    partial = {Kind.PARTIAL.value: PARTIAL_THRESHOLD}
+    table["threshold"] = table["kind"].map(partial).fillna(broad)
     return table.reindex(columns=list(columns)).to_csv(index=False)
 
 
@@ -184,7 +187,7 @@ def _chance(window: Window) -> Json:
 
 
 def _evidence(evidence: ForecastEvidence) -> Json:
-    names = ("value", "low", "high", "days", "episodes", "verdict")
+    names = ("value", "low", "high", "days", "episodes", "verdict", "auc", "auc_low", "auc_high")
     return {
         "onsets": evidence.onsets,
         "brier_skill": {
@@ -196,7 +199,13 @@ def _evidence(evidence: ForecastEvidence) -> Json:
             str(days): skill.verdict for days, skill in evidence.verified(Kind.PARTIAL).items()
         },
         "out_of_range": list(evidence.out_of_range),
+        "measured_at": evidence.measured_at,
+        "outlook": [_outlook_skill(each) for each in evidence.outlook],
     }
+
+
+def _outlook_skill(skill: OutlookSkill) -> Json:
+    return {**asdict(skill), "promised_too_much": skill.promised_too_much}
 
 
 def _finding(finding: Finding) -> Json:

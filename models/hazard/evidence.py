@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -40,6 +40,9 @@ class Skill:
         Forecasts resolved, and different onsets inside their windows.
     verdict : Verdict
         What the interval allows to be said.
+    auc, auc_low, auc_high : float, optional
+        Chance that a day before an onset was given more than another (0.5 is a coin) and its 90 %
+        interval; None where it cannot be computed.
     """
 
     kind: Kind
@@ -50,6 +53,35 @@ class Skill:
     days: int
     episodes: int
     verdict: Verdict
+    auc: float | None = None
+    auc_low: float | None = None
+    auc_high: float | None = None
+
+
+@dataclass(frozen=True)
+class OutlookSkill(Skill):
+    """The same of the outlook, from any state, against the frequency of past windows.
+
+    Parameters
+    ----------
+    spells : int
+        Unbroken runs of forecasts with the rarer outcome: its independent cases.
+    expected, observed : float
+        Mean chance, and share of the windows with an onset.
+    excess_low, excess_high : float, optional
+        90 % interval of expected - observed; above 0 the outlook has promised too much.
+    """
+
+    spells: int = 0
+    expected: float = 0.0
+    observed: float = 0.0
+    excess_low: float | None = None
+    excess_high: float | None = None
+
+    @property
+    def promised_too_much(self) -> bool:
+        """Whether the interval of expected - observed lies above 0."""
+        return self.excess_low is not None and self.excess_low > 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +104,9 @@ class Evidence:
         What the candidate has shown, by kind and horizon.
     reason : str
         Why it is champion, or that it is not.
+    outlook : tuple of OutlookSkill
+        What the outlook with its hazards has shown, by kind and horizon; empty where it was not
+        hindcast.
     """
 
     definition: OnsetDefinition
@@ -81,6 +116,7 @@ class Evidence:
     onsets: Mapping[Kind, tuple[pd.Timestamp, ...]]
     skill: tuple[Skill, ...]
     reason: str
+    outlook: tuple[OutlookSkill, ...] = ()
 
     def in_training(self, as_of: pd.Timestamp) -> bool:
         """Tell whether the row of a day is one of those fitted."""
@@ -104,19 +140,8 @@ def evidence_json(evidence: Evidence) -> dict[str, Any]:
         "onsets": {
             kind: [f"{day:%Y-%m-%d}" for day in days] for kind, days in evidence.onsets.items()
         },
-        "skill": [
-            {
-                "kind": skill.kind,
-                "horizon_days": skill.horizon_days,
-                "days": skill.days,
-                "episodes": skill.episodes,
-                "brier_skill": skill.value,
-                "brier_skill_low": skill.low,
-                "brier_skill_high": skill.high,
-                "verdict": skill.verdict,
-            }
-            for skill in evidence.skill
-        ],
+        "skill": [_stored(skill) for skill in evidence.skill],
+        "outlook": [_stored(skill) for skill in evidence.outlook],
         "reason": evidence.reason,
     }
 
@@ -146,7 +171,20 @@ def evidence_from_json(stored: Mapping[str, Any]) -> Evidence:
         },
         skill=tuple(skill_of(row) for row in stored["skill"]),
         reason=stored["reason"],
+        # Forecasters from before the outlook was hindcast say nothing of it.
+        outlook=tuple(_outlook_skill(row) for row in stored.get("outlook", ())),
     )
+
+
+def _stored(skill: Skill) -> dict[str, Any]:
+    """Return skill as it is stored, under the column names of a verification."""
+    names = {"value": "brier_skill", "low": "brier_skill_low", "high": "brier_skill_high"}
+    return {names.get(name, name): value for name, value in asdict(skill).items()}
+
+
+def _outlook_skill(row: Mapping[str, Any]) -> OutlookSkill:
+    names = ("spells", "expected", "observed", "excess_low", "excess_high")
+    return OutlookSkill(**asdict(skill_of(row)), **{name: row[name] for name in names})
 
 
 def skill_of(row: Mapping[Any, Any]) -> Skill:
@@ -159,10 +197,13 @@ def skill_of(row: Mapping[Any, Any]) -> Skill:
     >>> skill_of(row | interval).high is None
     True
     """
-    value, low, high = (
-        None if pd.isna(row[column]) else float(row[column])
-        for column in ("brier_skill", "brier_skill_low", "brier_skill_high")
-    )
+    value, low, high, auc, auc_low, auc_high = (
+        # The release before did not keep the interval of the AUC.
+        None if pd.isna(number := row.get(column)) else float(number)
+        for column in (
+            "brier_skill", "brier_skill_low", "brier_skill_high", "auc", "auc_low", "auc_high"
+        )
+    )  # fmt: skip
     return Skill(
         kind=Kind(row["kind"]),
         horizon_days=int(row["horizon_days"]),
@@ -172,4 +213,7 @@ def skill_of(row: Mapping[Any, Any]) -> Skill:
         days=int(row["days"]),
         episodes=int(row["episodes"]),
         verdict=Verdict(row["verdict"]),
+        auc=auc,
+        auc_low=auc_low,
+        auc_high=auc_high,
     )

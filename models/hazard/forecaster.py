@@ -33,6 +33,9 @@ class Forecaster:
         The candidate refitted to resampled training episodes.
     evidence : Evidence
         What it was trained on and what it has shown.
+    measured_at : float, optional
+        Threshold of broad seasons at which it was verified, where it is asked
+        for another (`at`); None where it is its own. It is not stored.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Forecaster:
     climatology: HazardModel
     replicates: Sequence[HazardModel]
     evidence: Evidence
+    measured_at: float | None = None
 
     def at(self, threshold: float) -> Self:
         """Return the forecaster of broad seasons that begin at another threshold.
@@ -64,9 +68,14 @@ class Forecaster:
         partial, highest = self.thresholds[Kind.PARTIAL], float(self.model.thresholds_[-1])
         # Strict: at a partial season's threshold the two kinds would be one.
         if not partial < threshold <= highest:
+            way_out = (
+                "seasons at that index are the partial ones, told in every forecast."
+                if threshold == partial
+                else "the hazard is fitted from the one to the other; train again for more."
+            )
             raise ValueError(
                 f"threshold must be above {partial:g} and at most {highest:g}, got {threshold:g}; "
-                f"for another, train again with it."
+                f"{way_out}"
             )
         if threshold == self.thresholds[Kind.BROAD]:
             return self
@@ -75,10 +84,15 @@ class Forecaster:
             definition=replace(self.evidence.definition, threshold=threshold),
             onsets={**self.evidence.onsets, Kind.BROAD: ()},
             skill=tuple(skill for skill in self.evidence.skill if skill.kind != Kind.BROAD),
+            outlook=(),
             reason=f"verified at {self.thresholds[Kind.BROAD]:g}, asked for {threshold:g}",
         )
-        thresholds = {**self.thresholds, Kind.BROAD: threshold}
-        return replace(self, thresholds=thresholds, evidence=evidence)
+        return replace(
+            self,
+            thresholds={**self.thresholds, Kind.BROAD: threshold},
+            evidence=evidence,
+            measured_at=self.thresholds[Kind.BROAD],
+        )
 
     def to_bytes(self) -> bytes:
         """Return the forecaster as compressed JSON; equal forecasters give equal bytes."""

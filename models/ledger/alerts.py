@@ -159,7 +159,8 @@ def alert_json(state: AlertState) -> dict[str, Any]:
 
 
 def _same_question(entry: Entry, forecast: Forecast) -> bool:
-    return all(entry.definition.get(name) == value for name, value in forecast.definition.as_dict().items())
+    asked = forecast.definition.as_dict()
+    return all(entry.definition.get(name) == value for name, value in asked.items())
 
 
 def _probability(alert: Alert, forecast: Forecast) -> float | None:

@@ -63,7 +63,7 @@ class Recorded:
 def append(path: Path, content: Mapping[str, Any]) -> Recorded:
     """Append a forecast to a ledger unless it is there already.
 
-    Of the same day, model and data there is one line. Writers take turns behind
+    Of the same day, model, data and threshold there is one line. Writers take turns behind
     a lock (an empty hidden file beside the ledger, which stays), and the line is
     on the disk when this returns. A line that a crash cut off is left as it is;
     the new one begins below it.

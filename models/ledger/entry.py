@@ -64,7 +64,7 @@ class Entry:
     line : int
         Its number in the file, from 1.
     id : str
-        Digest of as_of, model and data.
+        Digest of as_of, model, data and, if it is not the model's own, the threshold.
     as_of : datetime.date
         Day whose end closed the information.
     recorded_at : datetime.datetime
@@ -162,10 +162,13 @@ def content_of(
         Alerts that hold.
     """
     as_of, data = iso_day(forecast.as_of), forecast.data
-    identity = "\n".join([as_of, forecast.model.run_id, forecaster_sha256, data.digest])
+    parts = [as_of, forecast.model.run_id, forecaster_sha256, data.digest]
+    if forecast.evidence.measured_at is not None:
+        # The same model asked for seasons at another index is another forecast.
+        parts.append(f"{forecast.definition.threshold!r}")
     return {
         "schema": SCHEMA,
-        "id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+        "id": hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32],
         "as_of": as_of,
         "recorded_at": recorded_at.astimezone(UTC).strftime(_INSTANT),
         # A week is the age up to which data count as current; at its very end they still do.

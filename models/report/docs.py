@@ -27,11 +27,11 @@ from models.forecasting.season_status import season_status
 from models.formatting import markdown
 from models.hazard.candidates import CANDIDATES, PRIMARY
 from models.hazard.names import CandidateName
+from models.report.claim_statements import claim_headlines
 from models.report.outlook_tables import outlook_tables
 from models.report.picture import draw
 from models.report.prospective_summary import write_prospective
 from models.report.regions import filled, folded
-from models.report.statements import claim_headlines
 from models.report.style import png
 from models.training.claims import claims
 from models.training.coverage_tables import (

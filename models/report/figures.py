@@ -16,7 +16,8 @@ from models.report.reliability_diagram import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
 from models.training.landmarks import STEP_DAYS
-from models.training.study import WARNING_LEVEL, champion_forecasts, has_events
+from models.training.study import champion_forecasts, has_events
+from models.verification.events import WARNING_LEVEL
 from models.verification.scores import precision_recall
 from models.vocabulary import Kind
 

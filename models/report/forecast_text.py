@@ -7,23 +7,20 @@ from features.market.season import PARTIAL_THRESHOLD
 from models.forecasting.parts import Forecast
 from models.formatting import (
     counted,
-    interval,
     listed,
     long_day,
     percent,
     share_interval,
-    signed,
     wrap,
 )
-from models.hazard.evidence import Skill
+from models.report.evidence_text import driver_text, evidence_text
 from models.report.outlook_text import outlook_text
-from models.report.rows import WindowRow, driver_groups, driver_value, window_rows
-from models.report.statements import VERDICTS, partial_statement, trust_statement
+from models.report.rows import WindowRow, window_rows
+from models.report.statements import carried_statement, flipping_statement
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
 
 BAR_WIDTH = 8
-DRIVERS_SHOWN = 8
 STATES = {
     "bitcoin": "a Bitcoin season",
     "neutral": "neither a Bitcoin nor an altcoin season",
@@ -46,8 +43,9 @@ def forecast_text(forecast: Forecast, terminal: Terminal = _PLAIN) -> str:
     """
     blocks = [_season(forecast, terminal), *outlook_text(forecast, terminal)]
     blocks += [_kind(forecast, kind, terminal) for kind in forecast.kinds]
-    blocks += [_trend(forecast), _drivers(forecast, terminal)]
-    blocks += [_evidence(forecast, terminal)]
+    blocks += [_trend(forecast), driver_text(forecast, terminal)]
+    blocks += [wrap(flipping_statement(forecast))]
+    blocks += [evidence_text(forecast, terminal)]
     blocks += [terminal.warning(wrap(f"Warning: {note.text}")) for note in forecast.notes]
     blocks.append("Research software, not investment advice.")
     return "\n\n".join(block for block in blocks if block)
@@ -118,6 +116,7 @@ def _season(forecast: Forecast, terminal: Terminal) -> str:
             *(terminal.bold(line) for line in wrap(title(forecast)).splitlines()),
             wrap(f"Season index {season.index:.0f} of 100: {STATES[season.state]}."),
             wrap(f"Last onsets: {last}."),
+            *(wrap(sentence) for sentence in [carried_statement(forecast)] if sentence),
         ]
     )
 
@@ -130,7 +129,7 @@ def _kind(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
     label = f"{'':{20 + 1 + BAR_WIDTH}}"
     heads = [
         f"{label}{'':35} {'a week':>6}{'a month':>8}",
-        f"{label} {'chance':>6} {'climatology':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
+        f"{label} {'chance':>6} {'base rate':>11}  {'90 % interval':<14} {'ago':>7}{'ago':>8}",
     ]
     return "\n".join(
         [heading, *map(terminal.faint, heads), *(_line(row, terminal) for row in rows)]
@@ -154,60 +153,3 @@ def _line(row: WindowRow, terminal: Terminal) -> str:
 def _trend(forecast: Forecast) -> str:
     shown = any(window.probability is not None for window in forecast.windows)
     return wrap(trend_note(forecast)) if shown else ""
-
-
-def _drivers(forecast: Forecast, terminal: Terminal) -> str:
-    drivers = forecast.drivers
-    if not drivers:
-        return "Drivers: none."
-    shown = {driver.feature for driver in drivers[:DRIVERS_SHOWN]}
-    lines = [
-        terminal.bold("What moves the next 90 days, in log-odds against an average day"),
-        terminal.faint(f"{'':36}{'value':>12}{'log-odds':>12}"),
-    ]
-    for group in driver_groups(forecast):
-        lines.append(f"  {group.name:<46}{signed(group.total):>12}  {_direction(group.total)}")
-        for each in group.drivers:
-            if each.feature in shown:
-                value, log_odds = driver_value(each), signed(each.log_odds)
-                lines.append(f"    {each.feature:<32}{value:>12}{log_odds:>12}")
-    if len(drivers) > len(shown):
-        lines.append(f"    {len(drivers) - len(shown)} weaker features are not listed (see --json)")
-    return "\n".join(lines)
-
-
-def _direction(log_odds: float) -> str:
-    rounded = round(log_odds, 2)
-    return "raises the chance" if rounded > 0 else "lowers the chance" if rounded < 0 else "nothing"
-
-
-def _evidence(forecast: Forecast, terminal: Terminal) -> str:
-    evidence, model, data = forecast.evidence, forecast.model, forecast.data
-    statements = (partial_statement(forecast), trust_statement(forecast))
-    lines = [
-        terminal.bold(f"Evidence: {evidence.onsets} onsets in training"),
-        *_skill(list(evidence.verified(Kind.BROAD).values()), terminal),
-        *(wrap(statement) for statement in statements if statement),
-    ]
-    version = f"version {model.version}" if model.version else f"run {model.run_id}"
-    lines += [
-        wrap(f"Model: {model.name}, {version}, trained until {long_day(model.trained_until)}."),
-        wrap(f"Data: {data.source} to {long_day(data.last_day)} ({data.age_days} days old)."),
-    ]
-    return "\n".join(lines)
-
-
-def _skill(skills: list[Skill], terminal: Terminal) -> list[str]:
-    if not skills:
-        return ["Brier skill out of sample: none yet."]
-    lines = ["Brier skill out of sample, broad seasons (0 is climatology, 1 perfect)"]
-    lines.append(
-        terminal.faint(f"{'':10}{'skill':>8}  {'90 % interval':<18}{'episodes':>8}  verdict")
-    )
-    for skill in skills:
-        ends = interval(skill.low, skill.high)
-        lines.append(
-            f"  {skill.horizon_days:>3} days{signed(skill.value):>8}  {ends:<18}"
-            f"{skill.episodes:>8}  {VERDICTS[skill.verdict]}"
-        )
-    return lines

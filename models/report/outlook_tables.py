@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
-from models.formatting import listed, markdown, percent, scored
+from models.forecasting.near_term import NEAR_DAYS
+from models.formatting import listed, markdown, percent, scored, unsigned_interval
 from models.report.regions import folded
 from models.training.outlook_hindcast import REFERENCES
 from models.training.outlook_proof import OutlookProof
@@ -45,23 +47,41 @@ def _lines(proof: OutlookProof) -> Iterator[str]:
     yield "\n### Ranking: is the chance higher before an onset than before none?\n"
     yield "The outlook, from any state:\n"
     yield from markdown(_ranking_rows(proof.ranking))
-    yield f"\n`{proof.near_term}` alone, every week at risk:\n"
-    yield from markdown(_ranking_rows(proof.at_risk))
+    near = proof.at_risk["horizon_days"] <= NEAR_DAYS
+    yield f"\n`{proof.near_term}`, every week at risk, as far as it answers:\n"
+    yield from markdown(_ranking_rows(proof.at_risk[near]))
+    yield "\n" + folded(_unused(proof.near_term, proof.at_risk[~near]))
     yield "\n### Days in season\n"
     yield from markdown(_day_rows(proof.days))
     yield "\nShare of the outcomes in each tenth of the forecast distribution (PIT), percent:\n"
     yield from markdown(_pit_rows(proof.histogram))
 
 
+def _unused(name: str, ranking: pd.DataFrame) -> str:
+    """Say what a candidate's own forecasts beyond 90 days are worth, though they answer nothing."""
+    known = ranking.dropna(subset="auc")
+    clauses = [
+        f"{row['kind']} {row['horizon_days']} days {_auc(row)}" for row in known.to_dict("records")
+    ]
+    return (
+        f"Beyond {NEAR_DAYS} days the outlook answers in its place; `{name}` alone would have had, "
+        f"for the record: AUC {listed(clauses)}."
+        if clauses
+        else f"Beyond {NEAR_DAYS} days the outlook answers in its place."
+    )
+
+
 def _chance_rows(scores: pd.DataFrame) -> list[list[str]]:
     columns = [(score, reference) for score in ("brier", "log") for reference in REFERENCES]
     heads = [f"{score.capitalize()} skill, {_REFERENCE_NAMES[each]}" for score, each in columns]
-    rows = [["kind", "days", "forecasts", "with an onset", *heads]]
+    rows = [["kind", "days", "forecasts", "with an onset", "said on average", "came", *heads]]
     for (kind, days), own in scores.groupby(["kind", "horizon_days"], sort=False):
         table = own.set_index(["score", "reference"])
         cells = [scored(*table.loc[column, ["skill", "low", "high"]]) for column in columns]
         first = own.iloc[0]
-        rows.append([str(kind), f"{days}", f"{first['rows']}", f"{first['events']}", *cells])
+        shares = percent(first["expected"]), percent(first["events"] / first["rows"])
+        counts = (f"{days}", f"{first['rows']}", f"{first['events']}")
+        rows.append([str(kind), *counts, *shares, *cells])
     return rows
 
 
@@ -88,13 +108,14 @@ def _ranking_rows(ranking: pd.DataFrame) -> list[list[str]]:
     rows = [["kind", "days", "forecasts", "with an onset", "spells of the rarer outcome", "AUC",
              "placebos as far from 0.5"]]  # fmt: skip
     for row in ranking.to_dict("records"):
-        value, low, high = row["auc"], row["low"], row["high"]
-        auc = "n/a" if pd.isna(value) else f"{value:.2f}"
-        if not pd.isna(low):
-            auc += f" [{low:.2f}, {high:.2f}]"
         counts = (f"{row[name]}" for name in ("horizon_days", "rows", "events", "runs"))
-        rows.append([str(row["kind"]), *counts, auc, percent(row["placebo"])])
+        rows.append([str(row["kind"]), *counts, _auc(row), percent(row["placebo"])])
     return rows
+
+
+def _auc(row: Mapping[Hashable, Any]) -> str:
+    value = "n/a" if pd.isna(row["auc"]) else f"{row['auc']:.2f}"
+    return value + unsigned_interval(row["low"], row["high"])
 
 
 def _day_rows(days: pd.DataFrame) -> list[list[str]]:

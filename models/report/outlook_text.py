@@ -12,7 +12,12 @@ from models.formatting import listed, long_day, percent, share_interval, short_d
 from models.outlook.answers import Chance, DaysInSeason, FirstOnset, Outlook
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import OutlookWindow
-from models.report.outlook_words import base_rate_side
+from models.report.outlook_words import (
+    base_rate_side,
+    open_statement,
+    worth_statements,
+    years_statement,
+)
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
 
@@ -89,18 +94,14 @@ def _chance(chance: Chance, terminal: Terminal) -> str:
 
 def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
     """Return what the kinds are and what the figures come to."""
-    threshold, sustained = forecast.definition.threshold, outlook.chances[-1]
+    threshold = forecast.definition.threshold
     sentences = [
         f"Partial: season index {PARTIAL_THRESHOLD:g} or more; broad: {threshold:g} or more; "
         f"sustained: broad on {SUSTAINED_DAYS} of its first {SUSTAINED_WITHIN} days. Base rate: "
         f"how often one began in as long a window of the past."
     ]
-    if sustained.begun_on is None:
-        number = percent(sustained.probability).replace(" %", "")
-        what = "years" if outlook.window.year else "windows"
-        sentences.append(
-            f"Of every 100 such {what} about {number} bring a season like 2017 or 2021."
-        )
+    if years := years_statement(outlook, threshold):
+        sentences.append(years)
     usual = [
         each.kind
         for each in outlook.chances
@@ -112,7 +113,9 @@ def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
             f"{listed(usual).capitalize()}: indistinguishable from the base rate (the interval "
             f"holds it)."
         )
-    return sentences
+    if still_open := open_statement(outlook):
+        sentences.append(still_open)
+    return [*sentences, *worth_statements(outlook, forecast.evidence.shown_by_outlook)]
 
 
 def _onsets(outlook: Outlook, terminal: Terminal) -> str:
@@ -166,7 +169,8 @@ def _under_way(forecast: Forecast, outlook: Outlook) -> list[str]:
                 wrap(
                     f"The {kind} season of now lasts another {days}."
                     if stands
-                    else f"The {kind} season of now is at {threshold:g} or above again, on a day "
+                    else f"Below {threshold:g}, but not for {forecast.definition.quiet_days:g} "
+                    f"days yet: chance that the {kind} season of now comes back to it, on a day "
                     f"after the next {days}."
                 )
             )

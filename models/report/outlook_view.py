@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from models.forecasting.evidence import ForecastEvidence
 from models.formatting import MONTHS, long_day, percent
 from models.outlook.answers import Chance, DaysInSeason, Outlook, SeasonLasts
 from models.outlook.path_onsets import SUSTAINED
+from models.outlook.window import OutlookWindow
 from models.report.outlook_words import (
     base_rate_statement,
     earliest_statement,
@@ -18,18 +20,21 @@ from models.report.outlook_words import (
     period,
     season_open,
     when_words,
+    worth_words,
     years_statement,
 )
+from models.vocabulary import Kind
 
 MOST_BARS = 12
 
 
 @dataclass(frozen=True)
 class ChanceRow:
-    """A kind of season, what it means, its chance."""
+    """A kind of season, what it means, its chance, and what such chances have been worth."""
 
     chance: Chance
     meaning: str
+    worth: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,13 @@ class OutlookView:
     lasts: tuple[LastsRow, ...]
 
 
-def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> OutlookView:
+def outlook_view(
+    outlook: Outlook,
+    *,
+    threshold: float,
+    today: pd.Timestamp,
+    evidence: ForecastEvidence | None = None,
+) -> OutlookView:
     """Return an outlook in rows and sentences.
 
     Parameters
@@ -105,6 +116,8 @@ def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> 
         Season index of a broad season.
     today : pandas.Timestamp
         Day on which the forecast was made, which tells whether its window has ended.
+    evidence : ForecastEvidence, optional
+        What the outlook has shown; nothing is said of it without.
     """
     window = outlook.window
     meanings = kind_meanings(threshold)
@@ -115,16 +128,19 @@ def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> 
         span=f"{long_day(window.start)} to {long_day(window.end)}",
         # Strict: on its last day a window is still open.
         ended=window.end < today,
-        chances=tuple(ChanceRow(each, meanings[each.kind]) for each in outlook.chances),
+        chances=tuple(
+            ChanceRow(each, meanings[each.kind], _worth(each, window, evidence))
+            for each in outlook.chances
+        ),
         sentences=tuple(
             sentence
-            for statement in (
-                years_statement,
-                base_rate_statement,
-                open_statement,
-                earliest_statement,
+            for sentence in (
+                years_statement(outlook, threshold),
+                base_rate_statement(outlook),
+                open_statement(outlook),
+                earliest_statement(outlook),
             )
-            if (sentence := statement(outlook))
+            if sentence
         ),
         parts=parts,
         last_day=long_day(window.end),
@@ -133,6 +149,13 @@ def outlook_view(outlook: Outlook, *, threshold: float, today: pd.Timestamp) -> 
         lasts_kinds=kinds,
         lasts=_lasts(outlook.season_lasts, kinds),
     )
+
+
+def _worth(chance: Chance, window: OutlookWindow, evidence: ForecastEvidence | None) -> str:
+    if evidence is None or chance.begun_on is not None:
+        return ""
+    shown = evidence.shown_by_outlook(Kind(chance.kind), window.days)
+    return "" if shown is None else worth_words(shown)
 
 
 def _onsets(outlook: Outlook) -> tuple[tuple[str, ...], tuple[OnsetRow, ...]]:

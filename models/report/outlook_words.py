@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD
-from models.formatting import listed, long_day, percent
+from models.formatting import listed, long_day, percent, scored
+from models.hazard.evidence import OutlookSkill
 from models.outlook.answers import FirstOnset, Outlook
 from models.outlook.path_onsets import SUSTAINED
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import OutlookWindow
-from models.vocabulary import Kind
+from models.vocabulary import Kind, Verdict
+
+# At this index the seasons of 2017 and 2021 are the sustained ones that everybody knows.
+FAMOUS_THRESHOLD = 75.0
 
 
 def period(window: OutlookWindow) -> str:
@@ -29,23 +35,68 @@ def period(window: OutlookWindow) -> str:
 
 def kind_meanings(threshold: float) -> dict[str, str]:
     """Return what each kind of season means, in a few words."""
+    like = ", as in 2017 and 2021" if threshold == FAMOUS_THRESHOLD else ""
     return {
         Kind.PARTIAL: f"season index {PARTIAL_THRESHOLD:g} or more",
         Kind.BROAD: f"season index {threshold:g} or more, if only for a day",
-        SUSTAINED: f"a broad one with {SUSTAINED_DAYS} such days in its first {SUSTAINED_WITHIN}, "
-        f"as in 2017 and 2021",
+        SUSTAINED: f"a broad one with {SUSTAINED_DAYS} such days in its first {SUSTAINED_WITHIN}"
+        f"{like}",
     }
 
 
-def years_statement(outlook: Outlook) -> str:
-    """Return in how many of 100 such windows a sustained season begins; empty once one has."""
+def years_statement(outlook: Outlook, threshold: float) -> str:
+    """Return in how many of 100 such windows a sustained season begins; empty once one has.
+
+    Parameters
+    ----------
+    outlook : Outlook
+        From `models.outlook.outlook.answer`.
+    threshold : float
+        Season index of a broad season: 2017 and 2021 are examples at 75 alone.
+    """
     (own,) = (each for each in outlook.chances if each.kind == SUSTAINED)
     if own.begun_on is not None:
         return ""
     noun = "years" if outlook.window.year is not None else "windows"
+    what = "season like 2017 or 2021" if threshold == FAMOUS_THRESHOLD else "sustained season"
+    number = percent(own.probability).removesuffix(" %")
+    return f"Of every 100 such {noun} about {number} bring a {what}."
+
+
+def worth_statements(
+    outlook: Outlook, shown: Callable[[Kind, int], OutlookSkill | None]
+) -> list[str]:
+    """Return what such chances have been worth, a sentence a kind; empty where nothing is known.
+
+    Parameters
+    ----------
+    outlook : Outlook
+        From `models.outlook.outlook.answer`.
+    shown : callable
+        Kind and number of days to the outlook's hindcast at the nearest horizon.
+    """
+    found = []
+    for chance in outlook.chances:
+        worth = None if chance.begun_on else shown(Kind(chance.kind), outlook.window.days)
+        if worth is not None:
+            found.append(f"{chance.kind.capitalize()}: {worth_words(worth)}.")
+    if found and outlook.window.start > outlook.as_of + pd.Timedelta(days=1):
+        found.append("That was of windows from the next day on; later ones have not been hindcast.")
+    return found
+
+
+def worth_words(worth: OutlookSkill) -> str:
+    """Return what was said and what came in the hindcast, and whether that is skill."""
+    verdict = {
+        Verdict.BETTER: "better than the base rate",
+        Verdict.WORSE: "worse than the base rate",
+        Verdict.CANNOT_TELL: "no skill shown",
+    }[worth.verdict]
+    too_much = ", and too much was promised" if worth.promised_too_much else ""
     return (
-        f"Of every 100 such {noun} about {percent(own.probability).removesuffix(' %')} bring a "
-        f"season like those of 2017 and 2021."
+        f"over {worth.horizon_days} days such chances said {percent(worth.expected)} on average "
+        f"and {percent(worth.observed)} came: {verdict}{too_much} (Brier skill "
+        f"{scored(worth.value, worth.low, worth.high)})"
     )
 
 

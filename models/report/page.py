@@ -21,19 +21,22 @@ from models.formatting import (
     share_interval,
     signed,
     unbroken,
+    unsigned_interval,
 )
 from models.outlook.answers import Outlook
+from models.report.claim_statements import ClaimHeadline, claim_headlines, claims_statement
 from models.report.forecast_text import STATES, question, trend_note
 from models.report.outlook_view import OutlookView, outlook_view
 from models.report.picture import describe, draw, title
-from models.report.record import prospective, ranking_statement
+from models.report.record import prospective
 from models.report.reliability_diagram import reliability_at, shown_horizons
 from models.report.rows import driver_groups, driver_value, window_rows
 from models.report.statements import (
-    ClaimHeadline,
-    claim_headlines,
-    claims_statement,
+    carried_statement,
+    driver_heading,
+    flipping_statement,
     partial_statement,
+    ranking_statement,
     skill_statements,
     today_statement,
 )
@@ -93,7 +96,7 @@ def forecast_page(
     """
     # What is made of the clock is the age alone: the rest is the same on every day.
     today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
-    skill = _of_kind(tables.verification, Kind.BROAD, forecast.model.name)
+    total = forecast.driver_sum
     content = {
         "forecast": forecast,
         "state": STATES[forecast.season.state],
@@ -101,7 +104,7 @@ def forecast_page(
         "stale": _stale(forecast),
         "outlook": _outlook(forecast, today),
         "statements": [
-            *skill_statements(forecast), ranking_statement(skill), partial_statement(forecast),
+            *skill_statements(forecast), ranking_statement(forecast), partial_statement(forecast),
             today_statement(forecast),
         ],
         "kinds": [
@@ -111,7 +114,11 @@ def forecast_page(
         "trend_note": trend_note(forecast),
         "picture": _picture(past, since, forecast.outlook),
         "groups": driver_groups(forecast),
-        "skill": skill,
+        "driver_heading": "" if total is None else driver_heading(total),
+        "carried": carried_statement(forecast),
+        "flipping": flipping_statement(forecast),
+        "skill": list(forecast.evidence.answering(Kind.BROAD).values()),
+        "other_threshold": forecast.evidence.measured_at is not None,
         **_record(tables, forecast.model.name),
     }  # fmt: skip
     return _environment().get_template("page.html").render(content)
@@ -131,7 +138,10 @@ def _environment() -> Environment:
         "value": driver_value, "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
         "verdict": _VERDICTS.__getitem__,
     }  # fmt: skip
-    environment.globals |= {"interval": interval, "share_interval": share_interval}
+    environment.globals |= {
+        "interval": interval, "share_interval": share_interval,
+        "unsigned_interval": unsigned_interval,
+    }  # fmt: skip
     return environment
 
 
@@ -155,7 +165,9 @@ def _outlook(forecast: Forecast, today: pd.Timestamp) -> OutlookView | None:
     if forecast.outlook is None:
         return None
     threshold = forecast.definition.threshold
-    return outlook_view(forecast.outlook, threshold=threshold, today=today)
+    return outlook_view(
+        forecast.outlook, threshold=threshold, today=today, evidence=forecast.evidence
+    )
 
 
 def _picture(past: OutOfSample, since: pd.Timestamp | None, outlook: Outlook | None) -> Picture:
@@ -191,9 +203,9 @@ def _reliability(hindcast: pd.DataFrame, name: str) -> list[Markup]:
     ]
 
 
-def _of_kind(table: pd.DataFrame, kind: Kind, model: str | None = None) -> list[pd.Series]:
-    """Return the rows of a table of scores for a kind of season, of one candidate or of all."""
-    own = table[(table["kind"] == kind) & (model is None or table["model"] == model)]
+def _of_kind(table: pd.DataFrame, kind: Kind) -> list[pd.Series]:
+    """Return the rows of a table of scores for a kind of season."""
+    own = table[table["kind"] == kind]
     return [row for _, row in own.iterrows()]
 
 

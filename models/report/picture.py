@@ -13,8 +13,10 @@ from matplotlib.ticker import PercentFormatter
 from models.forecasting.out_of_sample import OutOfSample
 from models.formatting import counted, long_day, percent, share_interval
 from models.outlook.answers import Outlook
+from models.report.alarms import alarm_record, alarm_statement, resolved_forecasts
 from models.report.fan import describe_fan, draw_fan
-from models.report.style import BLUE, GREY, ORANGE, freeze, inked
+from models.report.style import BLUE, GREY, INK, ORANGE, freeze, inked
+from models.verification.events import WARNING_LEVEL
 
 SIZE, NARROW = (10.0, 6.2), (4.4, 5.6)
 FAN_INCHES = 2.9
@@ -104,6 +106,7 @@ def describe(
         f"{past.threshold:g} or more). Below, the out-of-sample probability that one "
         f"begins within {past.horizon_days} days, beside the base rate (climatology); on {last}: "
         f"{chance}."
+        f"{' ' + alarms if (alarms := alarm_statement(alarm_record(past))) else ''}"
         f"{'' if outlook is None or not outlook.curves else ' ' + describe_fan(outlook)}"
     )
 
@@ -137,10 +140,11 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
         past.since.loc[first:],
         past.now,
     )
-    axes.plot(
-        hindcast.index, hindcast["probability"], color=BLUE, linewidth=1.4,
-        label=f"{past.model}, by the models of the time (out of sample)",
-    )  # fmt: skip
+    if len(hindcast):
+        axes.plot(
+            hindcast.index, hindcast["probability"], color=BLUE, linewidth=1.4,
+            label=f"{past.model}, by the models of the time (out of sample)",
+        )  # fmt: skip
     until = long_day(past.trained_until)
     if len(since):
         axes.plot(since.index, since["probability"], color=BLUE, linewidth=1.4, linestyle="-.",
@@ -150,6 +154,7 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
     climatology = pd.concat([hindcast["climatology"], since["climatology"], now["climatology"]])
     axes.plot(climatology.index, climatology, color=GREY, linewidth=1.2, linestyle="--",
               label="base rate (climatology)")  # fmt: skip
+    _alarms(axes, past, first)
     _now(axes, past)
     axes.set(ylim=(0, 1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
@@ -157,6 +162,22 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
         f"{title(past)} (gaps: in season, or quiet for too short a time)",
         loc="left", fontsize=9.5, wrap=True,
     )  # fmt: skip
+
+
+def _alarms(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
+    """Mark the weeks at the level of an alarm by what came of them."""
+    forecasts = resolved_forecasts(past)
+    shown = forecasts[(forecasts["as_of"] >= first) & (forecasts["probability"] >= WARNING_LEVEL)]
+    if shown.empty:
+        return
+    axes.axhline(WARNING_LEVEL, color=GREY, linewidth=0.8, linestyle=":")
+    for outcome, marker, colour, words in (
+        (1.0, "o", BLUE, "a season followed in time"), (0.0, "x", INK, "none did: false alarm"),
+    ):  # fmt: skip
+        own = shown[shown["outcome"] == outcome]
+        axes.plot(own["as_of"], own["probability"], linestyle="", marker=marker, markersize=4.5,
+                  color=colour, label=f"{percent(WARNING_LEVEL)} or more, {words} "
+                  f"({counted(len(own), 'week')})")  # fmt: skip
 
 
 def _now(axes: Axes, past: OutOfSample) -> None:

@@ -1,22 +1,17 @@
-"""What forecasts have earned, as the page shows it: discrimination, and the prospective record."""
+"""The prospective record, as the page shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-
-from models.formatting import listed
 
 TABLE = Path(__file__).parent / "prospective.csv"
 COLUMNS = (
     "frozen", "known_until", "champion", "kind", "horizon_days", "candidate", "forecasts",
     "separate_windows", "onsets", "expected", "brier_skill",
 )  # fmt: skip
-NEAR_DAYS = 90
-_NO_RANKING = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,22 +57,4 @@ def prospective(path: Path = TABLE) -> Prospective:
             )
             for _, rows in own.groupby("horizon_days")
         ),
-    )
-
-
-def ranking_statement(rows: Sequence[pd.Series]) -> str:
-    """Return beyond which horizons forecasts rank days no better than chance; empty if nowhere.
-
-    Parameters
-    ----------
-    rows : sequence of pandas.Series
-        Of one candidate, from `models.verification.summary.verify`.
-    """
-    # Not strict: 0.5 is chance itself. NaN, where nothing could be ranked, is left out.
-    poor = [row for row in rows if row["horizon_days"] > NEAR_DAYS and row["auc"] <= _NO_RANKING]
-    if not poor:
-        return ""
-    values = listed([f"{row['auc']:.2f} at {row['horizon_days']:.0f} days" for row in poor])
-    return (
-        f"Beyond {NEAR_DAYS} days its forecasts rank days no better than chance does: AUC {values}."
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.forecasting.parts import Driver, Forecast, Window
+from models.forecasting.moves import Driver
+from models.forecasting.parts import Forecast, Window
 from models.vocabulary import Kind
 
 
@@ -18,10 +19,10 @@ class WindowRow:
 
 @dataclass(frozen=True)
 class DriverGroup:
-    """The drivers of one group of features and the sum of their log-odds."""
+    """The drivers of one group of features and the sum of their percentage points."""
 
     name: str
-    total: float
+    points: float
     drivers: tuple[Driver, ...]
 
 
@@ -46,10 +47,10 @@ def driver_groups(forecast: Forecast) -> list[DriverGroup]:
     for driver in forecast.drivers:
         groups.setdefault(driver.group, []).append(driver)
     summed = [
-        DriverGroup(name, sum(driver.log_odds for driver in own), tuple(own))
+        DriverGroup(name, sum(driver.points for driver in own), tuple(own))
         for name, own in groups.items()
     ]
-    return sorted(summed, key=lambda group: -abs(group.total))
+    return sorted(summed, key=lambda group: -abs(group.points))
 
 
 def driver_value(driver: Driver) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-import pandas as pd
-
+from models.forecasting.moves import DriverSum
+from models.forecasting.near_term import NEAR_DAYS
 from models.forecasting.parts import Forecast, Window
-from models.formatting import listed, long_day, percent, share_interval
+from models.formatting import (
+    listed,
+    long_day,
+    percent,
+    scored,
+    share_interval,
+    unsigned_interval,
+)
 from models.hazard.evidence import Skill
 from models.outlook.path_onsets import SUSTAINED
 from models.report.outlook_text import window_words
-from models.report.outlook_words import base_rate_side
+from models.report.outlook_words import FAMOUS_THRESHOLD, base_rate_side
 from models.vocabulary import Kind, Verdict
 
 VERDICTS: Mapping[str, str] = {
@@ -20,22 +26,19 @@ VERDICTS: Mapping[str, str] = {
     Verdict.WORSE: "worse than climatology",
     Verdict.CANNOT_TELL: "cannot tell",
 }
-_CLAIM_DAYS = 180
-_LOW_INDEX_CLAIM, _LOW_INDEX_DAYS = "index of 33 or lower", 365
-
-
-@dataclass(frozen=True)
-class ClaimHeadline:
-    """The condition by which a claim of the article is known: verdict and sentence."""
-
-    claim: str
-    verdict: str
-    sentence: str
+_NO_RANKING = 0.5
 
 
 def skill_statements(forecast: Forecast) -> list[str]:
-    """Return what the out-of-sample verdicts on a forecast's model allow to say."""
-    skills = forecast.evidence.verified(Kind.BROAD)
+    """Return what the out-of-sample verdicts on what answers a forecast allow to say."""
+    evidence = forecast.evidence
+    if evidence.measured_at is not None:
+        return [
+            f"Nothing has been verified at {forecast.definition.threshold:g}: the skill of this "
+            f"model was measured at {evidence.measured_at:g}, and is shown where no --threshold is "
+            f"asked for."
+        ]
+    skills = evidence.answering(Kind.BROAD)
     if forecast.model.name == "climatology":
         return ["The model is climatology, the historical frequency itself: it has no skill."]
     if not skills:
@@ -45,6 +48,11 @@ def skill_statements(forecast: Forecast) -> list[str]:
         horizons = [str(days) for days, skill in skills.items() if skill.verdict == verdict]
         if horizons:
             sentences.append(words.format(days=listed(horizons)))
+    if any(days > NEAR_DAYS for days in skills) and evidence.outlook:
+        sentences.append(
+            f"Beyond {NEAR_DAYS} days the outlook answers: what is said there is of its own "
+            f"hindcast."
+        )
     counts = [skill.episodes for skill in skills.values()]
     least, most = min(counts), max(counts)
     seasons = f"{least}" if least == most else f"{least} to {most}"
@@ -55,7 +63,7 @@ def skill_statements(forecast: Forecast) -> list[str]:
 def partial_statement(forecast: Forecast) -> str:
     """Return the verdicts on the forecasts of partial seasons."""
     by_verdict: dict[Verdict, list[str]] = {}
-    for days, skill in forecast.evidence.verified(Kind.PARTIAL).items():
+    for days, skill in forecast.evidence.answering(Kind.PARTIAL).items():
         by_verdict.setdefault(skill.verdict, []).append(str(days))
     clauses = (
         f"{VERDICTS[verdict]} at {listed(horizons)} days"
@@ -65,14 +73,22 @@ def partial_statement(forecast: Forecast) -> str:
 
 
 def trust_statement(forecast: Forecast) -> str:
-    """Return how far the headline's window can be trusted, by the verified horizon next to it."""
-    window, skills = headline_window(forecast), forecast.evidence.verified(Kind.BROAD)
+    """Return how far the window by date can be trusted, by the verified horizon next to it."""
+    window, skills = headline_window(forecast), forecast.evidence.answering(Kind.BROAD)
     if window.probability is None or not skills:
         return ""
-    nearest = min(skills, key=lambda horizon: abs(horizon - window.horizon_days))
+    end, days = long_day(window.window_end), window.horizon_days
+    shown = forecast.evidence.shown_by_outlook(Kind.BROAD, days)
+    if shown is None:
+        nearest = min(skills, key=lambda horizon: abs(horizon - days))
+        return (
+            f"The window until {end} spans {days} days. At {nearest} days, the verified horizon "
+            f"nearest to it, {_TRUST[skills[nearest].verdict]}."
+        )
     return (
-        f"The window until {long_day(window.window_end)} spans {window.horizon_days} days. At "
-        f"{nearest} days, the verified horizon nearest to it, {_TRUST[skills[nearest].verdict]}."
+        f"The outlook answers the window until {end}, {days} days. At {shown.horizon_days} days, "
+        f"the nearest of its hindcast, {_TRUST[shown.verdict]} (Brier skill "
+        f"{scored(shown.value, shown.low, shown.high)})."
     )
 
 
@@ -82,7 +98,8 @@ def today_statement(forecast: Forecast) -> str:
     Only windows count in which such forecasts have beaten climatology: all
     others are to be read as climatology, whatever their interval says.
     """
-    skills = {each.horizon_days: each for each in forecast.evidence.skill if _beats(each)}
+    answering = forecast.evidence.answering(Kind.BROAD)
+    skills = [days for days, each in answering.items() if each.verdict == Verdict.BETTER]
     rows = [
         row for row in forecast.windows if row.kind == Kind.BROAD and row.horizon_days in skills
     ]
@@ -107,36 +124,66 @@ def today_statement(forecast: Forecast) -> str:
     )
 
 
-def claim_headlines(claims: pd.DataFrame) -> list[ClaimHeadline]:
-    """Return the first condition of each claim: at 180 days, or as far as the claim looks.
+def ranking_statement(forecast: Forecast) -> str:
+    """Return whether what answers beyond 90 days ranks days better than chance, by its intervals.
 
-    Parameters
-    ----------
-    claims : pandas.DataFrame
-        From `models.training.claims.claims`.
+    Empty where no AUC is known there.
     """
-    chosen = []
-    for claim, rows in claims.groupby("claim", sort=False):
-        first = rows[rows["condition"] == rows["condition"].iloc[0]]
-        looks_ahead = _LOW_INDEX_DAYS if claim == _LOW_INDEX_CLAIM else _CLAIM_DAYS
-        row = first.loc[(first["horizon_days"] - looks_ahead).abs().idxmin()]
-        chosen.append(ClaimHeadline(str(claim), str(row["verdict"]), str(row["sentence"])))
-    return chosen
-
-
-def claims_statement(headlines: Sequence[ClaimHeadline]) -> str:
-    """Return of how many claims the history tells anything."""
-    decided = [claim for claim in headlines if claim.verdict != Verdict.CANNOT_TELL]
-    total = len(headlines)
-    if not decided:
-        return (
-            f"The history decides none of the article's {total} claims: the intervals are wide, "
-            f"or a history shifted against itself shows as much."
-        )
-    names = listed([f"“{claim.claim}” ({claim.verdict})" for claim in decided])
+    far = [
+        skill
+        for days, skill in forecast.evidence.answering(Kind.BROAD).items()
+        if days > NEAR_DAYS and skill.auc is not None
+    ]
+    if not far:
+        return ""
+    clauses = [
+        f"{_ranked(skill)} at {skill.horizon_days} days (AUC {skill.auc:.2f}"
+        f"{unsigned_interval(skill.auc_low, skill.auc_high)})"
+        for skill in far
+    ]
     return (
-        f"Of the article's {total} claims the history says something about {len(decided)}: "
-        f"{names}. About the other {total - len(decided)} it cannot tell."
+        f"Is the chance higher before a season than before none? Beyond {NEAR_DAYS} days: "
+        f"{'; '.join(clauses)}."
+    )
+
+
+def _ranked(skill: Skill) -> str:
+    if skill.auc_low is not None and skill.auc_low > _NO_RANKING:
+        return "yes"
+    if skill.auc_high is not None and skill.auc_high < _NO_RANKING:
+        return "no, the other way round"
+    return "cannot be told"
+
+
+def carried_statement(forecast: Forecast) -> str:
+    """Return where the index is bound to go if no price in Bitcoin moved; empty if not known."""
+    if not forecast.carried:
+        return ""
+    first, *others = forecast.carried
+    words = [f"{first.index:.0f} in {first.days} days"]
+    words += [f"{each.index:.0f} in {each.days}" for each in others]
+    return f"If every coin kept its price in bitcoin, the index would be {listed(words)}."
+
+
+def flipping_statement(forecast: Forecast) -> str:
+    """Return how many coins are how near to flipping; empty where the data do not tell."""
+    if not forecast.flipping:
+        return ""
+    first, *others = forecast.flipping
+    more = "".join(f"; {each.margin} %: {each.lead} and {each.lag}" for each in others)
+    return (
+        f"Of the {first.compared} coins compared, {first.lead} would begin to beat Bitcoin had "
+        f"they gained {first.margin} % more on it, and {first.lag} would cease to had they lost "
+        f"as much{more}."
+    )
+
+
+def driver_heading(total: DriverSum) -> str:
+    """Return what the drivers explain: the way from the base rate to the forecast."""
+    side = "lower" if total.probability < total.base_rate else "raise"
+    return (
+        f"What {side}s the {total.horizon_days}-day chance of a broad season from the base rate of "
+        f"{percent(total.base_rate)} to {percent(total.probability)}, in percentage points"
     )
 
 
@@ -152,6 +199,8 @@ def headline(forecast: Forecast) -> tuple[str, str]:
     by_kind = {chance.kind: chance for chance in outlook.chances}
     sustained, broad = by_kind[SUSTAINED], by_kind[Kind.BROAD]
     words = window_words(outlook.window)
+    famous = forecast.definition.threshold == FAMOUS_THRESHOLD
+    like = ", like 2017 or 2021," if famous else ""
     if sustained.begun_on is not None:
         return "begun", f"A sustained season has begun on {long_day(sustained.begun_on)}."
     beside = (
@@ -161,7 +210,7 @@ def headline(forecast: Forecast) -> tuple[str, str]:
     )
     return (
         percent(sustained.probability),
-        f"Chance of a sustained altcoin season, like 2017 or 2021, {words}. "
+        f"Chance of a sustained altcoin season{like} {words}. "
         f"Base rate: {percent(sustained.climatology)}; 90 % interval: "
         f"{share_interval(sustained.low, sustained.high)}. Beside it, {beside}.",
     )
@@ -184,10 +233,6 @@ def headline_window(forecast: Forecast) -> Window:
     if by_date:
         return by_date[0]
     return [window for window in forecast.windows if window.kind == Kind.BROAD][-1]
-
-
-def _beats(skill: Skill) -> bool:
-    return skill.kind == Kind.BROAD and skill.verdict == Verdict.BETTER
 
 
 _ON_SKILL = {

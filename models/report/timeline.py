@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from models.report.style import BLUE, GREEN, GREY, ORANGE
-from models.verification.events import before_onsets
+from models.verification.events import before_onsets, contingency
 
 COLUMNS = 3
 _SILENT = "#E8E8E8"
@@ -70,7 +70,7 @@ def event_timeline(
         axes.set_title(f"{onset:%Y-%m-%d}", loc="left", fontsize=10, fontweight="bold")
         _first_warning(axes, event, step_days, days_before)
     _axes(panels, len(events), days_before)
-    _words(figure, forecasts, level)
+    _words(figure, forecasts, onsets, level, step_days)
     return figure
 
 
@@ -122,11 +122,26 @@ def _axes(panels: np.ndarray, used: int, days_before: int) -> None:
         axes.set_xlabel("days before the onset" if lowest else "", fontsize=9)
 
 
-def _words(figure: Figure, forecasts: pd.DataFrame, level: float) -> None:
+def _counts(forecasts: pd.DataFrame, onsets: pd.DatetimeIndex, level: float, step_days: int) -> str:
+    """Return hits beside false alarms, so that the panels of onsets do not stand alone."""
+    (row,) = contingency(forecasts, onsets, step_days=step_days, levels=(level,)).to_dict("records")
+    return (
+        f"{100 * level:g} % or more: {row['followed']} of {row['weeks']} resolved weeks were "
+        f"followed by an onset; {row['alarms']} alarms, {row['false_alarms']} of them false"
+    )
+
+
+def _words(
+    figure: Figure,
+    forecasts: pd.DataFrame,
+    onsets: pd.DatetimeIndex,
+    level: float,
+    step_days: int,
+) -> None:
     model, kind, horizon = (forecasts[name].iloc[0] for name in ("model", "kind", "horizon_days"))
     figure.suptitle(
         f"What was said before each {kind} season began: P(onset within {horizon} days), "
-        f"{model}, out of sample"
+        f"{model}, out of sample\n{_counts(forecasts, onsets, level, step_days)}"
     )
     figure.legend(
         handles=[

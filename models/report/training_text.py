@@ -9,7 +9,10 @@ import pandas as pd
 from features.text_table import aligned
 from models.formatting import long_day, percent, signed
 from models.hazard.candidates import TRIALS
-from models.report.statements import VERDICTS, claim_headlines
+from models.report.claim_statements import claim_headlines
+from models.report.statements import (
+    VERDICTS,
+)
 from models.training.skill_table import skill_table
 from models.vocabulary import Kind
 
@@ -59,7 +62,8 @@ def _events(study: Study) -> list[str]:
     for row in study.contingency.to_dict("records"):
         lines.append(
             f"  at {percent(row['level'])}: {row['hits']} hits, {row['misses']} misses, "
-            f"{row['false_alarms']} false alarms of {row['alarms']} alarms"
+            f"{row['false_alarms']} false alarms of {row['alarms']} alarms; "
+            f"{row['followed']} of {row['weeks']} weeks followed by an onset"
         )
     without = study.without_episode["brier_skill_without"]
     whole = study.without_episode["brier_skill"].iloc[0]

@@ -13,6 +13,7 @@ import pandas as pd
 from features.catalogue.builder import feature_frame
 from models.formatting import markdown, scored
 from models.hazard.candidates import CANDIDATES, PRIMARY, available
+from models.tracking.outlook_metrics import outlook_metrics
 from models.tracking.promotion import Terms
 from models.tracking.store import SKILL_TAG
 from models.tracking.training_record import RunRecord, TrainingRecord, Value
@@ -20,6 +21,7 @@ from models.training.skill_table import skill_table
 from models.vocabulary import Kind
 
 if TYPE_CHECKING:
+    from models.training.outlook_proof import OutlookProof
     from models.training.run import Settings, Training
 
 REFERENCE = "climatology"
@@ -87,6 +89,7 @@ def compose(
     provenance: Provenance,
     figures: Mapping[str, Mapping[str, bytes]],
     tables: Mapping[str, pd.DataFrame],
+    proof: OutlookProof | None = None,
     *,
     experiment: str,
     title: str,
@@ -106,6 +109,8 @@ def compose(
         Pictures by candidate and file name; those under "" go to the parent.
     tables : mapping of str to pandas.DataFrame
         Further tables for the parent, by name.
+    proof : OutlookProof, optional
+        The hindcast of the champion's outlook, whose scores become metrics of it and of the parent.
     experiment, run_id, started_ms, finished_ms
         As in `TrainingRecord`.
     title : str
@@ -113,16 +118,25 @@ def compose(
     """
     terms = _terms(training, provenance)
     parent = _parent(training, title, terms, provenance, figures.get("", {}))
+    children = {
+        name: _child(training, name, title, terms, provenance, figures.get(name, {}))
+        for name in training.forecasters
+    }
+    if proof is not None:
+        own = children[proof.near_term]
+        metrics = [*own.metrics, *outlook_metrics(proof)]
+        children[proof.near_term] = replace(own, metrics=metrics)
     return TrainingRecord(
         experiment=experiment,
         run_id=run_id,
         started_ms=started_ms,
         finished_ms=finished_ms,
-        parent=replace(parent, files={**parent.files, **_tables(training, tables)}),
-        children={
-            name: _child(training, name, title, terms, provenance, figures.get(name, {}))
-            for name in training.forecasters
-        },
+        parent=replace(
+            parent,
+            metrics=[*parent.metrics, *outlook_metrics(proof)],
+            files={**parent.files, **_tables(training, tables)},
+        ),
+        children=children,
         champion=training.choice.champion,
         challenger=_challenger(training),
         reason=training.choice.reason,

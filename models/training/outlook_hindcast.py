@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
 from models.definition import OnsetDefinition
 from models.onset import in_season, onsets, sustained
@@ -15,20 +17,18 @@ from models.outlook.path_onsets import SUSTAINED, known_onsets, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.renewal import fit_renewal
 from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, IntArray
+from models.training.outlook_near_term import NearTerm
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS
 
 HORIZONS = (90, 180, 365)
-# Ends of the leads in which the near-term forecaster knows what the process does not.
-NEAR_DAYS = (30, 60, 90)
 BROAD = {"broad": OnsetDefinition()}
 REFERENCES = ("window_frequency", "gamma_poisson")
 
 Labels = Mapping[str, pd.DatetimeIndex]
-NearTerm = Callable[[pd.Timestamp], Mapping[str, FloatArray] | None]
 
 
 class _Chance(NamedTuple):
-    """A chance of an onset, its two baselines, and what came."""
+    """A chance of an onset, its two baselines, and what came: the first onset, NaT for none."""
 
     as_of: pd.Timestamp
     state: str
@@ -38,6 +38,7 @@ class _Chance(NamedTuple):
     window_frequency: float
     gamma_poisson: float
     outcome: float
+    onset: object
 
 
 class _DaysInSeason(NamedTuple):
@@ -65,6 +66,7 @@ def outlook_hindcast(
     n_paths: int = 2_000,
     n_groups: int = 200,
     seed: int = 0,
+    jobs: int = 1,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the outlook's forecasts for past days, each from what was known by then.
 
@@ -84,12 +86,15 @@ def outlook_hindcast(
         Days ahead.
     n_paths, n_groups, seed : int
         As for `simulate`.
+    jobs : int
+        Processes; the result does not depend on it.
 
     Returns
     -------
     chances : pandas.DataFrame
         Columns `as_of`, `state` (`at_risk`, `in_season` until an onset is possible again), `kind`,
-        `horizon_days`, `probability`, `window_frequency`, `gamma_poisson`, `outcome`. Only rows
+        `horizon_days`, `probability`, `window_frequency`, `gamma_poisson`, `outcome`, `onset` (the
+        first one in the window; NaT where there is none). Only rows
         whose window ended 90 days or more before the last day: the kinds share their rows.
     days : pandas.DataFrame
         Columns `as_of`, `state`, `kind`, `horizon_days`, `days` (observed days in season), `crps`,
@@ -97,76 +102,48 @@ def outlook_hindcast(
         probability of fewer days and of as many at most).
     """
     to_come, stood = _labels(index, definitions), _days_stood(index, definitions)
+    last_day = index.index[-1]
+
+    def hindcast(as_of: pd.Timestamp) -> tuple[list[_Chance], list[_DaysInSeason]]:
+        known = index.loc[:as_of]
+        hazards = near_term(as_of) if near_term else None
+        paths = _paths_from(known, definitions, hazards, max(horizons), n_paths, n_groups, seed)
+        chances = _chances(paths, to_come, last_day, horizons)
+        return chances, _days(paths, stood, horizons)
+
     # An onset on the window's last day has shown its 90 days, itself included, 89 days later.
     reach = pd.Timedelta(days=min(horizons) + SUSTAINED_WITHIN - 1)
-    chances: list[_Chance] = []
-    days: list[_DaysInSeason] = []
-    for as_of in pd.date_range(first, index.index[-1] - reach, freq=f"{step_days}D"):
-        renewals = {
-            kind: fit_renewal(
-                index, until=as_of, threshold=each.threshold, quiet_days=each.quiet_days
-            )
-            for kind, each in definitions.items()
-        }
-        paths = simulate(
-            renewals,
-            {kind: renewal.history for kind, renewal in renewals.items()},
-            days=max(horizons),
-            near_term=near_term(as_of) if near_term else None,
-            n_paths=n_paths,
-            n_groups=n_groups,
-            seed=seed,
+    grid = pd.date_range(first, last_day - reach, freq=f"{step_days}D")
+    by_day = Parallel(n_jobs=jobs)(delayed(hindcast)(as_of) for as_of in grid)
+    chances, days = (pd.DataFrame(chain.from_iterable(rows)) for rows in zip(*by_day, strict=True))
+    return chances, days
+
+
+def _paths_from(
+    known: pd.Series,
+    definitions: Mapping[str, OnsetDefinition],
+    near_term: Mapping[str, FloatArray] | None,
+    days: int,
+    n_paths: int,
+    n_groups: int,
+    seed: int,
+) -> Paths:
+    """Simulate from the last day known, with processes fitted to what had resolved by then."""
+    renewals = {
+        kind: fit_renewal(
+            known, until=known.index[-1], threshold=each.threshold, quiet_days=each.quiet_days
         )
-        chances += _chances(paths, to_come, index.index[-1], horizons)
-        days += _days(paths, stood, horizons)
-    return pd.DataFrame(chances), pd.DataFrame(days)
-
-
-def near_term_of(hindcast: pd.DataFrame, model: str) -> NearTerm:
-    """Return the near-term hazards that a candidate had out of sample.
-
-    Parameters
-    ----------
-    hindcast : pandas.DataFrame
-        From `models.verification.hindcast.hindcast`, horizons of 30, 60 and 90 days among its own.
-    model : str
-        One of its candidates.
-
-    Returns
-    -------
-    callable
-        as_of to the hazards of leads 1 to 3 by kind, shape (1, 3), as the refit in force on that
-        day gave them; a kind that was not at risk, or a day without a forecast, has none.
-
-    Raises
-    ------
-    ValueError
-        If the candidate was not verified at these horizons.
-
-    Examples
-    --------
-    >>> rows = [("broad", 30, 0.2), ("broad", 60, 0.36), ("broad", 90, 0.36)]
-    >>> table = pd.DataFrame(rows, columns=["kind", "horizon_days", "probability"])
-    >>> day = pd.Timestamp("2025-01-07")
-    >>> hazards = near_term_of(table.assign(as_of=day, model="pool"), "pool")
-    >>> hazards(day)["broad"].round(2).tolist()  # 1 - 0.64 / 0.8 in the second lead
-    [[0.2, 0.2, 0.0]]
-    """
-    own = hindcast[hindcast["model"] == model]
-    wide = own.pivot_table(index=["as_of", "kind"], columns="horizon_days", values="probability")
-    if lacking := [days for days in NEAR_DAYS if days not in wide.columns]:
-        raise ValueError(
-            f"near-term hazards need the probabilities of {model} within 30, 60 and 90 days, "
-            f"those within {lacking[0]} are missing; verify it at these horizons."
-        )
-    survival = 1 - wide[list(NEAR_DAYS)].to_numpy()
-    before = np.column_stack([np.ones(len(survival)), survival[:, :-1]])
-    # Whoever is certain of an onset by a lead's end has no hazard left to tell of the next.
-    hazards = 1 - np.divide(survival, before, out=np.zeros_like(survival), where=before > 0)
-    known: dict[pd.Timestamp, dict[str, FloatArray]] = {}
-    for (as_of, kind), row in zip(wide.index, hazards, strict=True):
-        known.setdefault(pd.Timestamp(as_of), {})[str(kind)] = row[None]
-    return known.get
+        for kind, each in definitions.items()
+    }
+    return simulate(
+        renewals,
+        {kind: renewal.history for kind, renewal in renewals.items()},
+        days=days,
+        near_term=near_term,
+        n_paths=n_paths,
+        n_groups=n_groups,
+        seed=seed,
+    )
 
 
 def crps(sample: IntArray, observed: int) -> float:
@@ -237,6 +214,8 @@ def _chances(
             end = as_of + pd.Timedelta(days=horizon)
             if end > last_day - pd.Timedelta(days=SUSTAINED_WITHIN - 1):
                 continue
+            # The window is (as_of, end]: as_of itself is known.
+            inside = to_come[kind][(to_come[kind] > as_of) & (to_come[kind] <= end)]
             came = int(begun[:horizon].any(axis=0).sum())
             exposure = (last - now[0].first).days + 1
             rows.append(
@@ -249,8 +228,8 @@ def _chances(
                     probability=(came + 0.5) / (paths.n_paths + 1),
                     window_frequency=window_frequency(known, now[0].first, last, horizon),
                     gamma_poisson=gamma_poisson(len(known), exposure, horizon),
-                    # The window is (as_of, end]: as_of itself is known.
-                    outcome=float(((to_come[kind] > as_of) & (to_come[kind] <= end)).any()),
+                    outcome=float(len(inside) > 0),
+                    onset=inside[0] if len(inside) else pd.NaT,
                 )
             )
     return rows

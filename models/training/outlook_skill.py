@@ -12,7 +12,7 @@ from models.training.run import REFIT_DAYS
 from models.verification.contrasts import Contrasts, window_contrasts
 from models.verification.ranking import auc_interval
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import skill_interval
+from models.verification.significance import difference_interval, skill_interval
 
 PIT_BINS = 10
 YEAR_DAYS = 365
@@ -32,12 +32,16 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.D
     -------
     pandas.DataFrame
         Columns `kind`, `horizon_days`, `rows`, `events`, `score` (`brier`, `log`), `reference`,
-        `value`, `reference_value`, `skill`, `low`, `high`: of the skill, higher is better.
+        `value`, `reference_value`, `skill`, `low`, `high`: of the skill, higher is better;
+        `expected` (mean chance) and the 90 % interval of what it exceeds the share of rows with an
+        onset by,
+        `excess_low` and `excess_high`: above 0 the outlook has promised too much.
     """
     scored = []
     for (kind, horizon), rows in chances.groupby(["kind", "horizon_days"], sort=False):
         outcome = rows["outcome"].to_numpy(dtype=float)
         contrasts = _contrasts(rows, int(str(horizon)), step_days)
+        excess = difference_interval(rows["probability"].to_numpy(), outcome, contrasts)
         for name, score in (("brier", brier_scores), ("log", log_scores)):
             own = score(outcome, rows["probability"].to_numpy())
             for reference in REFERENCES:
@@ -56,6 +60,9 @@ def score_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.D
                         "skill": skill.value,
                         "low": skill.low,
                         "high": skill.high,
+                        "expected": float(rows["probability"].mean()),
+                        "excess_low": excess.low,
+                        "excess_high": excess.high,
                     }
                 )
     return pd.DataFrame(scored)
@@ -74,19 +81,19 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns `kind`, `horizon_days`, `rows`, `events`, `runs` (stretches of rows with the rarer
-        outcome: of fewer than five no interval can be believed), `auc` (1/2 is chance), `low`,
-        `high`: its 90 % interval, from `models.verification.ranking.auc_interval`; `placebo`: share
-        of the histories shifted against themselves, by a year at least, whose AUC is as far from
+        Columns `kind`, `horizon_days`, `rows`, `events`, `episodes` (different onsets in the
+        windows, where rows have an `onset`), `runs` (stretches of rows with the rarer outcome),
+        `auc` (1/2 is chance), `low`, `high`: its 90 % interval by such stretches, from
+        `models.verification.ranking.auc_interval`; `placebo`: share of the histories shifted
+        against themselves, by a year at least, whose AUC is as far from
         1/2, NaN where there are none.
     """
     scored = []
     for (kind, horizon), own in chances.groupby(["kind", "horizon_days"], sort=False):
         rows = own.sort_values("as_of")
         outcome = rows["outcome"].to_numpy(dtype=float)
-        contrasts = _contrasts(rows, int(str(horizon)), step_days)
         probability = rows["probability"].to_numpy()
-        auc = auc_interval(outcome, probability, contrasts)
+        auc = auc_interval(outcome, probability)
         rarer = outcome == (outcome.mean() < 0.5)
         scored.append(
             {
@@ -94,6 +101,7 @@ def rank_chances(chances: pd.DataFrame, *, step_days: int = REFIT_DAYS) -> pd.Da
                 "horizon_days": horizon,
                 "rows": len(rows),
                 "events": int(outcome.sum()),
+                **({"episodes": int(rows["onset"].nunique())} if "onset" in rows else {}),
                 "runs": int((np.diff(rarer.astype(int), prepend=0) > 0).sum()),
                 "auc": auc.value,
                 "low": auc.low,

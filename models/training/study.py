@@ -12,6 +12,8 @@ from models.training.ablation import ablation
 from models.training.landmarks import STEP_DAYS
 from models.training.run import Progress, Training, silent
 from models.verification.events import (
+    LEVELS,
+    WARNING_LEVEL,
     before_onsets,
     contingency,
     leave_one_episode_out,
@@ -20,7 +22,6 @@ from models.verification.events import (
 from models.vocabulary import Kind
 
 EVENT_HORIZON = 90
-WARNING_LEVEL = 0.6
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def study(
         horizon_days=int(forecasts["horizon_days"].iloc[0]),
         warning_level=WARNING_LEVEL,
         before_onsets=before_onsets(forecasts, onsets, level=WARNING_LEVEL, step_days=STEP_DAYS),
-        contingency=contingency(forecasts, onsets, step_days=STEP_DAYS),
+        contingency=contingency(
+            forecasts, onsets, step_days=STEP_DAYS, levels=sorted({*LEVELS, WARNING_LEVEL})
+        ),
         without_episode=leave_one_episode_out(forecasts, onsets),
         claims=claims,
         ablation=ablation(

@@ -17,6 +17,8 @@ from models.verification.scores import brier_scores
 
 DAYS_BEFORE = (90, 60, 30, 14)
 LEVELS = (0.3, 0.5, 0.7)
+# Probability from which on a forecast counts as a warning where one level is named.
+WARNING_LEVEL = 0.6
 
 
 def select(hindcast: pd.DataFrame, *, kind: str, model: str, horizon_days: int) -> pd.DataFrame:
@@ -192,7 +194,8 @@ def contingency(
         `false_alarm_ratio` (false alarms over alarms; lower is better),
         `false_alarm_days` (mean length of a false alarm), `alarm_share` (of
         the forecasts, those in alarm: whoever always gives alarm never
-        misses). A rate over nothing is NaN.
+        misses), `weeks` (forecasts in alarm) and `followed` (those of them
+        whose outcome is an onset). A rate over nothing is NaN.
 
     References
     ----------
@@ -315,6 +318,7 @@ def _counts(
     at_stake = onset[(onset - as_of).days <= _horizon(resolved)].nunique()
     hits = alarm_table.loc[alarm_table["hit"], "onset"].nunique()
     false = alarm_table[~alarm_table["hit"]]
+    above = resolved["probability"] >= level
     return {
         "level": level,
         "onsets": at_stake,
@@ -325,7 +329,9 @@ def _counts(
         "false_alarms": len(false),
         "false_alarm_ratio": len(false) / len(alarm_table) if len(alarm_table) else float("nan"),
         "false_alarm_days": float(false["days"].mean()),
-        "alarm_share": float((resolved["probability"] >= level).mean()),
+        "alarm_share": float(above.mean()),
+        "weeks": int(above.sum()),
+        "followed": int(resolved.loc[above, "outcome"].sum()),
     }
 
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import stdtrit
 
-from models.hazard.leads import FloatArray
-from models.verification.contrasts import Contrasts
-from models.verification.significance import LEVEL, Interval, student_interval
+from models.hazard.leads import FloatArray, IntArray
+from models.verification.significance import LEVEL, Interval
 
 
-def auc_interval(
-    outcome: FloatArray, probability: FloatArray, contrasts: Contrasts, *, level: float = LEVEL
-) -> Interval:
-    """Return the AUC of forecasts whose windows overlap, with its interval.
+def auc_interval(outcome: FloatArray, probability: FloatArray, *, level: float = LEVEL) -> Interval:
+    """Return the AUC of forecasts whose windows overlap, with its interval by spells.
 
-    On nine years of rows 28 days apart and forecasts of noise as slow as the
-    windows or slower, nominal 90 % intervals hold 1/2 in 86 to 90 % of histories at
-    90 days, 82 to 89 % at 180, 79 to 87 % at 365: at the long horizons they are a
-    little too narrow.
+    A spell is an unbroken run of rows with one outcome: a drought is one event,
+    however many weeks it holds. So the error is that of clustered rows, each
+    spell whole, and Student's t has one degree of freedom less than there are
+    spells of the rarer outcome. Of a single one nobody knows how another would
+    have ranked: the interval is [0, 1].
+
+    On simulated histories of nine years, rows 28 days apart, forecasts noise as
+    slow as the windows, nominal 90 % intervals hold 1/2 in 95 % where seasons come
+    and go as here (90, 180 and 365 days), in 83 to 93 % where outcomes are slow
+    noise too. Intervals that see the overlap but not the spells hold it in 91, 89
+    and 68 %, and in 76 to 90 %.
 
     Parameters
     ----------
     outcome : numpy.ndarray, shape (n,)
-        0 or 1.
+        0 or 1, in the order of time.
     probability : numpy.ndarray, shape (n,)
         Forecasts of the same rows.
-    contrasts : Contrasts
-        From `window_contrasts` or `episode_contrasts`.
     level : float
         Probability of the interval.
 
@@ -34,30 +37,47 @@ def auc_interval(
     -------
     Interval
         Probability that the forecast of a row with an onset is the higher one,
-        ties half: 1/2 is chance. Student's, cut to [0, 1], from the structural
-        components of the rows (the share of the other side that each one beats):
-        rows in isolation would give DeLong's error, the contrasts give that of
-        rows that overlap. NaN where all outcomes are the same.
+        ties half: 1/2 is chance. The ends are cut to [0, 1]. NaN where all outcomes
+        are the same.
 
     References
     ----------
-    DeLong, DeLong and Clarke-Pearson (1988), https://doi.org/10.2307/2531595
+    Obuchowski (1997), https://doi.org/10.2307/2533958
 
     Examples
     --------
-    >>> rows = Contrasts(np.eye(4) / 4, 3)
     >>> outcome, probability = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.3, 0.8])
-    >>> auc_interval(outcome, probability, rows).value
-    0.75
+    >>> auc_interval(outcome, probability)
+    Interval(value=0.75, low=0.0, high=1.0)
     """
     onset = outcome > 0
     if not 0 < onset.sum() < len(onset):
         return Interval(float("nan"), float("nan"), float("nan"))
     wins = (np.sign(probability[onset, None] - probability[~onset]) + 1) / 2
     value = float(wins.mean())
-    component = np.empty(len(outcome))
-    component[onset], component[~onset] = wins.mean(axis=1), wins.mean(axis=0)
-    # A row's pull on the ratio: its deviation over the share of its side.
-    deviation = (component - value) / np.where(onset, onset.mean(), (~onset).mean())
-    _, low, high = student_interval(value, deviation, contrasts, level)
-    return Interval(value, *(float(np.clip(end, 0, 1)) for end in (low, high)))
+    spell = spells(outcome)
+    sides = ((spell[onset], wins.mean(axis=1)), (spell[~onset], wins.mean(axis=0)))
+    number = min(len(np.unique(own)) for own, _ in sides)
+    if number == 1:
+        return Interval(value, 0.0, 1.0)
+    variance = sum(_clustered(own, component - value) for own, component in sides)
+    reach = float(stdtrit(number - 1, (1 + level) / 2) * np.sqrt(variance))
+    return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0))
+
+
+def spells(outcome: FloatArray) -> IntArray:
+    """Give the rows of each unbroken run of one outcome a number.
+
+    Examples
+    --------
+    >>> spells(np.array([0.0, 0.0, 1.0, 0.0])).tolist()
+    [0, 0, 1, 2]
+    """
+    return np.append(0, np.cumsum(np.diff(outcome) != 0)).astype(np.int64)
+
+
+def _clustered(spell: IntArray, deviation: FloatArray) -> float:
+    """Return the variance of a mean of rows whose deviations stand together by spell."""
+    names, position = np.unique(spell, return_inverse=True)
+    sums = np.bincount(position, weights=deviation) / len(deviation)
+    return float(len(names) / (len(names) - 1) * (sums**2).sum())

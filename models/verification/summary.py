@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from models.hazard.leads import FloatArray
+from models.verification.ranking import auc_interval
 from models.verification.sample import (
     SCORES,
     UNKNOWN,
@@ -33,7 +33,8 @@ _SKILLS = (
 )  # fmt: skip
 COLUMNS = (
     "kind", "horizon_days", "model", "days", "episodes", "base_rate", *_SKILLS,
-    "auc", "average_precision", "sharpness", "miscalibration", "discrimination", "uncertainty",
+    "auc", "auc_low", "auc_high", "average_precision", "sharpness",
+    "miscalibration", "discrimination", "uncertainty",
 )  # fmt: skip
 INTEGRATED_COLUMNS = ("kind", "model", "days", "episodes", *_SKILLS)
 
@@ -64,10 +65,11 @@ def verify(
         windows, `_low` and `_high`, and by episodes, `_episode_low` and
         `_episode_high`, `brier_skill_vs_persistence` with `_low` and `_high`;
         `log_score` and `log_skill` in the same way; `verdict` on the Brier
-        skill by windows (better, worse, cannot tell); `auc`,
-        `average_precision`, `sharpness`, `miscalibration`, `discrimination`,
-        `uncertainty`. What cannot be computed is NaN: ends of intervals too,
-        where the days span less than 5 windows (see `window_contrasts`), or the
+        skill by windows (better, worse, cannot tell); `auc` with its 90 % interval
+        by spells, `auc_low` and `auc_high`; `average_precision`, `sharpness`,
+        `miscalibration`, `discrimination`, `uncertainty`. What cannot be computed
+        is NaN: ends of intervals of skills too, where the days span less than 5
+        windows (see `window_contrasts`), or the
         rows count as less than 5 episodes (see `episode_contrasts`).
 
     Raises
@@ -148,9 +150,11 @@ def _skills(sample: Sample, model: str, units: Units) -> dict[str, object]:
 
 
 def _parts(outcome: FloatArray, probability: FloatArray) -> dict[str, float]:
-    both = 0 < outcome.mean() < 1
+    auc = auc_interval(outcome, probability)
     return {
-        "auc": roc_auc_score(outcome, probability) if both else float("nan"),
+        "auc": auc.value,
+        "auc_low": auc.low,
+        "auc_high": auc.high,
         "average_precision": average_precision(outcome, probability),
         "sharpness": sharpness(probability),
         **corp(outcome, probability)._asdict(),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.builder import MAX_AGE_DAYS
-from features.market.season import GOOD_COVERAGE, TOP, WINDOW_DAYS, breadth
+from features.market.season import GOOD_COVERAGE, NEAR_MARGINS, TOP, WINDOW_DAYS, breadth
 from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, until_gap
 from features.market.universe import carried_rankings
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
@@ -35,6 +35,8 @@ SEASON = (
     "share_above_50d_mean",
     "median_relative_return",
     "relative_return_dispersion",
+    "coins_compared",
+    *(f"near_{side}_{margin}" for side in ("lead", "lag") for margin in NEAR_MARGINS),
 )
 
 
