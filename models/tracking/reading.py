@@ -7,12 +7,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
 from models.forecasting.parts import ModelId
 from models.hazard.forecaster import Forecaster
+from models.tracking.artifacts import artifact, looked_for
 from models.tracking.store import (
     CHALLENGER,
     CHAMPION,
@@ -70,11 +71,6 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
             versions = client.search_model_versions(f"run_id = '{run_id}'")
             version = str(versions[0].version) if versions else None
         run = client.get_run(run_id)
-        with tempfile.TemporaryDirectory() as folder:
-            path = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
-            )
-            content = Path(path).read_bytes()
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
         if unanswered(error):
             raise TrackingError(
@@ -84,6 +80,7 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
             f"the store {shown(tracking_uri)} holds no model {model!r} ({why(error)}); "
             f"run train.py with the same --tracking-uri first."
         ) from error
+    content = _content(tracking_uri, run, model)
     digest = hashlib.sha256(content).hexdigest()
     if digest != run.data.tags.get(DIGEST_TAG):
         raise TrackingError(
@@ -94,3 +91,21 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
         return Stored(Forecaster.from_bytes(content), ModelId(version, run_id), digest)
     except ValueError as error:
         raise TrackingError(f"run {run_id}: {FORECASTER_FILE}: {error}") from error
+
+
+def _content(tracking_uri: str, run: Run, model: str) -> bytes:
+    """Return the file of a run's forecaster."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return artifact(tracking_uri, run, FORECASTER_FILE, Path(folder)).read_bytes()
+    except Exception as error:  # of MLflow, its transport or the disk: all mean the same
+        if unanswered(error):
+            raise TrackingError(
+                f"the store {shown(tracking_uri)} cannot be read: {why(error)}."
+            ) from error
+        raise TrackingError(
+            f"the store {shown(tracking_uri)} knows the model {model!r} (run {run.info.run_id}) "
+            f"but {FORECASTER_FILE} of it cannot be read ({why(error)}); looked for in "
+            f"{looked_for(tracking_uri, run)}. Move the folder mlartifacts beside the database "
+            f"again, or train again."
+        ) from error
