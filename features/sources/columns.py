@@ -48,6 +48,17 @@ def checked(values: pd.Series, kind: str, name: str) -> pd.Series:
     return _number(values, name) if kind == "number" else _day(values, name)
 
 
+def identified(names: pd.Series) -> pd.Series:
+    """Return names of coins or series as the program writes them: small letters, no blanks around.
+
+    Examples
+    --------
+    >>> identified(pd.Series(["Bitcoin ", "ethereum"])).to_list()
+    ['bitcoin', 'ethereum']
+    """
+    return names.str.strip().str.lower()
+
+
 def shown(value: object) -> str:
     r"""Return a value or an error for a message: one line, not too long.
 
