@@ -19,8 +19,9 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 ROOMS = (
     "features.provenance", "features.panel", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
-    "features.sources.columns", "features.sources.files",
-    "features.sources.etf_flows", "features.reference", "features.sources.append",
+    "features.sources.days", "features.sources.numerals", "features.sources.bounded",
+    "features.sources.columns", "features.sources.table_file", "features.sources.files",
+    "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo",
     "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
     "models.hazard", "models.verification", "models.training", "models.forecasting",
