@@ -36,15 +36,27 @@ def known_on(panel: MarketPanel, as_of: pd.Timestamp) -> tuple[MarketPanel, pd.S
     DataError
         If the day has no index: no forecast can be made from it.
     """
+    first = season_index(panel).index[0]
+    span = (
+        f"as_of must lie between {first:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, the days of "
+        f"{panel.source}; got {as_of:%Y-%m-%d}"
+    )
+    # Strict: on the first day itself there is an index.
+    if as_of < first:
+        raise DataError(
+            f"{span}, which is before the history: {first:%Y-%m-%d} is the first day of which "
+            "a forecast can be made."
+        )
+    withheld = panel.provenance.withheld(as_of)
+    if as_of > panel.last_day and not withheld:
+        raise DataError(
+            f"{span}, which is after the data: {panel.last_day:%Y-%m-%d} is the last day of which "
+            "a forecast can be made."
+        )
     view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
     index = season_index(view)
-    withheld = panel.provenance.withheld(as_of)
     if as_of not in index.index or np.isnan(index.loc[as_of]) or withheld:
-        reason = f" {withheld}" if withheld else ""
-        raise DataError(
-            f"as_of must lie between {index.index[0]:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, "
-            f"the days of {panel.source}; got {as_of:%Y-%m-%d}.{reason}"
-        )
+        raise DataError(f"{span}." + (f" {withheld}" if withheld else ""))
     return view, index
 
 

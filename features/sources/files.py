@@ -24,7 +24,8 @@ from features.plausibility.checked import CheckedMarket, check_market, check_ser
 from features.plausibility.pegs import Named
 from features.provenance import DataProvenance, Finding
 from features.reference.exclusions import excluded, read_exclusions
-from features.sources.columns import checked, shown
+from features.sources.columns import checked, identified, shown
+from features.sources.table_file import read_table_file
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "series": {"series": "text", "date": "day", "value": "number"},
@@ -42,6 +43,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "market_cap_usd": "number",
     },
 }
+
+ENDINGS = ("parquet", "csv", "csv.gz")
 
 _SMALLEST_CLOSE = 1e-30
 # Bitcoin's first day: no coin is older, and every day since has its place in memory.
@@ -61,7 +64,8 @@ def load_files(
     Parameters
     ----------
     directory : pathlib.Path
-        Holds `series`, `coins` and `universe`, each as `.parquet` or `.csv`.
+        Holds `series`, `coins` and `universe`, each as `.parquet`, `.csv` or
+        `.csv.gz`; `features.sources.table_file` says what is read.
     until : pandas.Timestamp, optional
         Last day a row may carry (today); a later row is an error.
     window_days, top : int
@@ -241,27 +245,11 @@ def read_checked(directory: Path, name: str, *, beside: str | None = None) -> pd
     path = table_path(directory, name)
     if path.is_dir():
         raise DataError(f"{path}: cannot be read: it is a directory.")
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            # A coin may be called nan: only an empty cell is missing, and only in a number.
-            text = {column: str for column, kind in columns.items() if kind != "number"}
-            table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: cannot be read: it is not UTF-8 text.") from error
-    # Damaged Parquet ends in nearly any exception.
-    except Exception as error:
-        raise DataError(f"{path}: cannot be read: {shown(error)}") from error
-    for column in columns:
-        if column not in table.columns:
-            raise DataError(f"{path}: column {column!r} is missing; need {', '.join(columns)}.")
-        # Of two columns of one name pandas renames the second of a CSV.
-        if f"{column}.1" in table.columns or list(table.columns).count(column) > 1:
-            raise DataError(f"{path}: column {column!r} stands twice.")
-    if table.empty:
-        raise DataError(f"{path}: holds no row.")
+    if not path.is_file():
+        raise DataError(f"{path}: cannot be read: it is no file.")
+    table = read_table_file(path, columns, beside)
     read = {c: checked(table[c], kind, f"{path}: {c}") for c, kind in columns.items()}
+    read |= {c: identified(read[c]) for c, kind in columns.items() if kind == "text"}
     if beside in table:
         read[str(beside)] = table[beside].astype(str)
     return pd.DataFrame(read)
@@ -269,13 +257,14 @@ def read_checked(directory: Path, name: str, *, beside: str | None = None) -> pd
 
 def table_path(directory: Path, name: str) -> Path:
     """Return the file of a table; one that is there twice may be stale, so neither is taken."""
-    paths = [directory / f"{name}.{ending}" for ending in ("parquet", "csv")]
+    paths = [directory / f"{name}.{ending}" for ending in ENDINGS]
     there = [path for path in paths if os.path.lexists(path)]
     if len(there) > 1:
-        raise DataError(f"{directory}: both {name}.parquet and {name}.csv are there; remove one.")
+        told = " and ".join(path.name for path in there)
+        raise DataError(f"{directory}: both {told} are there; remove one.")
     if not there:
         raise DataError(
-            f"{directory}: neither {name}.parquet nor {name}.csv is there; "
+            f"{directory}: neither {name}.parquet nor {name}.csv is there (nor {name}.csv.gz); "
             f"need series, coins and universe."
         )
     return there[0]

@@ -162,6 +162,11 @@ def carry_out(
         If a result cannot be written or logged, after saying so.
     """
     until = panel.last_day if order.until is None else min(order.until, panel.last_day)
+    if order.until is not None and order.until > panel.last_day:
+        progress.message(
+            f"warning: --until {order.until:%Y-%m-%d} is after the data of {panel.source}, which "
+            f"end on {panel.last_day:%Y-%m-%d}: trained until that day."
+        )
     title = order.run_name or run_title(order.settings, until, panel.source)
     with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
         training = train(panel, order.settings, until=until, jobs=order.jobs, progress=progress)

@@ -7,12 +7,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
 from models.forecasting.parts import ModelId
 from models.hazard.forecaster import Forecaster
+from models.tracking.artifacts import artifact, looked_for
 from models.tracking.store import (
     CHALLENGER,
     CHAMPION,
@@ -58,8 +59,7 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
     try:
         client = MlflowClient()
         model_id = _model_id(client, model)
-        expected = client.get_run(model_id.run_id).data.tags.get(DIGEST_TAG)
-        content = _content(model_id.run_id)
+        run = client.get_run(model_id.run_id)
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
         if unanswered(error):
             raise TrackingError(
@@ -69,7 +69,8 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
             f"the store {shown(tracking_uri)} holds no model {model!r} ({why(error)}); "
             f"run train.py with the same --tracking-uri first."
         ) from error
-    return _checked(content, expected, model_id)
+    content = _content(tracking_uri, run, model)
+    return _checked(content, run.data.tags.get(DIGEST_TAG), model_id)
 
 
 def _model_id(client: MlflowClient, model: str) -> ModelId:
@@ -86,14 +87,6 @@ def _model_id(client: MlflowClient, model: str) -> ModelId:
     return ModelId(str(versions[0].version) if versions else None, run_id)
 
 
-def _content(run_id: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = mlflow.artifacts.download_artifacts(
-            run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
-        )
-        return Path(path).read_bytes()
-
-
 def _checked(content: bytes, expected: str | None, model_id: ModelId) -> Stored:
     """Return the forecaster of a file that is what was logged; any other is refused unread."""
     digest = hashlib.sha256(content).hexdigest()
@@ -106,3 +99,21 @@ def _checked(content: bytes, expected: str | None, model_id: ModelId) -> Stored:
         return Stored(Forecaster.from_bytes(content), model_id, digest)
     except ValueError as error:
         raise TrackingError(f"run {model_id.run_id}: {FORECASTER_FILE}: {error}") from error
+
+
+def _content(tracking_uri: str, run: Run, model: str) -> bytes:
+    """Return the file of a run's forecaster."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return artifact(tracking_uri, run, FORECASTER_FILE, Path(folder)).read_bytes()
+    except Exception as error:  # of MLflow, its transport or the disk: all mean the same
+        if unanswered(error):
+            raise TrackingError(
+                f"the store {shown(tracking_uri)} cannot be read: {why(error)}."
+            ) from error
+        raise TrackingError(
+            f"the store {shown(tracking_uri)} knows the model {model!r} (run {run.info.run_id}) "
+            f"but {FORECASTER_FILE} of it cannot be read ({why(error)}); looked for in "
+            f"{looked_for(tracking_uri, run)}. Move the folder mlartifacts beside the database "
+            f"again, or train again."
+        ) from error

@@ -21,6 +21,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from models.errors import TrackingError
 from models.tracking import serving
+from models.tracking.location import artifact_folder
 from models.tracking.registry import Logged, Registered, register
 from models.tracking.store import (
     DIGEST_TAG,
@@ -206,7 +207,7 @@ def _use_experiment(name: str, tracking_uri: str) -> str:
 def _artifacts(tracking_uri: str) -> str | None:
     """Return a place beside the database, wherever the command runs; a server has its own."""
     path = database(tracking_uri)
-    return None if path is None else (path.resolve().parent / "mlartifacts").as_uri()
+    return None if path is None else artifact_folder(path).as_uri()
 
 
 def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:

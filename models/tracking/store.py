@@ -24,6 +24,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from models.errors import TrackingError
+from models.tracking.location import relocate
 
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
@@ -51,7 +52,8 @@ def database(tracking_uri: str) -> Path | None:
     """Return the file of a store that is an SQLite database, None for any other."""
     if not tracking_uri.startswith(_SQLITE):
         return None
-    return Path(tracking_uri.removeprefix(_SQLITE))
+    # What follows a question mark are options of the driver.
+    return Path(tracking_uri.removeprefix(_SQLITE).partition("?")[0])
 
 
 def require_store(tracking_uri: str) -> None:
@@ -82,6 +84,8 @@ def writing(tracking_uri: str) -> Iterator[None]:
     lock = path.with_name(f"{path.name}.lock")
     with closing(sqlite3.connect(lock, timeout=_PATIENCE_SECONDS, isolation_level=None)) as held:
         held.execute("BEGIN EXCLUSIVE")
+        # A folder that was moved names its old place: nothing must be written there.
+        relocate(path)
         yield
         held.execute("ROLLBACK")
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from mlflow.entities import Run
 
 from models.errors import TrackingError
+from models.tracking.artifacts import artifact, artifact_names
 from models.tracking.store import shown, why
 
 _PARENT = "mlflow.parentRunId"
@@ -59,8 +61,8 @@ def load_tables(tracking_uri: str, run_id: str) -> TrainingTables:
     """
     client = mlflow.MlflowClient(tracking_uri=tracking_uri)
     try:
-        training = client.get_run(run_id).data.tags.get(_PARENT, run_id)
-        held = {file.path for file in client.list_artifacts(training)}
+        training = client.get_run(client.get_run(run_id).data.tags.get(_PARENT, run_id))
+        held = artifact_names(tracking_uri, training)
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
         raise TrackingError(
             f"run {run_id} cannot be read from {shown(tracking_uri)}: {why(error)}"
@@ -75,14 +77,11 @@ def load_tables(tracking_uri: str, run_id: str) -> TrainingTables:
     )
 
 
-def _table(tracking_uri: str, run_id: str, name: str) -> pd.DataFrame:
+def _table(tracking_uri: str, run: Run, name: str) -> pd.DataFrame:
+    run_id = run.info.run_id
     try:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(
-                mlflow.artifacts.download_artifacts(
-                    run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=tracking_uri
-                )
-            )
+            path = artifact(tracking_uri, run, name, Path(folder))
             table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except Exception as error:  # of MLflow, its transport, Arrow or pandas: it cannot be used
         raise TrackingError(

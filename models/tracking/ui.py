@@ -10,7 +10,15 @@ from urllib.parse import quote
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.tracking.store import connect, is_server, quoted, reaching, require_store, shown
+from models.tracking.store import (
+    connect,
+    is_server,
+    quoted,
+    reaching,
+    require_store,
+    shown,
+    writing,
+)
 
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
@@ -126,7 +134,9 @@ def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
         If the store or the experiment does not exist.
     """
     require_store(tracking_uri)
-    with reaching(tracking_uri, "cannot be read"):
+    # The UI shows artifacts from where the database says they are: `writing` brings that up to
+    # date in a store that was moved.
+    with reaching(tracking_uri, "cannot be read"), writing(tracking_uri):
         connect(tracking_uri)
         known = MlflowClient().get_experiment_by_name(experiment)
         if known is None:

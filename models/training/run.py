@@ -197,6 +197,13 @@ def train(
 def _known(panel: MarketPanel, until: pd.Timestamp | None) -> tuple[MarketPanel, pd.Timestamp]:
     """Return what was known by the end of a day, by default the panel's last, and that day."""
     until = panel.last_day if until is None else min(until, panel.last_day)
+    first = season_index(panel).index[0]
+    # Strict, both: an index of one day is known, and the first day out of sample can be judged.
+    if until < first:
+        raise DataError(
+            f"until must not be before {first:%Y-%m-%d}, the first day of {panel.source}, got "
+            f"{until:%Y-%m-%d}."
+        )
     if until < OUT_OF_SAMPLE:
         raise DataError(
             f"until must not be before {OUT_OF_SAMPLE:%Y-%m-%d}, the first day out of sample, "

@@ -15,7 +15,14 @@ from features.panel import DataError, MarketPanel
 from features.reference.revision import revisions
 from features.sources.append.merging import KEYS, Merge, merged
 from features.sources.append.raw_tables import read_raw, write_raw
-from features.sources.files import TABLES, check_unique, load_files, read_checked, table_path
+from features.sources.files import (
+    ENDINGS,
+    TABLES,
+    check_unique,
+    load_files,
+    read_checked,
+    table_path,
+)
 from features.storage.atomic import locked, staged, to_disk
 
 
@@ -137,7 +144,7 @@ def append(
 def _named(later: Path) -> list[str]:
     """Return the tables that a directory holds."""
     files = {path.name for path in later.iterdir()}
-    there = [name for name in TABLES if files & {f"{name}.parquet", f"{name}.csv"}]
+    there = [name for name in TABLES if files & {f"{name}.{ending}" for ending in ENDINGS}]
     if not there:
         raise DataError(f"{later}: holds none of series, coins, universe as .parquet or .csv.")
     return there

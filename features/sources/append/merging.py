@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from features.panel import DataError
 from features.sources.append.raw_tables import in_form_of, read_raw
-from features.sources.columns import checked
+from features.sources.columns import checked, identified
 from features.sources.files import TABLES, read_checked, table_path
 
 # What names a row: whose it is, and its day.
@@ -73,6 +74,12 @@ def merged(directory: Path, later: Path, given: Mapping[str, pd.DataFrame]) -> d
 def _merge(directory: Path, name: str, given: pd.DataFrame, over: pd.Timestamp) -> Merge:
     kinds, key, path = TABLES[name], KEYS[name], table_path(directory, name)
     raw, held = read_raw(path), read_checked(directory, name).reset_index(drop=True)
+    if absent := [column for column in kinds if column not in raw.column_names]:
+        raise DataError(
+            f"{path}: rows can only be added to a table in the plain form: commas, a decimal "
+            f"point, columns called {', '.join(kinds)}; {', '.join(absent)} is written otherwise. "
+            "Write the table once in that form."
+        )
     fresh = in_form_of(raw, given, kinds, path)
     rows = _as_read(fresh, kinds, path)
     both = rows.reset_index().merge(held.reset_index(), on=key, how="left", suffixes=("", "_held"))
@@ -114,7 +121,10 @@ def _as_read(table: pa.Table, kinds: Mapping[str, str], path: Path) -> pd.DataFr
             if kind == "number":
                 known = cells[column].where(cells[column] != "")
                 cells[column] = pd.to_numeric(known).astype(np.float64)
-    return pd.DataFrame({c: checked(cells[c], kind, f"{path}: {c}") for c, kind in kinds.items()})
+    read = {c: checked(cells[c], kind, f"{path}: {c}") for c, kind in kinds.items()}
+    return pd.DataFrame(
+        {c: identified(read[c]) if kind == "text" else read[c] for c, kind in kinds.items()}
+    )
 
 
 def _equal(one: pd.Series, other: pd.Series) -> pd.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from features.panel import DataError
+from features.sources.bounded import is_gzip
 from features.sources.columns import shown
 
 
@@ -19,7 +21,8 @@ def read_raw(path: Path) -> pa.Table:
     """Read a table without interpreting it: Parquet in its types, CSV as text."""
     if path.suffix == ".parquet":
         return pq.read_table(path).replace_schema_metadata()
-    cells = pd.read_csv(path, dtype=str, keep_default_na=False)
+    packed: Literal["gzip"] | None = "gzip" if is_gzip(path) else None
+    cells = pd.read_csv(path, dtype=str, keep_default_na=False, compression=packed)
     return pa.Table.from_pandas(cells, preserve_index=False).replace_schema_metadata()
 
 
@@ -28,7 +31,11 @@ def write_raw(table: pa.Table, path: Path) -> None:
     if path.suffix == ".parquet":
         pq.write_table(table, path, compression="zstd")
     else:
-        table.to_pandas().to_csv(path, index=False, lineterminator="\n")
+        # The same rows make the same file: gzip would write the hour into it.
+        packed: dict[str, Any] | None = (
+            {"method": "gzip", "mtime": 1} if path.suffix == ".gz" else None
+        )
+        table.to_pandas().to_csv(path, index=False, lineterminator="\n", compression=packed)
 
 
 def in_form_of(

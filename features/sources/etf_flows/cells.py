@@ -9,41 +9,51 @@ from collections.abc import Iterable, Iterator, Sequence
 import pandas as pd
 
 from features.panel import DataError
+from features.sources.days import WAY_OUT, day_of, order_of
+from features.sources.numerals import has_decimal_comma, with_point
 
-_ABSENT = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a", "na"})
-_NOTES = ("total", "average", "maximum", "minimum", "fee", "seed", "staking", "date", "source")
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
-)  # fmt: skip
+# Not reported: unlike 0.0, which is a flow of nothing.
+_ABSENT = frozenset(
+    {
+        "",
+        "-",
+        "--",
+        "---",
+        "\u2013",
+        "\u2014",
+        "n/a",
+        "na",
+        "n.a.",
+        "#n/a",
+        "none",
+        "null",
+        "tba",
+        "tbc",
+        "pending",
+    }
+)
+_NOTES = (
+    "total",
+    "average",
+    "avg",
+    "mean",
+    "median",
+    "maximum",
+    "max",
+    "minimum",
+    "min",
+    "sum",
+    "fee",
+    "seed",
+    "staking",
+    "date",
+    "source",
+    "cumulative",
+    "note",
+)
+# A figure in either notation; a day such as 31.12.2025 is none.
+_FIGURE = re.compile(r"[(]?[+-]?(\d{1,3}([., ]\d{3})+|\d+)([.,]\d+)?[)]?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
-
-
-def parse_day(text: str) -> pd.Timestamp | None:
-    """Return the day that a cell names, None if it names none.
-
-    Months are English words or the day is ISO 8601; days such as 01/02/2024,
-    which can be read two ways, are none.
-
-    Examples
-    --------
-    >>> [str(parse_day(text).date()) for text in ("Dec 09, 2025", "11 Jan 2024", "2025-12-09")]
-    ['2025-12-09', '2024-01-11', '2025-12-09']
-    >>> parse_day("01/02/2024") is None
-    True
-    """
-    if match := re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)([T ]00:00(:00(\.0+)?)?)?", text, re.ASCII):
-        parts = match[1], match[2], match[3]
-    elif match := re.fullmatch(r"([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})", text, re.ASCII):
-        parts = match[3], _month(match[1]), match[2]
-    elif match := re.fullmatch(r"(\d{1,2})[ -]([A-Za-z]{3,9})\.?[ -](\d{4})", text, re.ASCII):
-        parts = match[3], _month(match[2]), match[1]
-    else:
-        return None
-    try:
-        return pd.Timestamp(int(parts[0]), int(parts[1]), int(parts[2])).as_unit("s")
-    except ValueError:
-        return None
 
 
 def parse_figure(text: str) -> float:
@@ -78,10 +88,9 @@ def parse_figure(text: str) -> float:
     return -value if negative else value
 
 
-def _month(word: str) -> str:
-    word = word.lower()
-    fitting = [at for at, name in enumerate(_MONTHS, 1) if word in (name, name[:3], name[:4])]
-    return str(fitting[0] if fitting else 0)
+def names_day(text: str) -> bool:
+    """Tell whether a cell names a day, whatever the order of day and month in it."""
+    return any(day_of(text, order) is not None for order in ("dmy", "mdy"))
 
 
 def column(row: Sequence[str], label: str) -> int:
@@ -106,14 +115,16 @@ def dated_rows(
     Raises
     ------
     DataError
-        If a row is neither that nor a note (a fee, a total, prose).
+        If a row is neither that nor a note (a fee, a total, prose), or the order of day and month
+        is not clear.
     """
     labels = rows[header]
     begun = False
+    order = order_of(row[day] for row in rows[header + 1 :] if day < len(row))
     for number, row in enumerate(rows[header + 1 :], header + 2):
         filled = [cell for cell in row if cell]
         label = row[day] if day < len(row) else ""
-        date = parse_day(label)
+        date = day_of(label, order)
         if date is not None:
             if len(row) < len(labels) or any(row[len(labels) :]):
                 raise DataError(
@@ -126,8 +137,26 @@ def dated_rows(
             label.lower().startswith(_NOTES) or (not label and not begun) or row == labels
         ):
             raise DataError(
-                f"row {number}: {label!r} is no day such as 2025-12-09 or Dec 09, 2025."
+                f"row {number}: {label!r} is no day such as 2025-12-09 or Dec 09, 2025; {WAY_OUT}."
             )
+
+
+def with_points(rows: Sequence[list[str]], header: int) -> list[list[str]]:
+    """Return rows whose figures have a decimal point, where all of the table have a comma."""
+    cells = {cell for row in rows[header + 1 :] for cell in row if _FIGURE.fullmatch(cell)}
+    try:
+        comma = has_decimal_comma(cells, thousands=True)
+    except DataError:  # both: the cell that is no figure is named when it is read
+        comma = False
+    if not comma:
+        return list(rows)
+    return [
+        [
+            with_point(cell, decimal_comma=True) if at > header and cell in cells else cell
+            for cell in row
+        ]
+        for at, row in enumerate(rows)
+    ]
 
 
 def figure(row: Sequence[str], at: int, day: pd.Timestamp) -> float:

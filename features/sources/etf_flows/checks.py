@@ -22,6 +22,14 @@ JUMP_DAYS = 10
 # No closure of the exchange since 2008 lasted longer: a greater distance is a gap.
 MAX_DISTANCE_DAYS = 5
 
+# IWM's NAV over the embedded index (100 on 2012-07-02): from 2012 to 2026 between 0.796 and 0.808.
+# No other fund is near: relative to that the funds of the index' halves lie at 0.7 and 1.3,
+# Vanguard's at 0.4, the S&P 600's at 0.5, the Russell 1000's at 1.5, the S&P 500's at 2.7.
+NAV_PER_POINT = 0.8028
+NAV_FACTOR = 1.1
+# Behind the end of the embedded history, where the index is only known to have been.
+LATER_FACTOR = 1.3
+
 _EARLIEST = pd.Timestamp("1990-01-01")
 
 
@@ -43,6 +51,41 @@ def check(rows: pd.DataFrame) -> None:
                 f"{high:g}, on a day from {_EARLIEST:%Y} on, got {row['value']:g}: another unit? "
                 f"{RULES['scale'].way_out}."
             )
+
+
+def check_fund(nav: pd.Series, russell2000: pd.Series) -> None:
+    """Refuse a NAV that cannot be IWM's: it does not stand to the index as IWM's does.
+
+    Parameters
+    ----------
+    nav : pandas.Series
+        US dollars by day.
+    russell2000 : pandas.Series
+        The index as embedded, by day; earlier days are not judged, later ones by its last value.
+
+    Raises
+    ------
+    DataError
+        Naming day, value and what would be expected.
+
+    Examples
+    --------
+    >>> day = pd.DatetimeIndex(["2025-12-09"])
+    >>> check_fund(pd.Series([690.2], day), pd.Series([314.7], day))
+    Traceback (most recent call last):
+    features.panel.DataError: iwm_nav on 2025-12-09: is 690.2, but a share of the Russell 2000 ...
+    """
+    days = pd.DatetimeIndex(nav.index)
+    expected = NAV_PER_POINT * russell2000.reindex(days, method="ffill")
+    factor = np.where(days > russell2000.index[-1], LATER_FACTOR, NAV_FACTOR)
+    bad = np.abs(np.log(nav / expected)) > np.log(factor)
+    if bad.any():
+        day = days[bad][-1]
+        raise DataError(
+            f"iwm_nav on {day:%Y-%m-%d}: is {nav[day]:.10g}, but a share of the Russell 2000 ETF "
+            f"(IWM) was worth about {expected[day]:.4g}: the file of another fund? If it is IWM's, "
+            "import the issuer's own file, which names the fund."
+        )
 
 
 def gaps(days: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestamp]]:

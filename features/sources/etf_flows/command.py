@@ -93,7 +93,10 @@ def import_file(
         directory = store or flow_directory()
         reading = read_file(file, asset=None if asset is None else asset.value, until=today)
         rows = pd.concat(
-            [rows_of(name, values, file.name) for name, values in reading.series.items()],
+            [
+                rows_of(name, values, file.name, reading.provisional.get(name))
+                for name, values in reading.series.items()
+            ],
             ignore_index=True,
         )
         merge = add(directory, rows, replace=replace, dry_run=dry_run)
@@ -101,6 +104,11 @@ def import_file(
     typer.echo(import_table(reading, merge))
     for note in reading.notes:
         typer.echo(note)
+    if len(merge.kept):
+        typer.echo(
+            f"Kept against a provisional figure of this file: {len(merge.kept)} final ones, last "
+            f"{merge.kept['date'].max():%Y-%m-%d}."
+        )
     done = "Nothing written (--dry-run)" if dry_run else "Store"
     typer.echo(f"{done}: {directory / FILE}")
 

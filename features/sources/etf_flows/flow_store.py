@@ -24,8 +24,10 @@ from features.storage.parquet import DamagedFile, read_table, set_aside, write_t
 
 FILE = "etf_flows.parquet"
 YAHOO = "yahoo"
-COLUMNS = ("series", "date", "value", "origin")
-SCHEMA = 2
+COLUMNS = ("series", "date", "value", "origin", "final")
+SCHEMA = 3
+# All figures of the second schema were final.
+_SECOND, _SECOND_COLUMNS = 2, COLUMNS[:-1]
 
 # Where the first schema kept its digest.
 _FORMER_DIGEST = b"altseason.flows.digest"
@@ -46,8 +48,9 @@ class Merge:
         All rows of the store afterwards.
     added, same, replaced, kept : pandas.DataFrame
         Days that are new; that were there with the same value; whose value
-        was replaced; whose stored value was kept against Yahoo's. The last
-        two carry the stored value and origin as `stored` and `stored_origin`.
+        was replaced; whose stored value was kept against Yahoo's or a
+        provisional one. The last two carry the stored value and origin as
+        `stored` and `stored_origin`.
     """
 
     table: pd.DataFrame
@@ -57,15 +60,19 @@ class Merge:
     kept: pd.DataFrame
 
 
-def rows_of(series: str, values: pd.Series, origin: str) -> pd.DataFrame:
-    """Return one series as rows of the store."""
+def rows_of(
+    series: str, values: pd.Series, origin: str, provisional: pd.DatetimeIndex | None = None
+) -> pd.DataFrame:
+    """Return one series as rows of the store; the `provisional` days among them are not final."""
     days = pd.DatetimeIndex(values.index).as_unit("s")
+    open_days = days[:0] if provisional is None else provisional
     return pd.DataFrame(
         {
             "series": series,
             "date": days,
             "value": values.to_numpy(dtype=np.float64),
             "origin": " ".join(origin.encode("utf-8", "replace").decode().split()),
+            "final": ~days.isin(open_days),
         }
     )
 
@@ -95,7 +102,8 @@ def add(
 
     A day that is there with the same value (to six digits) is left as it is.
     A file's figure replaces one recorded from Yahoo; Yahoo's never replaces
-    any. Any other difference is a contradiction.
+    any. A provisional figure is replaced by any later one and replaces no final
+    one. Any other difference is a contradiction.
 
     Parameters
     ----------
@@ -128,9 +136,10 @@ def add(
 
 def digest(table: pd.DataFrame) -> str:
     """Return the SHA-256 of the store's rows."""
+    # A final figure's line is that of the earlier schemas, so that its digest stays.
     lines = (
-        f"{series},{day:%Y-%m-%d},{value!r},{origin}\n"
-        for series, day, value, origin in table[list(COLUMNS)].itertuples(index=False)
+        f"{series},{day:%Y-%m-%d},{value!r},{origin}{'' if final else ',provisional'}\n"
+        for series, day, value, origin, final in table[list(COLUMNS)].itertuples(index=False)
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -164,6 +173,8 @@ def _held(path: Path) -> pd.DataFrame:
         if former is None:
             raise
         return former
+    if note.get("schema") == _SECOND and tuple(rows) == _SECOND_COLUMNS:
+        return rows.assign(final=True)
     if note.get("schema") != SCHEMA or tuple(rows) != COLUMNS:
         raise DamagedFile(f"its schema is not {SCHEMA}")
     return rows
@@ -173,7 +184,7 @@ def _former(path: Path) -> pd.DataFrame | None:
     """Return the rows of a store of the first schema; None if it is none, or damaged."""
     try:
         stored = pq.read_table(path)
-        rows = stored.to_pandas()[list(COLUMNS)]
+        rows = stored.to_pandas()[list(_SECOND_COLUMNS)].assign(final=True)
         rows["date"] = rows["date"].dt.as_unit("s")
         promised = (stored.schema.metadata or {})[_FORMER_DIGEST].decode()
         whole = digest(rows) == promised
@@ -198,7 +209,7 @@ def _held_or_set_aside(path: Path) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    if path.exists() and _former(path) is not None:
+    if path.exists() and (_former(path) is not None or _schema(path) == _SECOND):
         warnings.warn(
             f"{path} is now kept in a new form (schema {SCHEMA}) with the same figures; "
             "earlier versions of this program cannot read it.",
@@ -207,15 +218,28 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     write_table(path, table, {"schema": SCHEMA})
 
 
+def _schema(path: Path) -> object:
+    try:
+        return read_table(path)[1].get("schema")
+    except (OSError, DamagedFile):
+        return None
+
+
 def _merged(stored: pd.DataFrame, rows: pd.DataFrame, *, replace: bool) -> Merge:
-    before = stored.rename(columns={"value": "stored", "origin": "stored_origin"})
+    before = stored.rename(
+        columns={"value": "stored", "origin": "stored_origin", "final": "stored_final"}
+    )
     both = rows.merge(before, on=["series", "date"], how="left")
     known = both["stored"].notna()
-    same = known & np.isclose(both["value"], both["stored"], rtol=_SAME, atol=0)
+    stored_final = both["stored_final"].eq(True)
+    close = np.isclose(both["value"], both["stored"], rtol=_SAME, atol=0)
+    # A provisional figure that turns out right is final from then on: that is a change, too.
+    same = known & close & (stored_final | ~both["final"])
     other = known & ~same
-    kept = other & (both["origin"] == YAHOO) & (not replace)
+    # What is final stays against what is provisional, even with --replace.
+    kept = other & (((both["origin"] == YAHOO) & (not replace)) | (stored_final & ~both["final"]))
     replaced = other & ~kept
-    contradiction = both[replaced & (both["stored_origin"] != YAHOO)]
+    contradiction = both[replaced & stored_final & (both["stored_origin"] != YAHOO)]
     if len(contradiction) and not replace:
         raise DataError(_contradiction(contradiction))
     fresh = both[~known | replaced]

@@ -17,7 +17,21 @@ from pathlib import Path
 import pandas as pd
 
 from features.panel import DataError
-from features.sources.etf_flows.cells import column, dated_rows, figure, series_of
+from features.sources.etf_flows.cells import (
+    column,
+    dated_rows,
+    figure,
+    names_day,
+    series_of,
+    with_points,
+)
+from features.sources.etf_flows.checks import check_fund
+from features.sources.etf_flows.reported import (
+    SETTLED_DAYS,
+    FundDay,
+    checked_total,
+    unreported,
+)
 from features.sources.etf_flows.spreadsheets import LAYOUTS, Table, read_tables
 
 BITCOIN_FUNDS = frozenset({
@@ -27,10 +41,20 @@ ETHER_FUNDS = frozenset({
     "ETHA", "FETH", "ETHW", "TETH", "CETH", "ETHV", "QETH", "EZET", "ETHE", "ETH", "ETHB",
 })  # fmt: skip
 
-_FUND_NAME = re.compile(r"ishares .{0,80}\b(etf|trust|fund)\b", re.IGNORECASE)
+# A cell that is the name of a fund, whoever issues it.
+_FUND_NAME = re.compile(r".{3,80}\b(etf|trust|fund|index fund)( shares)?", re.IGNORECASE)
+_OWN_NAME = re.compile(r"ishares\W*(\(r\)|\(tm\)|r)?\W*russell 2000\W* etf", re.IGNORECASE)
+_NAME_ROWS = 10
 _MILLION = 1e6
-# Figures of a table of flows are rounded to a tenth of a million, each and their total.
-_ROUNDING = 0.05
+_DAY_LABELS = ("date", "day", "as of")
+_UNNAMED = re.compile(r"unnamed: ?\d+(\.\d+|_level_\d+)?|index|#|level_0", re.IGNORECASE)
+# BTC alone is a fund, too: a unit stands in parentheses or behind a word.
+_OTHER_UNIT = re.compile(
+    r"\((BTC|ETH|\u20bf|coins?|US\$ ?bn|\$ ?bn|US\$ ?billions?)\)"
+    r"|\b(in|unit:?|units:?) (BTC|ETH|bitcoins?|ether|coins|billions?)\b"
+    r"|\b(US\$|USD|\$) ?(bn|billions?|thousands?)\b",
+    re.IGNORECASE,
+)
 # The smallest day of these funds' flows is some hundred thousand dollars.
 _LEAST_USD = 1e5
 
@@ -47,11 +71,14 @@ class Reading:
         Figures by name of the store's series, by day.
     notes : list of str
         What was left out and why, a sentence each.
+    provisional : dict of str to pandas.DatetimeIndex
+        Days of a series whose total is not final: a fund has not reported.
     """
 
     layout: str
     series: dict[str, pd.Series]
     notes: list[str] = field(default_factory=list)
+    provisional: dict[str, pd.DatetimeIndex] = field(default_factory=dict)
 
 
 def read_file(path: Path, *, asset: str | None, until: pd.Timestamp) -> Reading:
@@ -96,11 +123,11 @@ def interpret(tables: Sequence[Table], *, asset: str | None) -> Reading:
     if len(known) != 1:
         problem = f"holds both {' and '.join(known)}" if known else "is of no layout that is read"
         raise DataError(f"{problem}; {LAYOUTS}.")
-    layout = known[0]
+    layout, named = known[0], False
     if layout == "fund data":
         if asset is not None:
             raise DataError("holds a fund's NAV and shares; --asset goes with crypto flows.")
-        _check_fund(tables)
+        named = _names_own_fund(tables)
         readings = [_read_fund(table, at) for table, at in by_layout[layout]]
     elif layout == "table of flows":
         readings = [_read_flows(table, at, asset) for table, at in by_layout[layout]]
@@ -108,7 +135,10 @@ def interpret(tables: Sequence[Table], *, asset: str | None) -> Reading:
         raise DataError("does not say whose flows it holds; add --asset btc or --asset eth.")
     else:
         readings = [_read_plain(table, at, asset) for table, at in by_layout[layout]]
-    return _combined(layout, readings)
+    reading = _combined(layout, readings)
+    if layout == "fund data" and not named:
+        _check_size(reading)
+    return reading
 
 
 def _has_fund_data(row: Sequence[str]) -> bool:
@@ -146,7 +176,17 @@ def _combined(layout: str, readings: Sequence[Reading]) -> Reading:
     if not held:
         raise DataError(f"has the columns of the {layout}, but no day with a figure.")
     notes = dict.fromkeys(note for each in readings for note in each.notes)
-    return Reading(layout, held, list(notes))
+    open_days = {
+        name: days.unique().sort_values()
+        for name in held
+        if len(days := _joined(each.provisional.get(name) for each in readings))
+    }
+    return Reading(layout, held, list(notes), open_days)
+
+
+def _joined(indices: Iterable[pd.DatetimeIndex | None]) -> pd.DatetimeIndex:
+    days = [day for index in indices if index is not None for day in index]
+    return pd.DatetimeIndex(days, dtype="datetime64[s]")
 
 
 def _pairs(reading: Reading, name: str) -> Iterable[tuple[pd.Timestamp, float]]:
@@ -161,14 +201,24 @@ def _check_days(name: str, days: pd.DatetimeIndex, until: pd.Timestamp) -> None:
         raise DataError(f"{name} on {day:%Y-%m-%d}: is a {day:%A}, when the exchange is closed.")
 
 
-def _check_fund(tables: Sequence[Table]) -> None:
-    """Refuse the file of another fund, where a file names its fund."""
+def _names_own_fund(tables: Sequence[Table]) -> bool:
+    """Tell whether a file names IWM; refuse that of another fund. A file may name none."""
     names = [
-        cell for table in tables for row in table.rows[:10] for cell in row
-        if _FUND_NAME.fullmatch(cell)
+        cell for table in tables for row in table.rows[:_NAME_ROWS] for cell in row
+        if _FUND_NAME.fullmatch(cell) or _OWN_NAME.match(cell)
     ]  # fmt: skip
-    if names and not any("russell 2000 etf" in name.lower() for name in names):
+    own = any(_OWN_NAME.match(name) for name in names)
+    if names and not own:
         raise DataError(f"is the file of {names[0]}; needed is that of the Russell 2000 ETF (IWM).")
+    return own
+
+
+def _check_size(reading: Reading) -> None:
+    from features.reference.load import load_reference
+
+    nav = reading.series.get("iwm_nav")
+    if nav is not None:
+        check_fund(nav, load_reference().series("russell2000"))
 
 
 def _read_fund(table: Table, header: int) -> Reading:
@@ -179,7 +229,7 @@ def _read_fund(table: Table, header: int) -> Reading:
         "iwm_nav": column(labels, "nav per share"),
     }
     figures: dict[str, list[tuple[pd.Timestamp, float]]] = {name: [] for name in columns}
-    for date, row in dated_rows(table.rows, header, day):
+    for date, row in dated_rows(with_points(table.rows, header), header, day):
         for name, at in columns.items():
             value = figure(row, at, date)
             if not math.isnan(value):
@@ -193,7 +243,7 @@ def _read_plain(table: Table, header: int, asset: str) -> Reading:
     name = f"{asset}_etf_net_flow_usd"
     pairs = [
         (date, figure(row, at, date))
-        for date, row in dated_rows(table.rows, header, column(labels, "date"))
+        for date, row in dated_rows(with_points(table.rows, header), header, column(labels, "date"))
     ]
     flow = series_of(name, [(date, value) for date, value in pairs if not math.isnan(value)])
     if 0 < flow.abs().max() < _LEAST_USD:
@@ -205,30 +255,99 @@ def _read_plain(table: Table, header: int, asset: str) -> Reading:
 
 
 def _read_flows(table: Table, header: int, asset: str | None) -> Reading:
-    labels = [cell.upper() for cell in table.rows[header]]
-    own = _asset(labels)
+    own = _asset([cell.upper() for cell in table.rows[header]])
     if asset is not None and asset != own:
         raise DataError(f"its funds are those of {own}, --asset says {asset}.")
     name = f"{own}_etf_net_flow_usd"
+    _check_unit(table, header)
     total = _total_column(table, header)
-    day = labels.index("DATE") if "DATE" in labels else 0
-    funds = {at: label for at, label in enumerate(labels) if label and at not in (day, total)}
     # The header may end before Total, which then stands in a row above it.
-    padded = [row + [""] * (total + 1 - len(row)) for row in table.rows]
-    rows = []
-    for date, row in dated_rows(padded, header, day):
+    rows_given = with_points(table.rows, header)
+    padded = [row + [""] * (total + 1 - len(row)) for row in rows_given]
+    day = _day_column(padded, header, total)
+    labels = [cell.upper() for cell in padded[header]]
+    funds = {
+        at: label for at, label in enumerate(labels) if at not in (day, total) and not _blank(label)
+    }
+    rows: list[FundDay] = []
+    for date, row in dated_rows(_without_index(padded, {day, total, *funds}), header, day):
         flows = {label: figure(row, at, date) for at, label in funds.items()}
-        rows.append((date, _total(date, flows, figure(row, total, date)), flows))
+        rows.append(FundDay(date, flows, figure(row, total, date)))
+    rows.sort(key=lambda each: each.day)
+    waiting = unreported(rows)
+    totals: list[tuple[pd.Timestamp, float]] = []
+    uncounted: list[tuple[pd.Timestamp, float]] = []
+    for each in rows:
+        value = checked_total(each, late=each.day in waiting)
+        (uncounted if math.isnan(value) else totals).append((each.day, value))
+    days = [day for day, _ in totals if day in waiting]
+    notes = _flow_notes([day for day, _ in uncounted], {day: waiting[day] for day in days})
+    pairs = [(day, _MILLION * value) for day, value in totals]
+    return Reading(
+        "table of flows", {name: series_of(name, pairs)}, notes,
+        {name: pd.DatetimeIndex(days, dtype="datetime64[s]")},
+    )  # fmt: skip
+
+
+def _flow_notes(
+    uncounted: Sequence[pd.Timestamp], waiting: Mapping[pd.Timestamp, Sequence[str]]
+) -> list[str]:
     notes = []
-    closed = [date for date, value, _ in rows if math.isnan(value)]
-    if closed:
-        notes.append(f"Without trading, left out: {len(closed)}, last {max(closed):%Y-%m-%d}.")
-    traded = sorted((row for row in rows if not math.isnan(row[1])), key=lambda row: row[0])
-    late = _late(traded)
-    if late:
-        notes.append(f"{traded.pop()[0]:%Y-%m-%d} left out: {', '.join(late)} not yet reported.")
-    pairs = [(date, _MILLION * value) for date, value, _ in traded]
-    return Reading("table of flows", {name: series_of(name, pairs)}, notes)
+    if uncounted:
+        last = max(uncounted)
+        notes.append(f"Without trading, left out: {len(uncounted)}, last {last:%Y-%m-%d}.")
+    if waiting:
+        notes += [
+            f"{day:%Y-%m-%d} provisional: {', '.join(funds)} not yet reported."
+            for day, funds in waiting.items()
+        ]
+        notes.append(
+            "Provisional totals are kept, but used and final only when every fund that reports has "
+            f"reported, or {SETTLED_DAYS} later days stand in the file: import a later one."
+        )
+    return notes
+
+
+def _blank(label: str) -> bool:
+    """Tell whether a column has no name: an index that a program wrote with its table."""
+    return not label or _UNNAMED.fullmatch(label) is not None
+
+
+def _day_column(rows: Sequence[Sequence[str]], header: int, total: int) -> int:
+    """Return where the days stand: under Date, or in the one column without name that holds any."""
+    labels = [cell.lower() for cell in rows[header]]
+    named = [at for at, label in enumerate(labels) if label in _DAY_LABELS]
+    found = named or [
+        at for at, label in enumerate(labels)
+        if at != total and _blank(label)
+        and any(at < len(row) and names_day(row[at]) for row in rows[header + 1 :])
+    ]  # fmt: skip
+    if len(found) > 1:
+        told = " and ".join(repr(rows[header][at]) for at in found)
+        raise DataError(f"has {len(found)} columns that could be the day: {told}; keep one.")
+    return found[0] if found else 0
+
+
+def _without_index(rows: Sequence[list[str]], kept: set[int]) -> list[list[str]]:
+    """Empty the columns that have neither name nor meaning: a program's index.
+
+    What stands behind the last column of the header is none of these, but a fault.
+    """
+    width = max(kept) + 1
+    return [
+        [cell if at in kept or at >= width else "" for at, cell in enumerate(row)] for row in rows
+    ]
+
+
+def _check_unit(table: Table, header: int) -> None:
+    """Refuse a table that says it counts in coins or in another multiple than millions."""
+    for row in table.rows[: header + 1]:
+        for cell in row:
+            if match := _OTHER_UNIT.search(cell):
+                raise DataError(
+                    f"says {match[0].strip()!r}: flows must be in US$ million; "
+                    "bring them to that unit."
+                )
 
 
 def _asset(labels: Sequence[str]) -> str:
@@ -249,27 +368,3 @@ def _total_column(table: Table, header: int) -> int:
         if len(places) == 1:
             return places[0]
     raise DataError("needs one column 'Total' beside its funds, against which their sum is held.")
-
-
-def _total(day: pd.Timestamp, flows: Mapping[str, float], total: float) -> float:
-    """Return a day's total, NaN without trading; refuse one that is not the sum of its funds."""
-    known = [value for value in flows.values() if not math.isnan(value)]
-    if not known and (math.isnan(total) or total == 0):
-        return math.nan
-    if math.isnan(total) or abs(sum(known) - total) > _ROUNDING * (len(known) + 1) + 1e-6:
-        own = "is absent" if math.isnan(total) else f"is {total:g}"
-        raise DataError(
-            f"{day:%Y-%m-%d}: the funds add up to {sum(known):.1f}, but Total {own} (US$ million)."
-        )
-    return total
-
-
-def _late(rows: Sequence[tuple[pd.Timestamp, float, Mapping[str, float]]]) -> list[str]:
-    """Return the funds without a figure on the newest day that had one on the day before."""
-    if len(rows) < 2:
-        return []
-    before, newest = rows[-2][2], rows[-1][2]
-    return [
-        label for label, value in newest.items()
-        if math.isnan(value) and not math.isnan(before[label])
-    ]  # fmt: skip

@@ -21,7 +21,7 @@ def fund_flows(
 
     Where days are missing (neighbours more than five days apart) a window of
     sessions would span weeks, so only what lies behind the last gap is given,
-    with a warning.
+    with a warning. Provisional totals are not given.
 
     Parameters
     ----------
@@ -41,9 +41,11 @@ def fund_flows(
     features.sources.etf_flows.flow_store.StoreError
         If the store is there but cannot be read.
     """
+    table = flow_store.read(directory)
+    # A total that will be another one tomorrow is no figure of today.
     held = {
         str(name): rows.set_index("date")["value"]
-        for name, rows in flow_store.read(directory).groupby("series")
+        for name, rows in table[table["final"]].groupby("series")
     }
     flows = {}
     if "iwm_shares_outstanding" in held and "iwm_nav" in held:

@@ -21,6 +21,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from features.panel import DataError
+from features.sources.bounded import GZIP, unpacked
 
 MAX_BYTES = 100_000_000
 MAX_COLUMNS = 1000
@@ -86,6 +87,8 @@ def tables_of(content: bytes) -> list[Table]:
     >>> tables_of(b"date,net_flow_usd\n2025-12-09,1.5\n")[0].rows
     [['date', 'net_flow_usd'], ['2025-12-09', '1.5']]
     """
+    if content.startswith(GZIP):
+        content = unpacked(io.BytesIO(content), MAX_BYTES)
     if content.startswith(_ZIP):
         return _workbook(content)
     if content.startswith(_BINARY_XLS):

@@ -27,7 +27,8 @@ def describe(directory: Path) -> dict[str, Any]:
     -------
     dict
         `digest` of all rows and, by series, `first_day`, `last_day`, `rows`,
-        `last_value`, `gaps` (neighbouring days more than five days apart),
+        `last_value`, `provisional` (days whose total is not final), `gaps`
+        (neighbouring days more than five days apart),
         `origins` (rows by origin) and `digest`.
     """
     table = flow_store.read(directory)
@@ -41,6 +42,7 @@ def describe(directory: Path) -> dict[str, Any]:
                 "last_day": f"{days[-1]:%Y-%m-%d}",
                 "rows": len(rows),
                 "last_value": float(rows["value"].iloc[-1]),
+                "provisional": [f"{day:%Y-%m-%d}" for day in rows.loc[~rows["final"], "date"]],
                 "gaps": [
                     [f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"] for before, after in gaps(days)
                 ],
@@ -91,4 +93,8 @@ def store_table(series: Mapping[str, Mapping[str, Any]]) -> str:
         for name, summary in series.items()
         for before, after in summary["gaps"]
     ]
-    return "\n".join([*aligned(lines, "<"), *gaps[-5:]])
+    waiting = [
+        f"{name}: provisional and not used: {', '.join(days)}; import a later file."
+        for name, summary in series.items() if (days := summary["provisional"])
+    ]  # fmt: skip
+    return "\n".join([*aligned(lines, "<"), *gaps[-5:], *waiting])
