@@ -48,7 +48,7 @@ class Prices:
         self.held = closes
         self.kept = rankings or {}
 
-    def closes(self, tickers, first, last, *, now, mode="online", progress=None):
+    def closes(self, tickers, first, last, *, now, mode="online", doubted=(), progress=None):
         span = {t: self.held[t].loc[first : now.normalize() - pd.Timedelta(days=1)]
                 for t in tickers if t in self.held}  # fmt: skip
         absent = frozenset(tickers) - {*span}

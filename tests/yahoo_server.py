@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 NEW_YORK = "America/New_York"
-HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com")
+HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com", "api.coinmarketcap.com")
 OTHER = "*"
 HANGING_SECONDS = 1.0
 
@@ -57,6 +57,8 @@ class Market:
         What is wrong, by ticker, by "ranking" or by OTHER.
     hiccups : int
         How many questions are answered with HTTP status 503 before all is well.
+    published : pandas.Series
+        CoinMarketCap's season index by day, which the same server gives.
     """
 
     now: pd.Timestamp
@@ -67,6 +69,7 @@ class Market:
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     hiccups: int = 0
+    published: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
 
     def fault(self, name: str) -> str:
         return self.faults.get(name, self.faults.get(OTHER, ""))
@@ -227,6 +230,10 @@ def _answer(market, host, path):
     """Status, body and headers; None hangs up."""
     parts = urlsplit(path)
     asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if host == "api.coinmarketcap.com":
+        if market.fault("published") == "dropped":
+            return None
+        return _broken(market.fault("published")) or _published(market)
     if host == "fc.yahoo.com":
         cookie = "A3=d=synthetic&S=synthetic; Max-Age=31557600; Domain=.yahoo.com; Path=/"
         return 404, "", {"Set-Cookie": f"{cookie}; Secure"}
@@ -360,6 +367,17 @@ def _screen(market, asked):
     if fault == "layout":
         result["records"] = result.pop("quotes")
     return {"finance": {"result": [result], "error": None}}
+
+
+def _published(market):
+    points = [
+        {"altcoinIndex": f"{value:g}", "altcoinMarketcap": "1.0", "name": "", "timestamp": f"{day}"}
+        for day, value in zip(
+            market.published.index.as_unit("s").asi8, market.published, strict=True
+        )
+    ]
+    key = "rows" if market.fault("published") == "layout" else "points"
+    return 200, {"data": {key: points}, "status": {"error_code": "0"}}, {}
 
 
 def _quote(market, ticker, summary):

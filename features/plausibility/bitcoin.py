@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from features.plausibility import market_limits as limits
+from features.plausibility.common_mode import Moves
 from features.plausibility.prices import Floats, Prices, spells
-from features.plausibility.rules import found
+from features.plausibility.rules import found, shown_factor
 from features.plausibility.verdict import Verdict
 from features.provenance import Consequence, Finding
 
@@ -83,6 +84,34 @@ def check_contradiction(prices: Prices, verdict: Verdict) -> None:
     verdict.say_coins(
         prices, wrong, "contradiction", "close_usd / close_btc is not Bitcoin's close"
     )
+
+
+def check_market_cap(prices: Prices, verdict: Verdict) -> None:
+    """Withhold days on which Bitcoin's market cap and all coins say that its close is wrong.
+
+    Parameters
+    ----------
+    prices, verdict
+        As for `check_frozen_bitcoin`.
+    """
+    off = prices.bitcoin - prices.bitcoin_by_cap
+    moved = Moves.of(prices, verdict.used(prices.btc)).median
+    wrong = (np.abs(off) > limits.CAP_CONTRADICTION) & ~verdict.withheld & ~verdict.bitcoin_out
+    for first, after in spells(wrong):
+        # Else it is the market cap, which the rule on its scale judges.
+        if not abs(moved[first] + off[first]) < abs(off[first]) / 2:
+            continue
+        newest = after > prices.last
+        verdict.withheld[first:after] = True
+        close, told = float(np.exp(prices.bitcoin[first])), np.exp(prices.bitcoin_by_cap[first])
+        said = (
+            f"its close is {close:g}, its market cap over its supply {told:g}, and the median coin "
+            f"moves against it by {shown_factor(float(moved[first]))} in a day"
+        )
+        verdict.findings.append(
+            found("common mode", "bitcoin", (prices.days[first], prices.days[after - 1]), close,
+                  close / float(told), "day held back" if newest else "value left out", said)
+        )  # fmt: skip
 
 
 def median_of_coins(prices: Prices, table: Floats) -> Floats:

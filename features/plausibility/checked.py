@@ -58,6 +58,7 @@ def check_market(
     universe: pd.DataFrame,
     *,
     bitcoin_usd: pd.Series | None = None,
+    bitcoin_cap: pd.Series | None = None,
     named: Named = lambda coin: None,
 ) -> CheckedMarket:
     """Apply every rule on coins and rankings.
@@ -71,10 +72,12 @@ def check_market(
         Columns `snapshot_date`, `rank`, `coin` and any others.
     bitcoin_usd : pandas.Series, optional
         Bitcoin's close by day, where it is not among the coins.
+    bitcoin_cap : pandas.Series, optional
+        Its market cap in US dollars by day: a second witness of its close.
     named : callable, optional
         As for `features.plausibility.pegs.without_pegged`.
     """
-    prices = Prices(coins, universe, bitcoin_usd=bitcoin_usd)
+    prices = Prices(coins, universe, bitcoin_usd=bitcoin_usd, bitcoin_cap=bitcoin_cap)
     universe, pegged = without_pegged(universe, prices, named=named)
     if pegged:
         prices.rank(universe)

@@ -124,7 +124,9 @@ def check_coin_steps(prices: Prices, verdict: Verdict) -> None:
             done[column] = day + 2 + int(back[0])
         elif np.isfinite(clean[day + 1 :, column]).sum() < CONFIRMING:
             spikes[day:, column] = True
-        elif abs(step) >= limits.COIN_SHIFT and is_unit(step, limits.COIN_UNIT):
+        elif step >= limits.COIN_RISE or (
+            abs(step) >= limits.COIN_SHIFT and is_unit(step, limits.COIN_UNIT)
+        ):
             shifts[day : day + WINDOW_DAYS, column] = True
     _leave_out(prices, verdict, {"spike": spikes, "level shift": shifts}, steps)
 

@@ -25,10 +25,13 @@ class Moves:
         Of the log returns, by day; NaN where too few coins have one.
     spread : numpy.ndarray
         Distance of their quartiles; NaN where too few coins have one.
+    own : numpy.ndarray
+        Log return of Bitcoin in US dollars.
     """
 
     median: Floats
     spread: Floats
+    own: Floats
 
     @classmethod
     def of(cls, prices: Prices, logs: Floats) -> Moves:
@@ -42,7 +45,8 @@ class Moves:
         median[enough] = np.nanmedian(steps[enough], axis=1)
         low, high = np.nanquantile(steps[many], (0.25, 0.75), axis=1) if many.any() else ([], [])
         spread[many] = np.asarray(high) - np.asarray(low)
-        return cls(median, spread)
+        own = carried(prices.bitcoin[:, None])[:, 0]
+        return cls(median, spread, np.append(np.nan, np.diff(own)))
 
     def beyond(self) -> NDArray[np.bool_]:
         """Tell on which days the coins move as no market does."""
@@ -52,7 +56,10 @@ class Moves:
             np.sign(self.median) != np.sign(back)
         )
         far = (self.median > limits.COMMON_UP) | (self.median < limits.COMMON_DOWN)
-        return np.asarray(far | returning | self.as_one(limits.ONE_FACTOR, limits.ONE_SPREAD))
+        # When Bitcoin falls, the coins fall with it: their returns in dollars are median + own.
+        alone = (self.own < limits.FALL) & (self.median + self.own > limits.FALL_WITH * self.own)
+        as_one = self.as_one(limits.ONE_FACTOR, limits.ONE_SPREAD)
+        return np.asarray(far | returning | alone | as_one)
 
     def as_one(self, step: float, spreads: float) -> NDArray[np.bool_]:
         """Tell on which days all coins move by one factor: far beside what lies between them."""
@@ -96,6 +103,9 @@ def check_common_mode(prices: Prices, verdict: Verdict) -> None:
         )
 
 
+# Part of a step that the way back must make up: the market moves in between.
+_UNDONE = 0.6
+
 _TOLD: dict[Consequence, str] = {
     "value left out": "it returns: no close of these days is used",
     "day held back": "one asset that moves against all others is at fault, no season; held "
@@ -107,16 +117,20 @@ _TOLD: dict[Consequence, str] = {
 
 def _judged(prices: Prices, logs: Floats, moves: Moves) -> Iterator[tuple[int, int, Consequence]]:
     """Yield for each step its day, the day after the wrong ones, and what follows."""
-    before = carried(logs)
     known = np.flatnonzero(np.isfinite(logs).any(axis=1))
     last = int(known[-1]) if len(known) else -1
     lasting = moves.no_market()
+    spike = _Spikes(prices, logs, moves.median)
     done = 0
     for day in map(int, np.flatnonzero(moves.beyond() & (prices.days >= limits.COMMON_SINCE))):
         if day < done:
             continue
-        after = _return(prices, logs, before, day, float(moves.median[day]), last)
-        if after is not None:
+        after, begin = spike.end(day, last), spike.begin(day, done)
+        if begin is not None:
+            # The step that went unseen was the wrong one; this is the way back.
+            done = day + 1
+            yield begin, day, "value left out"
+        elif after is not None:
             # The step back is part of the spike, not one of its own.
             done = after + 1
             yield day, after, "value left out"
@@ -130,16 +144,37 @@ def _judged(prices: Prices, logs: Floats, moves: Moves) -> Iterator[tuple[int, i
             yield day, day, "note"
 
 
-def _return(
-    prices: Prices, logs: Floats, before: Floats, day: int, step: float, last: int
-) -> int | None:
-    """Return the day on which the coins are back where they came from, if there is one."""
-    members = prices.members[day]
-    members = members[members >= 0]
-    for later in range(day + 1, min(day + 1 + RETURN_STEPS, last + 1)):
-        moved = logs[later, members] - before[day - 1, members]
-        if np.isfinite(moved).sum() >= limits.MIN_WITNESSES and (
-            abs(np.nanmedian(moved)) < abs(step) / 2
-        ):
-            return later
-    return None
+class _Spikes:
+    """Where a step of all coins leads away and back again."""
+
+    def __init__(self, prices: Prices, logs: Floats, median: Floats) -> None:
+        self.prices, self.logs, self.median = prices, logs, median
+        self.before = carried(logs)
+
+    def end(self, day: int, last: int) -> int | None:
+        """Return the day on which the coins are back where they came from, if there is one."""
+        for later in range(day + 1, min(day + 1 + RETURN_STEPS, last + 1)):
+            if self._opposite(later, day) or self._moved(day, later) < abs(self.median[day]) / 2:
+                return later
+        return None
+
+    def begin(self, day: int, done: int) -> int | None:
+        """Return the day of a smaller step away from where this one leads back to, if any."""
+        for earlier in range(day - 1, max(day - 1 - RETURN_STEPS, done, 0), -1):
+            size = abs(self.median[day])
+            if self._opposite(earlier, day) and self._moved(earlier, day) < size / 2:
+                return earlier
+        return None
+
+    def _opposite(self, one: int, day: int) -> bool:
+        """Tell whether a day's step undoes most of another one's."""
+        return bool(-self.median[one] * np.sign(self.median[day]) > _UNDONE * abs(self.median[day]))
+
+    def _moved(self, first: int, later: int) -> float:
+        """Return how far the median coin is from where it was before a day."""
+        members = self.prices.members[first]
+        members = members[members >= 0]
+        moved = self.logs[later, members] - self.before[first - 1, members]
+        if np.isfinite(moved).sum() < limits.MIN_WITNESSES:
+            return np.inf
+        return float(abs(np.nanmedian(moved)))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from features.plausibility.bitcoin import check_contradiction, check_frozen_bitcoin
+from features.plausibility.bitcoin import (
+    check_contradiction,
+    check_frozen_bitcoin,
+    check_market_cap,
+)
 from features.plausibility.coins import (
     check_coin_steps,
     check_frozen_coins,
@@ -27,6 +31,7 @@ def judge(prices: Prices) -> Verdict:
     verdict = Verdict.none_yet(prices)
     check_frozen_market(prices, verdict)
     check_frozen_bitcoin(prices, verdict)
+    check_market_cap(prices, verdict)
     check_common_mode(prices, verdict)
     check_contradiction(prices, verdict)
     check_frozen_coins(prices, verdict)

@@ -32,12 +32,19 @@ ONE_FACTOR = 0.08
 ONE_SPREAD = 3.3
 ONE_FACTOR_LASTING = log(1.12)
 ONE_SPREAD_LASTING = 4.0
+# Bitcoin falls alone: of all its falls by a tenth since 2014 the median coin made 0.52 in the least
+# (2017-03-24, log).
+FALL = -0.10
+FALL_WITH = 0.45
 # Repeated closes of Bitcoin in a row: real at most 1 (two days since 2014).
 FROZEN_BITCOIN = 2
 # Bitcoin's close against the median of close_usd / close_btc of the coins; log. The data at hand
 # take both from one hour: 0 on all days, 0.17 at most for single coins (2026-02-05).
 CONTRADICTION = 0.10
 COIN_CONTRADICTION = log(1.3)
+# Bitcoin's close times its supply against its market cap, where there is one; log. Real at most
+# 0.063 since 2014 (2015-08-18).
+CAP_CONTRADICTION = 0.075
 # Share of the ranked coins whose close is exactly that of the day before; real at most 0.09.
 FROZEN_SHARE = 0.25
 # A price with at least so many significant digits never repeats so often (real: 2 at most); one of
@@ -49,6 +56,9 @@ FROZEN_COARSE = 20
 COIN_SPIKE = log(3)
 COIN_SHIFT = log(5)
 COIN_DEVIATIONS = 25.0
+# A rise that stays is another unit or another coin, whatever its factor: the greatest real one in a
+# day is x11.5 (Pepe, 2023-05-05). A fall that deep may be real (LUNA, 2022).
+COIN_RISE = log(15)
 # A change of unit comes with the day's own move.
 COIN_UNIT = 0.15
 # Before, thin coins did all that: noted only. Two of seven are faults of the data: scot x97 for a

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.market.season import MAX_SNAPSHOT_AGE_DAYS, TOP, WINDOW_DAYS
+from features.market.supply import bitcoin_supply
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +23,8 @@ class Prices:
         Columns `snapshot_date`, `rank`, `coin`.
     bitcoin_usd : pandas.Series, optional
         Bitcoin's close in US dollars by day, where it is not among the coins.
+    bitcoin_cap : pandas.Series, optional
+        Its market cap in US dollars by day.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Prices:
         universe: pd.DataFrame,
         *,
         bitcoin_usd: pd.Series | None = None,
+        bitcoin_cap: pd.Series | None = None,
     ) -> None:
         self.code, ids = pd.factorize(coins["coin"])
         self.ids = pd.Index(ids)
@@ -43,6 +47,10 @@ class Prices:
         own = coins[coins["coin"] == "bitcoin"].set_index("date")["close_usd"]
         bitcoin_usd = own if bitcoin_usd is None else bitcoin_usd
         self.bitcoin: Floats = np.log(bitcoin_usd.reindex(self.days).to_numpy(dtype=float))
+        self.bitcoin_by_cap: Floats = np.full(shape[0], np.nan)
+        if bitcoin_cap is not None:
+            cap = bitcoin_cap.reindex(self.days).to_numpy(dtype=float)
+            self.bitcoin_by_cap = np.log(cap / bitcoin_supply(self.days).to_numpy())
         self.members: NDArray[np.int64] = np.empty((0, TOP), int)
         self.ranked: NDArray[np.bool_] = np.empty((0, 0), bool)
         self.rank(universe)

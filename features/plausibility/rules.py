@@ -9,12 +9,15 @@ from math import exp, log
 import pandas as pd
 
 from features.plausibility.market_limits import (
+    CAP_CONTRADICTION,
+    COIN_RISE,
     COMMON_DOWN,
     COMMON_LASTING_DOWN,
     COMMON_LASTING_UP,
     COMMON_RETURNING,
     COMMON_UP,
     CONTRADICTION,
+    FALL_WITH,
     FINE_DIGITS,
     FROZEN_BITCOIN,
     FROZEN_COARSE,
@@ -157,9 +160,12 @@ RULES: Mapping[str, Rule] = {
             "nearly every coin moves against Bitcoin by one factor on one day",
             f"median of the top 50 above x{exp(COMMON_UP):.2f} or below x{exp(COMMON_DOWN):.2f}; "
             f"x{exp(COMMON_RETURNING):.2f} if it returns the next day; beyond {ONE_FACTOR:.0%} if "
-            f"it is {ONE_SPREAD:g} times the distance of the coins' quartiles",
+            f"it is {ONE_SPREAD:g} times the distance of the coins' quartiles, or if Bitcoin's "
+            f"market cap over its supply is {CAP_CONTRADICTION:.1%} from its close as well; or if "
+            f"Bitcoin falls by a tenth, the median coin by less than {FALL_WITH:.2f} of it",
             "since 2014 the median has moved between x0.76 and x1.15, by 3.0 times that distance "
-            "at most; Bitcoin's close is wrong, not fifty others",
+            "at most, the market cap stayed within 6.2%, and falls were shared by half at least; "
+            "Bitcoin's close is wrong, not fifty others",
             "the last days are held back until two more closes confirm them; a spike is left out "
             f"for all coins; what stays is refused from x{exp(COMMON_LASTING_UP):.2f} up or "
             f"x{exp(COMMON_LASTING_DOWN):.2f} down, or from x{exp(ONE_FACTOR_LASTING):.2f} at "
@@ -206,10 +212,11 @@ RULES: Mapping[str, Rule] = {
         Rule(
             "level shift",
             "a step that stays: a unit, a split, another instrument",
-            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5, 25 deviations",
+            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5, 25 deviations, or "
+            f"x{exp(COIN_RISE):.0f} up",
             "two more observations confirm a market's step, but no market does this",
             "the series ends before it; a coin is left out of comparisons across it where the "
-            "factor is a unit's (a power of ten), else noted",
+            "factor is a unit's (a power of ten) or the rise is too great, else noted",
             _UNITS,
         ),
         Rule(

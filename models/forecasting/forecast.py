@@ -134,7 +134,7 @@ def forecast(
             out_of_range=out_of_range,
         ),
         model=model_summary(model_id, forecaster),
-        data=_data(status, today),
+        data=_data(status, forecaster, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
         outlook=_outlook(ahead, window, dates),
     )
@@ -202,14 +202,16 @@ def _season(status: SeasonStatus) -> Season:
     )
 
 
-def _data(status: SeasonStatus, today: pd.Timestamp) -> DataSummary:
-    view = status.view
+def _data(status: SeasonStatus, forecaster: Forecaster, today: pd.Timestamp) -> DataSummary:
+    view, row = status.view, status.features
     return DataSummary(
         source=view.source,
         digest=view.digest,
         last_day=view.last_day,
         age_days=int((today - view.last_day).days),
         provenance=tuple(view.provenance.steps),
+        findings=view.provenance.findings_on(status.as_of),
+        features={name: plain(row[name].iloc[0]) for name in forecaster.model.feature_names()},
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import pandas as pd
 
+from features.provenance import Finding
 from models.outlook.answers import Outlook
 from models.vocabulary import Kind, Verdict
 
@@ -220,13 +221,31 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The data known at as_of: source, digest, last day, its age today, how they were made."""
+    """The data known at as_of.
+
+    Parameters
+    ----------
+    source, digest : str
+        Of the panel.
+    last_day : pandas.Timestamp
+        Last day known.
+    age_days : int
+        From that to today.
+    provenance : tuple of str
+        How they were made.
+    findings : tuple of Finding
+        What the rules of plausibility noticed that concerns the day.
+    features : mapping of str to float or None
+        What the model was given of the day; None where it is missing.
+    """
 
     source: str
     digest: str
     last_day: pd.Timestamp
     age_days: int
     provenance: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    features: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

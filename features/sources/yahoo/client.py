@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from curl_cffi.requests import Response, Session
     from yfinance import Ticker
 
-__all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_ranking", "fetch_shares"]
+__all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_json", "fetch_ranking", "fetch_shares"]
 
 TIMEOUT_SECONDS = 10.0
 COOKIE_SECONDS = 3.0
@@ -244,6 +245,37 @@ def fetch_shares(ticker: str, *, now: pd.Timestamp) -> tuple[pd.Timestamp, float
     return min(session, last_complete_day(ticker, now)), shares, value
 
 
+def fetch_json(address: str, asked: Mapping[str, int], *, source: str) -> dict[str, Any]:
+    """Fetch a JSON object from a public address, once; the time-out is that of Yahoo's data.
+
+    Parameters
+    ----------
+    address : str
+        Without its query.
+    asked : mapping of str to int
+        The query.
+    source : str
+        Whom to name in a refusal.
+
+    Raises
+    ------
+    SourceUnavailable
+        If it cannot be reached, refuses service or answers with something else.
+    """
+    url = f"{address}?{urlencode(asked)}"
+    try:
+        answer = _session().get(url, timeout=TIMEOUT_SECONDS)
+        if answer.status_code != 200:
+            raise OSError(f"HTTP status {answer.status_code}")
+        content = json.loads(answer.text)
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
+    except (OSError, ValueError) as error:
+        reason = str(error).split(". See https://", 1)[0].rstrip(". ")
+        raise SourceUnavailable(f"{source} cannot be used ({reason}); try again later.") from error
+    return content
+
+
 def _coin(quote: dict[str, Any]) -> tuple[str, str, str, float, float, float]:
     ticker = str(quote["symbol"])
     stem = ticker.removesuffix("-USD")
@@ -366,7 +398,8 @@ def _session() -> Session[Any]:
         def request(self, method: Any, url: str, *others: Any, **options: Any) -> Response:  # noqa: ANN401
             # Without cookie and crumb yfinance goes on: charts come all the same.
             data = "/finance/" in url
-            options["timeout"] = TIMEOUT_SECONDS if data else COOKIE_SECONDS
+            if "yahoo.com" in url:
+                options["timeout"] = TIMEOUT_SECONDS if data else COOKIE_SECONDS
             answer: Response = super().request(method, url, *others, **options)
             if data:
                 if answer.status_code == 429 or "Too Many Requests" in answer.text[:1000]:

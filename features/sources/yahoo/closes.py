@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DataError
+from features.provenance import Revision
 from features.sources.yahoo.sessions import AMERICAN, is_crypto, is_late, trading_days
 
-JUMP = 50.0
 ENOUGH_COINS = 0.8
 MAX_GAP_DAYS = 10
 # Of the days on which there should be a close. Holidays are 4 % of the weekdays.
@@ -34,12 +34,15 @@ class Answer:
         UTC instant of the oldest fetch among them.
     absent : frozenset of str
         Tickers of which the source has nothing.
+    revisions : tuple of Revision
+        What the source has changed after it was first stored.
     """
 
     closes: pd.DataFrame
     problems: tuple[str, ...]
     fetched_at: pd.Timestamp
     absent: frozenset[str] = frozenset()
+    revisions: tuple[Revision, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,8 @@ def accept(
     Raises
     ------
     Rejected
-        If the layout, time zone or currency is another one, if nothing is
-        left, or if a close jumps.
+        If the layout, time zone or currency is another one, or if nothing is
+        left.
     """
     closes = _positive_closes(bars, ("UTC",) if is_crypto(ticker) else AMERICAN)
     if bars.currency not in (None, "USD"):
@@ -131,25 +134,7 @@ def accept(
     closes = closes.loc[first:expected]
     if closes.empty:
         raise Missing(f"has no close from {first:%Y-%m-%d} to {expected:%Y-%m-%d}")
-    check_jumps(closes)
     return closes, lacks_of(ticker, closes, bars.first_trade, first, expected)
-
-
-def check_jumps(closes: pd.Series) -> None:
-    """Refuse a close that is 50 times its neighbour or a fiftieth of it.
-
-    Raises
-    ------
-    Rejected
-        If there is such a jump.
-    """
-    step = np.abs(np.diff(np.log(closes.to_numpy())))
-    if step.size and step.max() >= np.log(JUMP):
-        at = int(step.argmax())
-        raise Rejected(
-            f"jumps from {closes.iloc[at]:g} on {closes.index[at]:%Y-%m-%d} "
-            f"to {closes.iloc[at + 1]:g} on {closes.index[at + 1]:%Y-%m-%d}"
-        )
 
 
 def _positive_closes(bars: Bars, zones: tuple[str, ...]) -> pd.Series:
