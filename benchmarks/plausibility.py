@@ -73,7 +73,8 @@ def _of_coins(coins: pd.DataFrame) -> dict[str, pd.Series]:
 
 def judged(market: Slice) -> list[Finding]:
     """Return what the rules notice but for what is no altcoin."""
-    checked = check_market(market.coins, market.universe)
+    cap = market.series.get("btc_market_cap_usd")
+    checked = check_market(market.coins, market.universe, bitcoin_cap=cap)
     used = _of_coins(checked.coins)
     _, series = check_series({**market.series, **used}, bitcoin_usd=used["bitcoin"])
     return [each for each in (*checked.findings, *series) if each.rule != NO_ALTCOIN]

@@ -111,13 +111,13 @@ def test_the_address_is_asked_without_a_key(yahoo_server):
 @pytest.mark.parametrize("fault", ["rate_limit", "down", "not_json", "dropped"])
 def test_an_address_that_fails_is_unavailable(yahoo_server, fault):
     yahoo_server.market.faults = {"published": fault}
-    with pytest.raises(SourceUnavailable, match="^CoinMarketCap cannot be used"):
+    with pytest.raises(SourceUnavailable, match=r"^CoinMarketCap cannot be used"):
         fetch_published(now=NOW)
 
 
 def test_another_layout_is_said(yahoo_server):
     yahoo_server.market.faults = {"published": "layout"}
-    with pytest.raises(DataError, match="unknown layout .*use --published FILE"):
+    with pytest.raises(DataError, match=r"unknown layout .*use --published FILE"):
         fetch_published(now=NOW)
 
 

@@ -69,7 +69,9 @@ class Market:
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     hiccups: int = 0
-    published: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
+    published: pd.Series = field(
+        default_factory=lambda: pd.Series(dtype=float, index=pd.DatetimeIndex([]))
+    )
 
     def fault(self, name: str) -> str:
         return self.faults.get(name, self.faults.get(OTHER, ""))
