@@ -124,14 +124,15 @@ def accept(
         If the layout, time zone or currency is another one, or if nothing is
         left.
     """
-    closes = _positive_closes(bars, ("UTC",) if is_crypto(ticker) else AMERICAN)
+    zones = ("UTC",) if is_crypto(ticker) else AMERICAN
+    closes = _positive_closes(bars, zones).loc[first:expected]
+    closes = _one_a_day(closes)
     if bars.currency not in (None, "USD"):
         raise Rejected(f"has prices in {bars.currency}, not in US dollars")
     days = pd.DatetimeIndex(closes.index)
     if not is_crypto(ticker) and (days.day_of_week >= 5).any():
         day = days[days.day_of_week >= 5][0]
         raise Rejected(f"has a session on {day:%A %Y-%m-%d}: its days are shifted")
-    closes = closes.loc[first:expected]
     if closes.empty:
         raise Missing(f"has no close from {first:%Y-%m-%d} to {expected:%Y-%m-%d}")
     return closes, lacks_of(ticker, closes, bars.first_trade, first, expected)
@@ -150,11 +151,16 @@ def _positive_closes(bars: Bars, zones: tuple[str, ...]) -> pd.Series:
     if not isinstance(days, pd.DatetimeIndex) or str(days.tz) not in zones:
         raise Rejected(f"is in time zone {getattr(days, 'tz', None)}, not {zones[0]}")
     index = pd.DatetimeIndex(days.tz_localize(None)).normalize().as_unit("s").rename("date")
-    closes = pd.Series(table["Close"].to_numpy(dtype=np.float64), index).sort_index()
-    if closes.index.has_duplicates:
-        day = closes.index[closes.index.duplicated()][0]
-        raise Rejected(f"has two closes for {day:%Y-%m-%d}")
+    closes = pd.Series(table["Close"].to_numpy(dtype=np.float64), index).sort_index(kind="stable")
     return closes[np.isfinite(closes) & (closes > 0)]
+
+
+def _one_a_day(closes: pd.Series) -> pd.Series:
+    """Return one close a day: behind the last bar may stand a row of the newest quote."""
+    twice = closes.index[closes.index.duplicated()].unique()
+    if len(twice) and twice[0] < closes.index[-1]:
+        raise Rejected(f"has two closes for {twice[0]:%Y-%m-%d}")
+    return closes[~closes.index.duplicated(keep="last")]
 
 
 def lacks_of(
