@@ -18,7 +18,13 @@ from models.cli.forecast_options import (
     StoreOptions,
     WindowOptions,
 )
-from models.cli.market_options import MarketOptions, load_panel
+from models.cli.market_options import (
+    MarketOptions,
+    OnlineOption,
+    PublishedOption,
+    load_panel,
+    published_index,
+)
 from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
@@ -136,6 +142,8 @@ def health(
     rules: Annotated[
         bool, typer.Option("--rules", help="Print instead the rules that data must pass, and why.")
     ] = False,
+    published: PublishedOption = None,
+    online: OnlineOption = False,
 ) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.
 
@@ -148,12 +156,15 @@ def health(
         return
     with clear_errors():
         clock = now()
+        witness = published_index(published, online=online, now=clock)
         panel = load_panel(market, clock, ProgressLine(quiet=False))
         from models.forecasting.data_quality import data_health
         from models.forecasting.schema import health_json
         from models.report.health_text import health_text
 
-        state = data_health(panel, as_of=as_timestamp(as_of), today=clock.normalize())
+        state = data_health(
+            panel, as_of=as_timestamp(as_of), today=clock.normalize(), published=witness
+        )
     if json:
         answer(dumps(health_json(state), indent=2, allow_nan=False))
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-SIZES = (0.5, 0.8, 1.25, 2.0, 1 / 14, 10.0, 1000.0)
+SIZES = (0.5, 0.8, 0.9, 1.1, 1.25, 2.0, 1 / 14, 10.0, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,33 @@ def bitcoin_wrong(factor: float, days: int) -> Fault:
 
     def fault(market: Slice, day: pd.Timestamp) -> Slice:
         return _times(market, day, days, {"close_usd": factor}, {"close_btc": 1 / factor})
+
+    return fault
+
+
+def without_cap(fault: Fault) -> Fault:
+    """Let nobody know Bitcoin's market cap, as in a live market."""
+
+    def unseen(market: Slice, day: pd.Timestamp) -> Slice:
+        series = {name: each for name, each in market.series.items()
+                  if name != "btc_market_cap_usd"}  # fmt: skip
+        return fault(replace(market, series=series), day)
+
+    return unseen
+
+
+def bitcoin_frozen(days: int) -> Fault:
+    """Let Bitcoin's close repeat one of a day, and every close in Bitcoin rest on it."""
+
+    def fault(market: Slice, day: pd.Timestamp) -> Slice:
+        coins = market.coins.copy()
+        hit = (coins["date"] > day) & (coins["date"] <= day + pd.Timedelta(days=days))
+        own = coins["coin"] == "bitcoin"
+        value = coins.loc[own & (coins["date"] == day), "close_usd"].iloc[0]
+        truth = coins.loc[hit & own].set_index("date")["close_usd"]
+        coins.loc[hit & ~own, "close_btc"] *= coins.loc[hit & ~own, "date"].map(truth) / value
+        coins.loc[hit & own, "close_usd"] = value
+        return replace(market, coins=coins)
 
     return fault
 
@@ -140,9 +167,12 @@ def faults() -> dict[tuple[str, str], tuple[Fault, int | None]]:
     found: dict[tuple[str, str], tuple[Fault, int | None]] = {}
     for size in SIZES:
         shown = f"x{size:.3g}"
-        found["Bitcoin, last day", shown] = bitcoin_wrong(size, 1), 0
-        found["Bitcoin, one day", shown] = bitcoin_wrong(size, 1), None
-        found["Bitcoin, from a day on", shown] = bitcoin_wrong(size, 9999), 15
+        for known, seen in (("", without_cap), (", market cap known", lambda fault: fault)):
+            once, always = seen(bitcoin_wrong(size, 1)), seen(bitcoin_wrong(size, 9999))
+            found[f"Bitcoin, last day{known}", shown] = once, 0
+            found[f"Bitcoin, one day{known}", shown] = once, None
+            found[f"Bitcoin, last three days{known}", shown] = always, 2
+            found[f"Bitcoin, from a day on{known}", shown] = always, 15
         found["Bitcoin in dollars alone, last day", shown] = only_bitcoin_in_dollars(size), 0
         found["closes in Bitcoin alone, last day", shown] = only_closes_in_bitcoin(size), 0
         found["Ether, one day", shown] = coin_wrong("ethereum", size, 1), None
@@ -156,6 +186,7 @@ def faults() -> dict[tuple[str, str], tuple[Fault, int | None]]:
         found["all coins frozen to the end", f"{days} days"] = frozen(1.0, days), days
         found["40 % of the coins frozen to the end", f"{days} days"] = frozen(0.4, days), days
         found["10 % of the coins frozen to the end", f"{days} days"] = frozen(0.1, days), days
+        found["Bitcoin frozen to the end", f"{days} days"] = bitcoin_frozen(days), days
         found["russell2000 frozen", f"{days} days"] = series_frozen("russell2000", days), None
     for size in (1e-6, 1e-3, 1e3, 1e6):
         for name in ("btc_etf_net_flow_usd", "eth_etf_net_flow_usd"):

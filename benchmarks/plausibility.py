@@ -20,8 +20,15 @@ from features.market.season import TOP
 from features.plausibility.checked import check_market, check_series
 from features.plausibility.document import rules_table
 from features.plausibility.levels import suspicious_steps
+from features.plausibility.market_limits import (
+    BITCOIN,
+    ETHER,
+    PEG_DAYS,
+    PEG_MIN_DAYS,
+    PEGS,
+)
 from features.plausibility.pegs import RULE as NO_ALTCOIN
-from features.plausibility.rules import BITCOIN, ETHER, PEG_DAYS, PEG_MIN_DAYS, PEGS, STEPS
+from features.plausibility.rules import STEPS
 from features.provenance import Finding
 from features.sources.files import PANEL_NAMES, load_tables
 
@@ -66,7 +73,8 @@ def _of_coins(coins: pd.DataFrame) -> dict[str, pd.Series]:
 
 def judged(market: Slice) -> list[Finding]:
     """Return what the rules notice but for what is no altcoin."""
-    checked = check_market(market.coins, market.universe)
+    cap = market.series.get("btc_market_cap_usd")
+    checked = check_market(market.coins, market.universe, bitcoin_cap=cap)
     used = _of_coins(checked.coins)
     _, series = check_series({**market.series, **used}, bitcoin_usd=used["bitcoin"])
     return [each for each in (*checked.findings, *series) if each.rule != NO_ALTCOIN]

@@ -77,6 +77,49 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Revision:
+    """Values that a source has changed after they were first stored.
+
+    Parameters
+    ----------
+    series : str
+        Ticker or series.
+    first_day, last_day : pandas.Timestamp
+        First and last day changed.
+    days : int
+        How many values changed.
+    old, new : float
+        Of the first day.
+    seen_at : pandas.Timestamp
+        Instant (UTC) at which the change was seen.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2025-11-24")
+    >>> Revision("BTC-USD", day, day, 1, 44e3, 88e3, pd.Timestamp("2025-12-10 06:20")).text
+    'BTC-USD on 2025-11-24: 44000 became 88000 (seen 2025-12-10)'
+    """
+
+    series: str
+    first_day: pd.Timestamp
+    last_day: pd.Timestamp
+    days: int
+    old: float
+    new: float
+    seen_at: pd.Timestamp
+
+    @property
+    def text(self) -> str:
+        """The revision as a sentence, without its full stop."""
+        days = f"on {self.first_day:%Y-%m-%d}"
+        if self.days > 1:
+            days = f"on {self.days} days from {days[3:]} to {self.last_day:%Y-%m-%d}"
+        return (
+            f"{self.series} {days}: {self.old:g} became {self.new:g} (seen {self.seen_at:%Y-%m-%d})"
+        )
+
+
+@dataclass(frozen=True)
 class YearCoverage:
     """How much of the top 50 could be compared in a year.
 
@@ -121,6 +164,8 @@ class DataProvenance:
         First day that the problems concern; without one they concern all days.
     findings : tuple of Finding
         What the rules of plausibility noticed.
+    revisions : tuple of Revision
+        What the source has changed after it was first stored.
     """
 
     steps: tuple[str, ...] = ()
@@ -129,11 +174,16 @@ class DataProvenance:
     coverage: tuple[YearCoverage, ...] = ()
     since: pd.Timestamp | None = None
     findings: tuple[Finding, ...] = ()
+    revisions: tuple[Revision, ...] = ()
 
     def problems_on(self, day: pd.Timestamp) -> tuple[str, ...]:
         """Return the problems and findings that concern a day."""
         problems = () if self.since is not None and day < self.since else self.problems
-        return (*problems, *(each.text for each in self.findings if each.concerns(day)))
+        return (*problems, *(each.text for each in self.findings_on(day)))
+
+    def findings_on(self, day: pd.Timestamp) -> tuple[Finding, ...]:
+        """Return the findings that concern a day."""
+        return tuple(each for each in self.findings if each.concerns(day))
 
     def withheld(self, day: pd.Timestamp) -> str | None:
         """Say why a day has no index, if a rule withholds it."""

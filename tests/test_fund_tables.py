@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from features.panel import DataError
-from features.sources.etf_flows import store
+from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import NAV_PER_POINT, check_fund
 from features.sources.etf_flows.command import app
 from features.sources.etf_flows.layouts import interpret
@@ -59,7 +59,7 @@ def bring(tmp_path):
 
 
 def held(bring, *, final: bool | None = None) -> list[float]:
-    table = store.read(bring.directory)
+    table = flow_store.read(bring.directory)
     rows = table if final is None else table[table["final"] == final]
     return rows["value"].div(1e6).round(6).tolist()
 
@@ -163,10 +163,10 @@ def test_seven_later_days_settle_a_total():
 def test_a_store_of_the_schema_before_is_read(tmp_path):
     from features.storage.parquet import write_table
 
-    rows = store.rows_of(BTC, pd.Series([1e8], pd.DatetimeIndex(["2025-12-05"])), "old.csv")
-    write_table(tmp_path / store.FILE, rows.drop(columns="final"), {"schema": 2})
-    assert store.read(tmp_path)["final"].tolist() == [True]
-    assert store.digest(store.read(tmp_path)) == store.digest(rows)
+    rows = flow_store.rows_of(BTC, pd.Series([1e8], pd.DatetimeIndex(["2025-12-05"])), "old.csv")
+    write_table(tmp_path / flow_store.FILE, rows.drop(columns="final"), {"schema": 2})
+    assert flow_store.read(tmp_path)["final"].tolist() == [True]
+    assert flow_store.digest(flow_store.read(tmp_path)) == flow_store.digest(rows)
 
 
 # --- notations -----------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def test_another_unit_is_refused_by_size(bring, times):
     result = bring("\n".join([HEADER, *lines]))
     assert result.exit_code == 3
     assert "another unit?" in result.stderr
-    assert not (bring.directory / store.FILE).exists()
+    assert not (bring.directory / flow_store.FILE).exists()
 
 
 # --- the fund ------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Prices:
         self.held = closes
         self.kept = rankings or {}
 
-    def closes(self, tickers, first, last, *, now, mode="online", progress=None):
+    def closes(self, tickers, first, last, *, now, mode="online", doubted=(), progress=None):
         span = {t: self.held[t].loc[first : now.normalize() - pd.Timedelta(days=1)]
                 for t in tickers if t in self.held}  # fmt: skip
         absent = frozenset(tickers) - {*span}
@@ -245,6 +245,37 @@ def without(live_closes, tickers, since=None):
     return held | ({ticker: live_closes[ticker].loc[:since] for ticker in tickers} if since else {})
 
 
+@pytest.mark.parametrize("factor", [0.5, 1 / 14, 0.8, 1.25, 2.0, 50.0])
+def test_a_wrong_last_bitcoin_holds_the_day_back(live_closes, tmp_path, factor):
+    wrong = live_closes | {"BTC-USD": live_closes["BTC-USD"].copy()}
+    wrong["BTC-USD"].loc[LAST] *= factor
+    panel = load(wrong, tmp_path)
+    assert panel.last_day == after(24)
+    (held,) = [each for each in panel.provenance.findings if each.withholds]
+    assert (held.rule, held.consequence, held.series) == (
+        "common mode", "day held back", "bitcoin",
+    )  # fmt: skip
+    assert held.factor == pytest.approx(factor, rel=0.1)
+    state = data_health(panel, as_of=None, today=TODAY)
+    assert state.refusal is None
+    assert held.text in health_text(state)
+    assert held.text in [each["text"] for each in health_json(state)["findings"]]
+    assert held.text in panel.provenance.problems_on(panel.last_day)
+    assert held.text in str(data_health(panel, as_of=LAST, today=TODAY).refusal)
+
+
+def test_a_wrong_bitcoin_before_the_seam_spoils_no_live_day(live_closes, panel, tmp_path):
+    """The last days of the season index look back to it."""
+    wrong = live_closes | {"BTC-USD": live_closes["BTC-USD"].copy()}
+    day = after(20) - pd.Timedelta(days=90)
+    wrong["BTC-USD"].loc[day] *= 0.5
+    spoilt = load(wrong, tmp_path).series("season_index")
+    assert after(20) not in spoilt.index
+    pd.testing.assert_series_equal(
+        spoilt, panel.series("season_index").drop(after(20)), check_freq=False
+    )
+
+
 def test_missing_coins_stay_ranked_but_uncovered(live_closes, tmp_path):
     panel = load(without(live_closes, top(9)), tmp_path)
     assert unusable(9) in problems(panel)
@@ -336,11 +367,13 @@ def test_a_season_index_that_disagrees_is_refused(live_closes, tmp_path):
     # All coins ahead before the end, with the returns by which they are recognised.
     membership = load_membership()
     lifted = dict(live_closes)
-    overlap = pd.date_range(END - pd.Timedelta(days=28), END - pd.Timedelta(days=1), unit="s")
+    # Slowly up to twice and back: a step of all coins at once would be Bitcoin's fault.
+    way = np.minimum(np.arange(29), 28 - np.arange(29)) / 14
+    lift = pd.Series(2**way, pd.date_range(END - pd.Timedelta(days=28), END, unit="s"))
     for ticker in set(membership.coins["tickers"].explode()) & set(live_closes):
         if ticker not in NEEDED:
-            lifted[ticker] = live_closes[ticker].where(~live_closes[ticker].index.isin(overlap),
-                                                  2 * live_closes[ticker])  # fmt: skip
+            own = live_closes[ticker]
+            lifted[ticker] = own * lift.reindex(own.index, fill_value=1.0)
     with pytest.raises(DataError, match=r"^season_index: live and embedded values differ by"):
         load(lifted, tmp_path)
 

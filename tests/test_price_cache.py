@@ -91,7 +91,7 @@ def test_the_second_time_nothing_is_asked(ongoing_market, cache, yahoo_server):
     assert seen == []
 
 
-@pytest.mark.parametrize("days", [1, 40])
+@pytest.mark.parametrize("days", [1, 6])
 def test_later_only_the_tail_is_asked(ongoing_market, cache, yahoo_server, tmp_path, days):
     closes(cache)
     later = NOW + days * DAY
@@ -168,6 +168,39 @@ def test_a_wrong_close_is_asked_for_until_corrected(ongoing_market, cache, yahoo
     advance(ongoing_market, later + pd.Timedelta(hours=2))
     closes(cache, now=later + pd.Timedelta(hours=2))
     assert "BTC-USD" not in yahoo_server.charts()
+
+
+@pytest.mark.parametrize(("later", "seen"), [(6, False), (7, True)])
+def test_an_older_correction_is_seen_within_a_week(ongoing_market, cache, later, seen):
+    """A step too small to be doubted, 60 days ago: behind the overlap of two weeks."""
+    day = (NOW - 60 * DAY).normalize()
+    right = ongoing_market.closes["SOL-USD"].copy()
+    ongoing_market.closes["SOL-USD"].loc[day] *= 1.03
+    closes(cache)
+    ongoing_market.closes["SOL-USD"] = right
+    now = NOW + later * DAY
+    advance(ongoing_market, now)
+    answer = closes(cache, last=now, now=now)
+    assert bool(answer.closes["SOL-USD"][day] == right[day]) is seen
+    assert len(answer.revisions) == seen
+    if seen:
+        (revision,) = answer.revisions
+        assert (revision.series, revision.first_day, revision.days) == ("SOL-USD", day, 1)
+        assert revision.old == pytest.approx(1.03 * revision.new)
+        assert revision.seen_at == now
+        # It stays told, by later runs without network as well.
+        again = closes(cache, last=now, now=now + DAY, mode="offline")
+        assert again.revisions == answer.revisions
+
+
+def test_what_a_rule_doubts_is_asked_for_again_after_an_hour(ongoing_market, cache, yahoo_server):
+    closes(cache)
+    yahoo_server.asked.clear()
+    soon, later = NOW + pd.Timedelta(minutes=59), NOW + pd.Timedelta(minutes=61)
+    closes(cache, now=soon, doubted={"SOL-USD"})
+    assert starts(yahoo_server) == {}
+    closes(cache, now=later, doubted={"SOL-USD"})
+    assert starts(yahoo_server) == {"SOL-USD": FIRST}
 
 
 def test_rounding_is_no_revision(ongoing_market, cache):

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 NEW_YORK = "America/New_York"
-HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com")
+HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com", "api.coinmarketcap.com")
 OTHER = "*"
 HANGING_SECONDS = 1.0
 
@@ -36,6 +36,7 @@ FAULTS = (
     "rate_limit", "rate_limit_json", "rate_limit_text", "down", "closing", "not_json", "dropped",
     "hanging", "unauthorized", "gone", "unknown", "empty", "null", "time_zone", "shifted",
     "currency", "layout", "column", "truncated", "hole", "sparse", "stale", "jump", "silent",
+    "no_adjclose", "live_row", "gaps", "no_currency", "no_crumb", "late",
 )  # fmt: skip
 
 
@@ -57,6 +58,8 @@ class Market:
         What is wrong, by ticker, by "ranking" or by OTHER.
     hiccups : int
         How many questions are answered with HTTP status 503 before all is well.
+    published : pandas.Series
+        CoinMarketCap's season index by day, which the same server gives.
     """
 
     now: pd.Timestamp
@@ -67,6 +70,9 @@ class Market:
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     hiccups: int = 0
+    published: pd.Series = field(
+        default_factory=lambda: pd.Series(dtype=float, index=pd.DatetimeIndex([]))
+    )
 
     def fault(self, name: str) -> str:
         return self.faults.get(name, self.faults.get(OTHER, ""))
@@ -228,9 +234,15 @@ def _answer(market, host, path):
     """Status, body and headers; None hangs up."""
     parts = urlsplit(path)
     asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if host == "api.coinmarketcap.com":
+        if market.fault("published") == "dropped":
+            return None
+        return _broken(market.fault("published")) or _published(market)
     if host == "fc.yahoo.com":
         cookie = "A3=d=synthetic&S=synthetic; Max-Age=31557600; Domain=.yahoo.com; Path=/"
         return 404, "", {"Set-Cookie": f"{cookie}; Secure"}
+    if parts.path.endswith("/getcrumb") and market.fault("crumb") == "no_crumb":
+        return 429, "Too Many Requests\r\n", {}
     if parts.path.endswith("/getcrumb"):
         return 200, "synthetic.crumb", {}
     if host in ("guce.yahoo.com", "consent.yahoo.com"):
@@ -251,7 +263,8 @@ def _answer(market, host, path):
         return _broken(market.fault(name)) or _chart(market, name, asked)
     ticker = asked.get("symbols", name)
     if "/timeseries/" in parts.path:
-        return 200, {"timeseries": {"result": [], "error": None}}, {}
+        about = {"symbol": [ticker], "type": [asked.get("type", "")]}
+        return 200, {"timeseries": {"result": [{"meta": about}], "error": None}}, {}
     return _broken(market.fault(ticker)) or _quote(market, ticker, "quoteSummary" in parts.path)
 
 
@@ -275,7 +288,7 @@ def _broken(fault):
         return 400, {"chart": {"result": None, "error": error}}, {}
     if fault == "unauthorized":
         error = {"code": "Unauthorized", "description": "Invalid Crumb"}
-        return 401, {"chart": {"result": None, "error": error}}, {}
+        return 401, {"finance": {"result": None, "error": error}}, {}
     return None
 
 
@@ -293,40 +306,85 @@ def _chart(market, ticker, asked):
         opening -= pd.Timedelta(days=1)
     stamps = (closes.index + opening).tz_localize("UTC" if crypto else NEW_YORK)
     seconds = np.minimum(stamps.as_unit("s").asi8, int(market.now.timestamp()))
+    if (asked and int(asked.get("period2", 2**40)) < seconds[0]) or fault == "late":
+        return _nothing_yet(asked)
+    # A bar that begins at period2 is sent too.
     wanted = (seconds >= int(asked.get("period1", 0))) & (
-        seconds < int(asked.get("period2", 2**40))
+        seconds <= int(asked.get("period2", 2**40))
     )
+    if fault == "live_row":
+        # Beside the bar of the running day comes a row of the newest quote.
+        seconds, wanted = np.append(seconds, int(market.now.timestamp())), np.append(wanted, True)
+        closes = pd.concat([closes, 1.01 * closes.iloc[-1:]])
     shown = [None if np.isnan(close) else close for close in closes.to_numpy()[wanted]]
+    if fault == "gaps":
+        shown[1::20] = [None] * len(shown[1::20])
     adjusted = [None if close is None else 0.9 * close for close in shown]  # for dividends
+    american = "America/Chicago" if ticker == "^VIX" else NEW_YORK
+    zone = "Europe/London" if fault == "time_zone" else "UTC" if crypto else american
+    meta = _meta(market, ticker, closes, zone, int(seconds[-1]))
+    if fault in ("currency", "no_currency"):
+        meta["currency"] = "EUR" if fault == "currency" else None
     close = "c" if fault == "layout" else "close"
     quote = dict.fromkeys(("open", "high", "low", close), shown)
     quote["volume"] = [1000 for _ in shown]
     result = {
-        "meta": _meta(market, ticker, int(seconds[-1]), closes.iloc[-1]),
+        "meta": meta,
         "timestamp": seconds[wanted].tolist(),
         "indicators": {"quote": [quote], "adjclose": [{"adjclose": adjusted}]},
     }  # fmt: skip
+    if meta["instrumentType"] == "ETF":
+        paid = int(seconds[len(seconds) // 2])
+        result["events"] = {"dividends": {f"{paid}": {"amount": 0.5, "date": paid}}}
+    if fault == "no_adjclose":
+        del result["indicators"]["adjclose"]
     if fault == "empty" or not shown:
         del result["timestamp"]
-        result["indicators"]["quote"] = [{}]
+        result["indicators"] = {"quote": [{}], "adjclose": [{}]}
     if fault == "column":
         quote["close"] = [{"raw": figure, "fmt": str(figure)} for figure in shown]
     return 200, {"chart": {"result": [result], "error": None}}, {}
 
 
-def _meta(market, ticker, time_of_price, price):
-    fault = market.fault(ticker)
+def _nothing_yet(asked):
+    """What is answered for days before the first bar."""
+    said = "Data doesn't exist for startDate = {period1}, endDate = {period2}".format(**asked)
+    return (
+        400,
+        {"chart": {"result": None, "error": {"code": "Bad Request", "description": said}}},
+        {},
+    )
+
+
+def _meta(market, ticker, closes, zone, quoted):
+    """What a chart says of its ticker."""
     crypto = ticker.endswith("-USD")
-    american = "America/Chicago" if ticker == "^VIX" else NEW_YORK
-    zone = "Europe/London" if fault == "time_zone" else "UTC" if crypto else american
+    day = market.now.normalize().tz_localize("UTC" if crypto else NEW_YORK)
+    offset = int(day.utcoffset().total_seconds())
+    hours = ((0, 0), (0, 1439), (1439, 1439)) if crypto else ((240, 570), (570, 960), (960, 1200))
+    short = day.tzname()
+    periods = {
+        name: {
+            "timezone": short, "gmtoffset": offset,
+            "start": int(day.timestamp()) + 60 * start, "end": int(day.timestamp()) + 60 * end,
+        }
+        for name, (start, end) in zip(("pre", "regular", "post"), hours, strict=True)
+    }  # fmt: skip
+    last = float(closes.iloc[-1])
+    # A session of long ago began before 1970.
+    first = -1325583000 if ticker == "^GSPC" else int(market.closes[ticker].index[0].timestamp())
+    exchange = "CCC" if crypto else "SNP"
     return {
-        "currency": "EUR" if fault == "currency" else "USD", "symbol": ticker,
-        "exchangeName": "CCC" if crypto else "SNP", "fullExchangeName": "CCC" if crypto else "SNP",
+        "currency": "USD", "symbol": ticker, "exchangeName": exchange, "fullExchangeName": exchange,
         "instrumentType": "CRYPTOCURRENCY" if crypto else "ETF" if ticker.isalpha() else "INDEX",
-        "firstTradeDate": int(market.closes[ticker].index[0].timestamp()),
-        "regularMarketTime": time_of_price, "hasPrePostMarketData": False, "gmtoffset": 0,
-        "timezone": zone, "exchangeTimezoneName": zone, "regularMarketPrice": price,
-        "priceHint": 2, "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "max"],
+        "firstTradeDate": first, "regularMarketTime": quoted, "hasPrePostMarketData": False,
+        "gmtoffset": offset, "timezone": short, "exchangeTimezoneName": zone,
+        "regularMarketPrice": last, "regularMarketChangePercent": 0.1, "fulldayPrice": last,
+        "fiftyTwoWeekHigh": 2 * last, "fiftyTwoWeekLow": last / 2, "regularMarketDayHigh": last,
+        "regularMarketDayLow": last, "regularMarketVolume": 1000, "longName": ticker,
+        "shortName": ticker, "chartPreviousClose": last, "priceHint": 2,
+        "currentTradingPeriod": periods, "dataGranularity": "1d", "range": "",
+        "validRanges": ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"],
     }  # fmt: skip
 
 
@@ -357,16 +415,35 @@ def _screen(market, asked):
         quote = {
             "symbol": row.ticker, "shortName": f"{row.name} USD", "quoteType": "CRYPTOCURRENCY",
             "currency": "USD", "marketCap": row.market_cap_usd, "regularMarketTime": quoted,
-            "regularMarketPrice": float(closes.iloc[-1]),
+            "regularMarketPrice": float(closes.iloc[-1]), "longName": f"{row.name} USD",
+            "typeDisp": "Cryptocurrency", "exchange": "CCC", "market": "ccc_market",
+            "marketState": "REGULAR", "fromCurrency": row.ticker.removesuffix("-USD"),
+            "circulatingSupply": row.market_cap_usd / float(closes.iloc[-1]),
+            "firstTradeDateMilliseconds": 1410912000000, "sourceInterval": 15,
         }  # fmt: skip
         if fault == "column":
             del quote["symbol"]
         quotes.append(quote)
     listed = [] if fault == "empty" else quotes
-    result = {"id": "synthetic", "start": 0, "count": len(listed), "quotes": listed}
+    result = {
+        "id": "synthetic", "title": "All Cryptocurrencies", "canonicalName":
+        "ALL_CRYPTOCURRENCIES_US", "start": 0, "count": len(listed), "total": len(market.ranking),
+        "quotes": listed, "useRecords": False, "predefinedScr": True,
+    }  # fmt: skip
     if fault == "layout":
         result["records"] = result.pop("quotes")
     return {"finance": {"result": [result], "error": None}}
+
+
+def _published(market):
+    points = [
+        {"altcoinIndex": f"{value:g}", "altcoinMarketcap": "1.0", "name": "", "timestamp": f"{day}"}
+        for day, value in zip(
+            market.published.index.as_unit("s").asi8, market.published, strict=True
+        )
+    ]
+    key = "rows" if market.fault("published") == "layout" else "points"
+    return 200, {"data": {key: points}, "status": {"error_code": "0"}}, {}
 
 
 def _quote(market, ticker, summary):
@@ -379,7 +456,9 @@ def _quote(market, ticker, summary):
         parts = {"summaryDetail": {"maxAge": 1, "navPrice": value}, "quoteType": {"symbol": ticker}}
         return 200, {"quoteSummary": {"result": [parts], "error": None}}, {}
     quote = {
-        "symbol": ticker, "quoteType": "ETF", "sharesOutstanding": shares,
+        "symbol": ticker, "quoteType": "ETF", "sharesOutstanding": shares, "currency": "USD",
+        "typeDisp": "ETF", "netAssets": shares * value, "marketState": "REGULAR",
+        "corporateActions": [], "exchangeTimezoneName": NEW_YORK, "sourceInterval": 15,
         "regularMarketPrice": 1.001 * value, "regularMarketTime": int(market.now.timestamp()),
     }  # fmt: skip
     if market.fault(ticker) == "column":

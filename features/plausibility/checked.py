@@ -11,8 +11,9 @@ import pandas as pd
 from features.market.supply import bitcoin_supply
 from features.plausibility.flows import check_flow, check_scale
 from features.plausibility.levels import check_frozen, check_sessions, check_steps, until_gap
-from features.plausibility.market import Prices, judge
+from features.plausibility.market import judge
 from features.plausibility.pegs import Named, without_pegged
+from features.plausibility.prices import Prices
 from features.plausibility.rules import (
     LARGEST_FLOW,
     MIN_OBSERVATIONS,
@@ -57,6 +58,7 @@ def check_market(
     universe: pd.DataFrame,
     *,
     bitcoin_usd: pd.Series | None = None,
+    bitcoin_cap: pd.Series | None = None,
     named: Named = lambda coin: None,
 ) -> CheckedMarket:
     """Apply every rule on coins and rankings.
@@ -70,27 +72,26 @@ def check_market(
         Columns `snapshot_date`, `rank`, `coin` and any others.
     bitcoin_usd : pandas.Series, optional
         Bitcoin's close by day, where it is not among the coins.
+    bitcoin_cap : pandas.Series, optional
+        Its market cap in US dollars by day: a second witness of its close.
     named : callable, optional
         As for `features.plausibility.pegs.without_pegged`.
     """
-    prices = Prices(coins, universe)
+    prices = Prices(coins, universe, bitcoin_usd=bitcoin_usd, bitcoin_cap=bitcoin_cap)
     universe, pegged = without_pegged(universe, prices, named=named)
     if pegged:
         prices.rank(universe)
-    if bitcoin_usd is None:
-        own = coins[coins["coin"] == "bitcoin"]
-        bitcoin_usd = own.set_index("date")["close_usd"] if len(own) else None
-    verdict = judge(prices, bitcoin_usd)
+    verdict = judge(prices)
     bad = (verdict.left_out | verdict.withheld[:, None])[prices.row, prices.code]
-    column = prices.column("bitcoin")
+    if verdict.bitcoin_out.any():
+        bad |= verdict.bitcoin_out[prices.row] & (coins["coin"] == "bitcoin").to_numpy()
     return CheckedMarket(
         coins[~bad] if bad.any() else coins,
         universe,
         prices.days[verdict.withheld],
-        prices.days[np.zeros(len(prices.days), bool) if column is None
-                    else verdict.left_out[:, column]],
+        prices.days[verdict.bitcoin_out],
         (*pegged, *verdict.findings),
-    )  # fmt: skip
+    )
 
 
 def check_series(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from features.plausibility.rules import PEGS, RULES, STEPS
+from features.plausibility.market_limits import PEGS
+from features.plausibility.rules import RULES, STEPS
 
 
 def rules_text() -> str:

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.plausibility.market import Floats, Prices, day_numbers
-from features.plausibility.rules import (
+from features.plausibility.market_limits import (
     BITCOIN,
     CALMER,
     ETHER,
@@ -30,8 +29,9 @@ from features.plausibility.rules import (
     PEGS,
     TWINS,
     Peg,
-    found,
 )
+from features.plausibility.prices import Floats, Prices, day_numbers
+from features.plausibility.rules import found
 from features.provenance import Finding
 
 RULE = "no altcoin"

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, log
+from math import exp, log
 
 import pandas as pd
 
+from features.plausibility.market_limits import (
+    CAP_CONTRADICTION,
+    COIN_RISE,
+    COMMON_DOWN,
+    COMMON_LASTING_DOWN,
+    COMMON_LASTING_UP,
+    COMMON_RETURNING,
+    COMMON_UP,
+    CONTRADICTION,
+    FALL_WITH,
+    FINE_DIGITS,
+    FROZEN_BITCOIN,
+    FROZEN_COARSE,
+    FROZEN_FINE,
+    FROZEN_SHARE,
+    ONE_FACTOR,
+    ONE_FACTOR_LASTING,
+    ONE_SPREAD,
+    ONE_SPREAD_LASTING,
+)
 from features.provenance import Consequence, Finding
 
 # --- steps of one series -------------------------------------------------------------------------
@@ -99,93 +119,7 @@ SMALL_FLOW = 0.01
 # Market cap over close must be Bitcoin's supply, within this factor (real: within 1.03).
 SUPPLY_FACTOR = 1.25
 
-# --- the market of coins -------------------------------------------------------------------------
-
-# Fewer coins are no witnesses.
-MIN_WITNESSES = 10
-# The median coin against Bitcoin in one day, as a factor. Real extremes since 2014: x1.154 up
-# (2017-12-08), x0.760 down (2017-12-07). All altcoins fall at once when markets crash, they never
-# rise at once like that, and a Bitcoin close that is too low announces a season: that side is
-# strict.
-COMMON_SINCE = pd.Timestamp("2014-01-01")
-COMMON_UP = log(1.25)
-COMMON_DOWN = -log(1.4)
-# There and back within a day: real at most 0.143.
-COMMON_RETURNING = log(1.2)
-# From here on no market does it, however long it stays: half again the real extremes and more.
-COMMON_LASTING_UP = log(1.35)
-COMMON_LASTING_DOWN = -log(1.5)
-# Bitcoin's close against the median of close_usd / close_btc of the coins; log. The data at hand
-# take both from one hour: 0 on all days, 0.17 at most for single coins (2026-02-05).
-CONTRADICTION = 0.10
-COIN_CONTRADICTION = log(1.3)
-# Share of the ranked coins whose close is exactly that of the day before; real at most 0.08.
-FROZEN_SHARE = 0.25
-# A price with at least so many significant digits never repeats so often (real: 2 at most); one of
-# fewer digits may (real: 12 days, Shiba Inu in steps of a millionth of a dollar).
-FINE_DIGITS = 5
-FROZEN_FINE = 4
-FROZEN_COARSE = 20
-# A coin's own step that returns: at least x3 and so many own deviations. One that stays: x5.
-COIN_SPIKE = log(3)
-COIN_SHIFT = log(5)
-COIN_DEVIATIONS = 25.0
-# A change of unit comes with the day's own move.
-COIN_UNIT = 0.15
-# Before, thin coins did all that: noted only. Two of seven are faults of the data: scot x97 for a
-# day in 2015, aave x100 at its redenomination in 2020 (one coin of fifty each).
-COIN_SINCE = pd.Timestamp("2021-01-01")
-
-# --- what is no altcoin --------------------------------------------------------------------------
-
-PEG_DAYS = 60
-PEG_MIN_DAYS = 14
-PEG_LEVEL_SHARE = 0.95
-
-
-@dataclass(frozen=True)
-class Peg:
-    """What a price must do to be another one's.
-
-    Parameters
-    ----------
-    asset : str
-        What is tracked: for people.
-    low, high : float
-        Ratio to the asset within which 95 % of the last 60 days must lie.
-    median : float
-        Half of the daily log moves against the asset are at most this.
-    most : float
-        Nine tenths of them are at most this.
-    """
-
-    asset: str
-    low: float
-    high: float
-    median: float
-    most: float
-
-
-DOLLAR, INTEREST = "the dollar", "the dollar with interest"
-BITCOIN, ETHER, GOLD = "Bitcoin", "Ether", "gold"
-# Quietest real altcoins of the top 50 by 60-day median and ninth decile of daily moves: against
-# the dollar UNUS SED LEO 0.0017 and 0.0053, Fasttoken 0.0022 and 0.0044, at 1 dollar within 5 % on
-# 88 % of 60 days at most; against Ether BNB 0.0038 and 0.011, but at an eighth of its price.
-PEGS: tuple[Peg, ...] = (
-    Peg(DOLLAR, 0.95, 1.05, 0.005, 0.02),
-    Peg(INTEREST, 0.97, inf, 0.0012, 0.0036),
-    Peg(BITCOIN, 0.95, 1.05, 0.005, 0.02),
-    Peg(ETHER, 0.90, 1.80, 0.005, 0.015),
-)
-# Another coin of the ranking, asked only of those whose name says so: wrapped, staked.
-OTHER_COIN = Peg("another coin", 0.90, 1.80, 0.005, 0.02)
-# Gold has no price here. It moves 0.5 % a day; a gram and an ounce cost more than 20 dollars.
-GOLD_QUIET = Peg(GOLD, 20.0, 1e5, 0.012, 0.03)
-NAMED_GOLD = Peg(GOLD, 1e-9, inf, 0.012, 0.03)
-# Two quiet coins at one price that move alike are one asset (an ounce of gold, twice).
-# Gold moves a third as much against the dollar as against Bitcoin; altcoins move with the market.
-CALMER = 0.6
-TWINS = Peg("an asset that two coins share", 0.95, 1.05, 0.003, 0.010)
+# --- the book ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -224,12 +158,18 @@ RULES: Mapping[str, Rule] = {
         Rule(
             "common mode",
             "nearly every coin moves against Bitcoin by one factor on one day",
-            f"median of the top 50 above x{2.718281828459045**COMMON_UP:.2f} or below "
-            f"x{2.718281828459045**COMMON_DOWN:.2f}; x1.20 if it returns the next day",
-            "since 2014 the median has moved between x0.76 and x1.15; Bitcoin's close is wrong, "
-            "not fifty others",
+            f"median of the top 50 above x{exp(COMMON_UP):.2f} or below x{exp(COMMON_DOWN):.2f}; "
+            f"x{exp(COMMON_RETURNING):.2f} if it returns the next day; beyond {ONE_FACTOR:.0%} if "
+            f"it is {ONE_SPREAD:g} times the distance of the coins' quartiles, or if Bitcoin's "
+            f"market cap over its supply is {CAP_CONTRADICTION:.1%} from its close as well; or if "
+            f"Bitcoin falls by a tenth, the median coin by less than {FALL_WITH:.2f} of it",
+            "since 2014 the median has moved between x0.76 and x1.15, by 3.0 times that distance "
+            "at most, the market cap stayed within 6.2%, and falls were shared by half at least; "
+            "Bitcoin's close is wrong, not fifty others",
             "the last days are held back until two more closes confirm them; a spike is left out "
-            "for all coins; from x1.35 up or x0.67 down what stays is refused",
+            f"for all coins; what stays is refused from x{exp(COMMON_LASTING_UP):.2f} up or "
+            f"x{exp(COMMON_LASTING_DOWN):.2f} down, or from x{exp(ONE_FACTOR_LASTING):.2f} at "
+            f"{ONE_SPREAD_LASTING:g} times the distance",
             _WAIT,
         ),
         Rule(
@@ -246,7 +186,7 @@ RULES: Mapping[str, Rule] = {
             "closes stand still",
             f"at least {FROZEN_SHARE:.0%} of the ranked coins have exactly the close of the day "
             "before",
-            "never more than 8 % since 2014",
+            "never more than 9 % since 2014",
             "the days are left out; a forecast of them is refused",
             "fetch these days again: the feed repeats the last close",
         ),
@@ -254,9 +194,11 @@ RULES: Mapping[str, Rule] = {
             "frozen",
             "one feed stands still",
             f"coins: {FROZEN_FINE} days (with under {FINE_DIGITS} digits {FROZEN_COARSE}); series: "
-            "4 observations",
-            "real runs: 2 days (12 with few digits); indices and shares 2",
-            "the repeated values are left out",
+            f"4 observations; Bitcoin: {FROZEN_BITCOIN} days, or the last one",
+            "real runs: 2 days (12 with few digits); indices and shares 2; Bitcoin 1, twice since "
+            "2014",
+            "the repeated values are left out; where the closes in Bitcoin rest on them, the days "
+            "are left out for all coins and the last ones held back",
             "fetch these days again",
         ),
         Rule(
@@ -270,10 +212,11 @@ RULES: Mapping[str, Rule] = {
         Rule(
             "level shift",
             "a step that stays: a unit, a split, another instrument",
-            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5, 25 deviations",
+            "series: x1.16 (indices) to x3 beyond the own step limit; coins: x5, 25 deviations, or "
+            f"x{exp(COIN_RISE):.0f} up",
             "two more observations confirm a market's step, but no market does this",
             "the series ends before it; a coin is left out of comparisons across it where the "
-            "factor is a unit's (a power of ten), else noted",
+            "factor is a unit's (a power of ten) or the rise is too great, else noted",
             _UNITS,
         ),
         Rule(
@@ -335,7 +278,7 @@ def shown_factor(step: float) -> str:
     >>> shown_factor(log(1000)), shown_factor(log(0.62))
     ('x1000 (a unit or a split)', 'x0.62')
     """
-    factor = float(f"{2.718281828459045**step:.3g}")
+    factor = float(f"{exp(step):.3g}")
     return f"x{factor:g}" + (" (a unit or a split)" if is_unit(step) else "")
 
 

@@ -125,7 +125,6 @@ PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
 
 def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
     series, coins, universe = load_tables(directory, until=until)
-    market = check_market(coins, universe, named=_names(universe))
     observed = {
         PANEL_NAMES.get(name, name): values for name, values in _observed(series, directory).items()
     }
@@ -136,6 +135,12 @@ def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
     for raw in ("btc_market_cap_usd", "crypto_market_cap_ex_btc_usd"):
         if raw in observed:
             _check_positive(observed[raw].dropna(), raw)
+    market = check_market(
+        coins,
+        universe,
+        bitcoin_cap=observed.get("btc_market_cap_usd"),
+        named=_names(universe),
+    )
     bitcoin = _closes(market, "bitcoin", "close_usd").drop(market.bitcoin_out, errors="ignore")
     given = {**observed, "bitcoin": bitcoin, "eth_btc": _closes(market, "ethereum", "close_btc")}
     kept, findings = check_series(

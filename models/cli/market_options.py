@@ -61,6 +61,18 @@ UniverseOption = Annotated[
         show_default=False,
     ),
 ]
+PublishedOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Compare the season index with a published one: CSV or Parquet with date, value.",
+        show_default=False,
+    ),
+]
+OnlineOption = Annotated[
+    bool,
+    typer.Option("--online", help="Compare the season index with the one CoinMarketCap shows."),
+]
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,29 @@ def load_panel(
         finally:
             for warning in caught:
                 progress.message(f"warning: {warning.message}")
+
+
+def published_index(
+    path: Path | None, *, online: bool, now: pd.Timestamp
+) -> tuple[str, pd.Series] | None:
+    """Return a published season index and who publishes it; None if none is asked for.
+
+    Parameters
+    ----------
+    path : pathlib.Path, optional
+        A file of one.
+    online : bool
+        Whether to fetch one.
+    now : pandas.Timestamp
+        Current instant, UTC.
+    """
+    if path is not None and online:
+        raise typer.BadParameter("--published and --online exclude each other.")
+    if path is None and not online:
+        return None
+    from features.sources.published import NAME, fetch_published, read_published
+
+    return (NAME, fetch_published(now=now)) if path is None else (path.name, read_published(path))
 
 
 def _files(

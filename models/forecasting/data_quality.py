@@ -7,8 +7,13 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from features.health import require_usable, series_health
+from features.market.season import season_index
 from features.panel import DataError, MarketPanel
-from features.provenance import Finding, YearCoverage
+from features.provenance import Finding, Revision, YearCoverage
+from features.witness import Witness, witness
+
+# Who publishes a season index, and what (0-100, by day).
+Published = tuple[str, pd.Series]
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,10 @@ class DataHealth:
         How the data were made, and what is wrong with them.
     findings : tuple of Finding
         What the rules of plausibility noticed.
+    revisions : tuple of Revision
+        What the source has changed after it was first stored.
+    witness : Witness, optional
+        Our index beside a published one, if one was given.
     """
 
     source: str
@@ -81,10 +90,16 @@ class DataHealth:
     steps: tuple[str, ...]
     problems: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    witness: Witness | None = None
 
 
 def data_health(
-    panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp
+    panel: MarketPanel,
+    *,
+    as_of: pd.Timestamp | None,
+    today: pd.Timestamp,
+    published: Published | None = None,
 ) -> DataHealth:
     """Describe the market data and say whether a forecast would be refused.
 
@@ -96,6 +111,13 @@ def data_health(
         The day a forecast would be asked for; by default the last day.
     today : pandas.Timestamp
         Current UTC day.
+    published : Published, optional
+        A published season index and who publishes it, to compare ours with.
+
+    Raises
+    ------
+    DataError
+        If the published index shares too few days with ours.
     """
     try:
         require_usable(panel, as_of=as_of, today=today)
@@ -117,12 +139,21 @@ def data_health(
         steps=tuple(panel.provenance.steps),
         problems=(*panel.provenance.problems, *_noticed(panel)),
         findings=panel.provenance.findings,
+        revisions=panel.provenance.revisions,
+        witness=_witness(panel, published),
     )
+
+
+def _witness(panel: MarketPanel, published: Published | None) -> Witness | None:
+    if published is None:
+        return None
+    source, values = published
+    return witness(season_index(panel), values, source=source)
 
 
 def _noticed(panel: MarketPanel) -> list[str]:
     """Return what the rules of plausibility noticed near the end of the data, as sentences."""
-    return [each.text for each in panel.provenance.findings if each.concerns(panel.last_day)]
+    return [each.text for each in panel.provenance.findings_on(panel.last_day)]
 
 
 def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.DataFrame]:
@@ -139,6 +170,7 @@ def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.D
     sentences = [("step", step) for step in provenance.steps]
     sentences += [("problem", problem) for problem in provenance.problems]
     sentences += [(each.consequence, each.text) for each in provenance.findings]
+    sentences += [("revision", f"{each.text}.") for each in provenance.revisions]
     tables = {"data_series": series_health(panel, today)}
     if sentences:
         tables["data_provenance"] = pd.DataFrame(sentences, columns=["kind", "sentence"])

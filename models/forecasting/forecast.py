@@ -24,7 +24,7 @@ from models.forecasting.parts import (
 from models.forecasting.season_status import SeasonStatus
 from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seasons_ahead
 from models.forecasting.trend import earlier_statuses, leads_of, trend
-from models.forecasting.windows import windows
+from models.forecasting.windows import plain, windows
 from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Outlook
 from models.outlook.window import OutlookWindow, date_window, year_window
@@ -128,7 +128,7 @@ def forecast(
         drivers=moved,
         evidence=forecast_evidence(status, forecaster, out_of_range),
         model=model_summary(model_id, forecaster),
-        data=_data(status, today),
+        data=_data(status, forecaster, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
         outlook=_outlook(ahead, window, dates),
         driver_sum=total,
@@ -199,8 +199,8 @@ def _season(status: SeasonStatus) -> Season:
     )
 
 
-def _data(status: SeasonStatus, today: pd.Timestamp) -> DataSummary:
-    view = status.view
+def _data(status: SeasonStatus, forecaster: Forecaster, today: pd.Timestamp) -> DataSummary:
+    view, row = status.view, status.features
     return DataSummary(
         source=view.source,
         digest=view.digest,
@@ -208,6 +208,8 @@ def _data(status: SeasonStatus, today: pd.Timestamp) -> DataSummary:
         last_day=view.last_day,
         age_days=int((today - view.last_day).days),
         provenance=tuple(view.provenance.steps),
+        findings=view.provenance.findings_on(status.as_of),
+        features={name: plain(row[name].iloc[0]) for name in forecaster.model.feature_names()},
     )
 
 

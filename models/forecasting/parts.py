@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import pandas as pd
 
+from features.provenance import Finding
 from models.definition import OnsetDefinition
 from models.forecasting.evidence import ForecastEvidence
 from models.forecasting.moves import CarriedIndex, Driver, DriverSum, NearFlipping
@@ -150,7 +151,25 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The data: source, digest of what was known at as_of and of all, last day, age, steps."""
+    """The data.
+
+    Parameters
+    ----------
+    source : str
+        Of the panel.
+    digest, dataset_digest : str
+        Of what was known at as_of, and of all.
+    last_day : pandas.Timestamp
+        Last day known.
+    age_days : int
+        From that to today.
+    provenance : tuple of str
+        How they were made.
+    findings : tuple of Finding
+        What the rules of plausibility noticed that concerns the day.
+    features : mapping of str to float or None
+        What the model was given of the day; None where it is missing.
+    """
 
     source: str
     digest: str
@@ -158,6 +177,8 @@ class DataSummary:
     last_day: pd.Timestamp
     age_days: int
     provenance: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    features: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

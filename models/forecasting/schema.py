@@ -7,7 +7,8 @@ from dataclasses import asdict
 import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD
-from features.provenance import Finding
+from features.provenance import Finding, Revision
+from features.witness import Witness
 from models.forecasting.data_quality import DataHealth, SeriesHealth
 from models.forecasting.evidence import ForecastEvidence
 from models.forecasting.outlook_schema import Json, outlook_json, outlook_rows
@@ -61,6 +62,7 @@ def forecast_json(forecast: Forecast) -> Json:
             "last_day": iso_day(data.last_day),
             "age_days": data.age_days,
             "provenance": list(data.provenance),
+            "findings": [finding_json(each) for each in data.findings],
         },
         "outlook": None if forecast.outlook is None else outlook_json(forecast.outlook),
         "warnings": [note.text for note in forecast.notes],
@@ -136,7 +138,9 @@ def health_json(health: DataHealth) -> Json:
         "coverage_by_year": [asdict(year) for year in health.coverage],
         "steps": list(health.steps),
         "problems": list(health.problems),
-        "findings": [_finding(each) for each in health.findings],
+        "findings": [finding_json(each) for each in health.findings],
+        "revisions": [_revision(each) for each in health.revisions],
+        "published": None if health.witness is None else _witness(health.witness),
     }
 
 
@@ -208,7 +212,8 @@ def _outlook_skill(skill: OutlookSkill) -> Json:
     return {**asdict(skill), "promised_too_much": skill.promised_too_much}
 
 
-def _finding(finding: Finding) -> Json:
+def finding_json(finding: Finding) -> Json:
+    """Return what a rule of plausibility noticed."""
     return {
         **asdict(finding),
         "first_day": iso_day(finding.first_day),
@@ -216,6 +221,26 @@ def _finding(finding: Finding) -> Json:
         # Where a factor means nothing there is none.
         **finite({"value": finding.value, "factor": finding.factor}),
         "text": finding.text,
+    }
+
+
+def _revision(revision: Revision) -> Json:
+    return {
+        **asdict(revision),
+        "first_day": iso_day(revision.first_day),
+        "last_day": iso_day(revision.last_day),
+        "seen_at": f"{revision.seen_at:%Y-%m-%dT%H:%M:%SZ}",
+        "text": f"{revision.text}.",
+    }
+
+
+def _witness(witness: Witness) -> Json:
+    return {
+        **asdict(witness),
+        "day": iso_day(witness.day),
+        "differs_since": _day(witness.differs_since),
+        "difference": witness.difference,
+        "text": witness.text,
     }
 
 

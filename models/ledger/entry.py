@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
 from models.forecasting.parts import Forecast
-from models.forecasting.schema import model_json, window_json
+from models.forecasting.schema import finding_json, model_json, window_json
 from models.formatting import iso_day
 from models.ledger.outlook_entry import RecordedOutlook, outlook_content, outlook_from_content
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
@@ -85,6 +85,12 @@ class Entry:
         The seasons to come, where the line tells of them.
     alerts : tuple of str
         Alerts that held when it was recorded.
+    index : float, optional
+        Season index of the day, as it was known.
+    features : mapping of str to float or None
+        What the model was given of the day; empty in lines that do not tell.
+    findings : tuple of str
+        What the rules of plausibility noticed then, as sentences.
     """
 
     line: int
@@ -99,6 +105,9 @@ class Entry:
     windows: tuple[RecordedWindow, ...]
     outlook: RecordedOutlook | None = None
     alerts: tuple[str, ...] = ()
+    index: float | None = None
+    features: Mapping[str, float | None] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any], line: int) -> Self:
@@ -120,6 +129,14 @@ class Entry:
             windows=tuple(_window(window, as_of, thresholds) for window in content["windows"]),
             outlook=None if outlook is None else outlook_from_content(outlook, as_of, thresholds),
             alerts=tuple(map(str, content.get("alerts", ()))),
+            index=_number(content.get("season", {}).get("index")),
+            features={
+                str(name): _number(value)
+                for name, value in content.get("data", {}).get("features", {}).items()
+            },
+            findings=tuple(
+                str(each["text"]) for each in content.get("data", {}).get("findings", ())
+            ),
         )
 
     def ahead(self, end: date) -> bool:
@@ -186,11 +203,18 @@ def content_of(
             "source": data.source,
             "digest": data.digest,
             "last_day": iso_day(data.last_day),
+            # What is needed to tell later whether values that it rests on have been revised.
+            "features": dict(data.features),
+            "findings": [finding_json(each) for each in data.findings],
         },
         "commit": commit,
         "versions": dict(versions),
         "alerts": list(alerts),
     }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _window(

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.formatting import finite
 from models.ledger.outlook_results import OutlookRecord, outlook_record_json
+from models.ledger.revised import RevisedForecast
 from models.ledger.words import Made, Status, dates_as_text, text
 from models.verification.counts import RareEventScores
 from models.vocabulary import Kind
@@ -154,6 +155,8 @@ class TrackRecord:
         Every window, in the order of recording.
     outlook : OutlookRecord
         What was said of the seasons to come, likewise.
+    revised : tuple of RevisedForecast
+        Lines that rested on values which have been revised since.
     """
 
     rule: str
@@ -167,6 +170,7 @@ class TrackRecord:
     scores: tuple[Score, ...]
     windows: tuple[JudgedWindow, ...]
     outlook: OutlookRecord
+    revised: tuple[RevisedForecast, ...] = ()
 
 
 def track_record_json(record: TrackRecord) -> dict[str, Any]:
@@ -188,7 +192,14 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
         "scores": [_score(score) for score in record.scores],
         "windows": [_window(window) for window in record.windows],
         "outlook": outlook_record_json(record.outlook),
+        "revised": [_revised(each) for each in record.revised],
     }
+
+
+def _revised(revised: RevisedForecast) -> dict[str, Any]:
+    features = {name: {"then": then, "now": now} for name, (then, now) in revised.features.items()}
+    findings = list(revised.findings)
+    return {**dates_as_text(asdict(revised)), "features": features, "findings": findings}
 
 
 def _window(window: JudgedWindow) -> dict[str, Any]:

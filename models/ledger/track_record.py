@@ -25,6 +25,7 @@ from models.ledger.outlook_results import (
 )
 from models.ledger.outlook_scores import score_chances, score_days, score_first_onsets
 from models.ledger.results import JudgedWindow, TrackRecord
+from models.ledger.revised import revised_forecasts
 from models.ledger.window_scores import score_windows
 from models.ledger.words import Made, Status
 from models.onset import (
@@ -77,6 +78,7 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> TrackRecord:
         scores=tuple(score_windows(windows, outcomes.clustering)),
         windows=windows,
         outlook=_outlook(ledger, outcomes),
+        revised=revised_forecasts(ledger, panel),
     )
 
 

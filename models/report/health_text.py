@@ -25,6 +25,7 @@ def health_text(health: DataHealth) -> str:
         f"A forecast would be refused: {health.refusal}"
         if health.refusal
         else "Fit for a forecast.",
+        *([health.witness.text] if health.witness else []),
         "",
         *_series(_merged(health.series)),
     ]
@@ -42,6 +43,7 @@ def health_text(health: DataHealth) -> str:
         ("Made", health.steps),
         ("No altcoins, left out of the rankings", [f"{e.series}: {e.said}" for e in left_out]),
         ("Noted", noted),
+        ("Changed by the source after they were stored", [f"{e.text}." for e in health.revisions]),
         ("Problems", health.problems),
     ):
         if sentences:

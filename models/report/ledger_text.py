@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from models.formatting import counted, interval, percent, signed, wrap
 from models.ledger.results import JudgedWindow, Score, TrackRecord
+from models.ledger.revised import RevisedForecast
 from models.ledger.words import Made, Status
 from models.report.ledger_outlook_text import count_notes, outlook_record_text
 from models.verification.counts import NumberTest
 
 OPEN_SHOWN = 12
+REVISED_SHOWN = 12
 
 _HEADS = {
     Made.AHEAD: "Forecasts made ahead of time",
@@ -40,8 +42,30 @@ def track_record_text(record: TrackRecord) -> str:
     for made, head in _HEADS.items():
         lines += ["", head, *_group([row for row in record.scores if row.made is made])]
     lines += outlook_record_text(record.outlook)
+    lines += _revised(record.revised)
     lines += ["", *_open([row for row in record.windows if row.status is Status.OPEN])]
     return "\n".join([*lines, "", wrap(record.rule, indent="")])
+
+
+def _revised(revised: Sequence[RevisedForecast]) -> list[str]:
+    """Return the lines whose day looks otherwise by today's data."""
+    if not revised:
+        return []
+    lines = ["", f"Rested on values that have been revised since: {counted(len(revised), 'line')}"]
+    for each in revised[:REVISED_SHOWN]:
+        index = f"index {_shown(each.index)} then, {_shown(each.index_now)} now"
+        names = f"; of its features {', '.join(each.features)}" if each.features else ""
+        lines.append(
+            wrap(
+                f"line {each.line}, as of {each.as_of}: {index}{names}.", first="  ", indent="    "
+            )
+        )
+    more = len(revised) - REVISED_SHOWN
+    return [*lines, f"  and {more} more; --json lists them all"] if more > 0 else lines
+
+
+def _shown(index: float | None) -> str:
+    return "none" if index is None else f"{index:.1f}"
 
 
 def _group(rows: Sequence[Score]) -> list[str]:

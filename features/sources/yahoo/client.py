@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -38,10 +39,10 @@ from features.sources.yahoo.sessions import (
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from curl_cffi.requests import Response, Session
+    from curl_cffi.requests import Response
     from yfinance import Ticker
 
-__all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_ranking", "fetch_shares"]
+__all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_json", "fetch_ranking", "fetch_shares"]
 
 TIMEOUT_SECONDS = 10.0
 COOKIE_SECONDS = 3.0
@@ -54,6 +55,7 @@ _SCREEN = "all_cryptocurrencies_us"
 _LEADERS = 3
 _WAY_OUT = "wait some minutes and try again, or use --offline"
 _LATER = "try again later, or use --offline"
+_DESCRIPTION = re.compile(r'"description"\s*:\s*"([^"]*)"')
 # Yahoo tells coins of one symbol apart by a number behind it: SUI20947-USD is Sui.
 _NUMBER = re.compile(r"(?<=.)\d{4,5}$")
 
@@ -244,6 +246,37 @@ def fetch_shares(ticker: str, *, now: pd.Timestamp) -> tuple[pd.Timestamp, float
     return min(session, last_complete_day(ticker, now)), shares, value
 
 
+def fetch_json(address: str, asked: Mapping[str, int], *, source: str) -> dict[str, Any]:
+    """Fetch a JSON object from a public address, once; the time-out is that of Yahoo's data.
+
+    Parameters
+    ----------
+    address : str
+        Without its query.
+    asked : mapping of str to int
+        The query.
+    source : str
+        Whom to name in a refusal.
+
+    Raises
+    ------
+    SourceUnavailable
+        If it cannot be reached, refuses service or answers with something else.
+    """
+    url = f"{address}?{urlencode(asked)}"
+    try:
+        answer = _session().get(url, timeout=TIMEOUT_SECONDS)
+        if answer.status_code != 200:
+            raise OSError(f"HTTP status {answer.status_code}")
+        content = json.loads(answer.text)
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
+    except (OSError, ValueError) as error:
+        reason = str(error).split(". See https://", 1)[0].rstrip(". ")
+        raise SourceUnavailable(f"{source} cannot be used ({reason}); try again later.") from error
+    return content
+
+
 def _coin(quote: dict[str, Any]) -> tuple[str, str, str, float, float, float]:
     ticker = str(quote["symbol"])
     stem = ticker.removesuffix("-USD")
@@ -310,7 +343,8 @@ def _cause(error: Exception) -> Exception:
     """Name what an exception of yfinance means: the source is unavailable, or a rejection."""
     faults = _yfinance().exceptions
     status = getattr(getattr(error, "response", None), "status_code", None)
-    said = str(getattr(error, "yahoo_reason", None) or "")
+    # A refusal in another envelope than the chart's looks to yfinance like no answer at all.
+    said = str(getattr(error, "yahoo_reason", None) or _session().refused)
     if isinstance(error, faults.YFRateLimitError):
         return SourceUnavailable(f"Yahoo refuses requests for now (rate limit); {_WAY_OUT}.")
     if isinstance(error, json.JSONDecodeError):
@@ -354,21 +388,33 @@ def _place() -> str:
     return place
 
 
+def _described(answer: Response) -> str:
+    """Return the reason that a refusal gives, else its status."""
+    found = _DESCRIPTION.search(answer.text)
+    return f"Unauthorized: {found[1]}" if found else f"Unauthorized: {answer.status_code}"
+
+
 @cache
-def _session() -> Session[Any]:
+def _session() -> Any:  # noqa: ANN401 - a class made of a package that is imported late
     """One connection for all requests; says at once when Yahoo refuses or fails."""
     from curl_cffi import requests
 
     faults = _yfinance().exceptions
 
     class Checked(requests.Session[Any]):
+        # What Yahoo said when it last did not let a question in.
+        refused = ""
+
         # The signature is the client's.
         def request(self, method: Any, url: str, *others: Any, **options: Any) -> Response:  # noqa: ANN401
             # Without cookie and crumb yfinance goes on: charts come all the same.
             data = "/finance/" in url
-            options["timeout"] = TIMEOUT_SECONDS if data else COOKIE_SECONDS
+            if "yahoo.com" in url:
+                options["timeout"] = TIMEOUT_SECONDS if data else COOKIE_SECONDS
             answer: Response = super().request(method, url, *others, **options)
             if data:
+                barred = answer.status_code in (401, 403)
+                self.refused = _described(answer) if barred else ""
                 if answer.status_code == 429 or "Too Many Requests" in answer.text[:1000]:
                     raise faults.YFRateLimitError
                 if answer.status_code >= 500:

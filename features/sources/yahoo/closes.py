@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DataError
+from features.provenance import Revision
 from features.sources.yahoo.sessions import AMERICAN, is_crypto, is_late, trading_days
 
-JUMP = 50.0
 ENOUGH_COINS = 0.8
 MAX_GAP_DAYS = 10
 # Of the days on which there should be a close. Holidays are 4 % of the weekdays.
@@ -34,12 +34,15 @@ class Answer:
         UTC instant of the oldest fetch among them.
     absent : frozenset of str
         Tickers of which the source has nothing.
+    revisions : tuple of Revision
+        What the source has changed after it was first stored.
     """
 
     closes: pd.DataFrame
     problems: tuple[str, ...]
     fetched_at: pd.Timestamp
     absent: frozenset[str] = frozenset()
+    revisions: tuple[Revision, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,38 +121,21 @@ def accept(
     Raises
     ------
     Rejected
-        If the layout, time zone or currency is another one, if nothing is
-        left, or if a close jumps.
+        If the layout, time zone or currency is another one, or if nothing is
+        left.
     """
-    closes = _positive_closes(bars, ("UTC",) if is_crypto(ticker) else AMERICAN)
+    zones = ("UTC",) if is_crypto(ticker) else AMERICAN
+    closes = _positive_closes(bars, zones).loc[first:expected]
+    closes = _one_a_day(closes)
     if bars.currency not in (None, "USD"):
         raise Rejected(f"has prices in {bars.currency}, not in US dollars")
     days = pd.DatetimeIndex(closes.index)
     if not is_crypto(ticker) and (days.day_of_week >= 5).any():
         day = days[days.day_of_week >= 5][0]
         raise Rejected(f"has a session on {day:%A %Y-%m-%d}: its days are shifted")
-    closes = closes.loc[first:expected]
     if closes.empty:
         raise Missing(f"has no close from {first:%Y-%m-%d} to {expected:%Y-%m-%d}")
-    check_jumps(closes)
     return closes, lacks_of(ticker, closes, bars.first_trade, first, expected)
-
-
-def check_jumps(closes: pd.Series) -> None:
-    """Refuse a close that is 50 times its neighbour or a fiftieth of it.
-
-    Raises
-    ------
-    Rejected
-        If there is such a jump.
-    """
-    step = np.abs(np.diff(np.log(closes.to_numpy())))
-    if step.size and step.max() >= np.log(JUMP):
-        at = int(step.argmax())
-        raise Rejected(
-            f"jumps from {closes.iloc[at]:g} on {closes.index[at]:%Y-%m-%d} "
-            f"to {closes.iloc[at + 1]:g} on {closes.index[at + 1]:%Y-%m-%d}"
-        )
 
 
 def _positive_closes(bars: Bars, zones: tuple[str, ...]) -> pd.Series:
@@ -165,11 +151,16 @@ def _positive_closes(bars: Bars, zones: tuple[str, ...]) -> pd.Series:
     if not isinstance(days, pd.DatetimeIndex) or str(days.tz) not in zones:
         raise Rejected(f"is in time zone {getattr(days, 'tz', None)}, not {zones[0]}")
     index = pd.DatetimeIndex(days.tz_localize(None)).normalize().as_unit("s").rename("date")
-    closes = pd.Series(table["Close"].to_numpy(dtype=np.float64), index).sort_index()
-    if closes.index.has_duplicates:
-        day = closes.index[closes.index.duplicated()][0]
-        raise Rejected(f"has two closes for {day:%Y-%m-%d}")
+    closes = pd.Series(table["Close"].to_numpy(dtype=np.float64), index).sort_index(kind="stable")
     return closes[np.isfinite(closes) & (closes > 0)]
+
+
+def _one_a_day(closes: pd.Series) -> pd.Series:
+    """Return one close a day: behind the last bar may stand a row of the newest quote."""
+    twice = closes.index[closes.index.duplicated()].unique()
+    if len(twice) and twice[0] < closes.index[-1]:
+        raise Rejected(f"has two closes for {twice[0]:%Y-%m-%d}")
+    return closes[~closes.index.duplicated(keep="last")]
 
 
 def lacks_of(

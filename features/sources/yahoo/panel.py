@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import numpy as np
@@ -14,11 +14,11 @@ from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, unt
 from features.market.universe import carried_rankings
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
 from features.plausibility.checked import check_market, check_series
-from features.provenance import DataProvenance, YearCoverage
+from features.provenance import DataProvenance, Finding, YearCoverage
 from features.reference.load import load_reference
 from features.reference.membership import Membership, load_membership
 from features.sources.yahoo.flows import joined_flows
-from features.sources.yahoo.rankings import RANKING_COINS, altcoins, read_universe
+from features.sources.yahoo.rankings import RANKING_COINS, altcoins, left_out, read_universe
 from features.sources.yahoo.request import Notes, Request
 from features.sources.yahoo.tickers import Closes, coin_closes
 from features.storage.simulations import simulated_series
@@ -76,9 +76,7 @@ def load_yahoo(request: Request) -> MarketPanel:
     if request.universe is not None:
         own = read_universe(request.universe, membership, request.today)
     rankings = {} if own is not None else _rankings(request, membership, notes)
-    closes = coin_closes(request, membership, _tickers(own, rankings), notes)
-    snapshots = _universe(membership, own, rankings, closes, notes)
-    closes, snapshots = _plausible(closes, snapshots, reference.last_day, notes)
+    closes, snapshots = _market(request, membership, own, rankings, notes)
     table, last = closes.table(), closes.coins.index[-1]
     season, coverage = _season(reference, membership, table, snapshots, notes)
     series = {name: reference.series(name) for name in reference.names}
@@ -87,6 +85,38 @@ def load_yahoo(request: Request) -> MarketPanel:
     series |= _simulations(reference, table, snapshots, request, notes)
     _cut_at_gaps(series, last, notes)
     return _panel(series, reference, (*membership.coverage, *coverage), request.today, notes)
+
+
+def _market(
+    request: Request,
+    membership: Membership,
+    own: pd.DataFrame | None,
+    rankings: Mapping[pd.Timestamp, pd.DataFrame],
+    notes: Notes,
+) -> tuple[Closes, pd.DataFrame]:
+    """Return closes and rankings that passed the rules; what a rule doubts is asked for again."""
+    end, doubted = load_reference().last_day, frozenset[str]()
+    others = _tickers(own, rankings)
+    for again in (True, False):
+        told = Notes()
+        closes = coin_closes(request, membership, others, told, doubted=doubted)
+        snapshots = _universe(membership, own, rankings, closes, told)
+        kept = _plausible(closes, snapshots, end, told)
+        doubted = _doubted(told.findings, closes)
+        if request.mode != "online" or not (again and doubted):
+            break
+    notes.add(told)
+    return kept
+
+
+def _doubted(findings: Iterable[Finding], closes: Closes) -> frozenset[str]:
+    """Return the tickers whose closes the rules do not use; all of them if many stand still."""
+    faults = [each for each in findings if each.consequence != "note"]
+    if any(each.rule == "frozen market" for each in faults):
+        return frozenset(closes.tickers.values())
+    return frozenset(
+        closes.tickers[each.series] for each in faults if each.series in closes.tickers
+    )
 
 
 def _rankings(
@@ -98,9 +128,10 @@ def _rankings(
     except (SourceUnavailable, DataError) as error:
         notes.problems.append(f"No current ranking: {error}")
     usable = {}
-    for day, ranking in request.cache.rankings().items():
-        if day <= membership.last_day:
-            continue
+    kept = {day: ranking for day, ranking in request.cache.rankings().items()
+            if day > membership.last_day}  # fmt: skip
+    notes.findings += left_out(kept, membership)
+    for day, ranking in kept.items():
         try:
             usable[day] = altcoins(ranking, membership)
         except DataError as error:
@@ -156,11 +187,12 @@ def _plausible(
     """Return what the rules of plausibility leave of closes and rankings."""
     table = closes.table()
     market = check_market(table, snapshots, bitcoin_usd=closes.bitcoin)
-    # Until the embedded end the embedded history is the witness, at the seam.
-    notes.findings += [each for each in market.findings if each.last_day > end]
+    # Older closes bear on no live day: there the embedded history is the witness, at the seam.
+    since = end - WINDOW_DAYS * DAY
+    notes.findings += [each for each in market.findings if each.last_day > since]
     out = table.loc[table.index.difference(market.coins.index), ["date", "coin"]]
-    withheld = market.withheld[market.withheld > end]
-    kept = closes.without(withheld, out[(out["date"] > end) & ~out["date"].isin(withheld)])
+    withheld = market.withheld[market.withheld > since]
+    kept = closes.without(withheld, out[(out["date"] > since) & ~out["date"].isin(withheld)])
     last = kept.coins.index[-1]
     return kept, market.universe[market.universe["snapshot_date"] <= last]
 
@@ -324,5 +356,6 @@ def _panel(
             coverage,
             end + DAY,
             tuple(notes.findings),
+            tuple(notes.revisions),
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import pandas as pd
 from features.panel import DataError, SourceUnavailable
 from features.sources.yahoo import client
 from features.sources.yahoo.closes import Answer, Fetched, Missing, gather, lacks_of
-from features.sources.yahoo.price_history import History, Span
+from features.sources.yahoo.price_history import PATIENCE, History, Span
 from features.sources.yahoo.sessions import is_required, naive_utc
 from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
 
@@ -51,6 +51,7 @@ class PriceCache:
         *,
         now: pd.Timestamp,
         mode: Mode = "online",
+        doubted: Collection[str] = (),
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Answer:
         """Return daily closes, stored ones as far as they go.
@@ -61,6 +62,9 @@ class PriceCache:
             As for `features.sources.yahoo.client.fetch_closes`.
         mode : {"online", "offline", "refresh"}
             Fetch what is missing, nothing, or everything.
+        doubted : collection of str
+            Tickers whose closes a rule finds wrong: asked for whole, where they
+            were fetched more than an hour ago.
 
         Returns
         -------
@@ -85,7 +89,7 @@ class PriceCache:
             problems += [f"offline: no closes of {ticker} are stored; left out."
                          for ticker in asked if ticker in absent]  # fmt: skip
         else:
-            wanted = _wanted(asked, held, span, everything=mode == "refresh")
+            wanted = _wanted(asked, held, span, everything=mode == "refresh", doubted=doubted)
             with self._age_told(span.now):
                 self._renew(wanted, held, span, problems, absent, progress)
         closes = {}
@@ -100,7 +104,8 @@ class PriceCache:
                 problems += [f"{ticker} {lack}." for lack in lacks]
         instants = [held[ticker].fetched_at for ticker in closes]
         answer = gather(asked, closes, problems, min(instants, default=span.now))
-        return replace(answer, absent=frozenset(absent))
+        revisions = tuple(each for ticker in closes for each in held[ticker].revisions)
+        return replace(answer, absent=frozenset(absent), revisions=revisions)
 
     def ranking(self, count: int, *, now: pd.Timestamp, mode: Mode = "online") -> pd.DataFrame:
         """Return the current crypto ranking, of this UTC day if online.
@@ -249,16 +254,19 @@ class PriceCache:
     ) -> None:
         """Fetch what is wanted and keep each as it comes; `held` becomes what is kept."""
         anew: dict[str, pd.Timestamp] = {}
+        stored = dict(held)
         for part in (wanted, anew):
             # Whatever is shown of it, a history is fetched to its end: one piece without gaps.
             today = span.now.normalize()
             for done, fetched in enumerate(client.fetch_each(part, today, now=span.now), 1):
                 old = held.pop(fetched.ticker, None)
                 kept, problem = _judge(fetched, part[fetched.ticker], span, old)
+                if kept is not None and kept is not old:
+                    if fetched.ticker in stored:
+                        kept = kept.after(fetched.ticker, stored[fetched.ticker])
+                    self._keep(fetched.ticker, kept)
                 if kept is not None:
                     held[fetched.ticker] = kept
-                if kept is not None and kept is not old:
-                    self._keep(fetched.ticker, kept)
                 if kept is None and fetched.closes is not None and old is not None:
                     anew[fetched.ticker] = min(span.first, old.asked_from)
                 problems += [problem] if problem else []
@@ -297,13 +305,22 @@ def _say_damaged(what: str, path: Path, error: DamagedFile) -> None:
 
 
 def _wanted(
-    asked: Sequence[str], held: Mapping[str, History], span: Span, *, everything: bool
+    asked: Sequence[str],
+    held: Mapping[str, History],
+    span: Span,
+    *,
+    everything: bool,
+    doubted: Collection[str],
 ) -> dict[str, pd.Timestamp]:
     """First day to fetch by ticker, for those of which something is to be fetched."""
     wanted = {}
     for ticker in asked:
         history = held.get(ticker)
-        start = history.wanted_from(ticker, span, everything=everything) if history else span.first
+        start: pd.Timestamp | None = span.first
+        if history is not None:
+            old = span.now - history.fetched_at >= PATIENCE
+            whole = everything or (ticker in doubted and old)
+            start = history.wanted_from(ticker, span, everything=whole)
         if start is not None:
             wanted[ticker] = start
     return wanted

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from features.market.season import TOP
 from features.market.universe import RANKS, check_snapshots
 from features.panel import DataError
+from features.plausibility.pegs import RULE
+from features.plausibility.rules import found
+from features.provenance import Finding
 from features.reference.membership import Membership
 
 RANKING_COINS = 250
@@ -49,6 +54,36 @@ def altcoins(ranking: pd.DataFrame, membership: Membership) -> pd.DataFrame:
     if len(table) < TOP:
         raise DataError(f"it holds {len(table)} altcoins, need {TOP}.")
     return table
+
+
+def left_out(
+    rankings: Mapping[pd.Timestamp, pd.DataFrame], membership: Membership
+) -> list[Finding]:
+    """Name what the rankings hold that never counts by its name, with the days it was in them.
+
+    Parameters
+    ----------
+    rankings : mapping of pandas.Timestamp to pandas.DataFrame
+        By day, columns `symbol` and `name`.
+    membership : Membership
+        For the exclusions.
+    """
+    days: dict[tuple[str, str, str], list[pd.Timestamp]] = {}
+    for day in sorted(rankings):
+        table = rankings[day]
+        for symbol, name in zip(
+            table["symbol"].astype(str), table["name"].astype(str), strict=True
+        ):
+            why = membership.excluded(symbol, name)
+            if why is not None:
+                days.setdefault((symbol, name, why), []).append(day)
+    return [
+        found(
+            RULE, symbol, (seen[0], seen[-1]), np.nan, np.nan, "note",
+            f"{name}: {why}, by its name; left out of {len(seen)} rankings",
+        )
+        for (symbol, name, why), seen in sorted(days.items())
+    ]  # fmt: skip
 
 
 def coin_of(membership: Membership) -> dict[str, str]:

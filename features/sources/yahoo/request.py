@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from features.provenance import Finding
+from features.provenance import Finding, Revision
 
 if TYPE_CHECKING:
     from features.sources.yahoo.price_cache import Mode, PriceCache
@@ -19,11 +19,19 @@ Stage = Callable[[str, int, int], None]
 
 @dataclass
 class Notes:
-    """What is said of a panel while it is made: steps, what is wrong, what the rules noticed."""
+    """What is said of a panel while it is made: steps, problems, findings, revisions."""
 
     steps: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    revisions: dict[Revision, None] = field(default_factory=dict)
+
+    def add(self, others: Notes) -> None:
+        """Take over what others hold."""
+        self.steps += others.steps
+        self.problems += others.problems
+        self.findings += others.findings
+        self.revisions |= others.revisions
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from features.market.universe import HISTORY_YEARS, recognised
 from features.panel import DataError
+from features.provenance import Revision
 from features.reference.membership import Membership
 from features.sources.yahoo.request import Notes, Request, named
 
@@ -31,12 +32,15 @@ class Closes:
         On the same days.
     indices : mapping of str to pandas.Series
         Stock indices by the panel's name, by session.
+    tickers : mapping of str to str
+        Ticker of each coin.
     """
 
     coins: pd.DataFrame
     bitcoin: pd.Series
     ether: pd.Series
     indices: Mapping[str, pd.Series]
+    tickers: Mapping[str, str]
 
     def table(self) -> pd.DataFrame:
         """Return one row a coin and day: date, coin, close_usd, close_btc."""
@@ -68,7 +72,7 @@ class Closes:
             for values in (self.bitcoin, self.ether)
         )
         indices = {name: values.loc[:last] for name, values in self.indices.items()}
-        return Closes(coins, bitcoin, ether, indices)
+        return Closes(coins, bitcoin, ether, indices, self.tickers)
 
 
 @dataclass
@@ -82,10 +86,17 @@ class _Search:
     absent: set[str] = field(default_factory=set)
     needed: pd.DataFrame = field(default_factory=pd.DataFrame)
     fetched_at: list[pd.Timestamp] = field(default_factory=list)
+    doubted: frozenset[str] = frozenset()
+    revisions: dict[Revision, None] = field(default_factory=dict)
 
 
 def coin_closes(
-    request: Request, membership: Membership, others: Mapping[str, str], notes: Notes
+    request: Request,
+    membership: Membership,
+    others: Mapping[str, str],
+    notes: Notes,
+    *,
+    doubted: frozenset[str] = frozenset(),
 ) -> Closes:
     """Fetch the closes of three years before the embedded end and since, and tell coins apart.
 
@@ -100,6 +111,8 @@ def coin_closes(
         before the embedded ones.
     notes : Notes
         Told which coins are missing or mistaken.
+    doubted : frozenset of str
+        Tickers whose closes a rule finds wrong: the source may have corrected them.
 
     Raises
     ------
@@ -109,19 +122,21 @@ def coin_closes(
     # A fixed day: the draws of the simulation are counted from it.
     first = membership.last_day - pd.DateOffset(years=HISTORY_YEARS)
     tickers = _wanted(membership, others, first)
-    search = _Search()
+    search = _Search(doubted=doubted)
     for attempt in range(max(map(len, tickers.values()))):
         _ask(request, first, tickers, attempt, membership, search)
     bitcoin = search.needed[BITCOIN].dropna().asfreq("D")
     coins = pd.DataFrame(search.closes, index=bitcoin.index, dtype=float)
     _say_missing(membership, others, tickers, search, notes)
+    notes.revisions |= search.revisions
     notes.steps.append(
         f"Yahoo: closes of {len(coins.columns)} altcoins, Bitcoin and {len(INDICES)} stock indices "
         f"from {first:%Y-%m-%d} to {bitcoin.index[-1]:%Y-%m-%d}, the oldest fetched "
         f"{min(search.fetched_at):%Y-%m-%d %H:%M} UTC."
     )
     indices = {name: search.needed[ticker].dropna() for name, ticker in INDICES.items()}
-    return Closes(coins, bitcoin, search.needed[ETHER].reindex(bitcoin.index), indices)
+    of_coin = {coin: ticker for ticker, coin in search.coin_of.items()} | {"bitcoin": BITCOIN}
+    return Closes(coins, bitcoin, search.needed[ETHER].reindex(bitcoin.index), indices, of_coin)
 
 
 def _wanted(
@@ -155,7 +170,9 @@ def _ask(
     answer = request.cache.closes(
         tuple(dict.fromkeys((*NEEDED, *asked.values()))), first, request.today,
         now=request.now, mode=request.mode, progress=partial(request.progress, "prices"),
+        doubted=search.doubted,
     )  # fmt: skip
+    search.revisions |= dict.fromkeys(answer.revisions)
     search.problems += answer.problems
     search.absent |= answer.absent
     search.fetched_at.append(answer.fetched_at)

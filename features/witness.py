@@ -1,0 +1,129 @@
+"""A second witness: our season index beside one that somebody else publishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.panel import DataError
+
+# Days before the newest that are judged, not judged by.
+RECENT_DAYS = 30
+REFERENCE_DAYS = 365
+MIN_REFERENCE = 60
+QUANTILES = (0.01, 0.99)
+# One coin of fifty.
+MARGIN = 2.0
+
+
+@dataclass(frozen=True)
+class Witness:
+    """How far our index is from a published one, and whether that is usual.
+
+    Parameters
+    ----------
+    source : str
+        Who publishes it.
+    day : pandas.Timestamp
+        Newest day that both have.
+    index, published : float
+        Both of that day (0-100).
+    usual, low, high : float
+        Median, and the range of 98 % of the differences (ours less theirs) of the reference days,
+        one coin wider at either end; points.
+    reference_days : int
+        How many days these rest on.
+    differs_since : pandas.Timestamp, optional
+        First of the last days in a row on which the difference is outside the range; None if that
+        of the newest day is inside.
+    """
+
+    source: str
+    day: pd.Timestamp
+    index: float
+    published: float
+    usual: float
+    low: float
+    high: float
+    reference_days: int
+    differs_since: pd.Timestamp | None
+
+    @property
+    def difference(self) -> float:
+        """Ours less theirs on the newest day, points."""
+        return self.index - self.published
+
+    @property
+    def text(self) -> str:
+        """What is to be said of it, as a sentence."""
+        usual = (
+            f"usually {self.usual:+.0f}, {self.low:+.0f} to {self.high:+.0f} on 98 of 100 of "
+            f"{self.reference_days} days"
+        )
+        verdict = (
+            "they agree as usual"
+            if self.differs_since is None
+            else f"they differ more than usual since {self.differs_since:%Y-%m-%d}"
+        )
+        return (
+            f"Published index ({self.source}) on {self.day:%Y-%m-%d}: {self.published:.0f}, ours "
+            f"{self.index:.0f}, {self.difference:+.0f} points ({usual}): {verdict}."
+        )
+
+
+def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
+    """Compare our season index with a published one.
+
+    Their lists and hours differ from ours, so that agreement is judged by the
+    distance on past days: those of the year before the last 30 days.
+
+    Parameters
+    ----------
+    index, published : pandas.Series
+        Percent (0-100) by day.
+    source : str
+        Who publishes it.
+
+    Raises
+    ------
+    DataError
+        If both share fewer than 60 days before the last 30.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2025-01-01", periods=200)
+    >>> ours = pd.Series(40.0, days)
+    >>> ours.iloc[-3:] = 92.0
+    >>> found = witness(ours, pd.Series(45.0, days), source="theirs")
+    >>> found.usual, found.differs_since.date()
+    (-5.0, datetime.date(2025, 7, 17))
+    """
+    difference = (index - published).dropna()
+    days = pd.DatetimeIndex(difference.index)
+    past = difference.iloc[:0]
+    if len(days):
+        newest = days[-1]
+        past = difference[days <= newest - pd.Timedelta(days=RECENT_DAYS)].iloc[-REFERENCE_DAYS:]
+    if len(past) < MIN_REFERENCE:
+        raise DataError(
+            f"{source}: it shares {len(past)} days with our index before the last {RECENT_DAYS}, "
+            f"need {MIN_REFERENCE} to tell what distance is usual; give a longer history."
+        )
+    low, high = np.quantile(past, QUANTILES) + np.array([-MARGIN, MARGIN])
+    inside = difference.between(low, high).to_numpy()
+    # The run of days outside at the end begins behind the last day inside.
+    last_inside = int(np.flatnonzero(inside)[-1])
+    outside = last_inside + 1 < len(days)
+    return Witness(
+        source=source,
+        day=days[-1],
+        index=float(index[days[-1]]),
+        published=float(published[days[-1]]),
+        usual=float(past.median()),
+        low=float(low),
+        high=float(high),
+        reference_days=len(past),
+        differs_since=days[last_inside + 1] if outside else None,
+    )

@@ -1,0 +1,100 @@
+"""Which recorded forecasts rested on values that the source has changed since."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from features.catalogue.builder import build_features
+from features.market.season import season_index
+from features.panel import MarketPanel
+from models.ledger.book import Ledger
+from models.ledger.entry import Entry
+
+# Points of the season index: one coin of 50 makes 2, rounding a thousandth.
+INDEX_STEP = 0.5
+# Part of a feature: another release rounds its history to six digits, which is less.
+FEATURE_STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class RevisedForecast:
+    """A recorded forecast whose day looks otherwise by today's data.
+
+    Parameters
+    ----------
+    line : int
+        Of the ledger.
+    as_of : datetime.date
+        Its day.
+    index, index_now : float, optional
+        Season index as it was known, and as it is now; None where there is none.
+    features : mapping of str to tuple of (float or None, float or None)
+        What the model was given and would be given now, of the features that differ.
+    findings : tuple of str
+        What the rules of plausibility noticed when it was recorded.
+    """
+
+    line: int
+    as_of: date
+    index: float | None
+    index_now: float | None
+    features: Mapping[str, tuple[float | None, float | None]]
+    findings: tuple[str, ...]
+
+
+def revised_forecasts(ledger: Ledger, panel: MarketPanel) -> tuple[RevisedForecast, ...]:
+    """Compare what recorded forecasts rested on with the data of today.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        From `models.ledger.book.read_ledger`.
+    panel : MarketPanel
+        The market as it is known now; of each day only what was available at its end counts.
+
+    Returns
+    -------
+    tuple of RevisedForecast
+        Those of which the season index differs by half a point, or a feature by a thousandth.
+    """
+    days = pd.DatetimeIndex(sorted({pd.Timestamp(each.as_of) for each in ledger.entries}))
+    days = days.as_unit("s")
+    if not len(days):
+        return ()
+    index, features = season_index(panel), build_features(panel, days)
+    rows = dict(zip((day.date() for day in days), features.to_dict("records"), strict=True))
+    found = (_compared(entry, index, rows[entry.as_of]) for entry in ledger.entries)
+    return tuple(each for each in found if each is not None)
+
+
+def _compared(
+    entry: Entry, index: pd.Series, row: Mapping[Hashable, float]
+) -> RevisedForecast | None:
+    now = _known(index.get(pd.Timestamp(entry.as_of)))
+    changed = {
+        name: (then, _known(row[name]))
+        for name, then in entry.features.items()
+        # A feature that this release has no more says nothing.
+        if name in row and _differs(then, _known(row[name]), part=FEATURE_STEP)
+    }
+    moved = entry.index is not None and _differs(entry.index, now, step=INDEX_STEP)
+    if not (moved or changed):
+        return None
+    return RevisedForecast(entry.line, entry.as_of, entry.index, now, changed, entry.findings)
+
+
+def _differs(
+    then: float | None, now: float | None, *, step: float = 1e-9, part: float = 0.0
+) -> bool:
+    if then is None or now is None:
+        return then is not now
+    return not math.isclose(then, now, rel_tol=part, abs_tol=step)
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)

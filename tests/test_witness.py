@@ -1,0 +1,145 @@
+"""A second witness of the season index: from a file, from an address, and how both are judged."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import predict
+from features.market.season import season_index
+from features.panel import DataError, SourceUnavailable
+from features.sources.published import fetch_published, read_published
+from features.witness import witness
+
+DAYS = pd.date_range("2025-01-01", periods=400, unit="s")
+NOW = pd.Timestamp("2026-02-05 10:00")
+
+
+def noisy(scale=3.0, shift=-5.0):
+    random = np.random.default_rng(0)
+    theirs = pd.Series(50 + 10 * np.sin(np.arange(400) / 30), DAYS)
+    return theirs + shift + scale * random.normal(size=400), theirs
+
+
+def test_the_usual_distance_is_no_difference():
+    ours, theirs = noisy()
+    found = witness(ours, theirs, source="theirs")
+    assert found.usual == pytest.approx(-5.0, abs=0.5)
+    # By hand: 98 % of a normal law lie within 2.33 deviations, and two points wider.
+    assert found.low == pytest.approx(-5 - 2.33 * 3 - 2, abs=1.5)
+    assert found.high == pytest.approx(-5 + 2.33 * 3 + 2, abs=1.5)
+    assert found.reference_days == 365
+    assert found.differs_since is None
+    assert "they agree as usual" in found.text
+
+
+@pytest.mark.parametrize("days", [1, 7, 25])
+def test_a_false_season_is_told_since_its_first_day(days):
+    ours, theirs = noisy()
+    ours.iloc[-days:] = 92.0
+    found = witness(ours, theirs, source="theirs")
+    assert found.differs_since == DAYS[-days]
+    assert found.difference == pytest.approx(92.0 - theirs.iloc[-1])
+    assert f"since {DAYS[-days]:%Y-%m-%d}" in found.text
+
+
+def test_a_difference_that_ended_is_none():
+    ours, theirs = noisy(scale=0.5)
+    ours.iloc[-9:-4] = 92.0
+    assert witness(ours, theirs, source="theirs").differs_since is None
+
+
+@pytest.mark.parametrize("shared", [0, 89])
+def test_too_short_a_past_tells_nothing(shared):
+    ours, theirs = noisy()
+    with pytest.raises(DataError, match="need 60 to tell what distance is usual"):
+        witness(ours.iloc[:shared], theirs, source="theirs")
+
+
+# --- where it comes from -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_is_read(tmp_path, ending):
+    table = pd.DataFrame({"date": ["2025-12-02", "2025-12-01"], "value": [31, 30]})
+    path = tmp_path / f"published.{ending}"
+    table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+    values = read_published(path)
+    assert values.tolist() == [30.0, 31.0]
+    assert values.index[0] == pd.Timestamp("2025-12-01")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("date,index\n2025-12-01,3\n", "column 'value' is missing; need date, value"),
+        ("date,value\n2025-12-01,130\n", "value on 2025-12-01 must lie between 0 and 100, got 130"),
+        ("date,value\n2025-12-01,\n", "must lie between 0 and 100, got nan"),
+        ("date,value\n2025-12-01,3\n2025-12-01,4\n", "2025-12-01 stands twice"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(tmp_path, text, said):
+    path = tmp_path / "published.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_published(path)
+
+
+@pytest.mark.parametrize("path", ["none.csv", "none.parquet"])
+def test_no_file_is_said(tmp_path, path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_published(tmp_path / path)
+
+
+def test_the_address_is_asked_without_a_key(yahoo_server):
+    yahoo_server.market.published = pd.Series([30.0, 31.0, 40.0], pd.DatetimeIndex(
+        ["2026-02-03", "2026-02-04", "2026-02-05"]))  # fmt: skip
+    values = fetch_published(now=NOW)
+    # The running day's point is none of a day yet.
+    assert values.tolist() == [30.0, 31.0]
+    (asked,) = yahoo_server.asked
+    assert asked.startswith(
+        "https://api.coinmarketcap.com/data-api/v3/altcoin-season/chart?start=17"
+    )
+    assert "key" not in asked.lower()
+
+
+@pytest.mark.parametrize("fault", ["rate_limit", "down", "not_json", "dropped"])
+def test_an_address_that_fails_is_unavailable(yahoo_server, fault):
+    yahoo_server.market.faults = {"published": fault}
+    with pytest.raises(SourceUnavailable, match=r"^CoinMarketCap cannot be used"):
+        fetch_published(now=NOW)
+
+
+def test_another_layout_is_said(yahoo_server):
+    yahoo_server.market.faults = {"published": "layout"}
+    with pytest.raises(DataError, match=r"unknown layout .*use --published FILE"):
+        fetch_published(now=NOW)
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_health_says_it_in_text_and_json(tmp_path, reference):
+    index = season_index(reference)
+    path = tmp_path / "theirs.csv"
+    theirs = (index - 8).clip(0, 100).iloc[-300:].rename_axis("date").rename("value")
+    theirs.iloc[-4:] = 99.0
+    theirs.to_csv(path)
+    run = CliRunner()
+    text = run.invoke(predict.app, ["health", "--published", str(path)])
+    assert text.exit_code == 0
+    assert "Published index (theirs.csv) on" in text.stdout
+    told = json.loads(
+        run.invoke(predict.app, ["health", "--published", str(path), "--json"]).stdout
+    )
+    assert told["published"]["usual"] == pytest.approx(8.0)
+    assert told["published"]["differs_since"] == f"{theirs.index[-4]:%Y-%m-%d}"
+    plain = json.loads(run.invoke(predict.app, ["health", "--json"]).stdout)
+    assert plain["published"] is None
+    both = run.invoke(predict.app, ["health", "--published", str(path), "--online"])
+    assert both.exit_code == 2
