@@ -97,13 +97,13 @@ def breadth(
         usd > mean, np.isfinite(usd) & np.isfinite(mean)
     )
 
-    columns |= {name: share(flips, both) for name, flips in _near_flipping(now, then)}
     relative = pd.Series(np.log(now[both] / then[both])).groupby(group[both])
     every = pd.RangeIndex(size)
     unusable = np.isnan(columns["season_index"])
     columns["median_relative_return"] = relative.median().reindex(every).mask(unusable).to_numpy()
     columns["relative_return_dispersion"] = relative.std().reindex(every).mask(unusable).to_numpy()
     columns["coins_compared"] = np.bincount(group[both], minlength=size)
+    columns |= {name: share(flips, both) for name, flips in _near_flipping(now, then)}
     dates = (first + np.arange(size)).astype("datetime64[D]").astype("datetime64[s]")
     return pd.DataFrame(columns, index=pd.DatetimeIndex(dates, name="date"))
 
