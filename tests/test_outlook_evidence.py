@@ -126,6 +126,8 @@ def test_what_chances_were_worth_stands_beside_them_in_plain_words(said):
     assert "promised" not in near
     (far,) = worth_statements(outlook, lambda kind, days: evidence.shown_by_outlook(kind, 400))
     assert "said 65 % on average and 36 % came: no skill shown, and too much was promised" in far
+    (vague,) = worth_statements(outlook, lambda kind, days: worth(kind, low=-0.1))
+    assert "no skill shown, and more was promised than came, if by chance cannot be told" in vague
 
 
 # --- another threshold ---------------------------------------------------------------------------

@@ -90,7 +90,6 @@ def breadth(
     columns[f"share_above_{MEAN_DAYS}d_mean"] = share(
         usd > mean, np.isfinite(usd) & np.isfinite(mean)
     )
-    columns |= {name: share(flips, both) for name, flips in _near_flipping(now, then)}
     dates = (first + np.arange(size)).astype("datetime64[D]").astype("datetime64[s]")
     table = pd.DataFrame(columns, index=pd.DatetimeIndex(dates, name="date"))
     relative = pd.Series(np.log(now[both] / then[both])).groupby(group[both])
@@ -100,6 +99,8 @@ def breadth(
     table["median_relative_return"] = relative.median().reindex(every).where(usable).to_numpy()
     table["relative_return_dispersion"] = relative.std().reindex(every).where(usable).to_numpy()
     table["coins_compared"] = np.bincount(group[both], minlength=size)
+    for name, flips in _near_flipping(now, then):
+        table[name] = share(flips, both)
     return table
 
 

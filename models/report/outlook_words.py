@@ -17,6 +17,8 @@ from models.vocabulary import Kind, Verdict
 
 # At this index the seasons of 2017 and 2021 are the sustained ones that everybody knows.
 FAMOUS_THRESHOLD = 75.0
+# A promise so much above what came is told even where its interval allows for chance.
+NOTABLE_EXCESS = 0.1
 
 
 def period(window: OutlookWindow) -> str:
@@ -92,7 +94,11 @@ def worth_words(worth: OutlookSkill) -> str:
         Verdict.WORSE: "worse than the base rate",
         Verdict.CANNOT_TELL: "no skill shown",
     }[worth.verdict]
-    too_much = ", and too much was promised" if worth.promised_too_much else ""
+    too_much = ""
+    if worth.promised_too_much:
+        too_much = ", and too much was promised"
+    elif worth.said - worth.came >= NOTABLE_EXCESS:
+        too_much = ", and more was promised than came, if by chance cannot be told"
     return (
         f"over {worth.horizon_days} days such chances said {percent(worth.expected)} on average "
         f"and {percent(worth.observed)} came: {verdict}{too_much} (Brier skill "

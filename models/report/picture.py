@@ -18,7 +18,7 @@ from models.report.fan import describe_fan, draw_fan
 from models.report.style import BLUE, GREY, INK, ORANGE, freeze, inked
 from models.verification.events import WARNING_LEVEL
 
-SIZE, NARROW = (10.0, 6.2), (4.4, 5.6)
+SIZE, NARROW = (10.0, 6.4), (4.4, 6.4)
 FAN_INCHES = 2.9
 _RATIOS = (1.0, 1.3, 1.3)
 
