@@ -74,3 +74,16 @@ def test_an_unreadable_old_history_is_replaced(compile_market, out):
     assert "It is replaced without a list of revisions." in warning
     assert len(printed) == 1
     load_reference(out)
+
+
+def test_the_rules_of_plausibility_hold_for_it_and_stay_told(compile_market, out):
+    tables = small_market()
+    series = tables["series"]
+    own = series.index[series["series"] == "sp500_close"]
+    series.loc[own[-10:], "value"] *= 100
+    _, err = compile_market(series=series)
+    assert "warning: sp500 on" in err or "warning: sp500 from" in err
+    assert "level shift; feature dropped" in err
+    history = load_reference(out)
+    assert history.series("sp500").index[-1] < series.loc[own[-10], "date"]
+    assert any("level shift" in problem for problem in history.provenance.problems)

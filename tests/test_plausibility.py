@@ -236,6 +236,7 @@ PEGGED = {
     "fund": (lambda usd: 0 * usd["bitcoin"] + 110.0 * np.exp(0.045 * YEARS), 1e-4,
              "the dollar with interest"),
     "wrapped": (lambda usd: 0.9995 * usd["bitcoin"], 0.002, "Bitcoin"),
+    "staked Bitcoin": (lambda usd: 1.08 * usd["bitcoin"] * np.exp(0.02 * YEARS), 0.002, "Bitcoin"),
     "staked": (lambda usd: 1.15 * usd["ethereum"] * np.exp(0.03 * YEARS), 0.002, "Ether"),
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from features.panel import SPECS, DataError, MarketPanel
 from features.provenance import DataProvenance
 from features.reference.load import CARD_FILE, HISTORY_FILE, load_reference
-from features.reference.revision import revision_text, revisions
+from features.reference.revision import print_findings, revision_text, revisions
 from features.sources.files import load_files
 from features.storage.atomic import staged
 from features.storage.simulations import cache_directory, simulated_series
@@ -95,10 +95,13 @@ def data_card(panel: MarketPanel) -> dict[str, object]:
 
 def _provenance(provenance: DataProvenance) -> dict[str, object]:
     since = provenance.since
+    findings = [each.text for each in provenance.findings if each.consequence != "note"]
     return {
         "steps": list(provenance.steps),
         "problems": list(provenance.problems),
         "since": None if since is None else f"{since:%Y-%m-%d}",
+        # A note changed nothing; what was left out stays told.
+        **({"findings": findings} if findings else {}),
     }
 
 
@@ -169,6 +172,7 @@ def main() -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    print_findings(panel.provenance.findings)
     before = _before(options.out)
     write(panel, options.out)
     if before is not None:

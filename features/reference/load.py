@@ -58,6 +58,6 @@ def _provenance(card: Mapping[str, Any]) -> DataProvenance:
     since = card["since"]
     return DataProvenance(
         tuple(card["steps"]),
-        tuple(card["problems"]),
+        (*card["problems"], *card.get("findings", ())),
         since=None if since is None else pd.Timestamp(since),
     )

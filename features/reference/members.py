@@ -14,9 +14,9 @@ from features.market.season import TOP, breadth
 from features.market.universe import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.panel import DataError
 from features.reference.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
-from features.reference.revision import membership_text
+from features.reference.revision import membership_text, print_findings
 from features.sources.columns import shown
-from features.sources.files import load_tables
+from features.sources.files import checked_tables
 from features.storage.atomic import staged
 
 # Weekly where the live data must agree with the embedded history, monthly before.
@@ -182,10 +182,12 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        _, coins, universe = load_tables(options.data_dir)
+        tables = checked_tables(options.data_dir)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    coins, universe = tables.coins, tables.universe
+    print_findings(tables.findings)
     before = _before(options.out)
     write(options.out, universe, coins, _symbols(options.data_dir))
     if before is not None:

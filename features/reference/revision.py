@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+
 import pandas as pd
 
 from features.panel import MarketPanel
+from features.provenance import Finding
 
 COLUMNS = ("series", "date", "old", "new", "change")
 
@@ -67,6 +71,14 @@ def revision_text(table: pd.DataFrame, last_day: pd.Timestamp) -> str:
         f"{len(table)} values to {last_day:%Y-%m-%d} have changed:\n{by_series.to_string()}\n\n"
         f"{table.to_string(index=False, na_rep='none')}"
     )
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Say on stderr what the rules of plausibility noticed in the data a history is made of."""
+    for each in findings:
+        print(
+            f"{'note' if each.consequence == 'note' else 'warning'}: {each.text}", file=sys.stderr
+        )
 
 
 def snapshot_revisions(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def load_files(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    tables = _checked_tables(directory, until)
+    tables = checked_tables(directory, until=until)
     coins, universe = tables.coins, tables.universe
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
@@ -110,8 +110,18 @@ def load_files(
 
 
 @dataclass(frozen=True)
-class _Tables:
-    """What the rules of plausibility left of a directory's tables, and what they noticed."""
+class CheckedTables:
+    """What the rules of plausibility left of a directory's tables, and what they noticed.
+
+    Parameters
+    ----------
+    observed : mapping of str to pandas.Series
+        Single series by name.
+    coins, universe : pandas.DataFrame
+        As from `load_tables`.
+    findings : tuple of Finding
+        What was noticed.
+    """
 
     observed: Mapping[str, pd.Series]
     coins: pd.DataFrame
@@ -123,7 +133,19 @@ class _Tables:
 PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
 
 
-def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
+def checked_tables(directory: Path, *, until: pd.Timestamp | None = None) -> CheckedTables:
+    """Read the tables of a directory and leave out what the rules of plausibility do not pass.
+
+    Parameters
+    ----------
+    directory, until
+        As for `load_files`.
+
+    Raises
+    ------
+    DataError
+        As for `load_tables`.
+    """
     series, coins, universe = load_tables(directory, until=until)
     observed = {
         PANEL_NAMES.get(name, name): values for name, values in _observed(series, directory).items()
@@ -147,7 +169,7 @@ def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
         {name: values for name, values in given.items() if len(values)},
         bitcoin_usd=bitcoin if len(bitcoin) else None,
     )
-    return _Tables(kept, market.coins, market.universe, (*market.findings, *findings))
+    return CheckedTables(kept, market.coins, market.universe, (*market.findings, *findings))
 
 
 def _closes(market: CheckedMarket, coin: str, column: str) -> pd.Series:

@@ -97,7 +97,7 @@ def worth_words(worth: OutlookSkill) -> str:
     too_much = ""
     if worth.promised_too_much:
         too_much = ", and too much was promised"
-    elif worth.said - worth.came >= NOTABLE_EXCESS:
+    elif worth.expected - worth.observed >= NOTABLE_EXCESS:
         too_much = ", and more was promised than came, if by chance cannot be told"
     return (
         f"over {worth.horizon_days} days such chances said {percent(worth.expected)} on average "
