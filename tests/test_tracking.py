@@ -390,7 +390,7 @@ def test_an_older_schema_is_one_message_before_any_training(store):
         database.commit()
     result = run_command(train.app, "--tracking-uri", store)
     assert result.exit_code == 1
-    assert "cannot be opened: Detected out-of-date database schema" in result.stderr
+    assert "cannot be opened: its schema is older than that of this MLflow" in result.stderr
     assert "mlflow db upgrade" in result.stderr
     assert "hindcast" not in result.stderr
 

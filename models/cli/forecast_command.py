@@ -69,7 +69,7 @@ def issue(
         If a window or the picture cannot be.
     """
     require_current(panel, as_of=as_of, today=today)
-    stored = load_forecaster(store.tracking_uri, store.model)
+    stored = _load(store)
     status = season_status(panel, stored.forecaster, panel.last_day if as_of is None else as_of)
     if since is not None and since >= status.as_of:
         raise typer.BadParameter(
@@ -89,6 +89,18 @@ def issue(
     except WindowError as error:
         raise typer.BadParameter(str(error), param_hint=_hint(window)) from error
     return Issued(made, status, stored)
+
+
+def _load(store: StoreOptions) -> Stored:
+    """Read a forecaster; say on stderr if it is of a release that sealed no evidence."""
+    stored = load_forecaster(store.tracking_uri, store.model)
+    if not stored.sealed:
+        typer.echo(
+            "warning: this model was logged by an earlier release: its own file is checked against "
+            "its digest, the tables of its training are not sealed. Train again to seal them.",
+            err=True,
+        )
+    return stored
 
 
 def _hint(window: WindowOptions) -> str:
@@ -131,7 +143,7 @@ def history_answer(
 ) -> tuple[str, str]:
     """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
     assert options.history is not None
-    stored = load_forecaster(store.tracking_uri, store.model)
+    stored = _load(store)
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
     table = reforecast(panel, stored.forecaster, first=first, last=last)
     note = sample_note(table, stored.forecaster)

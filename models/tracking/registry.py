@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
+from models.seal import digest
+from models.tracking.manifest import seal_tags
 from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, decide
 from models.tracking.store import (
     ABSENT,
@@ -268,7 +269,8 @@ def _create(
         "trained_until": entry.tags["trained_until"],
         "terms": record.terms.to_json(),
         "parent_run_id": parent_run_id,
-        DIGEST_TAG: hashlib.sha256(entry.forecaster or b"").hexdigest(),
+        DIGEST_TAG: digest(entry.forecaster or b""),
+        **seal_tags(record.manifest()),
     }
     version = client.create_model_version(
         MODEL_NAME,
