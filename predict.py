@@ -22,6 +22,7 @@ from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
     LEDGER,
+    DebugOption,
     ExitCode,
     LedgerOption,
     ProgressLine,
@@ -34,6 +35,7 @@ from models.cli.options import (
     now,
     other_command,
 )
+from models.cli.streams import run
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
@@ -50,6 +52,7 @@ def predict(
     printed: PrintOptions,
     written: FileOptions,
     recorded: RecordOptions,
+    debug: DebugOption = False,
     version: VersionOption = False,
 ) -> None:
     """Print how likely the onset of an altcoin season is, beside climatology.
@@ -61,7 +64,7 @@ def predict(
         return
     if printed.history:
         _refuse_beside_history(as_of, window, written, recorded)
-    with clear_errors():
+    with clear_errors(store.deadline):
         clock, progress = now(), ProgressLine(quiet=False)
         panel = load_panel(market, clock, progress)
         from models.cli import forecast_command as command
@@ -79,16 +82,24 @@ def predict(
         days = map(as_timestamp, (as_of, written.since))
         issued = command.issue(panel, store, window, *days, today=clock.normalize())
         command.write_pictures(issued, store, written)
+        text = command.forecast_answer(issued.forecast, printed)
+    # The answer first: what is recorded has been said, and the exit code tells of both.
+    answer(text, "; nothing was recorded" if recorded.path else "")
     if recorded.path is not None:
         from models.cli.ledger_command import record_forecast
 
         record_forecast(recorded.path, issued.forecast, issued.stored, now())
-    answer(command.forecast_answer(issued.forecast, printed))
 
 
 @app.command(epilog=EPILOG)
 @with_groups
-def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOption = False) -> None:
+def score(
+    *,
+    ledger: LedgerOption = None,
+    market: MarketOptions,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
     """Judge the recorded forecasts by what came after them, as far as it is known.
 
     Only windows that have ended are scored, beside climatology; the others are
@@ -124,6 +135,7 @@ def health(
     rules: Annotated[
         bool, typer.Option("--rules", help="Print instead the rules that data must pass, and why.")
     ] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.
 
@@ -166,7 +178,7 @@ def _refuse_beside_history(
 def main() -> None:
     """Run the command as a process of its own."""
     collect_seldom()
-    app()
+    run(app)
 
 
 if __name__ == "__main__":

@@ -366,7 +366,7 @@ def test_tables_that_no_manifest_seals_are_one_message(empty_run):
     _, uri, run_id = empty_run
     with pytest.raises(TrackingError, match="did not seal its tables, so that they are no evid"):
         load_tables(uri, run_id)
-    with pytest.raises(TrackingError, match="cannot be read from"):
+    with pytest.raises(TrackingError, match="cannot be read: Run with id="):
         load_tables(uri, "0123456789abcdef0123456789abcdef")
 
 

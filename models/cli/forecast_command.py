@@ -14,6 +14,7 @@ from features.health import require_current
 from features.panel import MarketPanel
 from models.cli.forecast_options import FileOptions, PrintOptions, StoreOptions, WindowOptions
 from models.cli.options import as_timestamp, write_files
+from models.cli.streams import tell
 from models.forecasting.forecast import WindowError, forecast, model_summary, outlook_window
 from models.forecasting.parts import Forecast
 from models.forecasting.reforecast import reforecast, sample_note
@@ -95,10 +96,9 @@ def _load(store: StoreOptions) -> Stored:
     """Read a forecaster; say on stderr if it is of a release that sealed no evidence."""
     stored = load_forecaster(store.tracking_uri, store.model)
     if not stored.sealed:
-        typer.echo(
+        tell(
             "warning: this model was logged by an earlier release: its own file is checked against "
-            "its digest, the tables of its training are not sealed. Train again to seal them.",
-            err=True,
+            "its digest, the tables of its training are not sealed. Train again to seal them."
         )
     return stored
 

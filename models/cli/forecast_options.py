@@ -16,6 +16,7 @@ import typer
 from models.cli.options import (
     DATE_FORMATS,
     LEDGER,
+    DeadlineOption,
     LedgerOption,
     TrackingOption,
     require_writable,
@@ -124,6 +125,7 @@ class StoreOptions:
 
     tracking_uri: TrackingOption = "sqlite:///mlflow.db"
     model: ModelOption = "champion"
+    deadline: DeadlineOption = 30.0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -95,9 +96,7 @@ def settle(client: MlflowClient) -> list[str]:
     """Settle by the alias what promotions that were cut off have left; say what was done."""
     champion = aliases(client).get(CHAMPION)
     said = []
-    for each in client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000):
-        if INTENDED_TAG not in each.tags:
-            continue
+    for each in left_over(client):
         version = str(each.version)
         promotion = Promotion.from_tag(each.tags[INTENDED_TAG])
         if version == champion and promotion is not None:
@@ -108,6 +107,12 @@ def settle(client: MlflowClient) -> list[str]:
             _take_back(client, version, promotion)
             said.append(f"version {version} was to be champion, but that was cut off; it is not.")
     return said
+
+
+def left_over(client: MlflowClient) -> list[ModelVersion]:
+    """Return the versions that say what was intended of them: that was cut off."""
+    every = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
+    return [each for each in every if INTENDED_TAG in each.tags]
 
 
 def told(tags: Mapping[str, str], *, champion: bool) -> Mapping[str, str]:

@@ -19,6 +19,8 @@ from mlflow.entities import Run
 
 from models.errors import TrackingError
 from models.seal import KEY_VARIABLE, SealError, check_signature, digest, signature
+from models.tracking.patience import renew
+from models.tracking.store import why
 
 SCHEMA = "altseason.run/2"
 MANIFEST_FILE = "manifest.json"
@@ -77,6 +79,8 @@ class Manifest:
         TrackingError
             If it cannot be read or is not what was logged.
         """
+        if name not in self.files:
+            raise _refused(self.run_id, f"its training has not logged {name}")
         return fetch(self.run_id, name, self.files[name])
 
 
@@ -147,9 +151,7 @@ def fetch(run_id: str, name: str, expected: Sealed | str) -> bytes:
     """
     size, sha256 = expected if isinstance(expected, Sealed) else (None, expected)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(
-            mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder)
-        )
+        path = _downloaded(run_id, name, folder)
         # Its size is known before it is read, so that nothing huge is.
         found = path.stat().st_size
         if found > _LARGEST_BYTES if size is None else found != size:
@@ -158,6 +160,19 @@ def fetch(run_id: str, name: str, expected: Sealed | str) -> bytes:
     if digest(content) != sha256:
         raise _refused(run_id, f"{name} is not what was logged (its digest differs)")
     return content
+
+
+def _downloaded(run_id: str, name: str, folder: str) -> Path:
+    renew()
+    try:
+        return Path(
+            mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder)
+        )
+    except Exception as error:  # of MLflow, the disk or the transport: all mean the same
+        raise TrackingError(
+            f"run {run_id}: {name}, which its training logged, cannot be read ({why(error)}); "
+            f"bring the store's artifacts back, or train again."
+        ) from error
 
 
 def _parsed(content: bytes, run_id: str) -> Manifest:

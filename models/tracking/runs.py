@@ -19,9 +19,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.tracking.context.registry import resolve_tags
 
-from models.errors import TrackingError
+from models.errors import TrackingError, Unanswered
 from models.tracking import serving
 from models.tracking.manifest import MANIFEST_FILE, PARENT_TAG, seal_tags
+from models.tracking.patience import renew
+from models.tracking.processes import PROCESS_TAG, own_process
 from models.tracking.registry import Logged, Registered, register
 from models.tracking.store import (
     DIGEST_TAG,
@@ -90,10 +92,14 @@ def training_run(
     try:
         yield OpenRun(tracking_uri, experiment_id, run_id, started_ms)
     except (KeyboardInterrupt, SystemExit):
-        _end(run_id, "KILLED", tracking_uri)
+        with contextlib.suppress(TrackingError), reaching(tracking_uri, ""), writing(tracking_uri):
+            _end(run_id, "KILLED")
+        raise
+    except Unanswered:  # nor would it answer to this
         raise
     except BaseException:
-        _end(run_id, "FAILED", tracking_uri)
+        with contextlib.suppress(TrackingError), reaching(tracking_uri, ""), writing(tracking_uri):
+            _end(run_id, "FAILED")
         raise
 
 
@@ -127,11 +133,14 @@ def log_record(
             try:
                 _log_entry(client, child, entry, record)
                 logged[name] = Logged(_log_model(client, child, name, entry), child)
-            except BaseException:
-                with contextlib.suppress(Exception):
-                    client.set_terminated(child, "FAILED")
+            except (KeyboardInterrupt, SystemExit):
+                _end(child, "KILLED")
+                raise
+            except Exception:
+                _end(child, "FAILED")
                 raise
             client.set_terminated(child, "FINISHED", record.finished_ms)
+            renew()
         client.set_terminated(run.run_id, "FINISHED", record.finished_ms)
         # Last in it is the champion's alias: whatever fails before leaves the champion as it was.
         registered = register(client, record, logged, run.run_id, who, when, promote=promote)
@@ -213,18 +222,23 @@ def _artifacts(tracking_uri: str) -> str | None:
 
 
 def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
-    tags = {**resolve_tags(), **({PARENT_TAG: parent} if parent else {})}
+    tags = {
+        **resolve_tags(),
+        PROCESS_TAG: own_process(),
+        **({PARENT_TAG: parent} if parent else {}),
+    }
     run = MlflowClient().create_run(experiment_id, started_ms, tags=tags, run_name=title)
     return str(run.info.run_id)
 
 
-def _end(run_id: str, status: str, tracking_uri: str) -> None:
+def _end(run_id: str, status: str) -> None:
     """End a run in a store that may be the reason why."""
-    with contextlib.suppress(Exception), writing(tracking_uri):
+    with contextlib.suppress(Exception):
         MlflowClient().set_terminated(run_id, status)
 
 
 def _log_entry(client: MlflowClient, run_id: str, entry: RunRecord, record: TrainingRecord) -> None:
+    renew()
     manifest = record.manifest()
     client.log_batch(
         run_id,
@@ -261,6 +275,7 @@ def _log_model(client: MlflowClient, run_id: str, name: str, entry: RunRecord) -
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
+    renew()
     content = entry.forecaster or b""
     signature = ModelSignature(
         Schema([ColSpec(DataType.double, column) for column in entry.features]),

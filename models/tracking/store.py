@@ -9,7 +9,7 @@ import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from models.errors import TrackingError
 from models.tracking.failures import known_cause
+from models.tracking.patience import waiting
 
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
@@ -65,6 +66,12 @@ def require_store(tracking_uri: str) -> None:
     refuse_foreign(tracking_uri)
 
 
+def has_store(tracking_uri: str) -> bool:
+    """Tell whether there is a store already, or a server that has one."""
+    path = database(tracking_uri)
+    return path is None or (path.is_file() and path.stat().st_size > 0)
+
+
 def refuse_foreign(tracking_uri: str) -> None:
     """Refuse a file that is no store of MLflow's, which would otherwise write its tables there."""
     path = database(tracking_uri)
@@ -84,7 +91,7 @@ def refuse_foreign(tracking_uri: str) -> None:
 
 
 @contextmanager
-def writing(tracking_uri: str) -> Iterator[None]:
+def writing(tracking_uri: str, *, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
     """Let one training at a time write to an SQLite database; a server sees to that itself.
 
     SQLite refuses at once, whatever time it is given, when two connections
@@ -97,7 +104,9 @@ def writing(tracking_uri: str) -> Iterator[None]:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
-    with closing(sqlite3.connect(lock, timeout=_PATIENCE_SECONDS, isolation_level=None)) as held:
+    with closing(sqlite3.connect(lock, timeout=patience_seconds, isolation_level=None)) as held:
+        # Nothing is written, so that no journal has to lie on the disk, nor stays after a kill.
+        held.execute("PRAGMA journal_mode=MEMORY")
         held.execute("BEGIN EXCLUSIVE")
         yield
         held.execute("ROLLBACK")
@@ -105,9 +114,13 @@ def writing(tracking_uri: str) -> Iterator[None]:
 
 @contextmanager
 def reaching(tracking_uri: str, what: str) -> Iterator[None]:
-    """Turn whatever the store raises into one message: the store, what, why."""
+    """Turn whatever the store raises into one message: the store, what, why.
+
+    What a server does not answer in time is given up (`models.tracking.patience`).
+    """
     try:
-        yield
+        with waiting(shown(tracking_uri)) if networked(tracking_uri) else nullcontext():
+            yield
     except TrackingError:
         raise
     # Of MLflow, its database, its transport or the disk: all mean the same to the user, and a
@@ -164,6 +177,11 @@ def shown(tracking_uri: str) -> str:
 def quoted(tracking_uri: str) -> str:
     """Return a store's address for a command line, without the password in it."""
     return shlex.quote(shown(tracking_uri))
+
+
+def networked(tracking_uri: str) -> bool:
+    """Tell whether a store is asked over a network."""
+    return "://" in tracking_uri and not tracking_uri.startswith(("sqlite:", "file:"))
 
 
 def is_server(tracking_uri: str) -> bool:

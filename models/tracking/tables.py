@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mlflow
 import pandas as pd
+from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.tracking.manifest import Manifest, read_manifest
-from models.tracking.store import shown, why
+from models.tracking.manifest import read_manifest
+from models.tracking.store import connect, reaching
 from models.tracking.table_schema import TABLES, read_checked
 
 _OPTIONAL = "claims.csv"
@@ -48,22 +48,17 @@ def load_tables(tracking_uri: str, run_id: str) -> TrainingTables:
     TrackingError
         If the store does not hold them, or they are not what a training logs.
     """
-    client = mlflow.MlflowClient(tracking_uri=tracking_uri)
-    try:
-        manifest = read_manifest(client.get_run(run_id), {})
-    except TrackingError:
-        raise
-    except Exception as error:  # of MLflow, its database or its transport: all mean the same
-        raise TrackingError(
-            f"run {run_id} cannot be read from {shown(tracking_uri)}: {why(error)}."
-        ) from error
-    if manifest is None:
-        raise TrackingError(
-            f"run {run_id}: its training was logged by a release that did not seal its tables, "
-            f"so that they are no evidence; train again."
-        )
-    tables = {name: _table(manifest, name) for name in TABLES if name in manifest.files
-              or name != _OPTIONAL}  # fmt: skip
+    with reaching(tracking_uri, "cannot be read"):
+        connect(tracking_uri)
+        manifest = read_manifest(MlflowClient().get_run(run_id), {})
+        if manifest is None:
+            raise TrackingError(
+                f"run {run_id}: its training was logged by a release that did not seal its tables, "
+                f"so that they are no evidence; train again."
+            )
+        wanted = [name for name in TABLES if name in manifest.files or name != _OPTIONAL]
+        contents = {name: manifest.table(name) for name in wanted}
+    tables = {name: _table(name, content, run_id) for name, content in contents.items()}
     return TrainingTables(
         hindcast=tables["hindcast.parquet"],
         verification=tables["verification.csv"],
@@ -72,15 +67,12 @@ def load_tables(tracking_uri: str, run_id: str) -> TrainingTables:
     )
 
 
-def _table(manifest: Manifest, name: str) -> pd.DataFrame:
+def _table(name: str, content: bytes, run_id: str) -> pd.DataFrame:
     try:
-        return read_checked(name, manifest.table(name))
-    except TrackingError:
-        raise
+        return read_checked(name, content)
     except ValueError as error:
-        raise TrackingError(f"run {manifest.run_id}: {name}: {error}; train again.") from error
-    except Exception as error:  # of MLflow, its transport, Arrow or pandas: it cannot be used
+        raise TrackingError(f"run {run_id}: {name}: {error}; train again.") from error
+    except Exception as error:  # of Arrow or pandas: it cannot be used
         raise TrackingError(
-            f"run {manifest.run_id}: {name}, which its training logged, cannot be read; "
-            f"train again."
+            f"run {run_id}: {name}, which its training logged, cannot be read; train again."
         ) from error

@@ -27,6 +27,7 @@ from models.verification.scores import log_scores
 from models.verification.summary import integrated, verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
+from models.workers import end_with_parent
 
 FIRST_DAY = pd.Timestamp("2014-07-01")
 STEP_DAYS = 7
@@ -386,6 +387,7 @@ def _draw(episode: IntArray, targets: IntArray, random: np.random.Generator) -> 
 def _refit(
     settled: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
 ) -> dict[str, HazardModel]:
+    end_with_parent()
     drawn = weight > 0
     with threadpool_limits(limits=1):
         return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])
