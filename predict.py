@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from models.cli.boundary import DebugOption, clear_errors
 from models.cli.forecast_options import (
     AsOfOption,
     FileOptions,
@@ -22,14 +23,12 @@ from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
     LEDGER,
-    DebugOption,
     ExitCode,
     LedgerOption,
     ProgressLine,
     VersionOption,
     answer,
     as_timestamp,
-    clear_errors,
     collect_seldom,
     fail,
     now,

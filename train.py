@@ -7,17 +7,16 @@ from typing import Annotated
 
 import typer
 
+from models.cli.boundary import DebugOption, clear_errors
 from models.cli.market_options import MarketOptions, load_panel
 from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
     DeadlineOption,
-    DebugOption,
     ProgressLine,
     TrackingOption,
     VersionOption,
     answer,
-    clear_errors,
     now,
     other_command,
     time_stamp,

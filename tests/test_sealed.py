@@ -280,7 +280,7 @@ def test_what_is_no_file_is_not_read():
         ("hindcast.parquet", "kind", "total", "one of broad, partial"),
         ("verification.csv", "brier_skill", 1.01, "at most 1"),
         ("verification.csv", "brier_skill", -np.inf, "finite"),
-        ("verification.csv", "brier_skill_low", "high", "at most 1"),
+        ("verification.csv", "brier_skill_low", "high", "finite number, or missing"),
         ("verification.csv", "days", -1, "whole number from 0"),
         ("verification.csv", "auc", 1.5, r"in \[0, 1\] or missing"),
         ("verification.csv", "verdict", "superb", "one of better, worse, cannot tell"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.cli.options import ExitCode, clear_errors, commit, fail, versions
+from models.cli.boundary import clear_errors
+from models.cli.options import ExitCode, commit, fail, versions
 from models.cli.streams import tell
 from models.forecasting.parts import Forecast
 from models.ledger.book import Ledger, append

@@ -12,12 +12,15 @@ from typing import Any, Self
 import pandas as pd
 
 from models.hazard.base import HazardModel
+from models.hazard.evidence_schema import check_stored
 from models.hazard.leads import LEAD_DAYS
 from models.hazard.pooling import from_state, to_state
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 
 SCHEMA = "altseason.forecaster/2"
 
+# With a hundred replicates a forecaster has some megabytes.
+_LARGEST_BYTES = 300_000_000
 _SUSTAINED = {"sustained_days": SUSTAINED_DAYS, "sustained_within": SUSTAINED_WITHIN}
 
 
@@ -150,9 +153,10 @@ class Forecaster:
             If the content is no forecaster of this schema.
         """
         try:
-            stored = json.loads(gzip.decompress(content))
+            stored = json.loads(_decompressed(content))
             if stored["schema"] != SCHEMA:
                 raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
+            check_stored(stored)
             evidence = {field.name: stored["evidence"][field.name] for field in fields(Evidence)}
             # Forecasters from before sustained seasons were defined do not name them.
             for name, value in _SUSTAINED.items():
@@ -166,6 +170,20 @@ class Forecaster:
                 evidence=Evidence(**evidence),
             )
         except (
-            OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError,
+            zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+            RecursionError,
         ) as error:  # fmt: skip
             raise ValueError(f"not a forecaster of this program: {error}") from error
+
+
+def _decompressed(content: bytes) -> bytes:
+    """Return what gzip holds; ValueError if that is cut off or larger than any forecaster."""
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    plain = stream.decompress(content, _LARGEST_BYTES)
+    if not stream.eof:
+        raise ValueError(
+            f"it holds more than {_LARGEST_BYTES // 1_000_000} MB"
+            if stream.unconsumed_tail
+            else "it is cut off"
+        )
+    return plain

@@ -40,6 +40,8 @@ _SQLITE = "sqlite:///"
 _MAGIC = b"SQLite format 3\0"
 # Another training may be logging: ten candidates take about ten seconds.
 _PATIENCE_SECONDS = 300.0
+# Who writes to the database keeps others out for moments only.
+_LOOK_SECONDS = 2.0
 
 
 def connect(tracking_uri: str) -> None:
@@ -84,7 +86,7 @@ def refuse_foreign(tracking_uri: str) -> None:
             if (head := file.read(len(_MAGIC))) and head != _MAGIC:
                 raise TrackingError(f"{path} is no store: it is not an SQLite database.")
         address = f"{path.resolve().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True)) as held:
+        with closing(sqlite3.connect(address, uri=True, timeout=_LOOK_SECONDS)) as held:
             tables = {name for (name,) in held.execute("SELECT name FROM sqlite_master")}
     if tables and "alembic_version" not in tables:
         raise TrackingError(f"{path} is no store: it is a database of another program.")

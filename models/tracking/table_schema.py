@@ -51,11 +51,13 @@ _OUTCOME = Rule("0, 1 or missing", _number(lambda x: x.isna() | x.isin([0, 1])))
 # Nothing is better than perfect; a score that is not known is missing.
 _SKILL = Rule("a finite number of at most 1, or missing",
               _number(lambda x: x.isna() | ((x <= 1) & np.isfinite(x))))  # fmt: skip
+# The end of an interval may lie beyond it.
+_END = Rule("a finite number, or missing", _number(lambda x: x.isna() | np.isfinite(x)))
 # Infinite where what happened had been ruled out.
 _LOG_SCORE = Rule("at least 0, or missing", _number(lambda x: x.isna() | (x >= 0)))
 _COUNT = _whole(0, np.inf)
 _HORIZON = _whole(1, LIMIT_DAYS)
-_SKILLS = {f"brier_skill{end}": _SKILL for end in ("", "_low", "_high")}
+_SKILLS = {"brier_skill": _SKILL, "brier_skill_low": _END, "brier_skill_high": _END}
 
 TABLES: Mapping[str, Mapping[str, Rule]] = {
     "hindcast.parquet": {
