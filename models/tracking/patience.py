@@ -17,6 +17,7 @@ from models.errors import Unanswered
 DEADLINE_SECONDS = 30.0
 # After this long a person wonders what is going on.
 _SAY_AFTER_SECONDS = 2.0
+_TIDY_SECONDS = 1.0
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _GIVEN = os.environ.get(_TIMEOUT)
 
@@ -55,8 +56,8 @@ class _Alarm:
 
     def ring(self, number: int, frame: FrameType | None) -> None:
         if self.said:
-            # What is tidied up on the way out asks the same silent server: it has a second each.
-            signal.setitimer(signal.ITIMER_REAL, 1.0, 1.0)
+            # What is tidied up on the way out asks the same silent server.
+            signal.setitimer(signal.ITIMER_REAL, _TIDY_SECONDS, _TIDY_SECONDS)
             raise _Expired
         self.said = True
         signal.setitimer(signal.ITIMER_REAL, self.patience.seconds - self.first_seconds)
@@ -106,6 +107,8 @@ def waiting(server: str) -> Iterator[None]:
         alarm.set()
         yield
     except _Expired as error:
+        # Who tidies up after this asks the same silent server: that must not take as long again.
+        _patience.set(Patience(_TIDY_SECONDS))
         raise Unanswered(
             f"{server} has not answered within {patience.seconds:g} s; try again later, or wait "
             f"longer with --deadline SECONDS."

@@ -92,14 +92,12 @@ def training_run(
     try:
         yield OpenRun(tracking_uri, experiment_id, run_id, started_ms)
     except (KeyboardInterrupt, SystemExit):
-        with contextlib.suppress(TrackingError), reaching(tracking_uri, ""), writing(tracking_uri):
-            _end(run_id, "KILLED")
+        _close(run_id, "KILLED", tracking_uri)
         raise
     except Unanswered:  # nor would it answer to this
         raise
     except BaseException:
-        with contextlib.suppress(TrackingError), reaching(tracking_uri, ""), writing(tracking_uri):
-            _end(run_id, "FAILED")
+        _close(run_id, "FAILED", tracking_uri)
         raise
 
 
@@ -229,6 +227,15 @@ def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | N
     }
     run = MlflowClient().create_run(experiment_id, started_ms, tags=tags, run_name=title)
     return str(run.info.run_id)
+
+
+def _close(run_id: str, status: str, tracking_uri: str) -> None:
+    with (
+        contextlib.suppress(TrackingError),
+        reaching(tracking_uri, "failed"),
+        writing(tracking_uri),
+    ):
+        _end(run_id, status)
 
 
 def _end(run_id: str, status: str) -> None:
