@@ -96,10 +96,6 @@ def by_gate(uri, make_record):
     log_later(make_record("again"), uri, WHO, NOW)
 
 
-def as_trial(uri, make_record):
-    log_later(make_record("another trial", data_end="2025-12-10"), uri, WHO, NOW)
-
-
 def by_hand(uri, make_record):
     promote(uri, "3", "to try it", WHO, NOW)
 
@@ -134,7 +130,7 @@ def watched(step, uri: str, database: Path, make_record) -> tuple[list[list[str]
 
 @pytest.mark.parametrize(
     ("step", "writes", "champion"),
-    [(by_gate, 50, "4"), (as_trial, 50, "1"), (by_hand, 9, "3"), (back, 8, "1")],
+    [(by_gate, 50, "4"), (by_hand, 9, "3"), (back, 8, "1")],
 )
 def test_wherever_it_is_killed_the_store_says_what_is_so(
     step, writes, champion, database, tmp_path, make_record

@@ -60,7 +60,7 @@ def squeezed(text: str) -> str:
 # --- a silent server -----------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["silent", "trickling"])
+@pytest.fixture
 def silent_server(request):
     """A server that takes every request and never answers, or a byte at a time for ever."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -90,13 +90,15 @@ def silent_server(request):
 
 
 @pytest.mark.parametrize(
-    ("app", "arguments"),
+    ("app", "arguments", "silent_server"),
     [
-        (predict.app, []),
-        (train.app, ["versions"]),
-        (train.app, ["promote", "1", "--reason", "x"]),
-        (train.app, []),
+        (predict.app, [], "silent"),
+        (predict.app, [], "trickling"),
+        (train.app, ["versions"], "silent"),
+        (train.app, ["promote", "1", "--reason", "x"], "silent"),
+        (train.app, [], "silent"),
     ],
+    indirect=["silent_server"],
 )
 def test_a_silent_server_holds_no_command_beyond_its_deadline(app, arguments, silent_server):
     begun = time.monotonic()
