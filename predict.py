@@ -82,11 +82,13 @@ def predict(
         issued = command.issue(panel, store, window, *days, today=clock.normalize())
         command.write_pictures(issued, store, written)
         text = command.forecast_answer(issued.forecast, printed)
+        if recorded.path is not None:
+            from models.cli.ledger_command import record_forecast, require_whole
+
+            require_whole(recorded.path)
     # The answer first: what is recorded has been said, and the exit code tells of both.
     answer(text, "; nothing was recorded" if recorded.path else "")
     if recorded.path is not None:
-        from models.cli.ledger_command import record_forecast
-
         record_forecast(recorded.path, issued.forecast, issued.stored, now())
 
 

@@ -10,9 +10,21 @@ from models.cli.boundary import clear_errors
 from models.cli.options import ExitCode, commit, fail, versions
 from models.cli.streams import tell
 from models.forecasting.parts import Forecast
-from models.ledger.book import Ledger, append
+from models.ledger.book import Ledger, append, read_ledger
 from models.ledger.entry import content_of
 from models.tracking.reading import Stored
+
+
+def require_whole(path: Path) -> None:
+    """Refuse a ledger to which nothing could be appended, before anything is said.
+
+    Raises
+    ------
+    LedgerError
+        If a line of it is not one that was recorded, or is missing.
+    """
+    if path.exists():
+        read_ledger(path)
 
 
 def record_forecast(path: Path, forecast: Forecast, stored: Stored, instant: pd.Timestamp) -> None:

@@ -102,6 +102,8 @@ def _fill_gaps() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this one
+    if os.name == "nt" and sys.stderr:
+        return  # a console there takes text, not bytes
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     target = open(2, "wb", closefd=False)  # noqa: SIM115 (a descriptor, for good)
     sys.stderr = _Forgiving(
