@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from models.cli.boundary import DebugOption, clear_errors
 from models.cli.forecast_options import (
     AsOfOption,
     ConditionOptions,
@@ -35,12 +36,12 @@ from models.cli.options import (
     VersionOption,
     answer,
     as_timestamp,
-    clear_errors,
     collect_seldom,
     fail,
     now,
     other_command,
 )
+from models.cli.streams import run
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
@@ -58,6 +59,7 @@ def predict(
     written: FileOptions,
     recorded: RecordOptions,
     conditions: ConditionOptions,
+    debug: DebugOption = False,
     version: VersionOption = False,
 ) -> None:
     """Print how likely the onset of an altcoin season is, beside climatology.
@@ -73,7 +75,7 @@ def predict(
         raise typer.BadParameter(
             "--what-if is hypothetical: it goes with neither --record, --plot, --report nor --csv."
         )
-    with clear_errors():
+    with clear_errors(store.deadline):
         clock, progress = now(), ProgressLine(quiet=False)
         panel = load_panel(market, clock, progress)
         from models.cli import forecast_command
@@ -96,25 +98,35 @@ def predict(
             return
         alerts = forecast_command.checked(issued, conditions, recorded.path)
         forecast_command.write_pictures(issued, store, written)
-    if recorded.path is not None:
-        from models.cli.ledger_command import record_forecast
+        text = forecast_command.forecast_answer(issued.forecast, printed, alerts)
+        if recorded.path is not None:
+            from models.cli.ledger_command import record_forecast, require_whole
 
+            require_whole(recorded.path)
+    # The answer first: what is recorded has been said, and the exit code tells of both.
+    answer(text, "; nothing was recorded" if recorded.path else "")
+    if recorded.path is not None:
         record_forecast(recorded.path, issued.forecast, issued.stored, now(), alerts)
-    answer(forecast_command.forecast_answer(issued.forecast, printed, alerts))
     if any(state.fired for state in alerts):
         raise typer.Exit(ExitCode.ALERT)
 
 
 @app.command(epilog=EPILOG)
 @with_groups
-def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOption = False) -> None:
+def score(
+    *,
+    ledger: LedgerOption = None,
+    market: MarketOptions,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
     """Judge the recorded forecasts by what came after them, as far as it is known.
 
     Only windows that have ended are scored, beside climatology; the others are
     listed as open.
     """
     with clear_errors():
-        from models.cli.ledger_command import warn_of_torn_lines
+        from models.cli.ledger_command import warn_of_torn_lines, warn_of_unchained_lines
         from models.ledger.book import read_ledger
 
         path = ledger or LEDGER
@@ -125,6 +137,7 @@ def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOptio
         from models.report.ledger_text import track_record_text
 
         warn_of_torn_lines(path, entries.torn)
+        warn_of_unchained_lines(path, entries)
         record = track_record(entries, panel)
     if json:
         answer(dumps(track_record_json(record), indent=2, allow_nan=False))
@@ -144,6 +157,7 @@ def health(
     ] = False,
     published: PublishedOption = None,
     online: OnlineOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.
 
@@ -194,7 +208,7 @@ def _refuse_beside_history(
 def main() -> None:
     """Run the command as a process of its own."""
     collect_seldom()
-    app()
+    run(app)
 
 
 if __name__ == "__main__":

@@ -7,3 +7,7 @@ class LedgerError(ValueError):
 
 class TrackingError(RuntimeError):
     """The store cannot be reached, or does not hold what was asked for."""
+
+
+class Unanswered(TrackingError):
+    """A server has not answered in time; what it was told may yet arrive."""

@@ -17,17 +17,18 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 
 # The floor plan: a module imports its own room and those before it, never one after it.
 ROOMS = (
-    "features.text_table", "features.provenance", "features.panel", "features.market",
+    "features.text_table", "features.workers", "features.provenance", "features.panel", "features.market",
     "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
     "features.sources.days", "features.sources.numerals", "features.sources.bounded",
     "features.sources.columns", "features.sources.table_file", "features.sources.files",
     "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo",
-    "models.errors", "models.formatting", "models.vocabulary", "models.definition", "models.onset",
-    "models.outlook",
-    "models.hazard", "models.verification", "models.training", "models.forecasting",
-    "models.ledger", "models.tracking", "models.report", "models.cli", "train", "predict",
+    "models.errors", "models.seal", "models.plain_text", "models.formatting",
+    "models.vocabulary", "models.definition", "models.onset",
+    "models.outlook", "models.hazard", "models.verification", "models.training",
+    "models.forecasting", "models.ledger", "models.tracking", "models.report", "models.cli",
+    "train", "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
 DISK_AND_NETWORK = {

@@ -17,7 +17,8 @@ from features.panel import DataError, SourceUnavailable
 from features.sources.yahoo import client as yahoo
 from features.sources.yahoo.closes import Bars, Missing, Rejected, accept
 from features.sources.yahoo.sessions import is_late, last_complete_day
-from models.cli.options import ExitCode, clear_errors
+from models.cli.boundary import clear_errors
+from models.cli.options import ExitCode
 from tests.yahoo_server import FAULTS, OTHER, YahooServer, random_market
 
 NOW = pd.Timestamp("2025-12-10 18:00")  # Wednesday, 13:00 in New York

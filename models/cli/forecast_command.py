@@ -22,6 +22,7 @@ from models.cli.forecast_options import (
     WindowOptions,
 )
 from models.cli.options import as_timestamp, write_files
+from models.cli.streams import tell
 from models.forecasting.forecast import WindowError, forecast, model_summary, outlook_window
 from models.forecasting.parts import Forecast
 from models.forecasting.reforecast import reforecast, sample_note
@@ -116,13 +117,24 @@ def _forecast(
 
 def _stored(store: StoreOptions) -> Stored:
     """Return the forecaster asked for, at the threshold asked for."""
-    stored = load_forecaster(store.tracking_uri, store.model)
+    stored = _load(store)
     if store.threshold is None:
         return stored
     try:
         return replace(stored, forecaster=stored.forecaster.at(store.threshold))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--threshold") from error
+
+
+def _load(store: StoreOptions) -> Stored:
+    """Read a forecaster; say on stderr if it is of a release that sealed no evidence."""
+    stored = load_forecaster(store.tracking_uri, store.model)
+    if not stored.sealed:
+        tell(
+            "warning: this model was logged by an earlier release: its own file is checked against "
+            "its digest, the tables of its training are not sealed. Train again to seal them."
+        )
+    return stored
 
 
 def _hint(window: WindowOptions) -> str:

@@ -17,6 +17,7 @@ import typer
 from models.cli.options import (
     DATE_FORMATS,
     LEDGER,
+    DeadlineOption,
     LedgerOption,
     TrackingOption,
     require_writable,
@@ -155,6 +156,7 @@ class StoreOptions:
     tracking_uri: TrackingOption = "sqlite:///mlflow.db"
     model: ModelOption = "champion"
     threshold: ThresholdOption = None
+    deadline: DeadlineOption = 30.0
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import typer
 
-from models.cli.options import ExitCode, clear_errors, commit, fail, versions
+from models.cli.boundary import clear_errors
+from models.cli.options import ExitCode, commit, fail, versions
+from models.cli.streams import tell
 from models.forecasting.parts import Forecast
 from models.ledger.alerts import AlertState
-from models.ledger.book import append
+from models.ledger.book import Ledger, append, read_ledger
 from models.ledger.entry import content_of
 from models.tracking.reading import Stored
+
+
+def require_whole(path: Path) -> None:
+    """Refuse a ledger to which nothing could be appended, before anything is said.
+
+    Raises
+    ------
+    LedgerError
+        If a line of it is not one that was recorded, or is missing.
+    """
+    if path.exists():
+        read_ledger(path)
 
 
 def record_forecast(
@@ -61,10 +74,22 @@ def record_forecast(
         )
     else:
         message = f"recorded in {path}, line {done.line}."
-    typer.echo(message, err=True)
+    tell(message)
+
+
+def warn_of_unchained_lines(path: Path, ledger: Ledger) -> None:
+    """Say on stderr which lines of a ledger are from before the chain."""
+    begun_at, last = ledger.chain.begun_at, ledger.chain.line
+    if last and begun_at is None:
+        tell(f"{path} has no chain yet: a removed line would not show.")
+    elif begun_at is not None and (before := [e for e in ledger.entries if e.line < begun_at]):
+        tell(
+            f"{path} is chained from line {begun_at} on; among the {len(before)} before, a removed "
+            f"one would not show."
+        )
 
 
 def warn_of_torn_lines(path: Path, torn: tuple[int, ...]) -> None:
     """Name on stderr the lines of a ledger that a crash cut off."""
     for line in torn:
-        typer.echo(f"warning: {path}, line {line} was cut off and does not count.", err=True)
+        tell(f"warning: {path}, line {line} was cut off and does not count.")

@@ -12,7 +12,7 @@ import getpass
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from importlib import metadata
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from features.storage.atomic import staged
+from models.cli.streams import answer_fault, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,28 +125,39 @@ def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
     return None if day is None else pd.Timestamp(day).as_unit("s")
 
 
-@contextlib.contextmanager
-def clear_errors() -> Iterator[None]:
-    """Turn the errors a user can cause into one message and the documented exit code."""
-    from features.panel import DataError, SourceUnavailable
-    from models.errors import LedgerError, TrackingError
-
-    try:
-        yield
-    except (DataError, LedgerError) as error:
-        fail(str(error), ExitCode.DATA)
-    except (SourceUnavailable, TrackingError) as error:
-        fail(str(error), ExitCode.FAILURE)
+DeadlineOption = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        max=3600,
+        metavar="SECONDS",
+        help="Wait at most so long for an answer of the store's server.",
+    ),
+]
 
 
-def answer(text: str) -> None:
-    """Print the answer on stdout, ending in one newline."""
-    typer.echo(text.rstrip("\n"))
+def answer(text: str, beside: str = "") -> None:
+    """Print the answer on stdout, ending in one newline.
+
+    Parameters
+    ----------
+    text : str
+        The answer.
+    beside : str
+        What a person must know if it cannot be printed: what was done, or not, all the same.
+
+    Raises
+    ------
+    typer.Exit
+        With `ExitCode.FAILURE`, after one message, if stdout does not take it.
+    """
+    if fault := answer_fault(text):
+        fail(f"the answer cannot be written to stdout: {fault}{beside}.", ExitCode.FAILURE)
 
 
 def fail(message: str, code: ExitCode) -> NoReturn:
     """Print a message on stderr and exit."""
-    typer.echo(f"error: {message}", err=True)
+    tell(f"error: {message}")
     raise typer.Exit(code)
 
 
@@ -175,7 +187,8 @@ class ProgressLine:
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
-        self.moving = sys.stderr.isatty()
+        # A process whose stderr is closed has none.
+        self.moving = bool(sys.stderr) and sys.stderr.isatty()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Show how many of a stage's steps are done."""
@@ -183,9 +196,10 @@ class ProgressLine:
             return
         if self.moving:
             end = "\n" if done == total else ""
-            print(f"\r{stage}: {done} of {total}", end=end, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):
+                print(f"\r{stage}: {done} of {total}", end=end, file=sys.stderr, flush=True)
         elif done == total or done % max(total // 4, 1) == 0:
-            print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
+            tell(f"{stage}: {done} of {total}")
 
     def step(self, message: str) -> None:
         """Show what happens next."""
@@ -194,7 +208,7 @@ class ProgressLine:
 
     def message(self, text: str) -> None:
         """Show what a person must know, quiet or not."""
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
 
 def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:

@@ -26,9 +26,10 @@ from models.cli.options import (
     versions,
     write_table,
 )
+from models.cli.streams import leave_at_once
 from models.cli.training_options import LoggingOptions, TrainingOptions
 from models.definition import OnsetDefinition
-from models.errors import TrackingError
+from models.errors import TrackingError, Unanswered
 from models.forecasting.data_quality import provenance_tables
 from models.hazard.candidates import available
 from models.hazard.leads import LIMIT_DAYS
@@ -42,6 +43,7 @@ from models.tracking.runs import OpenRun, log_record, training_run
 from models.tracking.store import quoted
 from models.tracking.training_record import TrainingRecord, keep
 from models.tracking.ui import address, ui_command
+from models.tracking.upkeep import put_right
 from models.training.claims import claims
 from models.training.outlook_proof import OutlookProof, outlook_proof, provable, with_outlook
 from models.training.run import Settings, Training, train
@@ -168,6 +170,8 @@ def carry_out(
             f"end on {panel.last_day:%Y-%m-%d}: trained until that day."
         )
     title = order.run_name or run_title(order.settings, until, panel.source)
+    for line in put_right(order.tracking_uri):
+        progress.message(line)
     with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
         training = train(panel, order.settings, until=until, jobs=order.jobs, progress=progress)
         _write_hindcast(training, order.hindcast_out)
@@ -267,12 +271,17 @@ def _milliseconds() -> int:
 
 def _keep(record: TrainingRecord, error: TrackingError, tracking_uri: str) -> NoReturn:
     """Save a training that the store did not take, and say how to log it later."""
+    late = ""
+    if isinstance(error, Unanswered):
+        leave_at_once()
+        late = " unless what was sent last arrives late (train.py versions tells)"
     try:
         path = keep(record, Path.cwd())
     except TrackingError as further:
         fail(f"{error}; {further}", ExitCode.FAILURE)
     fail(
-        f"{error}. The champion is as before. The training is kept in {path}; log it with\n"
+        f"{str(error).rstrip('.')}. The champion is as before{late}. The training is kept in "
+        f"{path}; log it with\n"
         f"  train.py log {shlex.quote(str(path))} --tracking-uri {quoted(tracking_uri)}",
         ExitCode.FAILURE,
     )

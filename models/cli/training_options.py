@@ -14,6 +14,7 @@ import typer
 
 from models.cli.options import (
     DATE_FORMATS,
+    DeadlineOption,
     TrackingOption,
     require_writable,
     some_text,
@@ -100,6 +101,7 @@ class LoggingOptions:
     hindcast_out: HindcastOption = None
     report: ReportOption = False
     no_promote: NoPromoteOption = False
+    deadline: DeadlineOption = 30.0
 
     def __post_init__(self) -> None:
         if self.hindcast_out is not None:

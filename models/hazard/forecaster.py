@@ -11,10 +11,14 @@ from typing import Self
 
 from models.hazard.base import HazardModel
 from models.hazard.evidence import Evidence, evidence_from_json, evidence_json
+from models.hazard.evidence_schema import check_stored
 from models.hazard.pooling import from_state, to_state
 from models.vocabulary import Kind
 
 SCHEMA = "altseason.forecaster/2"
+
+# With a hundred replicates a forecaster has some megabytes.
+_LARGEST_BYTES = 300_000_000
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,10 @@ class Forecaster:
             If the content is no forecaster of this schema.
         """
         try:
-            stored = json.loads(gzip.decompress(content))
+            stored = json.loads(_decompressed(content))
             if stored["schema"] != SCHEMA:
                 raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
+            check_stored(stored)
             return cls(
                 name=stored["name"],
                 thresholds={Kind(kind): value for kind, value in stored["thresholds"].items()},
@@ -129,6 +134,20 @@ class Forecaster:
                 evidence=evidence_from_json(stored["evidence"]),
             )
         except (
-            OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError,
+            zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+            RecursionError,
         ) as error:  # fmt: skip
             raise ValueError(f"not a forecaster of this program: {error}") from error
+
+
+def _decompressed(content: bytes) -> bytes:
+    """Return what gzip holds; ValueError if that is cut off or larger than any forecaster."""
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    plain = stream.decompress(content, _LARGEST_BYTES)
+    if not stream.eof:
+        raise ValueError(
+            f"it holds more than {_LARGEST_BYTES // 1_000_000} MB"
+            if stream.unconsumed_tail
+            else "it is cut off"
+        )
+    return plain

@@ -26,8 +26,13 @@ class Terminal:
     blocks: bool = False
 
     @classmethod
-    def of(cls, stream: TextIO, environ: Mapping[str, str]) -> Terminal:
-        """Return what a stream can show; NO_COLOR and a dumb terminal are obeyed."""
+    def of(cls, stream: TextIO | None, environ: Mapping[str, str]) -> Terminal:
+        """Return what a stream can show; NO_COLOR and a dumb terminal are obeyed.
+
+        A process whose stdout is closed has no stream.
+        """
+        if stream is None:
+            return cls()
         try:
             _EIGHTHS.encode(stream.encoding or "ascii")
         except (UnicodeEncodeError, LookupError):

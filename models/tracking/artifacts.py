@@ -41,15 +41,6 @@ def artifact(tracking_uri: str, run: Run, name: str, folder: Path) -> Path:
     )  # fmt: skip
 
 
-def artifact_names(tracking_uri: str, run: Run) -> set[str]:
-    """Return the names of the files that lie at the root of a run's artifacts."""
-    place = _place(tracking_uri, run)
-    if place is not None:
-        return {path.name for path in place.iterdir()}
-    client = mlflow.MlflowClient(tracking_uri=tracking_uri)
-    return {str(file.path) for file in client.list_artifacts(run.info.run_id)}
-
-
 def looked_for(tracking_uri: str, run: Run) -> str:
     """Return where a run's artifacts were looked for, for a message."""
     path = database(tracking_uri)

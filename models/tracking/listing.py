@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from features.text_table import aligned
 from models.formatting import scored
+from models.plain_text import one_line
 from models.tracking.registry import HEADLINES, Registered, Version
 from models.tracking.store import quoted
 
@@ -32,7 +33,8 @@ def versions_text(versions: Sequence[Version]) -> str:
         if version.aliases and version.promotion_reason:
             by = f" by {version.promoted_by}" if version.promoted_by else ""
             names = " and ".join(version.aliases)
-            lines.append(f"Version {version.version}, {names}{by}: {version.promotion_reason}")
+            reason = one_line(version.promotion_reason)
+            lines.append(f"Version {version.version}, {names}{one_line(by)}: {reason}")
     return "\n".join(lines)
 
 
@@ -60,13 +62,14 @@ def promoted_text(version: Version, verb: str) -> str:
 
 def _row(version: Version) -> tuple[str, ...]:
     skill = [scored(*version.skill[name]) if name in version.skill else "-" for name in HEADLINES]
-    return (
+    cells = (
         version.version,
-        ", ".join(version.aliases) or "-",
-        version.candidate or "-",
-        version.until or "-",
-        version.source or "-",
+        ", ".join(version.aliases),
+        version.candidate,
+        version.until,
+        version.source,
         *skill,
-        "-" if version.episodes is None else str(version.episodes),
-        version.promoted_at or "-",
+        None if version.episodes is None else str(version.episodes),
+        version.promoted_at,
     )
+    return tuple(one_line(cell) if cell else "-" for cell in cells)

@@ -19,9 +19,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.tracking.context.registry import resolve_tags
 
-from models.errors import TrackingError
+from models.errors import TrackingError, Unanswered
 from models.tracking import serving
 from models.tracking.location import artifact_folder
+from models.tracking.manifest import MANIFEST_FILE, PARENT_TAG, seal_tags
+from models.tracking.patience import renew
+from models.tracking.processes import PROCESS_TAG, own_process
 from models.tracking.registry import Logged, Registered, register
 from models.tracking.store import (
     DIGEST_TAG,
@@ -31,6 +34,7 @@ from models.tracking.store import (
     database,
     insist,
     reaching,
+    refuse_foreign,
     writing,
 )
 from models.tracking.training_record import RunRecord, TrainingRecord
@@ -81,6 +85,7 @@ def training_run(
     TrackingError
         If the store cannot be opened.
     """
+    refuse_foreign(tracking_uri)
     with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
         connect(tracking_uri)
         experiment_id = _use_experiment(experiment, tracking_uri)
@@ -88,10 +93,12 @@ def training_run(
     try:
         yield OpenRun(tracking_uri, experiment_id, run_id, started_ms)
     except (KeyboardInterrupt, SystemExit):
-        _end(run_id, "KILLED", tracking_uri)
+        _close(run_id, "KILLED", tracking_uri)
+        raise
+    except Unanswered:  # nor would it answer to this
         raise
     except BaseException:
-        _end(run_id, "FAILED", tracking_uri)
+        _close(run_id, "FAILED", tracking_uri)
         raise
 
 
@@ -125,11 +132,14 @@ def log_record(
             try:
                 _log_entry(client, child, entry, record)
                 logged[name] = Logged(_log_model(client, child, name, entry), child)
-            except BaseException:
-                with contextlib.suppress(Exception):
-                    client.set_terminated(child, "FAILED")
+            except (KeyboardInterrupt, SystemExit):
+                _end(child, "KILLED")
+                raise
+            except Exception:
+                _end(child, "FAILED")
                 raise
             client.set_terminated(child, "FINISHED", record.finished_ms)
+            renew()
         client.set_terminated(run.run_id, "FINISHED", record.finished_ms)
         # Last in it is the champion's alias: whatever fails before leaves the champion as it was.
         registered = register(client, record, logged, run.run_id, who, when, promote=promote)
@@ -211,23 +221,38 @@ def _artifacts(tracking_uri: str) -> str | None:
 
 
 def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
-    tags = {**resolve_tags(), **({"mlflow.parentRunId": parent} if parent else {})}
+    tags = {
+        **resolve_tags(),
+        PROCESS_TAG: own_process(),
+        **({PARENT_TAG: parent} if parent else {}),
+    }
     run = MlflowClient().create_run(experiment_id, started_ms, tags=tags, run_name=title)
     return str(run.info.run_id)
 
 
-def _end(run_id: str, status: str, tracking_uri: str) -> None:
+def _close(run_id: str, status: str, tracking_uri: str) -> None:
+    with (
+        contextlib.suppress(TrackingError),
+        reaching(tracking_uri, "failed"),
+        writing(tracking_uri),
+    ):
+        _end(run_id, status)
+
+
+def _end(run_id: str, status: str) -> None:
     """End a run in a store that may be the reason why."""
-    with contextlib.suppress(Exception), writing(tracking_uri):
+    with contextlib.suppress(Exception):
         MlflowClient().set_terminated(run_id, status)
 
 
 def _log_entry(client: MlflowClient, run_id: str, entry: RunRecord, record: TrainingRecord) -> None:
+    renew()
+    manifest = record.manifest()
     client.log_batch(
         run_id,
         metrics=[Metric(v.key, v.value, record.finished_ms, v.step) for v in entry.metrics],
         params=[Param(key, value) for key, value in entry.params.items()],
-        tags=[RunTag(key, value) for key, value in entry.tags.items()],
+        tags=[RunTag(key, value) for key, value in {**entry.tags, **seal_tags(manifest)}.items()],
     )
     dataset = Dataset(
         name=record.dataset["name"],
@@ -240,6 +265,8 @@ def _log_entry(client: MlflowClient, run_id: str, entry: RunRecord, record: Trai
     context = [InputTag("mlflow.data.context", "training")]
     client.log_inputs(run_id, [DatasetInput(dataset, context)])
     files = dict(entry.files)
+    if entry is record.parent:
+        files[MANIFEST_FILE] = manifest
     if entry.forecaster is not None:
         client.set_tag(run_id, DIGEST_TAG, hashlib.sha256(entry.forecaster).hexdigest())
         files[FORECASTER_FILE] = entry.forecaster
@@ -256,6 +283,7 @@ def _log_model(client: MlflowClient, run_id: str, name: str, entry: RunRecord) -
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
+    renew()
     content = entry.forecaster or b""
     signature = ModelSignature(
         Schema([ColSpec(DataType.double, column) for column in entry.features]),

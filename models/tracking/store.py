@@ -9,7 +9,7 @@ import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +24,9 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from models.errors import TrackingError
+from models.tracking.failures import known_cause
 from models.tracking.location import relocate
+from models.tracking.patience import waiting
 
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
@@ -39,6 +41,8 @@ _SQLITE = "sqlite:///"
 _MAGIC = b"SQLite format 3\0"
 # Another training may be logging: ten candidates take about ten seconds.
 _PATIENCE_SECONDS = 300.0
+# Who writes to the database keeps others out for moments only.
+_LOOK_SECONDS = 2.0
 
 
 def connect(tracking_uri: str) -> None:
@@ -63,13 +67,35 @@ def require_store(tracking_uri: str) -> None:
         return
     if not path.is_file():
         raise TrackingError(f"there is no store at {path}; run train.py first.")
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise TrackingError(f"{path} is no store: it is not an SQLite database.")
+    refuse_foreign(tracking_uri)
+
+
+def has_store(tracking_uri: str) -> bool:
+    """Tell whether there is a store already, or a server that has one."""
+    path = database(tracking_uri)
+    return path is None or (path.is_file() and path.stat().st_size > 0)
+
+
+def refuse_foreign(tracking_uri: str) -> None:
+    """Refuse a file that is no store of MLflow's, which would otherwise write its tables there."""
+    path = database(tracking_uri)
+    if path is None or not path.exists():
+        return
+    with reaching(tracking_uri, "cannot be read"):
+        if not path.is_file():
+            raise TrackingError(f"{path} is no store: it is not a file.")
+        with path.open("rb") as file:
+            if (head := file.read(len(_MAGIC))) and head != _MAGIC:
+                raise TrackingError(f"{path} is no store: it is not an SQLite database.")
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_LOOK_SECONDS)) as held:
+            tables = {name for (name,) in held.execute("SELECT name FROM sqlite_master")}
+    if tables and "alembic_version" not in tables:
+        raise TrackingError(f"{path} is no store: it is a database of another program.")
 
 
 @contextmanager
-def writing(tracking_uri: str) -> Iterator[None]:
+def writing(tracking_uri: str, *, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
     """Let one training at a time write to an SQLite database; a server sees to that itself.
 
     SQLite refuses at once, whatever time it is given, when two connections
@@ -82,7 +108,9 @@ def writing(tracking_uri: str) -> Iterator[None]:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
-    with closing(sqlite3.connect(lock, timeout=_PATIENCE_SECONDS, isolation_level=None)) as held:
+    with closing(sqlite3.connect(lock, timeout=patience_seconds, isolation_level=None)) as held:
+        # Nothing is written, so that no journal has to lie on the disk, nor stays after a kill.
+        held.execute("PRAGMA journal_mode=MEMORY")
         held.execute("BEGIN EXCLUSIVE")
         # A folder that was moved names its old place: nothing must be written there.
         relocate(path)
@@ -92,15 +120,19 @@ def writing(tracking_uri: str) -> Iterator[None]:
 
 @contextmanager
 def reaching(tracking_uri: str, what: str) -> Iterator[None]:
-    """Turn whatever the store raises into one message: the store, what, why."""
+    """Turn whatever the store raises into one message: the store, what, why.
+
+    What a server does not answer in time is given up (`models.tracking.patience`).
+    """
     try:
-        yield
+        with waiting(shown(tracking_uri)) if networked(tracking_uri) else nullcontext():
+            yield
     except TrackingError:
         raise
     # Of MLflow, its database, its transport or the disk: all mean the same to the user, and a
     # training that is not logged must be kept whatever broke.
     except Exception as error:
-        raise TrackingError(f"the store {shown(tracking_uri)} {what}: {why(error)}") from error
+        raise TrackingError(f"the store {shown(tracking_uri)} {what}: {why(error)}.") from error
 
 
 def insist(write: Callable[[], object]) -> None:
@@ -127,7 +159,9 @@ def unanswered(error: BaseException) -> bool:
 
 
 def why(error: BaseException) -> str:
-    """Return an error's message in one line, or its type if it has none."""
+    """Return an error's cause with the way out, or else its message in one line, or its type."""
+    if cause := known_cause(error):
+        return cause
     if unanswered(error):
         reason = re.search(r"\[Errno -?\d+\] ([\w ]+)", str(error))
         return f"it does not answer ({reason[1]})" if reason else "it does not answer"
@@ -139,15 +173,21 @@ def why(error: BaseException) -> str:
 
 def shown(tracking_uri: str) -> str:
     """Return a store's address without the password in it."""
-    parts = urlsplit(tracking_uri)
-    if not parts.password:
-        return tracking_uri
-    return tracking_uri.replace(f":{parts.password}@", ":***@", 1)
+    try:
+        password = urlsplit(tracking_uri).password
+    except ValueError:  # no address at all; what might be a password in it is not known
+        return re.sub(r"//[^/]*@", "//***@", tracking_uri)
+    return tracking_uri.replace(f":{password}@", ":***@", 1) if password else tracking_uri
 
 
 def quoted(tracking_uri: str) -> str:
     """Return a store's address for a command line, without the password in it."""
     return shlex.quote(shown(tracking_uri))
+
+
+def networked(tracking_uri: str) -> bool:
+    """Tell whether a store is asked over a network."""
+    return "://" in tracking_uri and not tracking_uri.startswith(("sqlite:", "file:"))
 
 
 def is_server(tracking_uri: str) -> bool:

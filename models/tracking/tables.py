@@ -1,29 +1,18 @@
-"""The tables that a model's training has logged, read back from MLflow."""
+"""The tables that a model's training has logged, read back from MLflow and checked."""
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
-import mlflow
 import pandas as pd
-from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.tracking.artifacts import artifact, artifact_names
-from models.tracking.store import shown, why
+from models.tracking.manifest import read_manifest
+from models.tracking.store import connect, reaching
+from models.tracking.table_schema import TABLES, read_checked
 
-_PARENT = "mlflow.parentRunId"
-_NEEDED = {
-    "hindcast.parquet": {"as_of", "model", "kind", "horizon_days", "probability", "climatology",
-                         "outcome"},
-    "verification.csv": {"model", "kind", "horizon_days", "days", "episodes", "brier_skill",
-                         "brier_skill_low", "brier_skill_high", "verdict", "auc"},
-    "integrated.csv": {"model", "kind", "days", "episodes", "brier_skill", "brier_skill_low",
-                       "brier_skill_high", "log_score"},
-    "claims.csv": {"claim", "condition", "horizon_days", "verdict", "sentence"},
-}  # fmt: skip
+_OPTIONAL = "claims.csv"
 
 
 @dataclass(frozen=True)
@@ -59,35 +48,31 @@ def load_tables(tracking_uri: str, run_id: str) -> TrainingTables:
     TrackingError
         If the store does not hold them, or they are not what a training logs.
     """
-    client = mlflow.MlflowClient(tracking_uri=tracking_uri)
-    try:
-        training = client.get_run(client.get_run(run_id).data.tags.get(_PARENT, run_id))
-        held = artifact_names(tracking_uri, training)
-    except Exception as error:  # of MLflow, its database or its transport: all mean the same
-        raise TrackingError(
-            f"run {run_id} cannot be read from {shown(tracking_uri)}: {why(error)}"
-        ) from error
-    wanted = [name for name in _NEEDED if name in held or name != "claims.csv"]
-    tables = {name: _table(tracking_uri, training, name) for name in wanted}
+    with reaching(tracking_uri, "cannot be read"):
+        connect(tracking_uri)
+        manifest = read_manifest(MlflowClient().get_run(run_id), {})
+        if manifest is None:
+            raise TrackingError(
+                f"run {run_id}: its training was logged by a release that did not seal its tables, "
+                f"so that they are no evidence; train again."
+            )
+        wanted = [name for name in TABLES if name in manifest.files or name != _OPTIONAL]
+        contents = {name: manifest.table(name) for name in wanted}
+    tables = {name: _table(name, content, run_id) for name, content in contents.items()}
     return TrainingTables(
         hindcast=tables["hindcast.parquet"],
         verification=tables["verification.csv"],
         integrated=tables["integrated.csv"],
-        claims=tables.get("claims.csv"),
+        claims=tables.get(_OPTIONAL),
     )
 
 
-def _table(tracking_uri: str, run: Run, name: str) -> pd.DataFrame:
-    run_id = run.info.run_id
+def _table(name: str, content: bytes, run_id: str) -> pd.DataFrame:
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = artifact(tracking_uri, run, name, Path(folder))
-            table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except Exception as error:  # of MLflow, its transport, Arrow or pandas: it cannot be used
+        return read_checked(name, content)
+    except ValueError as error:
+        raise TrackingError(f"run {run_id}: {name}: {error}; train again.") from error
+    except Exception as error:  # of Arrow or pandas: it cannot be used
         raise TrackingError(
             f"run {run_id}: {name}, which its training logged, cannot be read; train again."
         ) from error
-    absent = sorted(_NEEDED[name] - set(table.columns))
-    if absent:
-        raise TrackingError(f"run {run_id}: {name} lacks {', '.join(absent)}; train again.")
-    return table

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
+from features.workers import end_with_parent
 from models.definition import OnsetDefinition
 from models.onset import in_season, onsets, sustained
 from models.outlook.baselines import gamma_poisson, window_frequency
@@ -105,6 +106,7 @@ def outlook_hindcast(
     last_day = index.index[-1]
 
     def hindcast(as_of: pd.Timestamp) -> tuple[list[_Chance], list[_DaysInSeason]]:
+        end_with_parent()
         known = index.loc[:as_of]
         hazards = near_term(as_of) if near_term else None
         paths = _paths_from(known, definitions, hazards, max(horizons), n_paths, n_groups, seed)

@@ -9,6 +9,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from features.workers import end_with_parent
 from models.hazard.base import HazardModel
 from models.hazard.candidates import fit_candidates
 from models.hazard.leads import FloatArray, IntArray
@@ -84,6 +85,7 @@ def _draw(episode: IntArray, targets: IntArray, random: np.random.Generator) -> 
 def _refit(
     settled: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
 ) -> dict[str, HazardModel]:
+    end_with_parent()
     drawn = weight > 0
     with threadpool_limits(limits=1):
         return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])

@@ -10,6 +10,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from features.workers import end_with_parent
 from models.hazard.base import HazardModel, TooFewRows
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
 from models.verification.walk_forward import Fold, WalkForward
@@ -125,6 +126,7 @@ def training_rows(rows: Landmarks, day: pd.Timestamp) -> tuple[pd.DataFrame, Int
 
 
 def _forecast(rows: Landmarks, fold: Fold, fit: Fit, horizons: list[int]) -> pd.DataFrame:
+    end_with_parent()
     # One thread: the order of sums, and so the last bits, must not depend on the machine.
     with threadpool_limits(limits=1):
         targets = rows.targets(fold.refit_on)[fold.train]

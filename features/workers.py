@@ -1,0 +1,41 @@
+"""Worker processes that do not outlive the one they work for."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from functools import cache
+
+_LOOK_SECONDS = 0.5
+
+
+@cache
+def end_with_parent() -> None:
+    """End this process within a second of its parent's death, if it is a worker of another.
+
+    A parent that is killed at once cannot tell its workers, which would finish what they are at
+    and then wait for more for minutes. Called again it does nothing, nor in a process that was not
+    started to work for another one.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        return
+    watch = _watch_handle if os.name == "nt" else _watch_parent
+    threading.Thread(target=watch, args=(parent.pid,), daemon=True, name="end-with-parent").start()
+
+
+def _watch_parent(pid: int) -> None:
+    # An orphan is given another parent.
+    while os.getppid() == pid:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
+
+
+def _watch_handle(pid: int) -> None:
+    # On Windows an orphan keeps its parent's number, which another process may come to have.
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid == pid:
+        parent.join()
+        os._exit(1)

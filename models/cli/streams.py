@@ -1,0 +1,121 @@
+"""What the commands write to: a stdout that must take the answer, a stderr that may fail.
+
+Imports nothing heavy, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+from models.plain_text import printable
+
+# Signals that ask a process to end: of `kill`, and of a terminal that is closed.
+_ENDING = ("SIGTERM", "SIGHUP")
+
+
+class _Forgiving(io.TextIOWrapper):
+    """A stream whose failure fails nothing: what goes to stderr is never the answer."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
+
+
+def run(command: Callable[[], object]) -> NoReturn:
+    """Run a command as a process of its own; it ends with the command's exit code.
+
+    Closed standard streams are opened on nothing, lest a database become what messages are written
+    to; a full or closed stderr changes no exit code; SIGTERM and SIGHUP end the command as Ctrl-C
+    does, with 128 and their number.
+    """
+    _fill_gaps()
+    for name in _ENDING:
+        number = getattr(signal, name, None)
+        # Of nohup: what a process was started to outlive does not end it.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
+    code: object = 0
+    try:
+        command()
+    except SystemExit as ended:
+        code = ended.code
+    if _Leaving.at_once:
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+    raise SystemExit(code)
+
+
+class _Leaving:
+    """How the process is to end."""
+
+    at_once = False
+
+
+def leave_at_once() -> None:
+    """End the process without waiting for threads: they wait for a server that is silent."""
+    _Leaving.at_once = True
+
+
+def answer_fault(text: str) -> str | None:
+    """Write the answer to stdout, ending in one newline; return why that failed, None if not."""
+    # The type checker knows none: a process whose stdout is closed has none.
+    stream: io.TextIOBase | None = sys.stdout  # type: ignore[assignment]
+    if stream is None:
+        return "it is closed"
+    try:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        plain = printable(text.rstrip("\n"), styled=stream.isatty())
+        stream.write(plain.encode(encoding, "replace").decode(encoding) + "\n")
+        stream.flush()
+    except OSError as error:
+        _drop_stdout()
+        return error.strerror or str(error)
+    return None
+
+
+def tell(text: str) -> None:
+    """Write a line for a person to stderr, if there is one."""
+    # As above: it may be closed.
+    stream: io.TextIOBase | None = sys.stderr  # type: ignore[assignment]
+    if stream is not None:
+        with contextlib.suppress(OSError):
+            stream.write(printable(text) + "\n")
+            stream.flush()
+
+
+def _fill_gaps() -> None:
+    """Open what of the three standard streams is closed on nothing, and forgive stderr."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this one
+    if os.name == "nt" and sys.stderr:
+        return  # a console there takes text, not bytes
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    target = open(2, "wb", closefd=False)  # noqa: SIM115 (a descriptor, for good)
+    sys.stderr = _Forgiving(
+        target, encoding=encoding, errors="backslashreplace", line_buffering=True
+    )
+
+
+def _drop_stdout() -> None:
+    """Let what is still in stdout's buffer go nowhere, so that the exit does not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,125 @@
+"""One deadline for whatever is waited for over a network, said while it is waited for."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import FrameType
+
+from models.errors import Unanswered
+
+DEADLINE_SECONDS = 30.0
+# After this long a person wonders what is going on.
+_SAY_AFTER_SECONDS = 2.0
+_TIDY_SECONDS = 1.0
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_GIVEN = os.environ.get(_TIMEOUT)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an answer is waited for, and who is told of it.
+
+    Parameters
+    ----------
+    seconds : float
+        The deadline.
+    say : callable
+        Takes a line for a person.
+    """
+
+    seconds: float = DEADLINE_SECONDS
+    say: Callable[[str], None] = lambda text: None
+
+
+class _Expired(BaseException):
+    """The deadline has passed; no library between takes it for an error of its own."""
+
+
+class _Alarm:
+    """The alarm of one block: it tells a person first, and ends the block when it rings again."""
+
+    def __init__(self, server: str, patience: Patience) -> None:
+        self.server, self.patience, self.said = server, patience, False
+        self.first_seconds = min(_SAY_AFTER_SECONDS, patience.seconds / 2)
+
+    def set(self) -> None:
+        """Begin the time anew."""
+        seconds = self.patience.seconds if self.said else self.first_seconds
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def ring(self, number: int, frame: FrameType | None) -> None:
+        if self.said:
+            # What is tidied up on the way out asks the same silent server.
+            signal.setitimer(signal.ITIMER_REAL, _TIDY_SECONDS, _TIDY_SECONDS)
+            raise _Expired
+        self.said = True
+        signal.setitimer(signal.ITIMER_REAL, self.patience.seconds - self.first_seconds)
+        self.patience.say(f"waiting for {self.server}, up to {self.patience.seconds:g} s ...")
+
+
+# A Patience is frozen: one is as good as another.
+_patience: ContextVar[Patience] = ContextVar("patience", default=Patience())  # noqa: B039
+_alarm: ContextVar[_Alarm | None] = ContextVar("alarm", default=None)
+
+
+def be_patient(patience: Patience) -> None:
+    """Wait so long for every answer from now on."""
+    _patience.set(patience)
+
+
+@contextmanager
+def waiting(server: str) -> Iterator[None]:
+    """Give up what is done in the block if that takes longer than the deadline.
+
+    One that is inside another one begins its time anew, as `renew` does. Where the system has no
+    alarm (Windows), or outside the main thread, the deadline holds for each answer alone.
+
+    Parameters
+    ----------
+    server : str
+        Its address, to be shown.
+
+    Raises
+    ------
+    Unanswered
+        If the deadline has passed.
+    """
+    patience = _patience.get()
+    os.environ[_TIMEOUT] = _GIVEN or str(math.ceil(patience.seconds))
+    # Of PostgreSQL's client, which no alarm interrupts.
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(max(2, math.ceil(patience.seconds))))
+    main = threading.current_thread() is threading.main_thread()
+    if _alarm.get() or not main or not hasattr(signal, "SIGALRM"):
+        renew()
+        yield
+        return
+    alarm = _Alarm(server, patience)
+    before = signal.signal(signal.SIGALRM, alarm.ring)
+    token = _alarm.set(alarm)
+    try:
+        alarm.set()
+        yield
+    except _Expired as error:
+        # Who tidies up after this asks the same silent server: that must not take as long again.
+        _patience.set(Patience(_TIDY_SECONDS))
+        raise Unanswered(
+            f"{server} has not answered within {patience.seconds:g} s; try again later, or wait "
+            f"longer with --deadline SECONDS."
+        ) from error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        _alarm.reset(token)
+
+
+def renew() -> None:
+    """Begin the time anew, because an answer has come; nothing where none is waited for."""
+    if alarm := _alarm.get():
+        alarm.set()
