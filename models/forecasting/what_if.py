@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from features.catalogue.builder import CATALOGUE
 from models.forecasting.parts import Forecast
+from models.forecasting.schema import window_json
 from models.forecasting.season_status import SeasonStatus
 from models.formatting import iso_day
 from models.hazard.base import THRESHOLD
@@ -165,8 +166,8 @@ class WhatIf:
 
 def what_if_json(answer: WhatIf) -> dict[str, Any]:
     """Return a hypothetical forecast under the schema `altseason.what_if/1`."""
-    actual, hypothetical, needed = answer.actual, answer.hypothetical, answer.needed
-    pairs = zip(
+    actual, hypothetical = answer.actual, answer.hypothetical
+    windows = zip(
         (*actual.windows, *actual.by_date),
         (*hypothetical.windows, *hypothetical.by_date),
         strict=True,
@@ -175,21 +176,13 @@ def what_if_json(answer: WhatIf) -> dict[str, Any]:
         "schema": WHAT_IF_SCHEMA,
         "hypothetical": True,
         "as_of": iso_day(actual.as_of),
-        "supposed": [
-            {"feature": each.feature, "value": each.value, "supposed": each.supposed}
-            for each in answer.changes
-        ],
+        "supposed": [asdict(change) for change in answer.changes],
         "windows": [
             {
-                "kind": window.kind,
-                "horizon_days": window.horizon_days,
-                "window_end": iso_day(window.window_end),
-                "probability": window.probability,
+                **window_json(window),
                 "supposed_probability": other.probability,
-                "climatology": window.climatology,
-                "reason": window.reason,
             }
-            for window, other in pairs
+            for window, other in windows
         ],
         "chances": [
             {
@@ -200,17 +193,19 @@ def what_if_json(answer: WhatIf) -> dict[str, Any]:
             }
             for chance, other in zip(_chances(actual), _chances(hypothetical), strict=True)
         ],
-        "for_half_in_30_days": None
-        if needed is None
-        else {
-            "reached": needed.reached,
-            "change": needed.change,
-            "shares": {
-                name: {"value": value, "needed": target}
-                for name, (value, target) in needed.shares.items()
-            },
-            "probability": needed.probability,
+        "for_half_in_30_days": None if answer.needed is None else _needed(answer.needed),
+    }
+
+
+def _needed(needed: BreadthNeeded) -> dict[str, Any]:
+    return {
+        "reached": needed.reached,
+        "change": needed.change,
+        "shares": {
+            name: {"value": value, "needed": target}
+            for name, (value, target) in needed.shares.items()
         },
+        "probability": needed.probability,
     }
 
 

@@ -100,16 +100,12 @@ def windows(
     lengths = [*horizons, (by - day).days]
     # The window by date may be the outlook's, and one question has one answer.
     by_process = [*(length > NEAR_DAYS for length in horizons), True]
-    values: list[tuple[float | None, ...]] = [_NONE] * len(lengths)
+    values = [_NONE] * len(lengths)
     if leads is not None and reason is None:
         columns = window_values(kind, leads, ahead, lengths, by_process=by_process)
         values = [tuple(map(plain, row)) for row in zip(*columns, strict=True)]
     elif leads is not None and ahead is not None:
-        # How often one begins in as long a window, from whatever state, is known in season too.
-        values = [
-            (None, None, None, ahead.climatology(kind, length) if length <= REACH_DAYS else None)
-            for length in lengths
-        ]
+        values = [_base_rate_alone(kind, ahead, length) for length in lengths]
     made = []
     for length, (probability, low, high, climatology) in zip(lengths, values, strict=True):
         end = day + pd.Timedelta(days=length)
@@ -129,6 +125,11 @@ def windows(
             )
         )
     return made[:-1], made[-1]
+
+
+def _base_rate_alone(kind: Kind, ahead: SeasonsAhead, days: int) -> tuple[float | None, ...]:
+    """How often one begins in as long a window, from whatever state, is known in season too."""
+    return (None, None, None, ahead.climatology(kind, days) if days <= REACH_DAYS else None)
 
 
 def _too_far(days: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
-from models.forecasting.parts import Forecast
+from models.forecasting.parts import DataSummary, Forecast
 from models.forecasting.schema import finding_json, model_json, window_json
 from models.formatting import iso_day
 from models.ledger.outlook_entry import RecordedOutlook, outlook_content, outlook_from_content
@@ -200,17 +200,21 @@ def content_of(
         ],
         "outlook": None if forecast.outlook is None else outlook_content(forecast.outlook),
         "model": {**model_json(forecast.model), "forecaster_sha256": forecaster_sha256},
-        "data": {
-            "source": data.source,
-            "digest": data.digest,
-            "last_day": iso_day(data.last_day),
-            # What is needed to tell later whether values that it rests on have been revised.
-            "features": dict(data.features),
-            "findings": [finding_json(each) for each in data.findings],
-        },
+        "data": _data(data),
         "commit": commit,
         "versions": dict(versions),
         "alerts": list(alerts),
+    }
+
+
+def _data(data: DataSummary) -> dict[str, Any]:
+    return {
+        "source": data.source,
+        "digest": data.digest,
+        "last_day": iso_day(data.last_day),
+        # What is needed to tell later whether values that it rests on have been revised.
+        "features": dict(data.features),
+        "findings": [finding_json(each) for each in data.findings],
     }
 
 

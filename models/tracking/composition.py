@@ -122,10 +122,6 @@ def compose(
         name: _child(training, name, title, terms, provenance, figures.get(name, {}))
         for name in training.forecasters
     }
-    if proof is not None:
-        own = children[proof.near_term]
-        metrics = [*own.metrics, *outlook_metrics(proof)]
-        children[proof.near_term] = replace(own, metrics=metrics)
     return TrainingRecord(
         experiment=experiment,
         run_id=run_id,
@@ -136,7 +132,7 @@ def compose(
             metrics=[*parent.metrics, *outlook_metrics(proof)],
             files={**parent.files, **_tables(training, tables)},
         ),
-        children=children,
+        children=_with_outlook(children, proof),
         champion=training.choice.champion,
         challenger=_challenger(training),
         reason=training.choice.reason,
@@ -148,6 +144,17 @@ def compose(
             "sha256": training.data_digest,
         },
     )
+
+
+def _with_outlook(
+    children: Mapping[str, RunRecord], proof: OutlookProof | None
+) -> dict[str, RunRecord]:
+    """Return the children, the scores of the outlook among the metrics of whose it is."""
+    if proof is None:
+        return dict(children)
+    own = children[proof.near_term]
+    proven = replace(own, metrics=[*own.metrics, *outlook_metrics(proof)])
+    return {**children, proof.near_term: proven}
 
 
 def _terms(training: Training, provenance: Provenance) -> Terms:
