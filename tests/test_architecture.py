@@ -18,10 +18,11 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 # The floor plan: a module imports its own room and those before it, never one after it.
 ROOMS = (
     "features.provenance", "features.panel", "features.market", "features.plausibility",
-    "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
+    "features.catalogue", "features.health", "features.witness", "features.storage",
+    "features.reference.exclusions",
     "features.sources.columns", "features.sources.files",
     "features.sources.etf_flows", "features.reference", "features.sources.append",
-    "features.sources.yahoo",
+    "features.sources.yahoo", "features.sources.published",
     "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
     "models.hazard", "models.verification", "models.training", "models.forecasting",
     "models.ledger", "models.tracking", "models.report", "models.cli", "train", "predict",
