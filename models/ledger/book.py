@@ -165,7 +165,8 @@ def _parse(text: bytes, path: Path) -> Ledger:
 def _refusal(path: Path, number: int, torn: Sequence[int], chain: Chain, error: Exception) -> str:
     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
     # A line that seems cut off by a crash, though another one goes on from it, was whole once.
-    cut = [f"line {each} was cut off" for each in torn if each > chain.line]
+    gap = "is missing" in reason
+    cut = [f"line {each} was cut off" for each in torn if gap and each > chain.line]
     said = "; ".join([reason or type(error).__name__, *cut])
     return (
         f"{path}, line {number}: not as it was recorded ({said}). Restore the file from a copy, "

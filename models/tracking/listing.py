@@ -31,10 +31,10 @@ def versions_text(versions: Sequence[Version]) -> str:
     lines = [title, *aligned(rows, "<"), ""]
     for version in versions:
         if version.aliases and version.promotion_reason:
-            by = f" by {version.promoted_by}" if version.promoted_by else ""
+            by = f" by {one_line(version.promoted_by)}" if version.promoted_by else ""
             names = " and ".join(version.aliases)
             reason = one_line(version.promotion_reason)
-            lines.append(f"Version {version.version}, {names}{one_line(by)}: {reason}")
+            lines.append(f"Version {version.version}, {names}{by}: {reason}")
     return "\n".join(lines)
 
 
