@@ -81,7 +81,7 @@ def load_files(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    tables = _checked_tables(directory, until)
+    tables = checked_tables(directory, until)
     coins, universe = tables.coins, tables.universe
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
@@ -103,7 +103,7 @@ def load_files(
 
 
 @dataclass(frozen=True)
-class _Tables:
+class CheckedTables:
     """What the rules of plausibility left of a directory's tables, and what they noticed."""
 
     observed: Mapping[str, pd.Series]
@@ -116,7 +116,8 @@ class _Tables:
 PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
 
 
-def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
+def checked_tables(directory: Path, until: pd.Timestamp | None) -> CheckedTables:
+    """Read a directory's tables and leave out what the rules of plausibility refuse."""
     series, coins, universe = load_tables(directory, until=until)
     market = check_market(coins, universe, named=_names(universe))
     observed = {
@@ -135,7 +136,7 @@ def _checked_tables(directory: Path, until: pd.Timestamp | None) -> _Tables:
         {name: values for name, values in given.items() if len(values)},
         bitcoin_usd=bitcoin if len(bitcoin) else None,
     )
-    return _Tables(kept, market.coins, market.universe, (*market.findings, *findings))
+    return CheckedTables(kept, market.coins, market.universe, (*market.findings, *findings))
 
 
 def _closes(market: CheckedMarket, coin: str, column: str) -> pd.Series:
