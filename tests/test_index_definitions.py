@@ -19,7 +19,6 @@ from features.market.index_definition import (
     index_series,
 )
 from features.panel import DAY, DataError, MarketPanel
-from features.reference.compile import derive_indices
 from features.reference.definitions import (
     DEFINITIONS_FILE,
     column,
@@ -119,14 +118,6 @@ def test_what_is_written_is_read_again(embedded, tmp_path):
     for each, series in embedded.items():
         for name, values in series.items():
             assert again[each][name].equals(values)
-
-
-@pytest.mark.real_data
-def test_it_was_computed_from_the_real_history(embedded, real_data):
-    each = IndexDefinition(60, 20)
-    computed = derive_indices(load_index_series(real_data, [each]))[each]
-    for name, values in computed.items():
-        pd.testing.assert_series_equal(values, embedded[each][name], check_freq=False)
 
 
 def drop_column(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from features.market.season import CARRIED_DAYS, TOP, WINDOW_DAYS, breadth
+from features.market.season import CARRIED_DAYS, TOP, WINDOW_DAYS, Prices, breadth
 from features.panel import DAY, SPECS
 
 # What is embedded beside the default; any other is computed from the coins themselves.
@@ -57,7 +57,7 @@ IndexSeries = dict[str, pd.Series]
 
 
 def index_series(
-    coins: pd.DataFrame, universe: pd.DataFrame, definition: IndexDefinition
+    coins: pd.DataFrame | Prices, universe: pd.DataFrame, definition: IndexDefinition
 ) -> IndexSeries:
     """Compute the season index and the carried breadth of a definition.
 

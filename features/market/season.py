@@ -22,7 +22,7 @@ STAND_IN_DAYS = 7
 
 
 def breadth(
-    coins: pd.DataFrame,
+    coins: pd.DataFrame | Prices,
     universe: pd.DataFrame,
     *,
     window_days: int = WINDOW_DAYS,
@@ -39,7 +39,8 @@ def breadth(
     Parameters
     ----------
     coins : pandas.DataFrame
-        Columns `date`, `coin`, `close_usd`, `close_btc`: one row a coin and day.
+        Columns `date`, `coin`, `close_usd`, `close_btc`: one row a coin and day;
+        or the same as `Prices`, where several definitions are computed.
     universe : pandas.DataFrame
         Columns `snapshot_date`, `rank` (1 = largest altcoin), `coin`.
     window_days : int
@@ -67,7 +68,7 @@ def breadth(
         raise DataError(f"window_days and top must be at least 1, got {window_days} and {top}.")
     if any(not 0 < days < window_days for days in carried_days):
         raise DataError(f"carried_days must lie in (0, {window_days}), got {carried_days}.")
-    prices = _Prices(coins)
+    prices = coins if isinstance(coins, Prices) else Prices(coins)
     day, coin, first, size = _members(universe, prices, top)
     group = day - first
     ranked = np.bincount(group, minlength=size)
@@ -227,7 +228,7 @@ def _quiet(index: pd.Series, threshold: float, days: int) -> pd.Series:
     return (index < threshold).rolling(days).sum() == days
 
 
-class _Prices:
+class Prices:
     """Look-up of coin prices by coin and day, in time linear in the rows asked for."""
 
     def __init__(self, coins: pd.DataFrame) -> None:
@@ -267,7 +268,7 @@ class _Prices:
 
 
 def _members(
-    universe: pd.DataFrame, prices: _Prices, top: int
+    universe: pd.DataFrame, prices: Prices, top: int
 ) -> tuple[np.ndarray, np.ndarray, int, int]:
     """Expand snapshots to one row per day and ranked coin: day, coin code; first day, day count."""
     ranked = universe[universe["rank"] <= top].sort_values(["snapshot_date", "rank"])

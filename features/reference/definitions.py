@@ -47,7 +47,7 @@ def load_definitions(directory: Path = DIRECTORY) -> dict[IndexDefinition, Index
         table = pd.read_parquet(directory / DEFINITIONS_FILE)
         promised = json.loads((directory / CARD_FILE).read_text())[CARD_KEY]["digest"]
         found = {
-            each: {name: _column(table[column(name, each)]) for name in each.series}
+            each: {name: _column(table[column(name, each)], name) for name in each.series}
             for each in OTHERS
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -118,7 +118,7 @@ def digest_of(found: Mapping[IndexDefinition, IndexSeries]) -> str:
     return content.hexdigest()
 
 
-def _column(values: pd.Series) -> pd.Series:
-    known = values.dropna()
+def _column(values: pd.Series, name: str) -> pd.Series:
+    known = values.dropna().rename(name)
     known.index = pd.DatetimeIndex(known.index).as_unit("s")
     return known

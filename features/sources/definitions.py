@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.market.index_definition import IndexDefinition, IndexSeries, index_series
+from features.market.season import Prices
 from features.sources.files import checked_tables
 
 
@@ -29,4 +30,5 @@ def load_index_series(
         If a table is missing, unreadable or breaks a rule.
     """
     tables = checked_tables(directory, until)
-    return {each: index_series(tables.coins, tables.universe, each) for each in definitions}
+    prices = Prices(tables.coins)
+    return {each: index_series(prices, tables.universe, each) for each in definitions}
