@@ -7,3 +7,7 @@ class LedgerError(ValueError):
 
 class TrackingError(RuntimeError):
     """The store cannot be reached, or does not hold what was asked for."""
+
+
+class SweepError(RuntimeError):
+    """A sweep cannot go on: its store, its workers or their scheduler fail."""
