@@ -19,12 +19,13 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 ROOMS = (
     "features.provenance", "features.panel", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
-    "features.sources.columns", "features.sources.files",
+    "features.sources.columns", "features.sources.files", "features.sources.definitions",
     "features.sources.etf_flows", "features.reference", "features.sources.append",
     "features.sources.yahoo",
     "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
     "models.hazard", "models.verification", "models.training", "models.forecasting",
-    "models.sweep", "models.ledger", "models.tracking", "models.report", "models.cli", "train", "predict",
+    "models.sweep", "models.ledger", "models.tracking", "models.report", "models.cli", "train",
+    "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
 DISK_AND_NETWORK = {

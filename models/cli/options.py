@@ -127,13 +127,13 @@ def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
 def clear_errors() -> Iterator[None]:
     """Turn the errors a user can cause into one message and the documented exit code."""
     from features.panel import DataError, SourceUnavailable
-    from models.errors import LedgerError, TrackingError
+    from models.errors import LedgerError, SweepError, TrackingError
 
     try:
         yield
     except (DataError, LedgerError) as error:
         fail(str(error), ExitCode.DATA)
-    except (SourceUnavailable, TrackingError) as error:
+    except (SourceUnavailable, SweepError, TrackingError) as error:
         fail(str(error), ExitCode.FAILURE)
 
 

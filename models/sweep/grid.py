@@ -32,6 +32,8 @@ NAMES: Mapping[str, str] = {
     "without": "without",
     "seed": "seed",
 }
+# Processor seconds that a specification took when this was built, by candidate.
+_SECONDS = {"climatology": 1.5, "persistence": 3.0, "logistic": 3.5}
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "threshold": (int, float),
     "model": str,
@@ -116,6 +118,19 @@ def _sampled(
         raise SpecificationError(f"sample must be at least 1, got {sample}.")
     drawn = np.random.default_rng(seed).choice(len(every), size=sample, replace=False)
     return tuple(every[position] for position in sorted(drawn.tolist()))
+
+
+def seconds_of(candidate: str, kept: Mapping[str, float]) -> float:
+    """Return the processor seconds that a specification takes.
+
+    Parameters
+    ----------
+    candidate : str
+        Its candidate.
+    kept : mapping of str to float
+        What earlier ones took on this machine.
+    """
+    return kept.get(candidate, _SECONDS.get(candidate, max(_SECONDS.values())))
 
 
 def read_axes(path: Path) -> dict[str, list[Any]]:

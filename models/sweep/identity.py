@@ -10,11 +10,14 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-# What a result can depend on; pictures, commands and MLflow are not among it.
-_ROOMS = (
-    "features", "models/errors.py", "models/forecasting", "models/formatting.py", "models/hazard",
-    "models/onset.py", "models/outlook", "models/sweep", "models/training",
-    "models/verification", "models/vocabulary.py",
+# What a result can depend on; what is made of results, pictures and commands are not among it.
+_PARTS = (
+    "features/catalogue", "features/market", "features/panel.py",
+    "models/forecasting", "models/hazard", "models/onset.py", "models/outlook",
+    "models/sweep/cluster.py", "models/sweep/evaluate.py", "models/sweep/material.py",
+    "models/sweep/result.py", "models/sweep/specification.py", "models/sweep/tasks.py",
+    "models/training/ablation.py", "models/training/run.py", "models/verification",
+    "models/vocabulary.py",
 )  # fmt: skip
 _PACKAGES = ("altseason", "joblib", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
@@ -37,8 +40,8 @@ def identity_digest() -> str:
 def code_digest(root: Path = Path(__file__).parents[2]) -> str:
     """SHA-256 of the code that a result can depend on: paths and contents."""
     content = hashlib.sha256()
-    for room in _ROOMS:
-        path = root / room
+    for part in _PARTS:
+        path = root / part
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             content.update(f"{file.relative_to(root).as_posix()}\n".encode())
             content.update(hashlib.sha256(file.read_bytes()).digest())

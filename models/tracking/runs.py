@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -82,8 +82,8 @@ def training_run(
     """
     with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
         connect(tracking_uri)
-        experiment_id = _use_experiment(experiment, tracking_uri)
-        run_id = _create_run(experiment_id, title, started_ms)
+        experiment_id = use_experiment(experiment, tracking_uri)
+        run_id = create_run(experiment_id, title, started_ms)
     try:
         yield OpenRun(tracking_uri, experiment_id, run_id, started_ms)
     except (KeyboardInterrupt, SystemExit):
@@ -120,7 +120,7 @@ def log_record(
         _log_entry(client, run.run_id, record.parent, record)
         logged = {}
         for name, entry in record.children.items():
-            child = _create_run(run.experiment_id, entry.name, record.started_ms, run.run_id)
+            child = create_run(run.experiment_id, entry.name, record.started_ms, run.run_id)
             try:
                 _log_entry(client, child, entry, record)
                 logged[name] = Logged(_log_model(client, child, name, entry), child)
@@ -162,7 +162,7 @@ def log_later(
     with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
         connect(tracking_uri)
         client = MlflowClient()
-        experiment_id = _use_experiment(record.experiment, tracking_uri)
+        experiment_id = use_experiment(record.experiment, tracking_uri)
         known = client.search_runs(
             [experiment_id],
             f"tags.{RECORD_TAG} = '{record.digest}' and attributes.status = 'FINISHED'",
@@ -182,7 +182,8 @@ def log_later(
     return registered
 
 
-def _use_experiment(name: str, tracking_uri: str) -> str:
+def use_experiment(name: str, tracking_uri: str, tags: Mapping[str, str] | None = None) -> str:
+    """Return the id of an experiment, made if absent; it opens in the UI as its tags say."""
     client = MlflowClient()
     found = client.get_experiment_by_name(name)
     if found is None:
@@ -197,7 +198,7 @@ def _use_experiment(name: str, tracking_uri: str) -> str:
             f"the experiment {name!r} of the store cannot be used; if it was deleted, restore it "
             f"in MLflow or name another with --experiment."
         )
-    for key, value in experiment_tags().items():
+    for key, value in (experiment_tags() if tags is None else tags).items():
         if found.tags.get(key) != value:
             insist(partial(client.set_experiment_tag, found.experiment_id, key, value))
     return str(found.experiment_id)
@@ -209,7 +210,8 @@ def _artifacts(tracking_uri: str) -> str | None:
     return None if path is None else (path.resolve().parent / "mlartifacts").as_uri()
 
 
-def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
+def create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
+    """Open a run, inside another or not, and return its id."""
     tags = {**resolve_tags(), **({"mlflow.parentRunId": parent} if parent else {})}
     run = MlflowClient().create_run(experiment_id, started_ms, tags=tags, run_name=title)
     return str(run.info.run_id)
