@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +30,7 @@ from models.hazard.leads import LIMIT_DAYS
 from models.report.style import png, svg
 from models.report.sweep_figures import heat_map, specification_curve
 from models.report.sweep_tables import grid_text, table_bytes, table_text
-from models.report.sweep_text import sentences, sweep_text
+from models.report.sweep_text import sentences, summary_json, sweep_text
 from models.sweep.grid import DEFAULT_AXES, NAMES, Grid, grid, read_axes
 from models.sweep.material import material
 from models.sweep.run import (
@@ -46,7 +45,7 @@ from models.sweep.run import (
 from models.sweep.specification import SpecificationError
 from models.sweep.store import Store
 from models.sweep.summary import Summary, summarise
-from models.tracking.sweeps import SweepRecord, log_sweep, summary_json
+from models.tracking.sweeps import SweepRecord, log_sweep
 from models.tracking.ui import ui_command
 
 
@@ -174,14 +173,15 @@ def write_outputs(
     table = sweep.table()
     files = {
         "specifications.csv": table_bytes(table, ".csv"),
-        "summary.json": summary_json(summary),
+        "summary.json": summary_json(summary).encode(),
     }
     contents: dict[Path, tuple[str, bytes]] = {}
     if outputs.out is not None:
         contents[outputs.out] = ("--out", table_bytes(table, outputs.out.suffix))
     if summary is not None:
+        curve = specification_curve(table, by_chance=summary.by_chance.high)
         drawn = {
-            "specification_curve": (specification_curve(table), "--curve", outputs.curve),
+            "specification_curve": (curve, "--curve", outputs.curve),
             "heat_map": (heat_map(table, order.heat_axes), "--heat-map", outputs.heat_map),
         }
         for name, (figure, option, path) in drawn.items():
@@ -239,7 +239,7 @@ def summary_of(sweep: Sweep) -> Summary | None:
 def answer_of(sweep: Sweep, summary: Summary | None, *, as_json: bool) -> str:
     """Return what is printed: the sweep in words and a short table, or its summary as JSON."""
     if as_json:
-        return json.dumps(None if summary is None else summary.as_dict(), indent=1, allow_nan=False)
+        return summary_json(summary)
     return f"{table_text(sweep)}{sweep_text(sweep, summary)}"
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from models.formatting import signed
 from models.report.style import BLUE, GREY, INK, ORANGE, blank, inked
 from models.sweep.influence import influences, varied
 from models.sweep.specification import AXES, shown
@@ -18,7 +20,7 @@ _ROW_INCHES = 0.23
 _LOWEST, _HIGHEST = -0.75, 1.0
 
 
-def specification_curve(table: pd.DataFrame) -> Figure:
+def specification_curve(table: pd.DataFrame, *, by_chance: float | None = None) -> Figure:
     """Draw the sorted skills with their intervals above, the choices behind them as dots below.
 
     Parameters
@@ -26,6 +28,9 @@ def specification_curve(table: pd.DataFrame) -> Figure:
     table : pandas.DataFrame
         From `models.sweep.run.Sweep.table`; specifications without a skill are
         left out.
+    by_chance : float, optional
+        Skill that the best of as many without any would exceed once in twenty
+        times, drawn as a line.
 
     References
     ----------
@@ -39,12 +44,12 @@ def specification_curve(table: pd.DataFrame) -> Figure:
         above, below = figure.subplots(
             2, 1, sharex=True, height_ratios=(3.0, max(_ROW_INCHES * (len(rows) + 1), 0.5))
         )
-        _draw_skills(above, ranked)
+        _draw_skills(above, ranked, by_chance)
         _draw_choices(below, ranked, rows)
     return figure
 
 
-def _draw_skills(axes: Axes, ranked: pd.DataFrame) -> None:
+def _draw_skills(axes: Axes, ranked: pd.DataFrame, by_chance: float | None) -> None:
     rank = np.arange(1, len(ranked) + 1)
     low, high = (ranked[f"skill_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
     skill = ranked["skill"].to_numpy(dtype=float)
@@ -53,13 +58,17 @@ def _draw_skills(axes: Axes, ranked: pd.DataFrame) -> None:
     axes.scatter(rank, skill, s=8, c=colours.tolist(), zorder=3)
     middle = (len(ranked) - 1) // 2
     axes.annotate(
-        f"median {skill[middle]:+.2f}", (rank[middle], skill[middle]), xytext=(0, 34),
+        f"median {signed(float(skill[middle]))}", (rank[middle], skill[middle]), xytext=(0, 34),
         textcoords="offset points", ha="center", arrowprops={"arrowstyle": "-", "color": INK},
     )  # fmt: skip
     default = np.flatnonzero(_is_default(ranked))
     if default.size:
         axes.scatter(rank[default], skill[default], s=42, marker="D", c=ORANGE, zorder=4,
                      label="the program's own definition, logistic")  # fmt: skip
+    if by_chance is not None and np.isfinite(by_chance):
+        label = "the best of as many without skill: above it once in twenty times"
+        axes.axhline(by_chance, color=ORANGE, linewidth=1, linestyle="--", label=label)
+    if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper left", frameon=False)
     axes.axhline(0, color=GREY, linewidth=1)
     bottom = max(np.nanmin(np.append(low, 0.0)), _LOWEST)
@@ -72,18 +81,19 @@ def _draw_skills(axes: Axes, ranked: pd.DataFrame) -> None:
 
 
 def _draw_choices(axes: Axes, ranked: pd.DataFrame, rows: list[tuple[str, object]]) -> None:
-    place = -1.0
+    place, width = -1.0, float(np.clip(250 / len(ranked), 0.5, 5.0))
     ticks, labels = [], []
     for number, (axis, value) in enumerate(rows):
         # A gap between one choice and the next.
         place += 1.4 if number and axis != rows[number - 1][0] else 1.0
         at = np.flatnonzero(ranked[axis].to_numpy() == value) + 1
-        axes.scatter(at, np.full(len(at), place), s=7, marker="|", c=INK, linewidths=1.1)
+        axes.scatter(at, np.full(len(at), place), s=22, marker="|", c=INK, linewidths=width)
         ticks.append(place)
         labels.append(shown(axis, value))
     axes.set_yticks(ticks, labels)
     axes.set(xlabel="specification, from the lowest skill to the highest", ylim=(place + 0.7, -0.7))
     axes.set_xlim(0, len(ranked) + 1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -131,8 +141,8 @@ def heat_map(table: pd.DataFrame, axes: tuple[str, str] | None = None) -> Figure
         for row, column in np.ndindex(*values.shape):
             if np.isfinite(values[row, column]):
                 dark = abs(values[row, column]) > 0.6 * limit
-                panel.text(column, row, f"{values[row, column]:+.2f}", ha="center", va="center",
-                           color="white" if dark else INK)  # fmt: skip
+                text, ink = signed(float(values[row, column])), "white" if dark else INK
+                panel.text(column, row, text, ha="center", va="center", color=ink)
         panel.set_xticks(range(len(cells.columns)), [shown(across, each) for each in cells.columns])
         panel.set_yticks(range(len(cells.index)), [shown(down, each) for each in cells.index])
         panel.set_title("Mean Brier skill over the specifications of a cell (0 is climatology)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from models.formatting import (
     counted,
     iso_day,
@@ -34,6 +36,12 @@ def sweep_text(sweep: Sweep, summary: Summary | None) -> str:
         wrap(f"not evaluated: {each.specification}: {each.reason}") for each in sweep.failures
     ]
     return "\n".join(parts)
+
+
+def summary_json(summary: Summary | None) -> str:
+    """Return a summary as JSON, with its sentences; `null` where there is none."""
+    content = None if summary is None else {**summary.as_dict(), "sentences": sentences(summary)}
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def headline(summary: Summary) -> str:

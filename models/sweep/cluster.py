@@ -78,8 +78,11 @@ def _asked() -> Callable[[], dict[str, str] | str]:
 
     def ask() -> dict[str, str] | str:
         try:
+            # What a task needs, loaded by all workers at once before the first one waits for it.
+            import models.sweep.tasks
             from models.sweep.identity import identity as theirs
 
+            assert models.sweep.tasks
             return dict(theirs())
         except Exception as error:
             return f"{type(error).__name__}: {error}"

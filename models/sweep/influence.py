@@ -82,7 +82,7 @@ def additive_share(table: pd.DataFrame, figure: str) -> float:
     if not names or not (deviation**2).sum() > 0:
         return float("nan")
     effects = pd.get_dummies(known[names].astype(str)).to_numpy(dtype=float)
-    effects -= effects.mean(axis=0)
+    effects = effects - effects.mean(axis=0)
     fitted = effects @ np.linalg.lstsq(effects, deviation, rcond=None)[0]
     return float(min(1 - ((deviation - fitted) ** 2).sum() / (deviation**2).sum(), 1.0))
 

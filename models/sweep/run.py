@@ -43,6 +43,8 @@ class Sweep:
         Results that were in the store already.
     interrupted : bool
         Whether it was stopped before it was through.
+    until : pandas.Timestamp
+        Last day of the data.
     digest : str
         Of the data.
     """
@@ -52,6 +54,7 @@ class Sweep:
     failures: tuple[Failure, ...]
     resumed: int
     interrupted: bool
+    until: pd.Timestamp
     digest: str
 
     def table(self) -> pd.DataFrame:
@@ -127,6 +130,7 @@ def carry_out(
         failures=tuple(failures),
         resumed=resumed,
         interrupted=interrupted,
+        until=shared.until,
         digest=shared.digest,
     )
 

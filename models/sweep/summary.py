@@ -82,6 +82,8 @@ class Summary:
         On the skill, the strongest first.
     year : Year, optional
         None where no specification has a probability.
+    until : pandas.Timestamp
+        Last day of the data.
     digest : str
         Of the data.
     """
@@ -99,6 +101,7 @@ class Summary:
     chosen: Chosen | None
     influences: tuple[Influence, ...]
     year: Year | None
+    until: pd.Timestamp
     digest: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -131,6 +134,7 @@ def summarise(sweep: Sweep) -> Summary | None:
         chosen=chosen(known),
         influences=influences(table, "skill"),
         year=_year(table),
+        until=sweep.until,
         digest=sweep.digest,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -187,9 +186,3 @@ def _experiment_tags() -> dict[str, str]:
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.note.content": EXPERIMENT_NOTE,
     }
-
-
-def summary_json(summary: Summary | None) -> bytes:
-    """Return a summary as JSON, `null` where there is none."""
-    content = None if summary is None else summary.as_dict()
-    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
