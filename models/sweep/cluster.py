@@ -46,7 +46,7 @@ def on_cluster(scheduler: str | None, jobs: int) -> Iterator[Backend]:
     """
     with _client(scheduler, jobs) as client:
         check_workers(client)
-        yield lambda material, tasks, horizons: _run(client, material, tasks, horizons)
+        yield lambda material, tasks, horizons: evaluate_on(client, material, tasks, horizons)
 
 
 def check_workers(client: Client) -> None:
@@ -127,9 +127,10 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
         yield client
 
 
-def _run(
+def evaluate_on(
     client: Client, material: Material, tasks: Tasks, horizons: tuple[int, ...]
 ) -> Iterator[Done]:
+    """Evaluate tasks on the workers of a client; what a lost one had is run again."""
     yield from with_losses(lambda left: _round(client, material, left, horizons), tasks, _Lost)
 
 
