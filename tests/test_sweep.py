@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from features.catalogue.builder import CATALOGUE, build_features
@@ -40,8 +41,8 @@ def shared(reference):
 
 @pytest.fixture(scope="module")
 def here(shared) -> Sweep:
-    """Two cheap specifications, evaluated in this process."""
-    return carry_out(shared, cheap(2), in_process, horizons=HORIZONS)
+    """Three cheap specifications, evaluated in this process."""
+    return carry_out(shared, cheap(3), in_process, horizons=HORIZONS)
 
 
 def fake(material, tasks, horizons):
@@ -142,9 +143,19 @@ def test_a_result_outlives_a_file(here):
 # ---- carrying out ----
 
 
-def test_processes_give_the_same_bits(shared, here):
+def test_processes_give_the_same_bits_though_one_is_killed(shared, here):
+    def kill_one(done, total):
+        if done == 1:
+            workers = [
+                child for child in psutil.Process().children()
+                if any("LokyProcess" in word for word in child.cmdline())
+            ]  # fmt: skip
+            workers[0].kill()
+
     with backend_of("loky", 2) as backend:
-        assert contents(carry_out(shared, cheap(2), backend, horizons=HORIZONS)) == contents(here)
+        found = carry_out(shared, cheap(3), backend, horizons=HORIZONS, progress=kill_one)
+    assert not found.failures
+    assert contents(found) == contents(here)
 
 
 def test_a_failing_specification_stops_no_other(shared, here):

@@ -60,7 +60,8 @@ def sentences(summary: Summary) -> list[str]:
     found = [headline(summary), best_statement(summary)]
     if summary.chosen:
         found.append(chosen_statement(summary))
-    if summary.influences:
+    # A share of NaN or 0: nothing moves it.
+    if summary.influences and summary.influences[0].share > 0:
         found.append(influence_statement(summary.influences[0]))
     found.append(default_statement(summary))
     if summary.year:
