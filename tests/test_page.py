@@ -34,6 +34,7 @@ from models.report.statements import (
     today_statement,
     trust_statement,
 )
+from models.report.sweep_record import StoredSweep
 from models.tracking.tables import TrainingTables
 from models.training import replay
 from models.training.claims import claims
@@ -510,3 +511,13 @@ def test_paper_is_white_and_shows_what_the_screen_folds_away(browser, address, t
     pages = len(re.findall(rb"/Type\s*/Page\b", content))
     assert 4 <= pages <= 12
     tab.close()
+
+
+def test_a_stored_sweep_is_a_section_and_none_is_none(said, tables, monkeypatch):
+    result, past = said("2025-12-10")
+    stored = StoredSweep(162, pd.Timestamp("2026-06-06"), ("The median is <small>.", "The best."))
+    for found, count in ((stored, 1), (None, 0)):
+        monkeypatch.setattr("models.report.page.stored_sweep", lambda found=found: found)
+        made = forecast_page(result, tables, past)
+        assert made.count("How much hangs on the choices") == count
+        assert made.count("<li>The median is &lt;small&gt;.</li>") == count
