@@ -52,5 +52,5 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(PIP) -e '.[test]'
+	$(PIP) -e '.[cluster,test]'
 	@touch $@

@@ -23,6 +23,14 @@ from models.cli.options import (
     user,
 )
 from models.cli.streams import run, tell
+from models.cli.sweep_options import (
+    INTERRUPTED,
+    ChoiceOptions,
+    EngineOptions,
+    ManyValues,
+    NoProgressOption,
+    SweepOutputOptions,
+)
 from models.cli.training_options import (
     JobsOption,
     LoggingOptions,
@@ -143,6 +151,43 @@ def rollback(
 
         champion = registry.rollback(tracking_uri, reason, user(), time_stamp())
     answer(promoted_text(champion, "Rolled back"), "; the champion is another")
+
+
+@app.command(cls=ManyValues, epilog=EPILOG)
+@with_groups
+def sweep(
+    *,
+    choices: ChoiceOptions,
+    market: MarketOptions,
+    engine: EngineOptions,
+    outputs: SweepOutputOptions,
+    jobs: JobsOption = 2,
+    no_progress: NoProgressOption = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Try every choice: the whole study for each, kept one by one and resumed (docs/sweep.md).
+
+    Without choices: 81 definitions of a season x persistence and logistic.
+    """
+    progress = ProgressLine(quiet=no_progress)
+    with clear_errors():
+        progress.step("loading libraries")
+        from models.cli import sweep_command as command
+
+        order = command.order_of(choices, engine, outputs)
+        if engine.dry_run:
+            answer(command.dry_run_text(order, engine, jobs))
+            return
+        started = now()
+        panel, done = command.carry_out_sweep(order, market, engine, jobs, progress)
+        summary = command.summary_of(done)
+        files = command.write_outputs(order, done, summary, outputs)
+        answer(command.answer_of(done, summary, as_json=json))
+        if done.results and not outputs.no_log:
+            progress.step("logging to MLflow")
+            progress.step(command.log(panel, done, summary, files, outputs, started))
+    if done.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def main() -> None:

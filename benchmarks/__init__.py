@@ -13,6 +13,8 @@ first row:
   imports what it cannot do without (MLflow, pandas, scikit-learn's linear models), in turn;
 - **training**: the default training on the embedded history.
 
+``python -m benchmarks.sweep`` measures sweeps: workers, overhead, bytes.
+
 The market of the first two is drawn at random; ``--data-dir DIR`` takes a real one, in the layout
 of ``--source files``. ``--only NAME`` picks tasks, ``--repeat N`` sets the runs, ``--json`` prints
 the schema `altseason.benchmarks/1`. A figure is worth something beside another of the same machine

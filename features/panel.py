@@ -292,6 +292,12 @@ class MarketPanel:
         ordered = {name: held[name] for name in SPECS if name in held}
         return MarketPanel(ordered, self.source, self.provenance)
 
+    def without(self, names: Iterable[str]) -> MarketPanel:
+        """Return the panel without some of its series."""
+        left_out = set(names)
+        held = {name: rows for name, rows in self._series.items() if name not in left_out}
+        return MarketPanel(held, self.source, self.provenance)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the content: series, days, values and publication instants."""

@@ -11,3 +11,7 @@ class TrackingError(RuntimeError):
 
 class Unanswered(TrackingError):
     """A server has not answered in time; what it was told may yet arrive."""
+
+
+class SweepError(RuntimeError):
+    """A sweep cannot go on: its store, its workers or their scheduler fail."""

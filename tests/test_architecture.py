@@ -22,12 +22,14 @@ ROOMS = (
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
     "features.sources.days", "features.sources.numerals", "features.sources.bounded",
     "features.sources.columns", "features.sources.table_file", "features.sources.files",
+    "features.sources.definitions",
     "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo", "features.sources.published",
     "models.errors", "models.seal", "models.plain_text", "models.formatting",
     "models.vocabulary", "models.definition", "models.onset",
     "models.outlook", "models.hazard", "models.verification", "models.training",
-    "models.forecasting", "models.ledger", "models.tracking", "models.report", "models.cli",
+    "models.forecasting", "models.sweep", "models.ledger", "models.tracking", "models.report",
+    "models.cli",
     "train", "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
@@ -172,6 +174,7 @@ def test_only_training_and_judging_reach_the_labels():
         "models.training.run", "models.training.landmarks", "models.training.claims",
         "models.training.prospective",
         "models.training.replay", "models.training.outlook_hindcast", "models.ledger.track_record",
+        "models.sweep.evaluate",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.
     assert "models.onset" not in reached("predict", but_for="models.ledger.track_record")
@@ -218,6 +221,18 @@ def test_only_report_draws():
     drawing = importers("matplotlib")
     assert drawing
     assert drawing <= {*names_of("models.report")}
+
+
+def test_only_one_module_knows_dask_and_it_imports_it_late():
+    cluster = "models.sweep.cluster"
+    assert importers("dask") | importers("distributed") == {cluster}
+    at_once = [n for n in TREES[cluster].body if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert not [node for node in at_once if "distributed" in ast.unparse(node)]
+
+
+@pytest.mark.parametrize("module", names_of("models.sweep"))
+def test_workers_touch_no_store_of_runs_and_draw_nothing(module):
+    assert not reached(module) & {*names_of("models.tracking", "models.report", "models.cli")}
 
 
 def test_only_the_page_fills_templates():

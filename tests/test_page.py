@@ -36,6 +36,7 @@ from models.report.statements import (
     today_statement,
     trust_statement,
 )
+from models.report.sweep_record import StoredSweep
 from models.tracking.tables import TrainingTables
 from models.training import replay
 from models.training.claims import claims
@@ -518,3 +519,13 @@ def test_paper_is_white_and_unfolded(browser, address, tmp_path):
     pages = len(re.findall(rb"/Type\s*/Page\b", content))
     assert 4 <= pages <= 12
     tab.close()
+
+
+def test_a_stored_sweep_is_a_section(said, tables, monkeypatch):
+    stored = StoredSweep(162, pd.Timestamp("2026-06-06"), ("The median is <small>.", "The best."))
+    monkeypatch.setattr("models.report.page.stored_sweep", lambda: stored)
+    result, past = said("2025-12-10")
+    made = forecast_page(result, tables, past)
+    assert made.count("How much hangs on the choices") == 1
+    assert "162 combinations of choices" in made
+    assert "<li>The median is &lt;small&gt;.</li>\n<li>The best.</li>" in made

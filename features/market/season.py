@@ -26,7 +26,7 @@ STAND_IN_DAYS = 7
 
 
 def breadth(
-    coins: pd.DataFrame,
+    coins: pd.DataFrame | Prices,
     universe: pd.DataFrame,
     *,
     window_days: int = WINDOW_DAYS,
@@ -43,7 +43,8 @@ def breadth(
     Parameters
     ----------
     coins : pandas.DataFrame
-        Columns `date`, `coin`, `close_usd`, `close_btc`: one row a coin and day.
+        Columns `date`, `coin`, `close_usd`, `close_btc`: one row a coin and day;
+        or the same as `Prices`, where several definitions are computed.
     universe : pandas.DataFrame
         Columns `snapshot_date`, `rank` (1 = largest altcoin), `coin`.
     window_days : int
@@ -74,7 +75,7 @@ def breadth(
         raise DataError(f"window_days and top must be at least 1, got {window_days} and {top}.")
     if any(not 0 < days < window_days for days in carried_days):
         raise DataError(f"carried_days must lie in (0, {window_days}), got {carried_days}.")
-    prices = _Prices(coins)
+    prices = coins if isinstance(coins, Prices) else Prices(coins)
     day, coin, first, size = _members(universe, prices, top)
     group = day - first
     share = partial(_share, group=group, size=size)
@@ -247,7 +248,7 @@ def _near_flipping(now: np.ndarray, then: np.ndarray) -> Iterator[tuple[str, np.
         yield f"near_lag_{margin}", (now > then) & (now * (1 - margin / 100) <= then)
 
 
-class _Prices:
+class Prices:
     """Look-up of coin prices by coin and day, in time linear in the rows asked for."""
 
     def __init__(self, coins: pd.DataFrame) -> None:
@@ -287,7 +288,7 @@ class _Prices:
 
 
 def _members(
-    universe: pd.DataFrame, prices: _Prices, top: int
+    universe: pd.DataFrame, prices: Prices, top: int
 ) -> tuple[np.ndarray, np.ndarray, int, int]:
     """Expand snapshots to one row per day and ranked coin: day, coin code; first day, day count."""
     ranked = universe[universe["rank"] <= top].sort_values(["snapshot_date", "rank"])

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.market.index_definition import OTHERS, IndexDefinition, IndexSeries
 from features.panel import SPECS, DataError, MarketPanel
 from features.provenance import DataProvenance
+from features.reference.definitions import (
+    CARD_KEY,
+    DEFINITIONS_FILE,
+    definitions_card,
+    write_definitions,
+)
 from features.reference.load import CARD_FILE, HISTORY_FILE, load_reference
 from features.reference.revision import print_findings, revision_text, revisions
+from features.sources.definitions import load_index_series
 from features.sources.files import load_files
 from features.storage.atomic import staged
 from features.storage.simulations import cache_directory, simulated_series
@@ -78,8 +87,20 @@ def derive(panel: MarketPanel) -> MarketPanel:
     return MarketPanel.from_series(derived, "reference", provenance=panel.provenance)
 
 
-def data_card(panel: MarketPanel) -> dict[str, object]:
-    """Describe each series of the embedded history."""
+def derive_indices(
+    found: Mapping[IndexDefinition, IndexSeries],
+) -> dict[IndexDefinition, IndexSeries]:
+    """Return indices rounded to six significant digits from the warm-up's first day on."""
+    return {
+        each: {name: values.loc[START:].map(_rounded) for name, values in series.items()}
+        for each, series in found.items()
+    }
+
+
+def data_card(
+    panel: MarketPanel, indices: Mapping[IndexDefinition, IndexSeries]
+) -> dict[str, object]:
+    """Describe each series of the embedded history, and the indices beside it."""
     return {
         "title": "Embedded market history of the altcoin-season forecaster",
         "first_day": f"{START:%Y-%m-%d}",
@@ -87,6 +108,7 @@ def data_card(panel: MarketPanel) -> dict[str, object]:
         "digest": panel.digest,
         "made_by": "python -m features.reference.compile --data-dir DIR",
         "series": {name: _describe(panel.series(name), name) for name in panel.names},
+        CARD_KEY: definitions_card(indices),
         "known_faults": list(_FAULTS),
         "provenance": _provenance(panel.provenance),
         "terms": "Derived values only (rebased levels, ratios, shares); no vendor's figures.",
@@ -119,8 +141,10 @@ def _describe(values: pd.Series, name: str) -> dict[str, object]:
     }
 
 
-def write(panel: MarketPanel, directory: Path) -> None:
-    """Write the history and its card, each atomically."""
+def write(
+    panel: MarketPanel, indices: Mapping[IndexDefinition, IndexSeries], directory: Path
+) -> None:
+    """Write the history, the indices and their card, each atomically."""
     history = panel.observations()[["series", "date", "value"]]
     history["series"] = history["series"].astype("category")
     with staged(directory / HISTORY_FILE) as beside:
@@ -132,8 +156,9 @@ def write(panel: MarketPanel, directory: Path) -> None:
             use_dictionary=["series"],
             column_encoding={"date": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
         )
+    write_definitions(indices, directory)
     with staged(directory / CARD_FILE) as beside:
-        beside.write_text(json.dumps(data_card(panel), indent=2) + "\n")
+        beside.write_text(json.dumps(data_card(panel, indices), indent=2) + "\n")
 
 
 def _rounded(value: float) -> float:
@@ -169,16 +194,17 @@ def main() -> int:
             simulated_series, cache=cache_directory(), jobs=os.cpu_count() or 1, progress=_show
         )
         panel = derive(load_files(options.data_dir, simulation=simulation))
+        indices = derive_indices(load_index_series(options.data_dir, OTHERS))
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print_findings(panel.provenance.findings)
     before = _before(options.out)
-    write(panel, options.out)
+    write(panel, indices, options.out)
     if before is not None:
         print(revision_text(revisions(before, panel), before.last_day))
     written = load_reference(options.out)
-    size = (options.out / HISTORY_FILE).stat().st_size
+    size = sum((options.out / name).stat().st_size for name in (HISTORY_FILE, DEFINITIONS_FILE))
     print(f"{size} bytes, {panel.last_day:%Y-%m-%d}, digest {written.digest}")
     return 0
 

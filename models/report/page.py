@@ -41,6 +41,7 @@ from models.report.statements import (
     today_statement,
 )
 from models.report.style import inline_svg
+from models.report.sweep_record import stored_sweep
 from models.tracking.tables import TrainingTables
 from models.vocabulary import Kind, Verdict
 
@@ -156,6 +157,7 @@ def _record(tables: TrainingTables, name: str) -> dict[str, object]:
     return {
         "reliability": _reliability(tables.hindcast, name),
         "prospective": prospective(),
+        "sweep": stored_sweep(),
         "candidates": _of_kind(tables.integrated, Kind.BROAD),
         **_claims(tables.claims),
     }

@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -88,8 +88,8 @@ def training_run(
     refuse_foreign(tracking_uri)
     with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
         connect(tracking_uri)
-        experiment_id = _use_experiment(experiment, tracking_uri)
-        run_id = _create_run(experiment_id, title, started_ms)
+        experiment_id = use_experiment(experiment, tracking_uri)
+        run_id = create_run(experiment_id, title, started_ms)
     try:
         yield OpenRun(tracking_uri, experiment_id, run_id, started_ms)
     except (KeyboardInterrupt, SystemExit):
@@ -128,7 +128,7 @@ def log_record(
         _log_entry(client, run.run_id, record.parent, record)
         logged = {}
         for name, entry in record.children.items():
-            child = _create_run(run.experiment_id, entry.name, record.started_ms, run.run_id)
+            child = create_run(run.experiment_id, entry.name, record.started_ms, run.run_id)
             try:
                 _log_entry(client, child, entry, record)
                 logged[name] = Logged(_log_model(client, child, name, entry), child)
@@ -173,7 +173,7 @@ def log_later(
     with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
         connect(tracking_uri)
         client = MlflowClient()
-        experiment_id = _use_experiment(record.experiment, tracking_uri)
+        experiment_id = use_experiment(record.experiment, tracking_uri)
         known = client.search_runs(
             [experiment_id],
             f"tags.{RECORD_TAG} = '{record.digest}' and attributes.status = 'FINISHED'",
@@ -193,7 +193,8 @@ def log_later(
     return registered
 
 
-def _use_experiment(name: str, tracking_uri: str) -> str:
+def use_experiment(name: str, tracking_uri: str, tags: Mapping[str, str] | None = None) -> str:
+    """Return the id of an experiment, made if absent; it opens in the UI as its tags say."""
     client = MlflowClient()
     found = client.get_experiment_by_name(name)
     if found is None:
@@ -208,7 +209,7 @@ def _use_experiment(name: str, tracking_uri: str) -> str:
             f"the experiment {name!r} of the store cannot be used; if it was deleted, restore it "
             f"in MLflow or name another with --experiment."
         )
-    for key, value in experiment_tags().items():
+    for key, value in (experiment_tags() if tags is None else tags).items():
         if found.tags.get(key) != value:
             insist(partial(client.set_experiment_tag, found.experiment_id, key, value))
     return str(found.experiment_id)
@@ -220,7 +221,8 @@ def _artifacts(tracking_uri: str) -> str | None:
     return None if path is None else artifact_folder(path).as_uri()
 
 
-def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
+def create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
+    """Open a run, inside another or not, and return its id."""
     tags = {
         **resolve_tags(),
         PROCESS_TAG: own_process(),

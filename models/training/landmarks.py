@@ -36,8 +36,19 @@ def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition)
     definition : OnsetDefinition
         What counts as an onset of a broad season.
     """
-    days = pd.date_range(FIRST_DAY, index.index[-1], freq=f"{STEP_DAYS}D", unit="s")
-    features = build_features(panel, days)
+    return landmarks_of(build_features(panel, grid_days(index)), index, definition, panel.source)
+
+
+def grid_days(index: pd.Series) -> pd.DatetimeIndex:
+    """Return every seventh day from 2014-07-01 to the last day of an index."""
+    return pd.date_range(FIRST_DAY, index.index[-1], freq=f"{STEP_DAYS}D", unit="s")
+
+
+def landmarks_of(
+    features: pd.DataFrame, index: pd.Series, definition: OnsetDefinition, source: str
+) -> Landmarks:
+    """Build the at-risk rows of `landmarks` from the features of the grid's days."""
+    days = pd.DatetimeIndex(features.index)
     frames, outcomes = [], []
     for kind, each in _definitions(definition):
         labelled = label(index, days, each)
@@ -46,7 +57,7 @@ def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition)
         outcomes.append(labelled[at_risk].assign(kind=kind))
     X, outcome = pd.concat(frames), pd.concat(outcomes)
     if X.empty:
-        raise DataError(f"{panel.source}: no day from {FIRST_DAY:%Y-%m-%d} on is at risk.")
+        raise DataError(f"{source}: no day from {FIRST_DAY:%Y-%m-%d} on is at risk.")
     return Landmarks(
         X=X,
         kind=outcome["kind"].to_numpy(dtype=str),
