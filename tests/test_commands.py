@@ -580,7 +580,7 @@ def test_a_file_is_no_store(tmp_path):
 def test_an_unknown_kind_of_store_is_one_message():
     result = run_command(predict.app, "--tracking-uri", "nonsense://somewhere")
     assert result.exit_code == 1
-    assert "the store nonsense://somewhere holds no model" in result.stderr
+    assert "the store nonsense://somewhere cannot be read: there is no such kind" in result.stderr
 
 
 def test_a_tampered_model_is_refused(store):
