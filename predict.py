@@ -17,7 +17,7 @@ from models.cli.forecast_options import (
     StoreOptions,
     WindowOptions,
 )
-from models.cli.market_options import MarketOptions, load_panel
+from models.cli.market_options import MarketOptions, load_market
 from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
@@ -63,7 +63,9 @@ def predict(
         _refuse_beside_history(as_of, window, written, recorded)
     with clear_errors():
         clock, progress = now(), ProgressLine(quiet=False)
-        panel = load_panel(market, clock, progress)
+        newest = as_of is None and not printed.history
+        data = load_market(market, clock, progress, newest=newest)
+        panel = data.panel
         from models.cli import forecast_command as command
 
         if printed.history or printed.csv:
@@ -72,12 +74,14 @@ def predict(
             for problem in panel.provenance.problems_on(as_timestamp(last) or panel.last_day):
                 progress.message(f"warning: {problem}")
         if printed.history:
-            text, note = command.history_answer(panel, store, printed)
+            text, note = command.history_answer(data, store, printed)
             progress.message(note)
             answer(text)
             return
         days = map(as_timestamp, (as_of, written.since))
-        issued = command.issue(panel, store, window, *days, today=clock.normalize())
+        issued = command.issue(
+            data, store, window, *days, today=clock.normalize(), drawn=bool(written.files)
+        )
         command.write_pictures(issued, store, written)
     if recorded.path is not None:
         from models.cli.ledger_command import record_forecast
@@ -100,7 +104,8 @@ def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOptio
 
         path = ledger or LEDGER
         entries = read_ledger(path)
-        panel = load_panel(market, now(), ProgressLine(quiet=False))
+        # The judgement rests on the season index alone.
+        panel = load_market(market, now(), ProgressLine(quiet=False)).panel
         from models.ledger.results import track_record_json
         from models.ledger.track_record import track_record
         from models.report.ledger_text import track_record_text
@@ -135,12 +140,12 @@ def health(
         return
     with clear_errors():
         clock = now()
-        panel = load_panel(market, clock, ProgressLine(quiet=False))
-        from models.forecasting.data_quality import data_health
+        data = load_market(market, clock, ProgressLine(quiet=False))
+        from models.cli.health_command import health_of
         from models.forecasting.schema import health_json
         from models.report.health_text import health_text
 
-        state = data_health(panel, as_of=as_timestamp(as_of), today=clock.normalize())
+        state = health_of(data, as_of=as_timestamp(as_of), today=clock.normalize())
     if json:
         answer(jsonlib.dumps(health_json(state), indent=2, allow_nan=False))
     else:

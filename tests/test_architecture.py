@@ -19,7 +19,7 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 ROOMS = (
     "features.provenance", "features.panel", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
-    "features.sources.columns", "features.sources.files",
+    "features.sources.columns", "features.sources.files", "features.sources.deferred",
     "features.sources.etf_flows", "features.reference", "features.sources.append",
     "features.sources.yahoo",
     "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",

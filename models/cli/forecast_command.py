@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pandas as pd
 import typer
 
-from features.health import require_current
+from features.health import require_usable
 from features.panel import MarketPanel
+from features.sources.deferred import SIMULATED, DeferredPanel
 from models.cli.forecast_options import FileOptions, PrintOptions, StoreOptions, WindowOptions
 from models.cli.options import as_timestamp, write_files
 from models.forecasting.forecast import WindowError, forecast, model_summary, outlook_window
@@ -19,6 +20,8 @@ from models.forecasting.parts import Forecast
 from models.forecasting.reforecast import reforecast, sample_note
 from models.forecasting.schema import forecast_csv, forecast_json, history_json
 from models.forecasting.season_status import SeasonStatus, season_status
+from models.forecasting.trend import DAYS_AGO
+from models.hazard.forecaster import Forecaster
 from models.report.forecast_text import forecast_text
 from models.report.terminal import Terminal
 from models.tracking.reading import Stored, load_forecaster
@@ -34,19 +37,20 @@ class Issued:
 
 
 def issue(
-    panel: MarketPanel,
+    market: DeferredPanel,
     store: StoreOptions,
     window: WindowOptions,
     as_of: pd.Timestamp | None,
     since: pd.Timestamp | None,
     *,
     today: pd.Timestamp,
+    drawn: bool = False,
 ) -> Issued:
     """Forecast a day, the last one by default.
 
     Parameters
     ----------
-    panel : MarketPanel
+    market : DeferredPanel
         The market.
     store : StoreOptions
         Which forecaster.
@@ -58,6 +62,8 @@ def issue(
         First day of the picture, which must come before the day.
     today : pandas.Timestamp
         Current UTC day.
+    drawn : bool
+        Whether the days since the training are to be drawn too.
 
     Raises
     ------
@@ -68,13 +74,15 @@ def issue(
     typer.BadParameter
         If a window or the picture cannot be.
     """
-    require_current(panel, as_of=as_of, today=today)
+    require_usable(market.panel, as_of=as_of, today=today)
     stored = load_forecaster(store.tracking_uri, store.model)
-    status = season_status(panel, stored.forecaster, panel.last_day if as_of is None else as_of)
-    if since is not None and since >= status.as_of:
-        raise typer.BadParameter(
-            f"--since must be before the day of the forecast, {status.as_of:%Y-%m-%d}."
-        )
+    day = market.panel.last_day if as_of is None else as_of
+    if since is not None and since >= day:
+        raise typer.BadParameter(f"--since must be before the day of the forecast, {day:%Y-%m-%d}.")
+    first = day - pd.Timedelta(days=max(DAYS_AGO))
+    if drawn:
+        first = min(first, pd.Timestamp(stored.forecaster.evidence.trained_until))
+    status = season_status(needed(market, stored.forecaster, first, day), stored.forecaster, day)
     by, start = map(as_timestamp, (window.by, window.start))
     on = [pd.Timestamp(day).as_unit("s") for day in window.on or []]
     try:
@@ -89,6 +97,15 @@ def issue(
     except WindowError as error:
         raise typer.BadParameter(str(error), param_hint=_hint(window)) from error
     return Issued(made, status, stored)
+
+
+def needed(
+    market: DeferredPanel, forecaster: Forecaster, first: pd.Timestamp, last: pd.Timestamp
+) -> MarketPanel:
+    """Return the panel with what a forecaster reads of the days from `first` to `last`."""
+    if set(SIMULATED).isdisjoint(forecaster.model.feature_names()):
+        return market.panel
+    return market.spoken_of(first, last)
 
 
 def _hint(window: WindowOptions) -> str:
@@ -127,12 +144,13 @@ def forecast_answer(forecast: Forecast, options: PrintOptions) -> str:
 
 
 def history_answer(
-    panel: MarketPanel, store: StoreOptions, options: PrintOptions
+    market: DeferredPanel, store: StoreOptions, options: PrintOptions
 ) -> tuple[str, str]:
     """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
     assert options.history is not None
     stored = load_forecaster(store.tracking_uri, store.model)
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
+    panel = needed(market, stored.forecaster, first, last)
     table = reforecast(panel, stored.forecaster, first=first, last=last)
     note = sample_note(table, stored.forecaster)
     if not options.json:
