@@ -131,6 +131,6 @@ def _last_coin_day(directory: Path) -> pd.Timestamp | None:
         else:
             table = pd.read_csv(path, usecols=["date"])
         last: pd.Timestamp = pd.to_datetime(table["date"]).max()
-        return None if last is pd.NaT or last.tz is not None else last.normalize()
+        return None if pd.isna(last) or last.tz is not None else last.normalize()
     except Exception:  # whatever is wrong with the table, reading it whole names it
         return None
