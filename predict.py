@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 
+try:
+    from models.cli.shadowing import shadowing_warnings
+except ImportError as error:  # another package of that name comes first on the path
+    raise SystemExit(
+        f"error: another package named 'models' hides this program's ({error}); install altseason "
+        "into a virtual environment of its own."
+    ) from None
+
 from models.cli.forecast_options import (
     AsOfOption,
     FileOptions,
@@ -57,6 +65,8 @@ def predict(
     Uses the champion that train.py registered and only what was known at the
     end of the as_of day.
     """
+    for warning in shadowing_warnings():
+        typer.echo(f"warning: {warning}", err=True)
     if other_command(context):
         return
     if printed.history:

@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 
+try:
+    from models.cli.shadowing import shadowing_warnings
+except ImportError as error:  # another package of that name comes first on the path
+    raise SystemExit(
+        f"error: another package named 'models' hides this program's ({error}); install altseason "
+        "into a virtual environment of its own."
+    ) from None
+
 from models.cli.market_options import MarketOptions, load_panel
 from models.cli.option_groups import with_groups
 from models.cli.options import (
@@ -52,6 +60,8 @@ def train(
     candidates with their skill; everything else goes to MLflow. A training on
     other terms than the champion's becomes challenger (docs/mlflow.md).
     """
+    for warning in shadowing_warnings():
+        typer.echo(f"warning: {warning}", err=True)
     if other_command(context):
         return
     signal.signal(signal.SIGTERM, _interrupt)

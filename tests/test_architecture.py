@@ -24,7 +24,8 @@ ROOMS = (
     "features.sources.yahoo",
     "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
     "models.hazard", "models.verification", "models.training", "models.forecasting",
-    "models.ledger", "models.tracking", "models.report", "models.cli", "train", "predict",
+    "models.ledger", "models.tracking", "models.report", "models.cli", "models.api", "train",
+    "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
 DISK_AND_NETWORK = {

@@ -75,6 +75,11 @@ def forecast_csv(forecast: Forecast) -> str:
     `days_in_season` (no probability: `median`, `low` and `high` are days), `in_season_on` and
     `season_lasts`.
     """
+    return forecast_rows(forecast).to_csv(index=False)
+
+
+def forecast_rows(forecast: Forecast) -> pd.DataFrame:
+    """Return the rows of `forecast_csv` as a table, days as ISO text."""
     rows = [
         {"question": question, **_window(window), **_values(window), "ended": window.ended}
         for question, windows in (("window", forecast.windows), ("by_date", forecast.by_date))
@@ -85,7 +90,7 @@ def forecast_csv(forecast: Forecast) -> str:
     columns = dict.fromkeys(["as_of", *_CSV_COLUMNS])
     table = pd.DataFrame(rows).astype({"horizon_days": "Int64"})
     table["as_of"] = iso_day(forecast.as_of)
-    return table.reindex(columns=list(columns)).to_csv(index=False)
+    return table.reindex(columns=list(columns))
 
 
 def window_json(window: Window) -> Json:
