@@ -33,8 +33,10 @@ from models.hazard.candidates import available
 from models.hazard.leads import LIMIT_DAYS
 from models.onset import OnsetDefinition
 from models.report.figures import training_figures
+from models.report.model_card import model_cards
 from models.report.style import png
 from models.report.training_text import study_text, training_table
+from models.tracking.attachments import attached
 from models.tracking.composition import Provenance, compose, run_title
 from models.tracking.listing import outcome_text
 from models.tracking.registry import Registered
@@ -207,7 +209,7 @@ def _record(
         name: {file: png(figure) for file, figure in drawn.items()}
         for name, drawn in training_figures(training).items()
     }
-    return compose(
+    record = compose(
         training,
         Provenance(panel.source, f"{panel.last_day:%Y-%m-%d}", commit(), versions()),
         figures,
@@ -218,6 +220,7 @@ def _record(
         started_ms=run.started_ms,
         finished_ms=_milliseconds(),
     )
+    return attached(record, model_cards(training, panel.source))
 
 
 def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: ProgressLine) -> None:

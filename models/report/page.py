@@ -24,6 +24,8 @@ from models.formatting import (
 )
 from models.outlook.answers import Outlook
 from models.report.forecast_text import STATES, question, trend_note
+from models.report.known_failures import CardFacts, known_failures
+from models.report.model_card import NOT_FOR
 from models.report.outlook_view import OutlookView, outlook_view
 from models.report.picture import describe, draw, title
 from models.report.record import prospective, ranking_statement
@@ -112,9 +114,26 @@ def forecast_page(
         "picture": _picture(past, since, forecast.outlook),
         "groups": driver_groups(forecast),
         "skill": skill,
+        "failures": known_failures(_facts(forecast, tables, past)),
+        "not_for": NOT_FOR,
         **_record(tables, forecast.model.name),
     }  # fmt: skip
     return _environment().get_template("page.html").render(content)
+
+
+def _facts(forecast: Forecast, tables: TrainingTables, past: OutOfSample) -> CardFacts:
+    return CardFacts(
+        candidate=forecast.model.name,
+        definition=forecast.definition,
+        trained_until=forecast.model.trained_until,
+        source=forecast.data.source,
+        data_digest="",
+        index=past.index,
+        onsets=past.onsets,
+        verification=tables.verification,
+        integrated=tables.integrated,
+        hindcast=tables.hindcast,
+    )
 
 
 def _environment() -> Environment:
