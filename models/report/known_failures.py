@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NEAR_DAYS = 90
 BRIEF_DAYS = 20
+_REFERENCE = "climatology"
 _WORDS: Mapping[str, str] = {
     Verdict.BETTER: "better than the base rate",
     Verdict.WORSE: "worse than the base rate",
@@ -96,7 +97,7 @@ def known_failures(facts: CardFacts) -> list[str]:
 
 def verdict_words(row: pd.Series) -> str:
     """Return what is said of a row of a verification."""
-    return _WORDS.get(row["verdict"], "reference")
+    return "reference" if row["model"] == _REFERENCE else _WORDS[row["verdict"]]
 
 
 def own_rows(table: pd.DataFrame, candidate: str) -> Sequence[pd.Series]:
@@ -179,7 +180,7 @@ def _far(facts: CardFacts) -> str | None:
     unproven = [
         f"{row['horizon_days']:.0f} days ({verdict_words(row)})"
         for row in facts.skill
-        if row["verdict"] != Verdict.BETTER
+        if row["verdict"] != Verdict.BETTER and row["model"] != _REFERENCE
     ]
     return f"Its skill is not shown at {', '.join(unproven)}." if unproven else None
 
