@@ -109,7 +109,7 @@ def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOptio
     listed as open.
     """
     with clear_errors():
-        from models.cli.ledger_command import warn_of_torn_lines
+        from models.cli.ledger_command import warn_of_torn_lines, warn_of_unchained_lines
         from models.ledger.book import read_ledger
 
         path = ledger or LEDGER
@@ -121,6 +121,7 @@ def score(*, ledger: LedgerOption = None, market: MarketOptions, json: JsonOptio
         from models.report.ledger_text import track_record_text
 
         warn_of_torn_lines(path, entries.torn)
+        warn_of_unchained_lines(path, entries)
         record = track_record(entries, panel)
     if json:
         answer(jsonlib.dumps(track_record_json(record), indent=2, allow_nan=False))

@@ -22,10 +22,10 @@ ROOMS = (
     "features.sources.columns", "features.sources.files", "features.sources.deferred",
     "features.sources.etf_flows", "features.reference", "features.sources.append",
     "features.sources.yahoo",
-    "models.errors", "models.formatting", "models.vocabulary", "models.onset", "models.outlook",
-    "models.hazard", "models.verification", "models.training", "models.forecasting",
-    "models.ledger", "models.tracking", "models.report", "models.cli", "models.api", "train",
-    "predict",
+    "models.errors", "models.seal", "models.formatting", "models.vocabulary", "models.onset",
+    "models.outlook", "models.hazard", "models.verification", "models.training",
+    "models.forecasting", "models.ledger", "models.tracking", "models.report", "models.cli",
+    "models.api", "train", "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
 DISK_AND_NETWORK = {

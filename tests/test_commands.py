@@ -140,7 +140,7 @@ def test_figures_and_tables_are_artifacts(trained):
     assert {a.path for a in client.list_artifacts(parent)} == {
         "claims.csv", "comparison.csv", "data_series.csv", "features.csv", "figures",
         "hindcast.parquet", *["data_provenance.csv"][: len(load_reference().provenance.steps)],
-        "integrated.csv", "verification.csv",
+        "integrated.csv", "manifest.json", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
         "figures/discrimination.png",

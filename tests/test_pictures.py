@@ -362,17 +362,9 @@ def empty_run(trained):
     client.delete_run(run_id)
 
 
-def test_missing_and_broken_tables_are_one_message(empty_run, tmp_path):
-    client, uri, run_id = empty_run
-    with pytest.raises(TrackingError, match=r"hindcast\.parquet, which its training logged"):
-        load_tables(uri, run_id)
-    (tmp_path / "hindcast.parquet").write_bytes(b"PAR1 no table")
-    client.log_artifact(run_id, str(tmp_path / "hindcast.parquet"))
-    with pytest.raises(TrackingError, match="cannot be read; train again"):
-        load_tables(uri, run_id)
-    pd.DataFrame({"as_of": [1]}).to_parquet(tmp_path / "hindcast.parquet")
-    client.log_artifact(run_id, str(tmp_path / "hindcast.parquet"))
-    with pytest.raises(TrackingError, match=r"lacks climatology, horizon_days"):
+def test_tables_that_no_manifest_seals_are_one_message(empty_run):
+    _, uri, run_id = empty_run
+    with pytest.raises(TrackingError, match="did not seal its tables, so that they are no evid"):
         load_tables(uri, run_id)
     with pytest.raises(TrackingError, match="cannot be read from"):
         load_tables(uri, "0123456789abcdef0123456789abcdef")

@@ -30,6 +30,7 @@ import predict
 import train
 from models.errors import TrackingError
 from models.tracking import registry
+from models.tracking.champion import Promotion, make_champion
 from models.tracking.listing import versions_text
 from models.tracking.promotion import HAND
 from models.tracking.reading import load_forecaster
@@ -251,7 +252,7 @@ def test_a_champion_made_meanwhile_is_asked_for_again(store, make_record, monkey
 
     def interrupted(client, *arguments):
         monkeypatch.setattr(registry, "_create", alone)
-        registry._promote(client, "2", HAND, WHO, WHEN, "meanwhile")
+        make_champion(client, "2", Promotion(WHEN, WHO, "meanwhile", HAND, "1"))
         return alone(client, *arguments)
 
     monkeypatch.setattr(registry, "_create", interrupted)
@@ -390,7 +391,7 @@ def test_an_older_schema_is_one_message_before_any_training(store):
         database.commit()
     result = run_command(train.app, "--tracking-uri", store)
     assert result.exit_code == 1
-    assert "cannot be opened: Detected out-of-date database schema" in result.stderr
+    assert "cannot be opened: its schema is older than that of this MLflow" in result.stderr
     assert "mlflow db upgrade" in result.stderr
     assert "hindcast" not in result.stderr
 

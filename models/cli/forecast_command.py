@@ -75,7 +75,7 @@ def issue(
         If a window or the picture cannot be.
     """
     require_usable(market.panel, as_of=as_of, today=today)
-    stored = load_forecaster(store.tracking_uri, store.model)
+    stored = _load(store)
     day = market.panel.last_day if as_of is None else as_of
     if since is not None and since >= day:
         raise typer.BadParameter(f"--since must be before the day of the forecast, {day:%Y-%m-%d}.")
@@ -106,6 +106,18 @@ def needed(
     if set(SIMULATED).isdisjoint(forecaster.model.feature_names()):
         return market.panel
     return market.spoken_of(first, last)
+
+
+def _load(store: StoreOptions) -> Stored:
+    """Read a forecaster; say on stderr if it is of a release that sealed no evidence."""
+    stored = load_forecaster(store.tracking_uri, store.model)
+    if not stored.sealed:
+        typer.echo(
+            "warning: this model was logged by an earlier release: its own file is checked against "
+            "its digest, the tables of its training are not sealed. Train again to seal them.",
+            err=True,
+        )
+    return stored
 
 
 def _hint(window: WindowOptions) -> str:
@@ -148,7 +160,7 @@ def history_answer(
 ) -> tuple[str, str]:
     """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
     assert options.history is not None
-    stored = load_forecaster(store.tracking_uri, store.model)
+    stored = _load(store)
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
     panel = needed(market, stored.forecaster, first, last)
     table = reforecast(panel, stored.forecaster, first=first, last=last)

@@ -9,7 +9,7 @@ import typer
 
 from models.cli.options import ExitCode, clear_errors, commit, fail, versions
 from models.forecasting.parts import Forecast
-from models.ledger.book import append
+from models.ledger.book import Ledger, append
 from models.ledger.entry import content_of
 from models.tracking.reading import Stored
 
@@ -51,6 +51,19 @@ def record_forecast(path: Path, forecast: Forecast, stored: Stored, instant: pd.
     else:
         message = f"recorded in {path}, line {done.line}."
     typer.echo(message, err=True)
+
+
+def warn_of_unchained_lines(path: Path, ledger: Ledger) -> None:
+    """Say on stderr which lines of a ledger are from before the chain."""
+    begun_at, last = ledger.chain.begun_at, ledger.chain.line
+    if last and begun_at is None:
+        typer.echo(f"{path} has no chain yet: a removed line would not show.", err=True)
+    elif begun_at is not None and (before := [e for e in ledger.entries if e.line < begun_at]):
+        typer.echo(
+            f"{path} is chained from line {begun_at} on; among the {len(before)} before, a removed "
+            f"one would not show.",
+            err=True,
+        )
 
 
 def warn_of_torn_lines(path: Path, torn: tuple[int, ...]) -> None:

@@ -1,25 +1,27 @@
 """The ledger: an append-only file of forecasts, one JSON line each, to be judged later.
 
-A line holds all that judging it needs and ends in a digest of itself. Lines are
-added, never changed: what was said stays said.
+A line holds all that judging it needs and the digest of the line before, and ends
+in a digest of itself. Lines are added, never changed or removed: what was said
+stays said.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from errno import ENOENT
 from pathlib import Path
 from typing import Any, NoReturn
 
 from features.storage.atomic import locked
 from models.errors import LedgerError
-from models.ledger.entry import SCHEMAS, Entry
+from models.ledger.chain import Chain
+from models.ledger.entry import SCHEMA, SCHEMAS, Entry
+from models.seal import digest
 
 _STARTS = tuple(json.dumps({"schema": schema}).encode()[:-1] for schema in SCHEMAS)
 _SEAL = re.compile(rb'"sha256": "[0-9a-f]{64}"\}$')
@@ -35,10 +37,13 @@ class Ledger:
         In the order in which they were recorded.
     torn : tuple of int
         Numbers of the lines that a crash cut off; nothing was lost but them.
+    chain : Chain
+        Its end, and where it begins.
     """
 
     entries: tuple[Entry, ...]
     torn: tuple[int, ...]
+    chain: Chain = field(default_factory=Chain)
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,11 @@ def append(path: Path, content: Mapping[str, Any]) -> Recorded:
     Raises
     ------
     LedgerError
-        If a line of the file is not one that was recorded.
+        If a line of the file is not one that was recorded, or one is missing.
     OSError
         If the file or its lock cannot be written; the ledger is then as it was before.
     """
-    made = not path.exists()
-    with locked(path), path.open("a+b") as file:
+    with locked(path), _made(path) as made, path.open("a+b") as file:
         file.seek(0)
         old = file.read()
         ledger = _parse(old, path)
@@ -91,10 +95,22 @@ def append(path: Path, content: Mapping[str, Any]) -> Recorded:
             if entry.id == content["id"]:
                 return Recorded(entry.line, False, ledger.torn)
         below = b"" if not old or old.endswith(b"\n") else b"\n"
-        _append(file.fileno(), below + _line(content), len(old))
-    if made:
-        _sync(path.parent)
+        _append(file.fileno(), below + _line(ledger.chain.linked(content, _seal)), len(old))
+        if made:
+            _sync(path.parent)
     return Recorded((old + below).count(b"\n") + 1, True, ledger.torn)
+
+
+@contextlib.contextmanager
+def _made(path: Path) -> Iterator[bool]:
+    """Tell whether a file is made in the block; if that fails, none stays."""
+    made = not path.exists()
+    try:
+        yield made
+    except BaseException:
+        if made:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def read_ledger(path: Path) -> Ledger:
@@ -113,7 +129,7 @@ def read_ledger(path: Path) -> Ledger:
     Raises
     ------
     LedgerError
-        If there is no such file, or a line of it is not one that was recorded.
+        If there is no such file, or a line of it is not one that was recorded or is missing.
     """
     try:
         if not path.is_file():
@@ -126,7 +142,9 @@ def read_ledger(path: Path) -> Ledger:
 
 
 def _parse(text: bytes, path: Path) -> Ledger:
-    entries, torn = [], []
+    entries: list[Entry] = []
+    torn: list[int] = []
+    chain = Chain()
     for number, line in enumerate(text.split(b"\n"), start=1):
         if not line.strip():
             continue
@@ -134,13 +152,25 @@ def _parse(text: bytes, path: Path) -> Ledger:
             torn.append(number)
             continue
         try:
-            entries.append(Entry.from_content(_unsealed(line), number))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise LedgerError(
-                f"{path}, line {number}: not as it was recorded ({error or type(error).__name__}). "
-                "Restore the line from a copy, or take it out."
-            ) from error
-    return Ledger(tuple(entries), tuple(torn))
+            content, seal = _unsealed(line)
+            chain = chain.after(content, seal, number, _seal, links=content["schema"] == SCHEMA)
+            entries.append(Entry.from_content(content, number))
+        # Of JSON, of a wrong kind of value, of a date or number beyond all range.
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError,
+                AttributeError) as error:  # fmt: skip
+            raise LedgerError(_refusal(path, number, torn, chain, error)) from error
+    return Ledger(tuple(entries), tuple(torn), chain)
+
+
+def _refusal(path: Path, number: int, torn: Sequence[int], chain: Chain, error: Exception) -> str:
+    reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+    # A line that seems cut off by a crash, though another one goes on from it, was whole once.
+    cut = [f"line {each} was cut off" for each in torn if each > chain.line]
+    said = "; ".join([reason or type(error).__name__, *cut])
+    return (
+        f"{path}, line {number}: not as it was recorded ({said}). Restore the file from a copy, "
+        f"or move it away: predict.py --record begins another."
+    )
 
 
 def _is_torn(line: bytes) -> bool:
@@ -149,21 +179,33 @@ def _is_torn(line: bytes) -> bool:
     kept = line.rstrip(b"\0")
     try:
         json.loads(kept)
+    except RecursionError:
+        return False
     except ValueError:
         begins = any(kept.startswith(start) or start.startswith(kept) for start in _STARTS)
         return begins and not _SEAL.search(kept.rstrip())
     return False
 
 
-def _unsealed(line: bytes) -> dict[str, Any]:
-    """Return a line's content; ValueError unless its digest is that of the content."""
-    content = json.loads(line, parse_constant=_no_constant)
+def _unsealed(line: bytes) -> tuple[dict[str, Any], str]:
+    """Return a line's content and its seal; ValueError unless that is the content's digest."""
+    content = json.loads(line, parse_constant=_no_constant, object_pairs_hook=_unique)
     if not isinstance(content, dict) or content.get("schema") not in SCHEMAS:
         raise ValueError(f"schema must be {' or '.join(SCHEMAS)}")
     seal = content.pop("sha256", None)
     if seal != _seal(content):
         raise ValueError("its sha256 is not that of its content")
-    return content
+    return content, str(seal)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; ValueError if a name is in it twice, which would hide one of its values."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands in it twice")
+    return found
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
@@ -172,7 +214,7 @@ def _line(content: Mapping[str, Any]) -> bytes:
 
 
 def _seal(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
+    return digest(json.dumps(content, allow_nan=False).encode())
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -15,9 +15,10 @@ from models.ledger.outlook_entry import RecordedOutlook, outlook_content, outloo
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.vocabulary import Kind
 
-SCHEMA = "altseason.ledger/2"
-# Lines from before the outlook are read too.
-SCHEMAS = (SCHEMA, "altseason.ledger/1")
+SCHEMA = "altseason.ledger/3"
+# Lines from before the chain, and from before the outlook, are read too.
+_WITHOUT_OUTLOOK = "altseason.ledger/1"
+SCHEMAS = (SCHEMA, "altseason.ledger/2", _WITHOUT_OUTLOOK)
 PROMPT_DAYS = 7
 
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
@@ -103,7 +104,7 @@ class Entry:
         as_of = date.fromisoformat(content["as_of"])
         thresholds = {Kind(key): float(value) for key, value in content["thresholds"].items()}
         definition = _SUSTAINED | content["definition"]
-        outlook = None if content["schema"] != SCHEMA else content["outlook"]
+        outlook = None if content["schema"] == _WITHOUT_OUTLOOK else content["outlook"]
         return cls(
             line=line,
             id=str(content["id"]),

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-import mlflow
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
 from models.forecasting.parts import ModelId
 from models.hazard.forecaster import Forecaster
+from models.tracking.failures import known_cause
+from models.tracking.manifest import Manifest, fetch, read_manifest
 from models.tracking.store import (
+    ABSENT,
     CHALLENGER,
     CHAMPION,
     DIGEST_TAG,
     FORECASTER_FILE,
     MODEL_NAME,
     connect,
+    reaching,
     require_store,
     shown,
-    unanswered,
     why,
 )
+
+# What MLflow says of an alias, a version and a run that are not there.
+_ABSENT = (ABSENT, "INVALID_PARAMETER_VALUE")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A forecaster read from the store, where it is stored, and the digest of its file."""
+    """A forecaster read from the store.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        It.
+    model_id : ModelId
+        Where it is stored.
+    sha256 : str
+        Digest of its file.
+    sealed : bool
+        Whether a manifest seals it and the tables of its training; not so in stores of earlier
+        releases.
+    """
 
     forecaster: Forecaster
     model_id: ModelId
     sha256: str
+    sealed: bool = True
 
 
 def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
@@ -54,43 +73,55 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
         logged.
     """
     require_store(tracking_uri)
-    connect(tracking_uri)
-    try:
-        client = MlflowClient()
-        if model in (CHAMPION, CHALLENGER) or model.isdigit():
-            found = (
-                client.get_model_version_by_alias(MODEL_NAME, model)
-                if not model.isdigit()
-                else client.get_model_version(MODEL_NAME, model)
-            )
-            version: str | None = str(found.version)
-            run_id = str(found.run_id)
+    with reaching(tracking_uri, "cannot be read"):
+        connect(tracking_uri)
+        run, version, version_tags = _found(MlflowClient(), model, tracking_uri)
+        run_id, tags = str(run.info.run_id), {**run.data.tags, **version_tags}
+        manifest = read_manifest(run, version_tags)
+        digest = str(tags.get(DIGEST_TAG))
+        if manifest is None:
+            content = fetch(run_id, FORECASTER_FILE, digest)
         else:
-            run_id = client.get_run(model).data.tags.get("champion_run_id", model)
-            versions = client.search_model_versions(f"run_id = '{run_id}'")
-            version = str(versions[0].version) if versions else None
-        run = client.get_run(run_id)
-        with tempfile.TemporaryDirectory() as folder:
-            path = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=FORECASTER_FILE, dst_path=folder
+            content = _sealed(run, manifest, digest)
+    try:
+        forecaster = Forecaster.from_bytes(content)
+    except ValueError as error:
+        raise TrackingError(f"run {run_id}: {FORECASTER_FILE}: {error}") from error
+    return Stored(forecaster, ModelId(version, run_id), digest, manifest is not None)
+
+
+def _found(
+    client: MlflowClient, model: str, tracking_uri: str
+) -> tuple[Run, str | None, Mapping[str, str]]:
+    """Return the run of a model, its version if it has one, and the tags of that."""
+    try:
+        if model in (CHAMPION, CHALLENGER) or model.isdecimal():
+            found = (
+                client.get_model_version(MODEL_NAME, model)
+                if model.isdecimal()
+                else client.get_model_version_by_alias(MODEL_NAME, model)
             )
-            content = Path(path).read_bytes()
-    except Exception as error:  # of MLflow, its database or its transport: all mean the same
-        if unanswered(error):
-            raise TrackingError(
-                f"the store {shown(tracking_uri)} cannot be read: {why(error)}."
-            ) from error
+            return client.get_run(str(found.run_id)), str(found.version), found.tags
+        run_id = client.get_run(model).data.tags.get("champion_run_id", model)
+        versions = client.search_model_versions(f"run_id = '{run_id}'")
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if known_cause(error) or error.error_code not in _ABSENT:
+            raise
         raise TrackingError(
             f"the store {shown(tracking_uri)} holds no model {model!r} ({why(error)}); "
             f"run train.py with the same --tracking-uri first."
         ) from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != run.data.tags.get(DIGEST_TAG):
+    return (run, str(versions[0].version), versions[0].tags) if versions else (run, None, {})
+
+
+def _sealed(run: Run, manifest: Manifest, digest: str) -> bytes:
+    """Return the file of a forecaster, as the manifest and the tags say it must be."""
+    run_id, name = str(run.info.run_id), run.data.params.get("candidate", "")
+    sealed = manifest.forecasters.get(name)
+    if sealed is None or sealed.sha256 != digest:
         raise TrackingError(
-            f"run {run_id}: {FORECASTER_FILE} is not what was logged (its digest differs "
-            f"from the tag {DIGEST_TAG}); it is not used. Train again."
+            f"run {run_id}: its tag {DIGEST_TAG} is not what was logged (the manifest of its "
+            f"training says otherwise); it is not used. Train again."
         )
-    try:
-        return Stored(Forecaster.from_bytes(content), ModelId(version, run_id), digest)
-    except ValueError as error:
-        raise TrackingError(f"run {run_id}: {FORECASTER_FILE}: {error}") from error
+    return fetch(run_id, FORECASTER_FILE, sealed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +12,20 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
-from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Decision, Terms, decide
+from models.seal import digest
+from models.tracking.champion import (
+    NOT_PROMOTED_TAG,
+    PARENT_RUN_TAG,
+    Promotion,
+    aliases,
+    make_champion,
+    point,
+    present,
+    settle,
+    told,
+)
+from models.tracking.manifest import seal_tags
+from models.tracking.promotion import GATE, HAND, ROLLBACK, Decision, Terms, decide
 from models.tracking.store import (
     ABSENT,
     CHALLENGER,
@@ -22,7 +35,6 @@ from models.tracking.store import (
     PRESENT,
     SKILL_TAG,
     connect,
-    insist,
     reaching,
     require_store,
     shown,
@@ -124,31 +136,33 @@ def register(
     promote : bool
         False keeps the champion.
     """
+    settle(client)
     _ensure_model(client)
-    decision = decide(record.terms, _present(client), wanted=promote)
+    decision = decide(record.terms, present(client), wanted=promote)
     version = _create(client, record, record.champion, logged[record.champion], parent_run_id)
     challenger: str | None = None
     if decision.promote:
         name = record.challenger
         challenger = name and _create(client, record, name, logged[name], parent_run_id)
         # On a server another training may have promoted its choice meanwhile.
-        decision = decide(record.terms, _present(client), wanted=promote)
-    if not decision.promote:
-        challenger = version
-        client.set_model_version_tag(MODEL_NAME, version, "not_promoted", decision.reason)
+        decision = decide(record.terms, present(client), wanted=promote)
     tags = {
-        "promoted": f"{'yes' if decision.promote else 'no'}: {decision.reason}",
         "registered_version": version,
         "champion_run_id": logged[record.champion].run_id,
+        **({} if decision.promote else {"promoted": f"not by its training: {decision.reason}"}),
     }
     for run_id in (parent_run_id, logged[record.champion].run_id):
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
-    if challenger is not None:
-        _point(client, CHALLENGER, challenger)
     if decision.promote:
-        _promote(client, version, GATE, who, when, decision.reason)
-    return Registered(version, decision, _champion_number(client) or "", challenger)
+        before = aliases(client).get(CHAMPION, "")
+        promotion = Promotion(when, who, decision.reason, GATE, before, challenger or "")
+        make_champion(client, version, promotion)
+    else:
+        challenger = version
+        client.set_model_version_tag(MODEL_NAME, version, NOT_PROMOTED_TAG, decision.reason)
+        point(client, CHALLENGER, version)
+    return Registered(version, decision, aliases(client).get(CHAMPION, ""), challenger)
 
 
 def list_versions(tracking_uri: str) -> list[Version]:
@@ -161,10 +175,10 @@ def list_versions(tracking_uri: str) -> list[Version]:
     """
     client = _open(tracking_uri)
     with reaching(tracking_uri, "cannot be read"):
-        aliases = _aliases(client)
+        named = aliases(client)
         found = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
         return [
-            _version(client, each, aliases)
+            _version(client, each, named)
             for each in sorted(found, key=lambda each: -int(each.version))
         ]
 
@@ -190,11 +204,13 @@ def promote(tracking_uri: str, version: str, reason: str, who: str, when: str) -
     """
     client = _open(tracking_uri)
     with reaching(tracking_uri, "failed"), writing(tracking_uri):
+        settle(client)
         _require(client, version, tracking_uri)
-        if _champion_number(client) == version:
+        before = aliases(client).get(CHAMPION, "")
+        if before == version:
             raise TrackingError(f"version {version} is champion already.")
-        _promote(client, version, HAND, who, when, reason)
-        return _version(client, _require(client, version, tracking_uri), _aliases(client))
+        make_champion(client, version, Promotion(when, who, reason, HAND, before))
+        return _version(client, _require(client, version, tracking_uri), aliases(client))
 
 
 def rollback(tracking_uri: str, reason: str, who: str, when: str) -> Version:
@@ -212,7 +228,8 @@ def rollback(tracking_uri: str, reason: str, who: str, when: str) -> Version:
     """
     client = _open(tracking_uri)
     with reaching(tracking_uri, "failed"), writing(tracking_uri):
-        number = _champion_number(client)
+        settle(client)
+        number = aliases(client).get(CHAMPION)
         if number is None:
             raise TrackingError(f"the store {shown(tracking_uri)} has no champion.")
         champion = client.get_model_version(MODEL_NAME, number)
@@ -220,11 +237,11 @@ def rollback(tracking_uri: str, reason: str, who: str, when: str) -> Version:
         if not before:
             raise TrackingError(f"version {number} is champion and none was before it.")
         target = _require(client, before, tracking_uri)
-        client.set_model_version_tag(MODEL_NAME, number, "rolled_back", f"{when} {who}: {reason}")
         # Who was champion before it stays as it is: a further rollback goes further back.
-        _promote(client, before, ROLLBACK, who, when, reason,
-                 previous=target.tags.get("previous_champion", ""))  # fmt: skip
-        return _version(client, _require(client, before, tracking_uri), _aliases(client))
+        previous = target.tags.get("previous_champion", "")
+        promotion = Promotion(when, who, reason, ROLLBACK, previous, left=number)
+        make_champion(client, before, promotion)
+        return _version(client, _require(client, before, tracking_uri), aliases(client))
 
 
 def _open(tracking_uri: str) -> MlflowClient:
@@ -267,8 +284,9 @@ def _create(
         "gate_choice": "yes" if chosen else "no",
         "trained_until": entry.tags["trained_until"],
         "terms": record.terms.to_json(),
-        "parent_run_id": parent_run_id,
-        DIGEST_TAG: hashlib.sha256(entry.forecaster or b"").hexdigest(),
+        PARENT_RUN_TAG: parent_run_id,
+        DIGEST_TAG: digest(entry.forecaster or b""),
+        **seal_tags(record.manifest()),
     }
     version = client.create_model_version(
         MODEL_NAME,
@@ -283,78 +301,21 @@ def _create(
     return str(version.version)
 
 
-def _promote(
-    client: MlflowClient,
-    version: str,
-    by: str,
-    who: str,
-    when: str,
-    reason: str,
-    *,
-    previous: str | None = None,
-) -> None:
-    """Say on the version why it is champion, then make it so: the alias moves at once, last."""
-    tags = {
-        "promoted_at": when,
-        "promoted_by": by,
-        "promoted_by_user": who,
-        "promotion_reason": reason,
-        "previous_champion": (_champion_number(client) or "") if previous is None else previous,
-    }
-    for key, value in tags.items():
-        client.set_model_version_tag(MODEL_NAME, version, key, value)
-    if "not_promoted" in client.get_model_version(MODEL_NAME, version).tags:
-        client.delete_model_version_tag(MODEL_NAME, version, "not_promoted")
-    if _aliases(client).get(CHALLENGER) == version:
-        client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
-    _point(client, CHAMPION, version)
-
-
-def _point(client: MlflowClient, alias: str, version: str) -> None:
-    insist(lambda: client.set_registered_model_alias(MODEL_NAME, alias, version))
-
-
-def _aliases(client: MlflowClient) -> dict[str, str]:
-    try:
-        found = client.get_registered_model(MODEL_NAME).aliases
-    except MlflowException as error:
-        # A store that does not answer must not look like one without a champion.
-        if error.error_code != ABSENT:
-            raise
-        return {}  # nothing is registered yet
-    return {str(alias): str(version) for alias, version in found.items()}
-
-
-def _champion_number(client: MlflowClient) -> str | None:
-    return _aliases(client).get(CHAMPION)
-
-
-def _present(client: MlflowClient) -> Champion | None:
-    number = _champion_number(client)
-    if number is None:
-        return None
-    tags = client.get_model_version(MODEL_NAME, number).tags
-    return Champion(
-        version=number,
-        terms=Terms.from_json(tags.get("terms")),
-        promoted_by=tags.get("promoted_by", GATE),
-        gate_choice=tags.get("gate_choice") == "yes",
-    )
-
-
-def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, str]) -> Version:
-    tags = found.tags
+def _version(client: MlflowClient, found: ModelVersion, named: Mapping[str, str]) -> Version:
+    number = str(found.version)
+    tags = told(found.tags, champion=named.get(CHAMPION) == number)
     terms = Terms.from_json(tags.get("terms"))
     values: Mapping[str, float] = {}
     try:
-        values = client.get_run(str(found.run_id)).data.metrics
+        metrics = client.get_run(str(found.run_id)).data.metrics
+        # What is not finite says nothing, and JSON cannot hold it.
+        values = {name: value for name, value in metrics.items() if math.isfinite(value)}
     except MlflowException as error:
         if error.error_code != ABSENT:  # its run may have been deleted
             raise
-    number = str(found.version)
     return Version(
         version=number,
-        aliases=tuple(sorted(alias for alias, at in aliases.items() if at == number)),
+        aliases=tuple(sorted(alias for alias, at in named.items() if at == number)),
         candidate=tags.get("candidate"),
         gate_choice=tags.get("gate_choice") == "yes",
         source=terms.source if terms else None,
@@ -366,7 +327,7 @@ def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, st
         episodes=int(values["episodes"]) if "episodes" in values else None,
         promoted_at=tags.get("promoted_at"),
         promoted_by=tags.get("promoted_by"),
-        promotion_reason=tags.get("promotion_reason") or tags.get("not_promoted"),
+        promotion_reason=tags.get("promotion_reason") or tags.get(NOT_PROMOTED_TAG),
         previous_champion=tags.get("previous_champion") or None,
     )
 

@@ -21,6 +21,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from models.errors import TrackingError
 from models.tracking import serving
+from models.tracking.manifest import MANIFEST_FILE, PARENT_TAG, seal_tags
 from models.tracking.registry import Logged, Registered, register
 from models.tracking.store import (
     DIGEST_TAG,
@@ -30,6 +31,7 @@ from models.tracking.store import (
     database,
     insist,
     reaching,
+    refuse_foreign,
     writing,
 )
 from models.tracking.training_record import RunRecord, TrainingRecord
@@ -80,6 +82,7 @@ def training_run(
     TrackingError
         If the store cannot be opened.
     """
+    refuse_foreign(tracking_uri)
     with reaching(tracking_uri, "cannot be opened"), writing(tracking_uri):
         connect(tracking_uri)
         experiment_id = _use_experiment(experiment, tracking_uri)
@@ -210,7 +213,7 @@ def _artifacts(tracking_uri: str) -> str | None:
 
 
 def _create_run(experiment_id: str, title: str, started_ms: int, parent: str | None = None) -> str:
-    tags = {**resolve_tags(), **({"mlflow.parentRunId": parent} if parent else {})}
+    tags = {**resolve_tags(), **({PARENT_TAG: parent} if parent else {})}
     run = MlflowClient().create_run(experiment_id, started_ms, tags=tags, run_name=title)
     return str(run.info.run_id)
 
@@ -222,11 +225,12 @@ def _end(run_id: str, status: str, tracking_uri: str) -> None:
 
 
 def _log_entry(client: MlflowClient, run_id: str, entry: RunRecord, record: TrainingRecord) -> None:
+    manifest = record.manifest()
     client.log_batch(
         run_id,
         metrics=[Metric(v.key, v.value, record.finished_ms, v.step) for v in entry.metrics],
         params=[Param(key, value) for key, value in entry.params.items()],
-        tags=[RunTag(key, value) for key, value in entry.tags.items()],
+        tags=[RunTag(key, value) for key, value in {**entry.tags, **seal_tags(manifest)}.items()],
     )
     dataset = Dataset(
         name=record.dataset["name"],
@@ -239,6 +243,8 @@ def _log_entry(client: MlflowClient, run_id: str, entry: RunRecord, record: Trai
     context = [InputTag("mlflow.data.context", "training")]
     client.log_inputs(run_id, [DatasetInput(dataset, context)])
     files = dict(entry.files)
+    if entry is record.parent:
+        files[MANIFEST_FILE] = manifest
     if entry.forecaster is not None:
         client.set_tag(run_id, DIGEST_TAG, hashlib.sha256(entry.forecaster).hexdigest())
         files[FORECASTER_FILE] = entry.forecaster

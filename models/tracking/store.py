@@ -24,6 +24,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from models.errors import TrackingError
+from models.tracking.failures import known_cause
 
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
@@ -61,9 +62,25 @@ def require_store(tracking_uri: str) -> None:
         return
     if not path.is_file():
         raise TrackingError(f"there is no store at {path}; run train.py first.")
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise TrackingError(f"{path} is no store: it is not an SQLite database.")
+    refuse_foreign(tracking_uri)
+
+
+def refuse_foreign(tracking_uri: str) -> None:
+    """Refuse a file that is no store of MLflow's, which would otherwise write its tables there."""
+    path = database(tracking_uri)
+    if path is None or not path.exists():
+        return
+    with reaching(tracking_uri, "cannot be read"):
+        if not path.is_file():
+            raise TrackingError(f"{path} is no store: it is not a file.")
+        with path.open("rb") as file:
+            if (head := file.read(len(_MAGIC))) and head != _MAGIC:
+                raise TrackingError(f"{path} is no store: it is not an SQLite database.")
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as held:
+            tables = {name for (name,) in held.execute("SELECT name FROM sqlite_master")}
+    if tables and "alembic_version" not in tables:
+        raise TrackingError(f"{path} is no store: it is a database of another program.")
 
 
 @contextmanager
@@ -96,7 +113,7 @@ def reaching(tracking_uri: str, what: str) -> Iterator[None]:
     # Of MLflow, its database, its transport or the disk: all mean the same to the user, and a
     # training that is not logged must be kept whatever broke.
     except Exception as error:
-        raise TrackingError(f"the store {shown(tracking_uri)} {what}: {why(error)}") from error
+        raise TrackingError(f"the store {shown(tracking_uri)} {what}: {why(error)}.") from error
 
 
 def insist(write: Callable[[], object]) -> None:
@@ -123,7 +140,9 @@ def unanswered(error: BaseException) -> bool:
 
 
 def why(error: BaseException) -> str:
-    """Return an error's message in one line, or its type if it has none."""
+    """Return an error's cause with the way out, or else its message in one line, or its type."""
+    if cause := known_cause(error):
+        return cause
     if unanswered(error):
         reason = re.search(r"\[Errno -?\d+\] ([\w ]+)", str(error))
         return f"it does not answer ({reason[1]})" if reason else "it does not answer"
@@ -135,10 +154,11 @@ def why(error: BaseException) -> str:
 
 def shown(tracking_uri: str) -> str:
     """Return a store's address without the password in it."""
-    parts = urlsplit(tracking_uri)
-    if not parts.password:
-        return tracking_uri
-    return tracking_uri.replace(f":{parts.password}@", ":***@", 1)
+    try:
+        password = urlsplit(tracking_uri).password
+    except ValueError:  # no address at all; what might be a password in it is not known
+        return re.sub(r"//[^/]*@", "//***@", tracking_uri)
+    return tracking_uri.replace(f":{password}@", ":***@", 1) if password else tracking_uri
 
 
 def quoted(tracking_uri: str) -> str:

@@ -1,27 +1,18 @@
-"""The tables that a model's training has logged, read back from MLflow."""
+"""The tables that a model's training has logged, read back from MLflow and checked."""
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import mlflow
 import pandas as pd
 
 from models.errors import TrackingError
+from models.tracking.manifest import Manifest, read_manifest
 from models.tracking.store import shown, why
+from models.tracking.table_schema import TABLES, read_checked
 
-_PARENT = "mlflow.parentRunId"
-_NEEDED = {
-    "hindcast.parquet": {"as_of", "model", "kind", "horizon_days", "probability", "climatology",
-                         "outcome"},
-    "verification.csv": {"model", "kind", "horizon_days", "days", "episodes", "brier_skill",
-                         "brier_skill_low", "brier_skill_high", "verdict", "auc"},
-    "integrated.csv": {"model", "kind", "days", "episodes", "brier_skill", "brier_skill_low",
-                       "brier_skill_high", "log_score"},
-    "claims.csv": {"claim", "condition", "horizon_days", "verdict", "sentence"},
-}  # fmt: skip
+_OPTIONAL = "claims.csv"
 
 
 @dataclass(frozen=True)
@@ -59,36 +50,37 @@ def load_tables(tracking_uri: str, run_id: str) -> TrainingTables:
     """
     client = mlflow.MlflowClient(tracking_uri=tracking_uri)
     try:
-        training = client.get_run(run_id).data.tags.get(_PARENT, run_id)
-        held = {file.path for file in client.list_artifacts(training)}
+        manifest = read_manifest(client.get_run(run_id), {})
+    except TrackingError:
+        raise
     except Exception as error:  # of MLflow, its database or its transport: all mean the same
         raise TrackingError(
-            f"run {run_id} cannot be read from {shown(tracking_uri)}: {why(error)}"
+            f"run {run_id} cannot be read from {shown(tracking_uri)}: {why(error)}."
         ) from error
-    wanted = [name for name in _NEEDED if name in held or name != "claims.csv"]
-    tables = {name: _table(tracking_uri, training, name) for name in wanted}
+    if manifest is None:
+        raise TrackingError(
+            f"run {run_id}: its training was logged by a release that did not seal its tables, "
+            f"so that they are no evidence; train again."
+        )
+    tables = {name: _table(manifest, name) for name in TABLES if name in manifest.files
+              or name != _OPTIONAL}  # fmt: skip
     return TrainingTables(
         hindcast=tables["hindcast.parquet"],
         verification=tables["verification.csv"],
         integrated=tables["integrated.csv"],
-        claims=tables.get("claims.csv"),
+        claims=tables.get(_OPTIONAL),
     )
 
 
-def _table(tracking_uri: str, run_id: str, name: str) -> pd.DataFrame:
+def _table(manifest: Manifest, name: str) -> pd.DataFrame:
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(
-                mlflow.artifacts.download_artifacts(
-                    run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=tracking_uri
-                )
-            )
-            table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        return read_checked(name, manifest.table(name))
+    except TrackingError:
+        raise
+    except ValueError as error:
+        raise TrackingError(f"run {manifest.run_id}: {name}: {error}; train again.") from error
     except Exception as error:  # of MLflow, its transport, Arrow or pandas: it cannot be used
         raise TrackingError(
-            f"run {run_id}: {name}, which its training logged, cannot be read; train again."
+            f"run {manifest.run_id}: {name}, which its training logged, cannot be read; "
+            f"train again."
         ) from error
-    absent = sorted(_NEEDED[name] - set(table.columns))
-    if absent:
-        raise TrackingError(f"run {run_id}: {name} lacks {', '.join(absent)}; train again.")
-    return table

@@ -2,28 +2,34 @@
 
 The same record is logged at once or, where the store failed, written to a file
 and logged later: both ways give the same runs. The file is a zip of JSON and of
-the artifacts; every digest is checked when it is read, nothing in it is run.
+the artifacts; a seal over the JSON and the digests in it are checked when it is
+read, nothing in it is run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import os
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import EINVAL
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from features.storage.atomic import staged
 from models.errors import TrackingError
+from models.hazard.forecaster import Forecaster
+from models.seal import check_signature, digest, signature
+from models.tracking.manifest import PURPOSE, SCHEMA, Sealed
 from models.tracking.promotion import Terms
+from models.tracking.table_schema import check_file
 
-SCHEMA = "altseason.run/1"
-_MANIFEST = "run.json"
+_MANIFEST, _SEAL = "run.json", "seal.json"
+_OLDER = "altseason.run/1"
 # A training leaves some megabytes; more than this is no record of ours.
 _LARGEST_BYTES = 500_000_000
 
@@ -106,7 +112,7 @@ class TrainingRecord:
     dataset: Mapping[str, str]
 
     def manifest(self) -> bytes:
-        """Return everything but the artifacts, whose digests stand for them, as JSON."""
+        """Return everything but the artifacts, whose sizes and digests stand for them, as JSON."""
         content = {
             "schema": SCHEMA,
             "experiment": self.experiment,
@@ -126,16 +132,17 @@ class TrainingRecord:
     @property
     def digest(self) -> str:
         """Digest of all that the record holds."""
-        return _digest(self.manifest())
+        return digest(self.manifest())
 
     def write(self, path: Path) -> None:
         """Write the record to a file, whole or not at all."""
         with staged(path) as beside:
             with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as file:
                 file.writestr(_MANIFEST, self.manifest())
+                file.writestr(_SEAL, _sealed(self.digest))
                 for content in self._contents():
-                    if _digest(content) not in file.namelist():
-                        file.writestr(_digest(content), content)
+                    if digest(content) not in file.namelist():
+                        file.writestr(digest(content), content)
             with beside.open("rb") as written:
                 os.fsync(written.fileno())
 
@@ -182,17 +189,37 @@ def read_record(path: Path) -> TrainingRecord:
         If the file cannot be read, is none of ours, or its content has changed.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(EINVAL, "it is no file")  # a device may have no end
         with zipfile.ZipFile(path) as file:
             if sum(each.file_size for each in file.infolist()) > _LARGEST_BYTES:
                 raise ValueError(f"it holds more than {_LARGEST_BYTES // 1_000_000} MB")
-            stored = json.loads(file.read(_MANIFEST))
-            if stored["schema"] != SCHEMA:
-                raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
-            return _record(stored, file)
+            return _record(_manifest(file), file)
     except OSError as error:
         raise TrackingError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # of zip, JSON or content: all mean the same
         raise TrackingError(f"{path} is no record of a training: {error}") from error
+
+
+def _manifest(file: zipfile.ZipFile) -> dict[str, Any]:
+    """Return what a file says it holds; ValueError unless its seal is that of it."""
+    content = file.read(_MANIFEST)
+    stored: dict[str, Any] = json.loads(content)
+    if stored["schema"] == _OLDER:
+        raise ValueError(
+            "it is of a release that did not seal it; log it with that release, or train again"
+        )
+    if stored["schema"] != SCHEMA:
+        raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
+    seal = json.loads(file.read(_SEAL))
+    if seal["sha256"] != digest(content):
+        raise ValueError(f"{_MANIFEST} is not what was written (its digest differs)")
+    check_signature(PURPOSE, digest(content), seal["hmac"])
+    return stored
+
+
+def _sealed(of: str) -> str:
+    return json.dumps({"sha256": of, "hmac": signature(PURPOSE, of)})
 
 
 def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> TrainingRecord:
@@ -201,6 +228,7 @@ def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> TrainingRecord:
     for name in (stored["champion"], stored["challenger"] or stored["champion"]):
         if name not in children or children[name].forecaster is None:
             raise ValueError(f"it holds no forecaster of {name}")
+        Forecaster.from_bytes(children[name].forecaster or b"")
     if terms is None:
         raise ValueError("it does not tell its terms")
     return TrainingRecord(
@@ -224,8 +252,8 @@ def _plain(entry: RunRecord) -> dict[str, Any]:
         "params": dict(entry.params),
         "tags": dict(entry.tags),
         "metrics": [list(value) for value in entry.metrics],
-        "files": {name: _digest(content) for name, content in entry.files.items()},
-        "forecaster": None if entry.forecaster is None else _digest(entry.forecaster),
+        "files": {name: Sealed.of(content).to_json() for name, content in entry.files.items()},
+        "forecaster": None if entry.forecaster is None else Sealed.of(entry.forecaster).to_json(),
         "features": list(entry.features),
     }
 
@@ -236,18 +264,26 @@ def _entry(stored: Mapping[str, Any], file: zipfile.ZipFile) -> RunRecord:
         name=stored["name"],
         params=stored["params"],
         tags=stored["tags"],
-        metrics=[Value(str(key), float(value), int(step)) for key, value, step in
+        metrics=[_finite(Value(str(key), float(value), int(step))) for key, value, step in
                  stored["metrics"]],
-        files={_inside(name): _content(file, digest) for name, digest in stored["files"].items()},
+        files={_inside(name): check_file(name, _content(file, sealed))
+               for name, sealed in stored["files"].items()},
         forecaster=None if forecaster is None else _content(file, forecaster),
         features=tuple(stored["features"]),
     )  # fmt: skip
 
 
-def _content(file: zipfile.ZipFile, digest: str) -> bytes:
-    content = file.read(digest)
-    if _digest(content) != digest:
-        raise ValueError(f"the content of {digest[:12]} is not what was written")
+def _finite(value: Value) -> Value:
+    if not math.isfinite(value.value):
+        raise ValueError(f"metric {value.key} must be finite, got {value.value}")
+    return value
+
+
+def _content(file: zipfile.ZipFile, stored: Mapping[str, Any]) -> bytes:
+    sealed = Sealed.from_json(stored)
+    content = file.read(sealed.sha256)
+    if Sealed.of(content) != sealed:
+        raise ValueError(f"the content of {sealed.sha256[:12]} is not what was written")
     return content
 
 
@@ -257,7 +293,3 @@ def _inside(name: str) -> str:
     if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
         raise ValueError(f"artifact {name!r} lies outside its run")
     return name
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
