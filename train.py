@@ -31,6 +31,8 @@ from models.cli.options import (
     user,
 )
 from models.cli.training_options import (
+    HistoryOption,
+    HoldOption,
     JobsOption,
     LoggingOptions,
     NoPromoteOption,
@@ -90,6 +92,7 @@ def log(
 ) -> None:
     """Log a training that was kept in a file because the store had failed."""
     with clear_errors():
+        from models.cli.registry_command import warn_of_hold
         from models.tracking.listing import outcome_text
         from models.tracking.runs import log_later
         from models.tracking.training_record import read_record
@@ -97,6 +100,7 @@ def log(
         registered = log_later(
             read_record(file), tracking_uri, user(), time_stamp(), promote=not no_promote
         )
+    warn_of_hold(registered, tracking_uri)
     answer(outcome_text(registered, tracking_uri))
 
 
@@ -104,12 +108,18 @@ def log(
 def versions(
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    history: HistoryOption = False,
 ) -> None:
     """List the versions of the registered model with their skill, the newest first."""
     with clear_errors():
-        from models.tracking.listing import versions_json, versions_text
+        from models.tracking.holding import alias_history
+        from models.tracking.listing import history_json, history_text, versions_json, versions_text
         from models.tracking.registry import list_versions
 
+        if history:
+            moves = alias_history(tracking_uri)
+            answer(history_json(moves) if json else history_text(moves))
+            return
         every = list_versions(tracking_uri)
     answer(versions_json(every) if json else versions_text(every))
 
@@ -119,25 +129,53 @@ def promote(
     version: Annotated[str, typer.Argument(help="Version number.", show_default=False)],
     reason: ReasonOption,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    hold: HoldOption = False,
 ) -> None:
     """Make a version champion by hand."""
     with clear_errors():
-        from models.tracking import registry
-        from models.tracking.listing import promoted_text
+        from models.cli.registry_command import promoted
 
-        champion = registry.promote(tracking_uri, version, reason, user(), time_stamp())
-    answer(promoted_text(champion, "Promoted"))
+        said = promoted(tracking_uri, version, reason, hold=hold)
+    answer(said)
 
 
 @app.command(epilog=EPILOG)
-def rollback(reason: ReasonOption, tracking_uri: TrackingOption = "sqlite:///mlflow.db") -> None:
+def rollback(
+    reason: ReasonOption,
+    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    hold: HoldOption = False,
+) -> None:
     """Make the version champion that was before the present one."""
     with clear_errors():
-        from models.tracking import registry
-        from models.tracking.listing import promoted_text
+        from models.cli.registry_command import rolled_back
 
-        champion = registry.rollback(tracking_uri, reason, user(), time_stamp())
-    answer(promoted_text(champion, "Rolled back"))
+        said = rolled_back(tracking_uri, reason, hold=hold)
+    answer(said)
+
+
+@app.command(epilog=EPILOG)
+def resume(reason: ReasonOption, tracking_uri: TrackingOption = "sqlite:///mlflow.db") -> None:
+    """Let trainings replace a champion again that was promoted, held or rolled back to by hand."""
+    with clear_errors():
+        from models.tracking import holding
+
+        version = holding.resume(tracking_uri, reason, user(), time_stamp())
+    answer(f"Version {version} is champion, and the next training on its terms may replace it.")
+
+
+@app.command(epilog=EPILOG)
+def compare(
+    first: Annotated[str, typer.Argument(help="Version, alias or run id.", show_default=False)],
+    second: Annotated[str, typer.Argument(help="The one beside it.", show_default=False)],
+    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score two models on the days that both were forecast out of sample, with paired intervals."""
+    with clear_errors():
+        from models.cli.compare_command import compared
+
+        said = compared(tracking_uri, first, second, json=json)
+    answer(said)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -111,6 +111,13 @@ def needed(
 def _load(store: StoreOptions) -> Stored:
     """Read a forecaster; say on stderr if it is of a release that sealed no evidence."""
     stored = load_forecaster(store.tracking_uri, store.model)
+    if store.model == "trial":
+        definition = stored.forecaster.evidence.definition
+        typer.echo(
+            f"note: this is a trial; it answers another question than the champion: seasons at "
+            f"{definition['threshold']:g} over {definition['window_days']:g} days.",
+            err=True,
+        )
     if not stored.sealed:
         typer.echo(
             "warning: this model was logged by an earlier release: its own file is checked against "

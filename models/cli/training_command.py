@@ -26,6 +26,7 @@ from models.cli.options import (
     versions,
     write_table,
 )
+from models.cli.registry_command import warn_of_hold
 from models.cli.training_options import LoggingOptions, TrainingOptions
 from models.errors import TrackingError
 from models.forecasting.data_quality import provenance_tables
@@ -164,7 +165,7 @@ def carry_out(
         If a result cannot be written or logged, after saying so.
     """
     until = panel.last_day if order.until is None else min(order.until, panel.last_day)
-    title = order.run_name or run_title(order.settings, until, panel.source)
+    title = order.run_name or run_title(order.settings, until, panel.source, instant)
     with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
         training = procedure.train(
             panel, order.settings, until=until, jobs=order.jobs, progress=progress
@@ -225,6 +226,7 @@ def _record(
 
 def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: ProgressLine) -> None:
     """Tell what the answer does not show and a person must know."""
+    warn_of_hold(outcome.registered, order.tracking_uri)
     days = pd.DatetimeIndex([outcome.training.until])
     if flows := missing_flows(build_features(panel, days)):
         progress.message(f"warning: {missing_flows_text(flows)}")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.catalogue.builder import feature_frame
-from models.formatting import markdown, scored
+from models.formatting import markdown, short_interval
 from models.hazard.candidates import CANDIDATES, PRIMARY, available
 from models.tracking.promotion import Terms
+from models.tracking.scored_rows import SCORED_ON_TAG, scored_on
 from models.tracking.store import SKILL_TAG
 from models.tracking.training_record import RunRecord, TrainingRecord, Value
 from models.training.skill_table import skill_table
@@ -51,8 +52,10 @@ class Provenance:
     versions: Mapping[str, str]
 
 
-def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
-    """Name a training after what differs from a default one.
+def run_title(
+    settings: Settings, until: pd.Timestamp, source: str, started: pd.Timestamp | None = None
+) -> str:
+    """Name a training after its hour and what differs from a default one.
 
     Parameters
     ----------
@@ -62,9 +65,13 @@ def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
         Last day of the data used.
     source : str
         Data source.
+    started : pandas.Timestamp, optional
+        When it began, UTC: two trainings on the same data are told apart by it.
     """
     plain = type(settings)(candidates=available([], settings.definition.threshold))
     parts = [f"{until:%Y-%m-%d}"]
+    if started is not None:
+        parts = [f"{started:%Y-%m-%d %H:%M}", f"data to {until:%Y-%m-%d}"]
     if source != "reference":
         parts.append(source)
     if settings.definition != plain.definition:
@@ -133,11 +140,13 @@ def compose(
         finished_ms=finished_ms,
         parent=RunRecord(
             name=title,
-            params={**parent.params, "candidates": ",".join(training.forecasters)},
+            params=parent.params,
             tags={
                 **parent.tags,
+                # A list is no parameter: parallel coordinates could not lay it on an axis.
+                "candidates": ",".join(training.forecasters),
                 "role": "training",
-                "champion": champion,
+                "gate_choice": champion,
                 "mlflow.note.content": _training_note(training),
             },
             metrics=parent.metrics,
@@ -219,6 +228,7 @@ def _entry(
         "source": provenance.source,
         "threshold": f"{settings.definition.threshold:g}",
         "until": terms.until,
+        "window": settings.definition.window_days,
         **training.forecasters[name].model.chosen(),
     }
     tags = {
@@ -229,6 +239,7 @@ def _entry(
         "reason": training.choice.reason if name == training.choice.champion
         else f"not the choice of the gate, which is {training.choice.champion}",
         "replicates": settings.replicates,
+        SCORED_ON_TAG: scored_on(training.hindcast),
         **_skill_tags(training, name),
         "trained_until": f"{training.trained_until:%Y-%m-%d}",
         "versions": ", ".join(f"{name} {of}" for name, of in provenance.versions.items()),
@@ -296,7 +307,7 @@ def _finite(value: object) -> bool:
 
 
 def _skill_tags(training: Training, name: str) -> dict[str, str]:
-    """Return the headlines as text, so that one column of the table holds value and interval."""
+    """Return the intervals of the headlines as short text, beside the metrics that sort."""
     if name == REFERENCE:
         return {SKILL_TAG: "reference"}
     found = dict.fromkeys(
@@ -336,4 +347,4 @@ def _training_note(training: Training) -> str:
 
 
 def _scored(row: Mapping[Any, Any]) -> str:
-    return scored(*(row.get(f"brier_skill{end}") for end in _INTERVAL))
+    return short_interval(*(row.get(f"brier_skill{end}") for end in _INTERVAL[1:]))
