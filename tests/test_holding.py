@@ -209,7 +209,7 @@ def test_runs_say_the_alias_in_force_and_with_whom_they_compare(store, make_reco
     by_name = {run.info.run_name: run.data.tags for run in runs}
     assert "alias" not in by_name["first"]
     assert by_name["fewer"]["alias"] == "champion, challenger"
-    assert by_name["same"]["comparable"] == "with version 1"
-    assert by_name["fewer"]["comparable"] == "not with version 3: other days or events"
+    assert by_name["same"]["comparable"] == "yes (v1)"
+    assert by_name["fewer"]["comparable"] == "no (v3)"
     marked = versions_text(list_versions(store)).splitlines()[2:7]
     assert [line.split()[0] for line in marked] == ["6", "5", "4!", "3!", "2!"]

@@ -173,7 +173,7 @@ def test_the_experiment_opens_on_model_training_and_explains_itself(logged):
         for room, names in (("tags", tags), ("metrics", metrics), ("params", params))
         for name in names
     }
-    assert len(columns) == 12
+    assert len(columns) == 11
     # Not verified in this training; and there was no champion to be compared with.
     assert set(columns) - shown_here == {"metrics.`brier_skill_90d`", "tags.`comparable`"}
     assert find_address(logged).endswith(

@@ -90,7 +90,8 @@ def label_runs(client: MlflowClient, named: dict[str, str]) -> None:
     Called after every move; it mends what an interrupted call has left.
     """
     wanted: dict[str, list[str]] = defaultdict(list)
-    for alias, version in sorted(named.items()):
+    # The champion first: a column may cut off what comes after it.
+    for alias, version in sorted(named.items(), key=lambda item: (item[0] != CHAMPION, item)):
         found = client.get_model_version(MODEL_NAME, version)
         for run_id in dict.fromkeys((found.run_id, found.tags.get(_PARENT_RUN_TAG))):
             if run_id and alias not in wanted[str(run_id)]:

@@ -69,9 +69,8 @@ def run_title(
         When it began, UTC: two trainings on the same data are told apart by it.
     """
     plain = type(settings)(candidates=available([], settings.definition.threshold))
-    parts = [f"{until:%Y-%m-%d}"]
-    if started is not None:
-        parts = [f"{started:%Y-%m-%d %H:%M}", f"data to {until:%Y-%m-%d}"]
+    # What tells trainings apart comes first: a column cuts off the rest.
+    parts = [f"{until:%Y-%m-%d}"] if started is None else [f"{started:%Y-%m-%d %H:%M}"]
     if source != "reference":
         parts.append(source)
     if settings.definition != plain.definition:
@@ -82,6 +81,8 @@ def run_title(
         parts.append(f"{','.join(map(str, settings.horizons))} days")
     if settings.seed != plain.seed:
         parts.append(f"seed {settings.seed}")
+    if started is not None:
+        parts.append(f"data to {until:%Y-%m-%d}")
     return ", ".join(parts)
 
 

@@ -48,15 +48,13 @@ def scored_on(hindcast: pd.DataFrame) -> str:
 
 
 def comparable(own: str | None, other: str | None, version: str) -> str:
-    """Say whether a training's scores may be set beside those of a version.
+    """Say in few letters whether a training's scores may be set beside those of a version.
 
     Examples
     --------
-    >>> comparable("1a2b3c4d", "5e6f7a8b", "3")
-    'not with version 3: other days or events'
+    >>> comparable("1a2b3c4d", "5e6f7a8b", "3"), comparable("1a2b3c4d", None, "3")
+    ('no (v3)', 'unknown (v3)')
     """
     if own is None or other is None:
-        return f"not known of version {version}: it does not tell what it was scored on"
-    return f"with version {version}" if own == other else (
-        f"not with version {version}: other days or events"
-    )  # fmt: skip
+        return f"unknown (v{version})"
+    return f"yes (v{version})" if own == other else f"no (v{version})"

@@ -15,32 +15,29 @@ from models.tracking.store import connect, is_server, quoted, reaching, require_
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
 # A dozen columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
-_FIRST = {"1": 73, "attributes.`Run Name`": 230}
+_FIRST = {"1": 73, "attributes.`Run Name`": 165, "runDateAndNestInfo": 112}
+_QUESTION = {"params.`threshold`": 68, "params.`window`": 56, "params.`until`": 78}
 _SCORES = {
-    "metrics.`brier_skill`": 84,
-    "tags.`skill`": 92,
-    "metrics.`brier_skill_30d`": 84,
-    "metrics.`brier_skill_60d`": 84,
-    "metrics.`brier_skill_90d`": 84,
-    "metrics.`log_score`": 80,
+    "metrics.`brier_skill`": 74,
+    "tags.`skill`": 76,
+    "metrics.`brier_skill_30d`": 86,
+    "metrics.`brier_skill_60d`": 86,
+    "metrics.`brier_skill_90d`": 86,
 }
 _TRAININGS = {
     **_FIRST,
-    "tags.`alias`": 88,
-    "tags.`gate_choice`": 90,
-    "params.`threshold`": 62,
-    "params.`window`": 62,
-    "params.`until`": 92,
+    "tags.`alias`": 74,
+    "tags.`comparable`": 78,
+    "tags.`gate_choice`": 76,
+    **_QUESTION,
     **_SCORES,
-    "tags.`comparable`": 110,
 }
 _CANDIDATES = {
     **_FIRST,
-    "tags.`alias`": 88,
-    "params.`threshold`": 62,
-    "params.`window`": 62,
-    "params.`until`": 92,
+    "tags.`alias`": 74,
+    **_QUESTION,
     **_SCORES,
+    "metrics.`log_score`": 74,
     "metrics.`episodes`": 66,
     "tags.`scored_on`": 84,
 }
@@ -64,8 +61,8 @@ better; its paired difference decides between candidates |
 | `partial/...` | the same for partial seasons (index 50 or more) |
 | `alias` | the alias in force: `champion` is what `predict.py` reads; `gate_choice` is only what \
 that training's own gate named |
-| `comparable` | whether it was scored on the same days and events as the champion of its day; \
-`scored_on` is the same for all runs that may be compared |
+| `comparable` | whether it was scored on the same days and events as the champion of its day, and \
+which version that was; `scored_on` is the same for all runs that may be compared |
 
 A training's own scores are those of the candidate that its gate chose. *Compare* of candidates \
 draws parallel coordinates of parameters and scores; `train.py compare A B` gives the paired \
