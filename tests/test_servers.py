@@ -315,8 +315,11 @@ def test_the_list_shows_what_counts_without_scrolling(page, interface):
     text = go(page, path, "brier_skill_30d")
     page.get_by_text("first", exact=True).first.wait_for()
     assert "How likely is it that an altcoin season begins?" in text
-    for column in ("Run Name", "alias", "comparable", "gate_choice", "threshold", "window",
-                   "until", "brier_skill", "skill", "brier_skill_30d", "brier_skill_60d"):  # fmt: skip
+    columns = (
+        "Run Name", "alias", "comparable", "gate_choice", "threshold", "window", "until",
+        "brier_skill", "skill", "brier_skill_30d", "brier_skill_60d",
+    )  # fmt: skip
+    for column in columns:
         assert in_sight(page, column), column
     for name in ("first", "second", "a trial"):
         assert in_sight(page, name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.catalogue.builder import feature_frame
-from models.formatting import markdown, short_interval
+from models.formatting import markdown, short_day, short_interval
 from models.hazard.candidates import CANDIDATES, PRIMARY, available
 from models.tracking.promotion import Terms
 from models.tracking.scored_rows import SCORED_ON_TAG, scored_on
@@ -70,7 +70,7 @@ def run_title(
     """
     plain = type(settings)(candidates=available([], settings.definition.threshold))
     # What tells trainings apart comes first: a column cuts off the rest.
-    parts = [f"{until:%Y-%m-%d}"] if started is None else [f"{started:%Y-%m-%d %H:%M}"]
+    parts = [f"{until:%Y-%m-%d}"] if started is None else [f"{short_day(started)} {started:%H:%M}"]
     if source != "reference":
         parts.append(source)
     if settings.definition != plain.definition:

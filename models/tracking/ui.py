@@ -15,8 +15,8 @@ from models.tracking.store import connect, is_server, quoted, reaching, require_
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
 # A dozen columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
-_FIRST = {"1": 73, "attributes.`Run Name`": 165, "runDateAndNestInfo": 112}
-_QUESTION = {"params.`threshold`": 68, "params.`window`": 56, "params.`until`": 78}
+_FIRST = {"1": 73, "attributes.`Run Name`": 175, "runDateAndNestInfo": 112}
+_QUESTION = {"params.`threshold`": 68, "params.`window`": 56, "params.`until`": 86}
 _SCORES = {
     "metrics.`brier_skill`": 74,
     "tags.`skill`": 76,
