@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
+from models.formatting import signed
 from models.seal import digest
 from models.tracking.aliases import (
     asks_the_same,
@@ -59,7 +60,7 @@ from models.tracking.store import (
     shown,
     writing,
 )
-from models.tracking.training_record import TrainingRecord
+from models.tracking.training_record import RunRecord, TrainingRecord
 from models.tracking.ui import MODEL_NOTE
 
 HEADLINES = ("brier_skill", "brier_skill_30d", "brier_skill_60d", "brier_skill_90d")
@@ -357,7 +358,7 @@ def _create(
     chosen = name == record.champion
     tags = {
         "candidate": name,
-        SKILL_TAG: entry.tags.get(SKILL_TAG, ""),
+        SKILL_TAG: _headline(entry),
         "gate_choice": "yes" if chosen else "no",
         "trained_until": entry.tags["trained_until"],
         "terms": record.terms.to_json(),
@@ -376,6 +377,13 @@ def _create(
         + ".",
     )
     return str(version.version)
+
+
+def _headline(entry: RunRecord) -> str:
+    """Return the skill over all horizons with its interval, in few letters."""
+    values = {each.key: each.value for each in entry.metrics}
+    said = entry.tags.get(SKILL_TAG, "")
+    return f"{signed(values.get('brier_skill'))} ({said})" if "brier_skill" in values else said
 
 
 def _version(client: MlflowClient, found: ModelVersion, named: Mapping[str, str]) -> Version:
