@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 
+try:
+    from models.cli.shadowing import shadowing_warnings
+except ImportError as error:  # another package of that name comes first on the path
+    raise SystemExit(
+        f"error: another package named 'models' hides this program's ({error}); install altseason "
+        "into a virtual environment of its own."
+    ) from None
+
 from models.cli.boundary import DebugOption, clear_errors
 from models.cli.forecast_options import (
     AsOfOption,
@@ -23,7 +31,7 @@ from models.cli.market_options import (
     MarketOptions,
     OnlineOption,
     PublishedOption,
-    load_panel,
+    load_market,
     published_index,
 )
 from models.cli.option_groups import with_groups
@@ -67,6 +75,8 @@ def predict(
     Uses the champion that train.py registered and only what was known at the
     end of the as_of day.
     """
+    for warning in shadowing_warnings():
+        typer.echo(f"warning: {warning}", err=True)
     if other_command(context):
         return
     if printed.history:
@@ -77,7 +87,9 @@ def predict(
         )
     with clear_errors(store.deadline):
         clock, progress = now(), ProgressLine(quiet=False)
-        panel = load_panel(market, clock, progress)
+        newest = as_of is None and not printed.history
+        data = load_market(market, clock, progress, newest=newest)
+        panel = data.panel
         from models.cli import forecast_command
 
         if printed.history or printed.csv:
@@ -86,12 +98,14 @@ def predict(
             for problem in panel.provenance.problems_on(as_timestamp(last) or panel.last_day):
                 progress.message(f"warning: {problem}")
         if printed.history:
-            text, note = forecast_command.history_answer(panel, store, printed)
+            text, note = forecast_command.history_answer(data, store, printed)
             progress.message(note)
             answer(text)
             return
         days = map(as_timestamp, (as_of, written.since))
-        issued = forecast_command.issue(panel, store, window, *days, today=clock.normalize())
+        issued = forecast_command.issue(
+            data, store, window, *days, today=clock.normalize(), drawn=bool(written.files)
+        )
         if conditions.what_if:
             supposed, today = conditions.supposed, clock.normalize()
             answer(forecast_command.what_if_answer(issued, window, printed, supposed, today=today))
@@ -131,7 +145,8 @@ def score(
 
         path = ledger or LEDGER
         entries = read_ledger(path)
-        panel = load_panel(market, now(), ProgressLine(quiet=False))
+        # The judgement rests on the season index alone.
+        panel = load_market(market, now(), ProgressLine(quiet=False)).panel
         from models.ledger.results import track_record_json
         from models.ledger.track_record import track_record
         from models.report.ledger_text import track_record_text
@@ -171,14 +186,13 @@ def health(
     with clear_errors():
         clock = now()
         witness = published_index(published, online=online, now=clock)
-        panel = load_panel(market, clock, ProgressLine(quiet=False))
-        from models.forecasting.data_quality import data_health
+        data = load_market(market, clock, ProgressLine(quiet=False))
+        from models.cli.health_command import health_of
         from models.forecasting.schema import health_json
         from models.report.health_text import health_text
 
-        state = data_health(
-            panel, as_of=as_timestamp(as_of), today=clock.normalize(), published=witness
-        )
+        today = clock.normalize()
+        state = health_of(data, as_of=as_timestamp(as_of), today=today, published=witness)
     if json:
         answer(dumps(health_json(state), indent=2, allow_nan=False))
     else:

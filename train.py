@@ -7,6 +7,14 @@ from typing import Annotated
 
 import typer
 
+try:
+    from models.cli.shadowing import shadowing_warnings
+except ImportError as error:  # another package of that name comes first on the path
+    raise SystemExit(
+        f"error: another package named 'models' hides this program's ({error}); install altseason "
+        "into a virtual environment of its own."
+    ) from None
+
 from models.cli.boundary import DebugOption, clear_errors
 from models.cli.market_options import MarketOptions, load_panel
 from models.cli.option_groups import with_groups
@@ -32,6 +40,8 @@ from models.cli.sweep_options import (
     SweepOutputOptions,
 )
 from models.cli.training_options import (
+    HistoryOption,
+    HoldOption,
     JobsOption,
     LoggingOptions,
     NoPromoteOption,
@@ -62,6 +72,8 @@ def train(
     candidates with their skill; everything else goes to MLflow. A training on
     other terms than the champion's becomes challenger (docs/mlflow.md).
     """
+    for warning in shadowing_warnings():
+        typer.echo(f"warning: {warning}", err=True)
     if other_command(context):
         return
     progress = ProgressLine(quiet=quiet)
@@ -91,6 +103,7 @@ def log(
 ) -> None:
     """Log a training that was kept in a file because the store had failed."""
     with clear_errors(deadline):
+        from models.cli.registry_command import warn_of_hold
         from models.tracking.listing import outcome_text
         from models.tracking.runs import log_later
         from models.tracking.training_record import read_record
@@ -98,6 +111,7 @@ def log(
         registered = log_later(
             read_record(file), tracking_uri, user(), time_stamp(), promote=not no_promote
         )
+    warn_of_hold(registered, tracking_uri)
     answer(outcome_text(registered, tracking_uri), "; the training is logged")
 
 
@@ -105,17 +119,23 @@ def log(
 def versions(
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    history: HistoryOption = False,
     deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
     """List the versions of the registered model with their skill, the newest first."""
     with clear_errors(deadline):
-        from models.tracking.listing import versions_json, versions_text
+        from models.tracking.holding import alias_history
+        from models.tracking.listing import history_json, history_text, versions_json, versions_text
         from models.tracking.registry import list_versions
         from models.tracking.upkeep import put_right
 
         for line in put_right(tracking_uri):
             tell(line)
+        if history:
+            moves = alias_history(tracking_uri)
+            answer(history_json(moves) if json else history_text(moves))
+            return
         every = list_versions(tracking_uri)
     answer(versions_json(every) if json else versions_text(every))
 
@@ -125,32 +145,64 @@ def promote(
     version: Annotated[str, typer.Argument(help="Version number.", show_default=False)],
     reason: ReasonOption,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    hold: HoldOption = False,
     deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
     """Make a version champion by hand."""
     with clear_errors(deadline):
-        from models.tracking import registry
-        from models.tracking.listing import promoted_text
+        from models.cli.registry_command import promoted
 
-        champion = registry.promote(tracking_uri, version, reason, user(), time_stamp())
-    answer(promoted_text(champion, "Promoted"), "; the champion is another")
+        said = promoted(tracking_uri, version, reason, hold=hold)
+    answer(said, "; the champion is another")
 
 
 @app.command(epilog=EPILOG)
 def rollback(
     reason: ReasonOption,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    hold: HoldOption = False,
     deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
     """Make the version champion that was before the present one."""
     with clear_errors(deadline):
-        from models.tracking import registry
-        from models.tracking.listing import promoted_text
+        from models.cli.registry_command import rolled_back
 
-        champion = registry.rollback(tracking_uri, reason, user(), time_stamp())
-    answer(promoted_text(champion, "Rolled back"), "; the champion is another")
+        said = rolled_back(tracking_uri, reason, hold=hold)
+    answer(said)
+
+
+@app.command(epilog=EPILOG)
+def resume(
+    reason: ReasonOption,
+    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    deadline: DeadlineOption = 30.0,
+    debug: DebugOption = False,
+) -> None:
+    """Let trainings replace a champion again that was promoted, held or rolled back to by hand."""
+    with clear_errors(deadline):
+        from models.tracking import holding
+
+        version = holding.resume(tracking_uri, reason, user(), time_stamp())
+    answer(f"Version {version} is champion, and the next training on its terms may replace it.")
+
+
+@app.command(epilog=EPILOG)
+def compare(
+    first: Annotated[str, typer.Argument(help="Version, alias or run id.", show_default=False)],
+    second: Annotated[str, typer.Argument(help="The one beside it.", show_default=False)],
+    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    deadline: DeadlineOption = 30.0,
+    debug: DebugOption = False,
+) -> None:
+    """Score two models on the days that both were forecast out of sample, with paired intervals."""
+    with clear_errors(deadline):
+        from models.cli.compare_command import compared
+
+        said = compared(tracking_uri, first, second, json=json)
+    answer(said)
 
 
 @app.command(cls=ManyValues, epilog=EPILOG)

@@ -96,16 +96,29 @@ def require_current(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd
     DataError
         If the data are too old and no day is named.
     """
-    age = (today - panel.last_day).days
-    # Strict: data of exactly a week ago are still current.
-    if as_of is None and panel.source != "reference" and age > STALE_DAYS:
+    if as_of is not None or panel.source == "reference":
+        return
+    if refused := refusal_for_age(panel.last_day, today):
         withheld = panel.provenance.withheld(panel.last_day + DAY)
-        reason = f" {withheld}" if withheld else ""
-        raise DataError(
-            f"the data end on {panel.last_day:%Y-%m-%d}, {age} days ago; at most {STALE_DAYS} are "
-            "allowed. Renew them (predict.py health says what is wrong) or name a day with "
-            f"--as-of.{reason}"
-        )
+        raise DataError(f"{refused} {withheld}" if withheld else refused)
+
+
+def refusal_for_age(last_day: pd.Timestamp, today: pd.Timestamp) -> str | None:
+    """Say why data that end on a day are refused today, None if they are current.
+
+    Examples
+    --------
+    >>> refusal_for_age(pd.Timestamp("2026-06-06"), pd.Timestamp("2026-06-13")) is None
+    True
+    """
+    age = (today - last_day).days
+    # Not strict: data of exactly a week ago are still current.
+    if age <= STALE_DAYS:
+        return None
+    return (
+        f"the data end on {last_day:%Y-%m-%d}, {age} days ago; at most {STALE_DAYS} are "
+        "allowed. Renew them (predict.py health says what is wrong) or name a day with --as-of."
+    )
 
 
 def series_health(panel: MarketPanel, today: pd.Timestamp) -> pd.DataFrame:
@@ -139,7 +152,10 @@ def _describe(panel: MarketPanel, name: str, today: pd.Timestamp) -> dict[str, o
         return {
             "series": name, "first_day": pd.NaT, "last_day": pd.NaT, "age_days": pd.NA,
             "observations": 0, "coverage": 0.0, "gaps": 0, "longest_gap_days": pd.NA, "source": "",
-            "digest": "", "problem": "missing: the features made of it are missing",
+            "digest": "",
+            "problem": panel.provenance.sources.get(
+                name, "missing: the features made of it are missing"
+            ),
         }  # fmt: skip
     days = pd.DatetimeIndex(values.index)
     steps = np.diff(days.to_numpy()) / np.timedelta64(1, "D")

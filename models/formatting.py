@@ -167,6 +167,18 @@ def unsigned_interval(low: float | None, high: float | None) -> str:
     return f" [{low:.2f}, {high:.2f}]" if known else ""
 
 
+def short_interval(low: float | None, high: float | None) -> str:
+    """Return the ends of an interval of a score in as few characters as it takes.
+
+    Examples
+    --------
+    >>> short_interval(0.204, 0.512), short_interval(-0.93, 0.54), short_interval(None, None)
+    ('.20 to .51', '-.93 to .54', 'n/a')
+    """
+    ends = [signed(end).removeprefix("+").replace("0.", ".", 1) for end in (low, high)]
+    return "n/a" if "n/a" in ends else " to ".join(ends)
+
+
 def share_interval(low: float | None, high: float | None, width: int = 0) -> str:
     """Return the ends of an interval of a probability, each as wide as asked for.
 

@@ -22,7 +22,7 @@ ROOMS = (
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
     "features.sources.days", "features.sources.numerals", "features.sources.bounded",
     "features.sources.columns", "features.sources.table_file", "features.sources.files",
-    "features.sources.definitions",
+    "features.sources.definitions", "features.sources.deferred",
     "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo", "features.sources.published",
     "models.errors", "models.seal", "models.plain_text", "models.formatting",
@@ -30,7 +30,7 @@ ROOMS = (
     "models.outlook", "models.hazard", "models.verification", "models.training",
     "models.forecasting", "models.sweep", "models.ledger", "models.tracking", "models.report",
     "models.cli",
-    "train", "predict",
+    "models.api", "train", "predict",
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
 DISK_AND_NETWORK = {

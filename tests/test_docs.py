@@ -62,6 +62,7 @@ def test_a_second_run_changes_nothing(root, findings):
     first = contents(root)
     assert set(first) == {
         "README.md", "skill.md", "outlook.md", "evidence.md", "features.md", "forecast.png",
+        "model-card.md",
     }  # fmt: skip
     write(root, findings)
     assert contents(root) == first

@@ -309,11 +309,14 @@ def in_sight(page, text: str) -> bool:
 def test_the_list_shows_what_counts_without_scrolling(page, interface):
     _, uri = interface
     path = find_address(uri).partition("#")[2]
-    text = go(page, path, "skill_30d")
+    text = go(page, path, "brier_skill_30d")
     page.get_by_text("first", exact=True).first.wait_for()
     assert "How likely is it that an altcoin season begins?" in text
-    for column in ("Run Name", "champion", "skill", "skill_30d", "skill_60d",
-                   "log_score", "episodes"):  # fmt: skip
+    columns = (
+        "Run Name", "alias", "comparable", "gate_choice", "threshold", "window", "until",
+        "brier_skill", "skill", "brier_skill_30d", "brier_skill_60d",
+    )  # fmt: skip
+    for column in columns:
         assert in_sight(page, column), column
     for name in ("first", "second", "a trial"):
         assert in_sight(page, name)
@@ -321,8 +324,10 @@ def test_the_list_shows_what_counts_without_scrolling(page, interface):
     assert "Traces" in text
     assert "Evaluation runs" not in text
     assert "logistic, first" not in " ".join(page.inner_text("body").split())
-    skill = MlflowClient(uri).get_run(runs_by_name(uri)["first"]).data.tags["skill_30d"]
+    skill = MlflowClient(uri).get_run(runs_by_name(uri)["first"]).data.tags["skill"]
     assert page.get_by_text(skill, exact=True).count() >= 1
+    # Version 5 was promoted by hand: its run says which alias is in force.
+    assert in_sight(page, "champion")
 
 
 def test_the_other_view_ranks_the_candidates(page):
@@ -352,6 +357,8 @@ def test_two_runs_compared_show_their_differences(page, interface):
     assert parameters[0] == "candidate"
     assert {"logistic", "persistence"} == set(parameters[1:3])
     assert "seed" not in parameters
+    page.get_by_text("Parallel Coordinates Plot").first.wait_for()
+    page.locator(".js-plotly-plot .parcoords").first.wait_for(state="attached")
 
 
 def test_a_run_shows_scores_data_and_curves(page, interface):

@@ -29,6 +29,7 @@ from mlflow.tracking import MlflowClient
 import predict
 import train
 from models.errors import TrackingError
+from models.formatting import short_interval
 from models.tracking import registry
 from models.tracking.champion import Promotion, make_champion
 from models.tracking.listing import versions_text
@@ -75,10 +76,18 @@ def test_names_tags_and_params(logged):
     runs = {each.info.run_name: each for each in runs_of(logged)}
     assert set(runs) == {"small", "climatology, small", "persistence, small", "logistic, small"}
     parent, child = runs["small"], runs["logistic, small"]
-    assert parent.data.tags["champion"] == "logistic"
-    assert parent.data.params["candidates"] == "climatology,persistence,logistic"
-    assert child.data.params.keys() == {"candidate", "seed", "source", "threshold", "until"}
-    assert child.data.tags["skill_30d"].startswith(f"{child.data.metrics['brier_skill_30d']:+.2f} ")
+    assert parent.data.tags["gate_choice"] == "logistic"
+    assert parent.data.tags["alias"] == "champion, challenger"
+    assert child.data.tags["alias"] == "champion"
+    assert parent.data.tags["candidates"] == "climatology,persistence,logistic"
+    assert child.data.params.keys() == {
+        "candidate", "seed", "source", "threshold", "until", "window",
+    }  # fmt: skip
+    # No list among them: parallel coordinates could not lay one on an axis.
+    assert not [v for each in runs.values() for v in each.data.params.values() if "," in v]
+    ends = [child.data.metrics[f"brier_skill_30d_{end}"] for end in ("low", "high")]
+    assert child.data.tags["skill_30d"] == short_interval(*ends)
+    assert len(child.data.tags["skill_30d"]) <= 12
     assert runs["climatology, small"].data.tags["skill"] == "reference"
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
@@ -149,8 +158,15 @@ def test_the_experiment_explains_itself(logged):
     columns = json.loads(view["state"])["selectedColumns"]
     tags = {name for each in runs_of(logged) for name in each.data.tags}
     metrics = {name for each in runs_of(logged) for name in each.data.metrics}
-    shown_here = {f"tags.`{name}`" for name in tags} | {f"metrics.`{name}`" for name in metrics}
-    assert set(columns) - shown_here == {"tags.`skill_90d`"}  # not verified in this training
+    params = {name for each in runs_of(logged) for name in each.data.params}
+    shown_here = {
+        f"{room}.`{name}`"
+        for room, names in (("tags", tags), ("metrics", metrics), ("params", params))
+        for name in names
+    }
+    assert len(columns) == 11
+    # Not verified in this training; and there was no champion to be compared with.
+    assert set(columns) - shown_here == {"metrics.`brier_skill_90d`", "tags.`comparable`"}
     assert find_address(logged).endswith(
         f"/#/experiments/{experiment.experiment_id}/runs"
         "?viewStateShareKey=trainings&workflowType=machine_learning"
@@ -260,7 +276,8 @@ def test_versions_are_listed_with_their_skill(logged):
     value, low, high = champion.skill["brier_skill_30d"]
     assert low <= value <= high
     text = versions_text([newest, champion])
-    assert f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" in text
+    assert f"{value:+.2f}" in text
+    assert max(map(len, text.splitlines())) <= 100
     assert "Version 1, champion by gate: there was no champion" in text
     printed = json.loads(
         run_command(train.app, "versions", "--json", "--tracking-uri", logged).stdout

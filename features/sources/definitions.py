@@ -29,6 +29,6 @@ def load_index_series(
     DataError
         If a table is missing, unreadable or breaks a rule.
     """
-    tables = checked_tables(directory, until)
+    tables = checked_tables(directory, until=until)
     prices = Prices(tables.coins)
     return {each: index_series(prices, tables.universe, each) for each in definitions}

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 import typer
 
-from features.health import require_current
+from features.health import require_usable
 from features.panel import MarketPanel
+from features.sources.deferred import SIMULATED, DeferredPanel
 from models.cli.forecast_options import (
     ConditionOptions,
     FileOptions,
@@ -28,6 +29,7 @@ from models.forecasting.parts import Forecast
 from models.forecasting.reforecast import reforecast, sample_note
 from models.forecasting.schema import forecast_csv, forecast_json, history_json
 from models.forecasting.season_status import SeasonStatus, season_status
+from models.forecasting.trend import DAYS_AGO
 from models.forecasting.what_if import (
     SuppositionError,
     WhatIf,
@@ -35,6 +37,7 @@ from models.forecasting.what_if import (
     suppose,
     what_if_json,
 )
+from models.hazard.forecaster import Forecaster
 from models.ledger.alerts import AlertState, alert_json, check_alerts
 from models.ledger.book import read_ledger
 from models.report.condition_text import alert_text, what_if_text
@@ -53,19 +56,20 @@ class Issued:
 
 
 def issue(
-    panel: MarketPanel,
+    market: DeferredPanel,
     store: StoreOptions,
     window: WindowOptions,
     as_of: pd.Timestamp | None,
     since: pd.Timestamp | None,
     *,
     today: pd.Timestamp,
+    drawn: bool = False,
 ) -> Issued:
     """Forecast a day, the last one by default.
 
     Parameters
     ----------
-    panel : MarketPanel
+    market : DeferredPanel
         The market.
     store : StoreOptions
         Which forecaster.
@@ -77,6 +81,8 @@ def issue(
         First day of the picture, which must come before the day.
     today : pandas.Timestamp
         Current UTC day.
+    drawn : bool
+        Whether the days since the training are to be drawn too.
 
     Raises
     ------
@@ -87,13 +93,15 @@ def issue(
     typer.BadParameter
         If a window, a threshold or the picture cannot be.
     """
-    require_current(panel, as_of=as_of, today=today)
+    require_usable(market.panel, as_of=as_of, today=today)
     stored = _stored(store)
-    status = season_status(panel, stored.forecaster, panel.last_day if as_of is None else as_of)
-    if since is not None and since >= status.as_of:
-        raise typer.BadParameter(
-            f"--since must be before the day of the forecast, {status.as_of:%Y-%m-%d}."
-        )
+    day = market.panel.last_day if as_of is None else as_of
+    if since is not None and since >= day:
+        raise typer.BadParameter(f"--since must be before the day of the forecast, {day:%Y-%m-%d}.")
+    first = day - pd.Timedelta(days=max(DAYS_AGO))
+    if drawn:
+        first = min(first, stored.forecaster.evidence.trained_until)
+    status = season_status(needed(market, stored.forecaster, first, day), stored.forecaster, day)
     return Issued(_forecast(status, stored, window, today), status, stored)
 
 
@@ -126,9 +134,24 @@ def _stored(store: StoreOptions) -> Stored:
         raise typer.BadParameter(str(error), param_hint="--threshold") from error
 
 
+def needed(
+    market: DeferredPanel, forecaster: Forecaster, first: pd.Timestamp, last: pd.Timestamp
+) -> MarketPanel:
+    """Return the panel with what a forecaster reads of the days from `first` to `last`."""
+    if set(SIMULATED).isdisjoint(forecaster.model.feature_names()):
+        return market.panel
+    return market.spoken_of(first, last)
+
+
 def _load(store: StoreOptions) -> Stored:
     """Read a forecaster; say on stderr if it is of a release that sealed no evidence."""
     stored = load_forecaster(store.tracking_uri, store.model)
+    if store.model == "trial":
+        definition = stored.forecaster.evidence.definition
+        tell(
+            f"note: this is a trial; it answers another question than the champion: seasons at "
+            f"{definition.threshold:g} over {definition.window_days:g} days."
+        )
     if not stored.sealed:
         tell(
             "warning: this model was logged by an earlier release: its own file is checked against "
@@ -230,12 +253,13 @@ def what_if_answer(
 
 
 def history_answer(
-    panel: MarketPanel, store: StoreOptions, options: PrintOptions
+    market: DeferredPanel, store: StoreOptions, options: PrintOptions
 ) -> tuple[str, str]:
     """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
     assert options.history is not None
     stored = _stored(store)
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
+    panel = needed(market, stored.forecaster, first, last)
     table = reforecast(panel, stored.forecaster, first=first, last=last)
     note = sample_note(table, stored.forecaster)
     if not options.json:

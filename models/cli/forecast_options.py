@@ -73,8 +73,8 @@ OnOption = Annotated[
 ModelOption = Annotated[
     str,
     typer.Option(
-        help="champion, challenger, a version number or a run id of the store.",
-        autocompletion=lambda: ["champion", "challenger"],
+        help="champion, challenger, trial, a version number or a run id of the store.",
+        autocompletion=lambda: ["champion", "challenger", "trial"],
     ),
 ]
 ThresholdOption = Annotated[

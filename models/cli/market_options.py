@@ -5,7 +5,9 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from features.panel import MarketPanel
+    from features.sources.deferred import DeferredPanel
     from models.cli.options import ProgressLine
 
 
@@ -112,7 +115,7 @@ class MarketOptions:
 def load_panel(
     options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int = 2
 ) -> MarketPanel:
-    """Load the market from the source asked for; rows later than today are an error.
+    """Load the market whole, with every simulated week, as a training needs it.
 
     Parameters
     ----------
@@ -125,15 +128,51 @@ def load_panel(
     jobs : int
         Threads of the simulation.
     """
+    return load_market(options, now, progress, jobs).whole()
+
+
+def load_market(
+    options: MarketOptions,
+    now: pd.Timestamp,
+    progress: ProgressLine,
+    jobs: int = 2,
+    *,
+    newest: bool = False,
+) -> DeferredPanel:
+    """Load the market from the source asked for; rows later than today are an error.
+
+    Parameters
+    ----------
+    options, now, progress, jobs
+        As for `load_panel`.
+    newest : bool
+        Whether its newest day is asked for: a directory too old for that is
+        refused before it is read.
+
+    Returns
+    -------
+    DeferredPanel
+        A directory's simulated series wait until days are asked for.
+    """
+    from features.sources.deferred import DeferredPanel
+
     if options.source is Source.reference:
         from features.reference.load import load_reference
 
-        return load_reference()
-    load = _files if options.source is Source.files else _yahoo
+        return DeferredPanel(load_reference())
+    with _told(progress):
+        if options.source is Source.files:
+            return _files(options, now, progress, jobs, newest=newest)
+        return DeferredPanel(_yahoo(options, now, progress, jobs))
+
+
+@contextlib.contextmanager
+def _told(progress: ProgressLine) -> Iterator[None]:
+    """Pass on what a source warns of, each text once."""
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default", UserWarning)  # each text once
+        warnings.simplefilter("default", UserWarning)
         try:
-            return load(options, now, progress, jobs)
+            yield
         finally:
             for warning in caught:
                 progress.message(f"warning: {warning.message}")
@@ -163,19 +202,23 @@ def published_index(
 
 
 def _files(
-    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int
-) -> MarketPanel:
-    from features.sources.files import load_files
+    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int, *, newest: bool
+) -> DeferredPanel:
+    from features.sources.deferred import deferred_files
     from features.storage.simulations import simulated_series
 
-    simulation = partial(
-        simulated_series,
-        cache=_cache_directory(options),
-        jobs=jobs,
-        progress=partial(progress, "simulation"),
-    )
+    cache, told = _cache_directory(options), partial(progress, "simulation")
+
+    def simulation(
+        coins: pd.DataFrame, universe: pd.DataFrame, **span: pd.Timestamp | None
+    ) -> pd.DataFrame:
+        with _told(progress):
+            return simulated_series(coins, universe, **span, cache=cache, jobs=jobs, progress=told)
+
     assert options.data_dir is not None
-    return load_files(options.data_dir, until=now.normalize(), simulation=simulation)
+    return deferred_files(
+        options.data_dir, today=now.normalize(), newest=newest, simulation=simulation
+    )
 
 
 def _yahoo(

@@ -26,6 +26,7 @@ from models.cli.options import (
     versions,
     write_table,
 )
+from models.cli.registry_command import warn_of_hold
 from models.cli.streams import leave_at_once
 from models.cli.training_options import LoggingOptions, TrainingOptions
 from models.definition import OnsetDefinition
@@ -34,8 +35,10 @@ from models.forecasting.data_quality import provenance_tables
 from models.hazard.candidates import available
 from models.hazard.leads import LIMIT_DAYS
 from models.report.figures import training_figures
+from models.report.model_card import model_cards
 from models.report.style import png
 from models.report.training_text import study_text, training_table
+from models.tracking.attachments import attached
 from models.tracking.composition import Provenance, compose, run_title
 from models.tracking.listing import outcome_text
 from models.tracking.registry import Registered
@@ -169,7 +172,7 @@ def carry_out(
             f"warning: --until {order.until:%Y-%m-%d} is after the data of {panel.source}, which "
             f"end on {panel.last_day:%Y-%m-%d}: trained until that day."
         )
-    title = order.run_name or run_title(order.settings, until, panel.source)
+    title = order.run_name or run_title(order.settings, until, panel.source, instant)
     for line in put_right(order.tracking_uri):
         progress.message(line)
     with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
@@ -226,7 +229,7 @@ def _record(
         name: {file: png(figure) for file, figure in drawn.items()}
         for name, drawn in training_figures(training).items()
     }
-    return compose(
+    record = compose(
         training,
         Provenance(panel.source, f"{panel.last_day:%Y-%m-%d}", commit(), versions()),
         figures,
@@ -238,10 +241,12 @@ def _record(
         started_ms=run.started_ms,
         finished_ms=_milliseconds(),
     )
+    return attached(record, model_cards(training, panel.source))
 
 
 def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: ProgressLine) -> None:
     """Tell what the answer does not show and a person must know."""
+    warn_of_hold(outcome.registered, order.tracking_uri)
     days = pd.DatetimeIndex([outcome.training.until])
     if flows := missing_flows(build_features(panel, days)):
         progress.message(f"warning: {missing_flows_text(flows)}")

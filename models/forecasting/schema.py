@@ -78,6 +78,11 @@ def forecast_csv(forecast: Forecast) -> str:
     `days_in_season` (no probability: `median`, `low` and `high` are days, `none` the chance of
     none), `in_season_on` and `season_lasts`. `threshold` is the season index of the row's kind.
     """
+    return forecast_rows(forecast).to_csv(index=False)
+
+
+def forecast_rows(forecast: Forecast) -> pd.DataFrame:
+    """Return the rows of `forecast_csv` as a table, days as ISO text."""
     rows = [
         {"question": question, **_window(window), **_values(window), "ended": window.ended}
         for question, windows in (("window", forecast.windows), ("by_date", forecast.by_date))
@@ -91,7 +96,7 @@ def forecast_csv(forecast: Forecast) -> str:
     broad = forecast.definition.threshold
     partial = {Kind.PARTIAL.value: PARTIAL_THRESHOLD}
     table["threshold"] = table["kind"].map(partial).fillna(broad)
-    return table.reindex(columns=list(columns)).to_csv(index=False)
+    return table.reindex(columns=list(columns))
 
 
 def window_json(window: Window) -> Json:

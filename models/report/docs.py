@@ -2,9 +2,9 @@
 
 Trains with default settings on the embedded history, hindcasts the outlook, tests the article's
 claims, measures the coverage of intervals, extends the replay, and writes what came out: whole
-files (`docs/features.md`, `docs/forecast.png`, `docs/prospective.csv` and `.md`) and the marked
-regions of pages that a person writes (`README.md`, `docs/skill.md`, `docs/outlook.md`,
-`docs/evidence.md`).
+files (`docs/features.md`, `docs/forecast.png`, `docs/model-card.md`, `docs/prospective.csv` and
+`.md`) and the marked regions of pages that a person writes (`README.md`, `docs/skill.md`,
+`docs/outlook.md`, `docs/evidence.md`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from models.formatting import markdown
 from models.hazard.candidates import CANDIDATES, PRIMARY
 from models.hazard.names import CandidateName
 from models.report.claim_statements import claim_headlines
+from models.report.known_failures import CardFacts
+from models.report.model_card import FILE as MODEL_CARD
+from models.report.model_card import model_card
 from models.report.outlook_tables import outlook_tables
 from models.report.picture import draw
 from models.report.prospective_summary import write_prospective
@@ -179,11 +182,19 @@ def write(root: Path, findings: Findings) -> None:
         root / name: filled((root / name).read_text(), own, name)
         for name, own in regions(findings).items()
     }
-    texts = {**made, root / "docs" / "features.md": page()}
+    texts = {
+        **made,
+        root / "docs" / "features.md": page(),
+        root / "docs" / MODEL_CARD: _card(findings.training),
+    }
     files = {path: text.encode() for path, text in texts.items()}
     for path, content in {**files, root / "docs" / "forecast.png": findings.picture}.items():
         with staged(path) as beside:
             beside.write_bytes(content)
+
+
+def _card(training: Training) -> str:
+    return model_card(CardFacts.of_training(training, training.choice.champion, "reference"))
 
 
 def _marked(training: Training, name: str) -> str:
@@ -193,8 +204,10 @@ def _marked(training: Training, name: str) -> str:
 def main(root: Path) -> None:
     """Write all figures of the documentation from the embedded history."""
     panel = load_reference()
-    write(root, find(panel, root / "docs"))
+    findings = find(panel, root / "docs")
+    # The model card tells the prospective record, which the replay has just made longer.
     write_prospective(root / "docs", panel)
+    write(root, findings)
 
 
 if __name__ == "__main__":

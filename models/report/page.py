@@ -26,6 +26,8 @@ from models.formatting import (
 from models.outlook.answers import Outlook
 from models.report.claim_statements import ClaimHeadline, claim_headlines, claims_statement
 from models.report.forecast_text import STATES, question, trend_note
+from models.report.known_failures import CardFacts, known_failures
+from models.report.model_card import NOT_FOR
 from models.report.outlook_view import OutlookView, outlook_view
 from models.report.picture import describe, draw, title
 from models.report.record import prospective
@@ -120,9 +122,26 @@ def forecast_page(
         "flipping": flipping_statement(forecast),
         "skill": list(forecast.evidence.answering(Kind.BROAD).values()),
         "other_threshold": forecast.evidence.measured_at is not None,
+        "failures": known_failures(_facts(forecast, tables, past)),
+        "not_for": NOT_FOR,
         **_record(tables, forecast.model.name),
     }  # fmt: skip
     return _environment().get_template("page.html").render(content)
+
+
+def _facts(forecast: Forecast, tables: TrainingTables, past: OutOfSample) -> CardFacts:
+    return CardFacts(
+        candidate=forecast.model.name,
+        definition=forecast.definition,
+        trained_until=forecast.model.trained_until,
+        source=forecast.data.source,
+        data_digest="",
+        index=past.index,
+        onsets=past.onsets,
+        verification=tables.verification,
+        integrated=tables.integrated,
+        hindcast=tables.hindcast,
+    )
 
 
 def _environment() -> Environment:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from models.formatting import aligned, counted, percent, scored
+from features.text_table import aligned
+from models.formatting import counted, percent, scored
 from models.sweep.grid import Grid, seconds_of
 from models.sweep.influence import varied
 from models.sweep.result import Result

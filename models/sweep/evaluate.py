@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 from models.forecasting.intervals import by_lead
 from models.forecasting.seasons_ahead import fitted_renewals, seasons_ahead
 from models.hazard.candidates import fit_candidates
-from models.hazard.forecaster import Evidence, Forecaster
+from models.hazard.evidence import Evidence
+from models.hazard.forecaster import Forecaster
 from models.onset import onsets
 from models.outlook.answers import Chance
 from models.outlook.paths import N_PATHS
@@ -165,12 +166,10 @@ def year_chance(
         model=models[candidate],
         climatology=models[REFERENCE],
         replicates=[models[candidate]],
-        evidence=Evidence(
-            settings.definition.as_dict(), f"{trained_until:%Y-%m-%d}", "", {}, {}, (), ""
-        ),
+        evidence=Evidence(settings.definition, trained_until, "", {}, {}, (), ""),
     )
-    said = by_lead(forecaster, features.loc[[as_of]], list(kinds))
-    ahead = seasons_ahead(index, fitted_renewals(index, forecaster, as_of), said, as_of)
+    leads = by_lead(forecaster, features.loc[[as_of]], list(kinds))
+    ahead = seasons_ahead(index, fitted_renewals(index, forecaster, as_of), leads, as_of)
     if ahead is None:
         return None
     chances = ahead.window_chances(year_window(as_of), n_paths=N_PATHS)

@@ -19,7 +19,7 @@ from features.market.index_definition import (
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
 from models.sweep.specification import Specification, SpecificationError, hidden_features
-from models.training.run import grid_days
+from models.training.landmarks import grid_days
 
 # Features computed from the series that depend on window and top; without the window's own carried
 # breadth they are missing.

@@ -15,12 +15,18 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from models.tracking.promotion import GATE, Champion, Terms
+from models.tracking.aliases import label_runs
+from models.tracking.history import Move, note_move
+from models.tracking.promotion import GATE, ROLLBACK, Champion, Terms
 from models.tracking.store import ABSENT, CHALLENGER, CHAMPION, MODEL_NAME, insist
 
 INTENDED_TAG = "promotion_intended"
 NOT_PROMOTED_TAG = "not_promoted"
 PARENT_RUN_TAG = "parent_run_id"
+ROLLED_BACK_TO_TAG = "rolled_back_to"
+HOLD_TAG = "hold"
+# What a version says of its last promotion alone.
+_OF_ONE_PROMOTION = {ROLLED_BACK_TO_TAG, HOLD_TAG}
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Promotion:
         Why the version had not been promoted, empty if it had or nothing was said.
     was_challenger : str
         "yes" if the version was challenger.
+    hold : str
+        `ON_PURPOSE` if trainings shall not replace it, empty where nothing was said.
     """
 
     at: str
@@ -54,10 +62,16 @@ class Promotion:
     left: str = ""
     held_back: str = ""
     was_challenger: str = ""
+    hold: str = ""
 
     def tags(self) -> dict[str, str]:
-        """Return the tags of a version that was promoted so."""
+        """Return the tags of a version that was promoted so; a rollback keeps why it once was."""
+        hold = {HOLD_TAG: self.hold} if self.hold else {}
+        if self.by == ROLLBACK:
+            back = f"{self.at} {self.user}: {self.reason}"
+            return {ROLLED_BACK_TO_TAG: back, "previous_champion": self.previous, **hold}
         return {
+            **hold,
             "promoted_at": self.at,
             "promoted_by": self.by,
             "promoted_by_user": self.user,
@@ -120,7 +134,8 @@ def told(tags: Mapping[str, str], *, champion: bool) -> Mapping[str, str]:
     promotion = Promotion.from_tag(tags.get(INTENDED_TAG, "")) if champion else None
     if promotion is None:
         return tags
-    return {**tags, **promotion.tags()}
+    kept = {key: value for key, value in tags.items() if key not in _OF_ONE_PROMOTION}
+    return {**kept, **promotion.tags()}
 
 
 def point(client: MlflowClient, alias: str, version: str) -> None:
@@ -149,13 +164,16 @@ def present(client: MlflowClient) -> Champion | None:
     return Champion(
         version=number,
         terms=Terms.from_json(tags.get("terms")),
-        promoted_by=tags.get("promoted_by", GATE),
+        promoted_by=ROLLBACK if ROLLED_BACK_TO_TAG in tags else tags.get("promoted_by", GATE),
         gate_choice=tags.get("gate_choice") == "yes",
+        hold=tags.get(HOLD_TAG, ""),
     )
 
 
 def _tell(client: MlflowClient, version: str, promotion: Promotion) -> None:
     """Say of the champion what is so now; saying it twice changes nothing."""
+    for key in _OF_ONE_PROMOTION & client.get_model_version(MODEL_NAME, version).tags.keys():
+        client.delete_model_version_tag(MODEL_NAME, version, key)
     for key, value in promotion.tags().items():
         client.set_model_version_tag(MODEL_NAME, version, key, value)
     if promotion.left:
@@ -168,7 +186,21 @@ def _tell(client: MlflowClient, version: str, promotion: Promotion) -> None:
                 client.set_tag(str(run_id), "promoted", f"yes: {promotion.reason}")
     if promotion.challenger:
         point(client, CHALLENGER, promotion.challenger)
+    _note(client, version, promotion)
+    label_runs(client, aliases(client))
     client.delete_model_version_tag(MODEL_NAME, version, INTENDED_TAG)
+
+
+def _note(client: MlflowClient, version: str, promotion: Promotion) -> None:
+    """Add a promotion to the history of the aliases."""
+    champion = present(client)
+    held = champion is not None and champion.held() is not None
+    why = (promotion.by, promotion.user, promotion.reason)
+    note_move(client, Move(promotion.at, CHAMPION, version, *why, held=held))
+    if promotion.challenger:
+        reason = f"the best beside version {version}"
+        move = Move(promotion.at, CHALLENGER, promotion.challenger, GATE, promotion.user, reason)
+        note_move(client, move)
 
 
 def _take_back(client: MlflowClient, version: str, promotion: Promotion | None) -> None:

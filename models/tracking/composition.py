@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.catalogue.builder import feature_frame
-from models.formatting import markdown, scored
+from models.formatting import markdown, short_day, short_interval
 from models.hazard.candidates import CANDIDATES, PRIMARY, available
 from models.tracking.outlook_metrics import outlook_metrics
 from models.tracking.promotion import Terms
+from models.tracking.scored_rows import SCORED_ON_TAG, scored_on
 from models.tracking.store import SKILL_TAG
 from models.tracking.training_record import RunRecord, TrainingRecord, Value
 from models.training.skill_table import skill_table
@@ -53,8 +54,10 @@ class Provenance:
     versions: Mapping[str, str]
 
 
-def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
-    """Name a training after what differs from a default one.
+def run_title(
+    settings: Settings, until: pd.Timestamp, source: str, started: pd.Timestamp | None = None
+) -> str:
+    """Name a training after its hour and what differs from a default one.
 
     Parameters
     ----------
@@ -64,9 +67,12 @@ def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
         Last day of the data used.
     source : str
         Data source.
+    started : pandas.Timestamp, optional
+        When it began, UTC: two trainings on the same data are told apart by it.
     """
     plain = type(settings)(candidates=available([], settings.definition.threshold))
-    parts = [f"{until:%Y-%m-%d}"]
+    # What tells trainings apart comes first: a column cuts off the rest.
+    parts = [f"{until:%Y-%m-%d}"] if started is None else [f"{short_day(started)} {started:%H:%M}"]
     if source != "reference":
         parts.append(source)
     if settings.definition != plain.definition:
@@ -77,6 +83,8 @@ def run_title(settings: Settings, until: pd.Timestamp, source: str) -> str:
         parts.append(f"{','.join(map(str, settings.horizons))} days")
     if settings.seed != plain.seed:
         parts.append(f"seed {settings.seed}")
+    if started is not None:
+        parts.append(f"data to {until:%Y-%m-%d}")
     return ", ".join(parts)
 
 
@@ -193,11 +201,12 @@ def _parent(
     entry = _entry(training, champion, title, terms, provenance, figures)
     return replace(
         entry,
-        params={**entry.params, "candidates": ",".join(training.forecasters)},
         tags={
             **entry.tags,
+            # A list is no parameter: parallel coordinates could not lay it on an axis.
+            "candidates": ",".join(training.forecasters),
             "role": "training",
-            "champion": champion,
+            "gate_choice": champion,
             "mlflow.note.content": _training_note(training),
         },
     )
@@ -253,6 +262,7 @@ def _entry(
         "source": provenance.source,
         "threshold": f"{settings.definition.threshold:g}",
         "until": terms.until,
+        "window": settings.definition.window_days,
         **training.forecasters[name].model.chosen(),
     }
     tags = {
@@ -263,6 +273,7 @@ def _entry(
         "reason": training.choice.reason if name == training.choice.champion
         else f"not the choice of the gate, which is {training.choice.champion}",
         "replicates": settings.replicates,
+        SCORED_ON_TAG: scored_on(training.hindcast),
         **_skill_tags(training, name),
         "trained_until": f"{training.trained_until:%Y-%m-%d}",
         "versions": ", ".join(f"{name} {of}" for name, of in provenance.versions.items()),
@@ -330,7 +341,7 @@ def _finite(value: object) -> bool:
 
 
 def _skill_tags(training: Training, name: str) -> dict[str, str]:
-    """Return the headlines as text, so that one column of the table holds value and interval."""
+    """Return the intervals of the headlines as short text, beside the metrics that sort."""
     if name == REFERENCE:
         return {SKILL_TAG: "reference"}
     found = dict.fromkeys(
@@ -370,4 +381,4 @@ def _training_note(training: Training) -> str:
 
 
 def _scored(row: Mapping[Any, Any]) -> str:
-    return scored(*(row.get(f"brier_skill{end}") for end in _INTERVAL))
+    return short_interval(*(row.get(f"brier_skill{end}") for end in _INTERVAL[1:]))

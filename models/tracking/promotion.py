@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple, Self
 
 GATE, HAND, ROLLBACK = "gate", "hand", "rollback"
+ON_PURPOSE, ENDED = "on purpose", "ended"
 # The same history and the days since.
 _CONTINUES = {"yahoo": "reference"}
 
@@ -85,15 +86,22 @@ class Champion:
         ``gate``, ``hand`` or ``rollback``.
     gate_choice : bool
         Whether its own training's gate chose it.
+    hold : str
+        `ON_PURPOSE`, `ENDED`, or empty where nothing was said.
     """
 
     version: str
     terms: Terms | None
     promoted_by: str
     gate_choice: bool
+    hold: str = ""
 
     def held(self) -> str | None:
         """Say by whose hand it is champion against a gate, None if a gate may replace it."""
+        if self.hold == ENDED:
+            return None
+        if self.hold == ON_PURPOSE:
+            return "it is held on purpose"
         if self.promoted_by == ROLLBACK:
             return "it was rolled back to"
         if self.promoted_by == HAND and not self.gate_choice:

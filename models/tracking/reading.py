@@ -21,6 +21,7 @@ from models.tracking.store import (
     DIGEST_TAG,
     FORECASTER_FILE,
     MODEL_NAME,
+    TRIAL,
     connect,
     reaching,
     require_store,
@@ -63,7 +64,7 @@ def load_forecaster(tracking_uri: str, model: str = CHAMPION) -> Stored:
     tracking_uri : str
         The store.
     model : str
-        ``champion``, ``challenger``, a version number of the registered model,
+        ``champion``, ``challenger``, ``trial``, a version number of the registered model,
         or a run id (a training's means that of its gate's choice).
 
     Raises
@@ -95,7 +96,7 @@ def _found(
 ) -> tuple[Run, str | None, Mapping[str, str]]:
     """Return the run of a model, its version if it has one, and the tags of that."""
     try:
-        if model in (CHAMPION, CHALLENGER) or model.isdecimal():
+        if model in (CHAMPION, CHALLENGER, TRIAL) or model.isdecimal():
             found = (
                 client.get_model_version(MODEL_NAME, model)
                 if model.isdecimal()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
@@ -12,10 +12,19 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
+from models.formatting import signed
 from models.seal import digest
+from models.tracking.aliases import (
+    asks_the_same,
+    event_of,
+    label_runs,
+    terms_by_alias,
+    waiting_alias,
+)
 from models.tracking.champion import (
     NOT_PROMOTED_TAG,
     PARENT_RUN_TAG,
+    ROLLED_BACK_TO_TAG,
     Promotion,
     aliases,
     make_champion,
@@ -24,8 +33,19 @@ from models.tracking.champion import (
     settle,
     told,
 )
+from models.tracking.history import Move, note_move
+from models.tracking.holding import Held, held_champion, hold_present
 from models.tracking.manifest import seal_tags
-from models.tracking.promotion import GATE, HAND, ROLLBACK, Decision, Terms, decide
+from models.tracking.promotion import (
+    GATE,
+    HAND,
+    ON_PURPOSE,
+    ROLLBACK,
+    Decision,
+    Terms,
+    decide,
+)
+from models.tracking.scored_rows import COMPARABLE_TAG, SCORED_ON_TAG, comparable
 from models.tracking.store import (
     ABSENT,
     CHALLENGER,
@@ -40,7 +60,7 @@ from models.tracking.store import (
     shown,
     writing,
 )
-from models.tracking.training_record import TrainingRecord
+from models.tracking.training_record import RunRecord, TrainingRecord
 from models.tracking.ui import MODEL_NOTE
 
 HEADLINES = ("brier_skill", "brier_skill_30d", "brier_skill_60d", "brier_skill_90d")
@@ -68,12 +88,18 @@ class Registered:
         Version that is champion now, empty if none is.
     challenger : str, optional
         Version that is challenger.
+    alias : str
+        Alias that the gate's choice has got: champion, challenger or trial.
+    held : Held, optional
+        The champion, if a person keeps trainings from replacing it.
     """
 
     version: str
     decision: Decision
     champion: str
     challenger: str | None
+    alias: str = CHAMPION
+    held: Held | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +125,10 @@ class Version:
     promoted_by: str | None
     promotion_reason: str | None
     previous_champion: str | None
+    threshold: float | None = None
+    window_days: int | None = None
+    scored_on: str | None = None
+    rolled_back_to: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the version ready for JSON."""
@@ -146,7 +176,9 @@ def register(
         challenger = name and _create(client, record, name, logged[name], parent_run_id)
         # On a server another training may have promoted its choice meanwhile.
         decision = decide(record.terms, present(client), wanted=promote)
+    beside = aliases(client).get(CHAMPION)
     tags = {
+        **_comparison(client, record, beside),
         "registered_version": version,
         "champion_run_id": logged[record.champion].run_id,
         **({} if decision.promote else {"promoted": f"not by its training: {decision.reason}"}),
@@ -158,11 +190,36 @@ def register(
         before = aliases(client).get(CHAMPION, "")
         promotion = Promotion(when, who, decision.reason, GATE, before, challenger or "")
         make_champion(client, version, promotion)
-    else:
-        challenger = version
-        client.set_model_version_tag(MODEL_NAME, version, NOT_PROMOTED_TAG, decision.reason)
-        point(client, CHALLENGER, version)
-    return Registered(version, decision, aliases(client).get(CHAMPION, ""), challenger)
+        return Registered(version, decision, version, challenger, CHAMPION, held_champion(client))
+    return _wait(client, record, version, decision, Move(when, "", version, "trial", who, ""))
+
+
+def _wait(
+    client: MlflowClient, record: TrainingRecord, version: str, decision: Decision, move: Move
+) -> Registered:
+    """Give a choice that is not promoted the alias of what it asks."""
+    alias = waiting_alias(record.terms, terms_by_alias(client, aliases(client)))
+    client.set_model_version_tag(MODEL_NAME, version, NOT_PROMOTED_TAG, decision.reason)
+    point(client, alias, version)
+    note_move(client, replace(move, alias=alias, reason=decision.reason))
+    named = aliases(client)
+    label_runs(client, named)
+    champion, challenger = named.get(CHAMPION, ""), named.get(CHALLENGER)
+    return Registered(version, decision, champion, challenger, alias, held_champion(client))
+
+
+def _comparison(
+    client: MlflowClient, record: TrainingRecord, champion: str | None
+) -> dict[str, str]:
+    """Return the tag that says whether a training's scores may be set beside the champion's."""
+    if champion is None:
+        return {}
+    run_id = client.get_model_version(MODEL_NAME, champion).run_id
+    try:
+        theirs = client.get_run(str(run_id)).data.tags.get(SCORED_ON_TAG)
+    except MlflowException:  # its run may have been deleted
+        theirs = None
+    return {COMPARABLE_TAG: comparable(record.parent.tags.get(SCORED_ON_TAG), theirs, champion)}
 
 
 def list_versions(tracking_uri: str) -> list[Version]:
@@ -183,7 +240,9 @@ def list_versions(tracking_uri: str) -> list[Version]:
         ]
 
 
-def promote(tracking_uri: str, version: str, reason: str, who: str, when: str) -> Version:
+def promote(
+    tracking_uri: str, version: str, reason: str, who: str, when: str, *, hold: bool = False
+) -> Version:
     """Make a version champion by hand.
 
     Parameters
@@ -196,6 +255,8 @@ def promote(tracking_uri: str, version: str, reason: str, who: str, when: str) -
         Why; shown in the UI.
     who, when : str
         For the tags.
+    hold : bool
+        Whether no training shall replace it; a champion that is one already is then held.
 
     Raises
     ------
@@ -207,18 +268,23 @@ def promote(tracking_uri: str, version: str, reason: str, who: str, when: str) -
         settle(client)
         _require(client, version, tracking_uri)
         before = aliases(client).get(CHAMPION, "")
-        if before == version:
+        if before == version and not hold:
             raise TrackingError(f"version {version} is champion already.")
-        make_champion(client, version, Promotion(when, who, reason, HAND, before))
+        _leave_other_questions(client, version)
+        if before == version:
+            hold_present(client, version, reason, who, when)
+        else:
+            held = ON_PURPOSE if hold else ""
+            make_champion(client, version, Promotion(when, who, reason, HAND, before, hold=held))
         return _version(client, _require(client, version, tracking_uri), aliases(client))
 
 
-def rollback(tracking_uri: str, reason: str, who: str, when: str) -> Version:
+def rollback(tracking_uri: str, reason: str, who: str, when: str, *, hold: bool = False) -> Version:
     """Make the version champion that was before the present one.
 
     Parameters
     ----------
-    tracking_uri, reason, who, when
+    tracking_uri, reason, who, when, hold
         As for `promote`.
 
     Raises
@@ -239,9 +305,21 @@ def rollback(tracking_uri: str, reason: str, who: str, when: str) -> Version:
         target = _require(client, before, tracking_uri)
         # Who was champion before it stays as it is: a further rollback goes further back.
         previous = target.tags.get("previous_champion", "")
-        promotion = Promotion(when, who, reason, ROLLBACK, previous, left=number)
+        held = ON_PURPOSE if hold else ""
+        promotion = Promotion(when, who, reason, ROLLBACK, previous, left=number, hold=held)
         make_champion(client, before, promotion)
         return _version(client, _require(client, before, tracking_uri), aliases(client))
+
+
+def _leave_other_questions(client: MlflowClient, version: str) -> None:
+    """Take the alias challenger from a version that asks another question than the champion to be.
+
+    It goes before the champion comes: an alias belongs to one definition and one question.
+    """
+    new = Terms.from_json(client.get_model_version(MODEL_NAME, version).tags.get("terms"))
+    rival = terms_by_alias(client, aliases(client)).get(CHALLENGER)
+    if new is not None and rival is not None and not asks_the_same(new, rival):
+        client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
 
 
 def _open(tracking_uri: str) -> MlflowClient:
@@ -280,7 +358,7 @@ def _create(
     chosen = name == record.champion
     tags = {
         "candidate": name,
-        **{key: value for key, value in entry.tags.items() if key.startswith(SKILL_TAG)},
+        SKILL_TAG: _headline(entry),
         "gate_choice": "yes" if chosen else "no",
         "trained_until": entry.tags["trained_until"],
         "terms": record.terms.to_json(),
@@ -301,18 +379,28 @@ def _create(
     return str(version.version)
 
 
+def _headline(entry: RunRecord) -> str:
+    """Return the skill over all horizons with its interval, in few letters."""
+    values = {each.key: each.value for each in entry.metrics}
+    said = entry.tags.get(SKILL_TAG, "")
+    return f"{signed(values.get('brier_skill'))} ({said})" if "brier_skill" in values else said
+
+
 def _version(client: MlflowClient, found: ModelVersion, named: Mapping[str, str]) -> Version:
     number = str(found.version)
     tags = told(found.tags, champion=named.get(CHAMPION) == number)
     terms = Terms.from_json(tags.get("terms"))
     values: Mapping[str, float] = {}
+    scored = None
     try:
-        metrics = client.get_run(str(found.run_id)).data.metrics
+        run = client.get_run(str(found.run_id)).data
         # What is not finite says nothing, and JSON cannot hold it.
-        values = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        values = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
+        scored = run.tags.get(SCORED_ON_TAG)
     except MlflowException as error:
         if error.error_code != ABSENT:  # its run may have been deleted
             raise
+    event = event_of(terms.definition) if terms else None
     return Version(
         version=number,
         aliases=tuple(sorted(alias for alias, at in named.items() if at == number)),
@@ -329,6 +417,10 @@ def _version(client: MlflowClient, found: ModelVersion, named: Mapping[str, str]
         promoted_by=tags.get("promoted_by"),
         promotion_reason=tags.get("promotion_reason") or tags.get(NOT_PROMOTED_TAG),
         previous_champion=tags.get("previous_champion") or None,
+        threshold=event[0] if event else None,
+        window_days=event[1] if event else None,
+        scored_on=scored,
+        rolled_back_to=tags.get(ROLLED_BACK_TO_TAG),
     )
 
 

@@ -265,7 +265,8 @@ def _log_entry(client: MlflowClient, run_id: str, entry: RunRecord, record: Trai
         profile=json.dumps({"source": record.dataset["source"]}),
     )
     context = [InputTag("mlflow.data.context", "training")]
-    client.log_inputs(run_id, [DatasetInput(dataset, context)])
+    # Two trainings on the same data at once may both find it missing and insert it.
+    insist(lambda: client.log_inputs(run_id, [DatasetInput(dataset, context)]))
     files = dict(entry.files)
     if entry is record.parent:
         files[MANIFEST_FILE] = manifest

@@ -31,6 +31,7 @@ from models.tracking.patience import waiting
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+TRIAL = "trial"
 FORECASTER_FILE = "forecaster.json.gz"
 DIGEST_TAG = "forecaster_sha256"
 SKILL_TAG = "skill"

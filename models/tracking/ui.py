@@ -22,24 +22,32 @@ from models.tracking.store import (
 
 EXPERIMENT = "altcoin-season"
 LOCAL = "http://127.0.0.1:5000"
-# Columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
-_FIRST = {"1": 73, "attributes.`Run Name`": 216}
-_SKILLS = {f"tags.`skill{horizon}`": 132 for horizon in ("", "_30d", "_60d", "_90d")}
+# A dozen columns and their widths, pixels: all of them fit beside the menu on a screen of 1440.
+_FIRST = {"1": 73, "attributes.`Run Name`": 175, "runDateAndNestInfo": 112}
+_QUESTION = {"params.`threshold`": 68, "params.`window`": 56, "params.`until`": 86}
+_SCORES = {
+    "metrics.`brier_skill`": 74,
+    "tags.`skill`": 76,
+    "metrics.`brier_skill_30d`": 86,
+    "metrics.`brier_skill_60d`": 86,
+    "metrics.`brier_skill_90d`": 86,
+}
 _TRAININGS = {
     **_FIRST,
-    "runDateAndNestInfo": 112,
-    "tags.`champion`": 96,
-    **_SKILLS,
-    "metrics.`log_score`": 84,
-    "metrics.`episodes`": 76,
+    "tags.`alias`": 74,
+    "tags.`comparable`": 78,
+    "tags.`gate_choice`": 76,
+    **_QUESTION,
+    **_SCORES,
 }
 _CANDIDATES = {
     **_FIRST,
-    "runDateAndNestInfo": 112,
-    "metrics.`brier_skill`": 100,
-    **_SKILLS,
-    "metrics.`log_score`": 84,
-    "metrics.`episodes`": 76,
+    "tags.`alias`": 74,
+    **_QUESTION,
+    **_SCORES,
+    "metrics.`log_score`": 74,
+    "metrics.`episodes`": 66,
+    "tags.`scored_on`": 84,
 }
 
 EXPERIMENT_NOTE = """\
@@ -51,17 +59,23 @@ trainings by date, candidates by skill.
 |---|---|
 | `brier_skill` | 1 - Brier score / that of climatology, over all horizons. Higher is better, 0 is \
 climatology. `_low`, `_high`: 90 % interval, made for overlapping windows |
-| `brier_skill_30d` | the same, 30 days ahead. The columns `skill`, `skill_30d`, ... show both \
-with their intervals |
+| `skill` | the interval of `brier_skill` in short, beside the number that sorts |
+| `brier_skill_30d` | the same, 30 days ahead; tag `skill_30d` is its interval |
 | `log_score` | mean negative log probability of what happened, over all horizons. Lower is \
 better; its paired difference decides between candidates |
 | `episodes` | different seasons behind the scores: the independent evidence there is |
 | `curves/...` | lines: skill by horizon (step = days), log score by year (step = year) |
 | `more/...` | further scores by horizon: `auc_30d`, `episodes_30d`, `miscalibration_30d`, ... |
 | `partial/...` | the same for partial seasons (index 50 or more) |
+| `alias` | the alias in force: `champion` is what `predict.py` reads; `gate_choice` is only what \
+that training's own gate named |
+| `comparable` | whether it was scored on the same days and events as the champion of its day, and \
+which version that was; `scored_on` is the same for all runs that may be compared |
 
-A training's own scores are those of the candidate that its gate chose. Every score is in the \
-artifacts `verification.csv` and `integrated.csv`; every forecast is in `hindcast.parquet`.
+A training's own scores are those of the candidate that its gate chose. *Compare* of candidates \
+draws parallel coordinates of parameters and scores; `train.py compare A B` gives the paired \
+interval. Every score is in the artifacts \
+`verification.csv` and `integrated.csv`; every forecast is in `hindcast.parquet`.
 """
 
 MODEL_NOTE = """\
@@ -73,8 +87,10 @@ days (`lead_1` to `lead_13`), or in none.
 
 - `@champion`: what `predict.py` reads.
 - `@challenger`: the best of the others, or a choice that was not promoted; its tags say why.
-- `train.py versions` lists them, `train.py promote VERSION --reason TEXT` and `train.py rollback \
---reason TEXT` change the champion. Tags say who, when, why, and which version was champion before.
+- `@trial`: the last choice that answers another question (another definition or other horizons).
+- `train.py versions` lists them (`--history`: every move), `train.py promote VERSION --reason \
+TEXT` and `train.py rollback --reason TEXT` change the champion, `train.py resume` lets trainings \
+go on.
 """
 
 
@@ -96,7 +112,7 @@ def experiment_tags() -> dict[str, str]:
 
 def _view(name: str, facets: Mapping[str, object], widths: Mapping[str, int]) -> str:
     """Return a saved view as the UI writes it, but for its dates: it changes only when we do."""
-    columns = [column for column in widths if column.startswith(("tags.", "metrics."))]
+    columns = [column for column in widths if column.startswith(("tags.", "metrics.", "params."))]
     state = {
         **facets,
         "selectedColumns": columns,

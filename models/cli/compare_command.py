@@ -1,0 +1,73 @@
+"""Two models beside each other on the days that both were forecast, from the command line."""
+
+from __future__ import annotations
+
+import json as jsonlib
+
+import pandas as pd
+
+from models.errors import TrackingError
+from models.report.paired_text import paired_json, paired_text
+from models.tracking.reading import Stored, load_forecaster
+from models.tracking.tables import load_tables
+from models.training.landmarks import STEP_DAYS
+from models.verification.paired import NotComparable, paired_scores
+
+
+def compared(tracking_uri: str, first: str, second: str, *, json: bool) -> str:
+    """Score two models on their common rows; return what is to be printed.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        The store.
+    first, second : str
+        Versions, aliases or run ids.
+    json : bool
+        Whether as JSON.
+
+    Raises
+    ------
+    TrackingError
+        If the store does not hold them, or they forecast other events or days.
+    """
+    stored = [load_forecaster(tracking_uri, model) for model in (first, second)]
+    ours, theirs = (each.forecaster.evidence.definition.as_dict() for each in stored)
+    if ours != theirs:
+        other = ", ".join(
+            f"{key} {value:g}, not {theirs[key]:g}"
+            for key, value in ours.items()
+            if value != theirs[key]
+        )
+        raise TrackingError(f"{first} and {second} are not comparable: other events ({other}).")
+    before, beside = (_hindcast(tracking_uri, each) for each in stored)
+    try:
+        table = paired_scores(before, beside, _onsets(stored), step_days=STEP_DAYS)
+    except NotComparable as error:
+        raise TrackingError(f"{first} and {second} are not comparable: {error}") from error
+    names = [_name(each) for each in stored]
+    if json:
+        return jsonlib.dumps(paired_json(table, *names), indent=2, allow_nan=False)
+    return paired_text(table, *names)
+
+
+def _hindcast(tracking_uri: str, stored: Stored) -> pd.DataFrame:
+    table = load_tables(tracking_uri, stored.model_id.run_id).hindcast
+    return table[table["model"] == stored.forecaster.name]
+
+
+def _onsets(stored: list[Stored]) -> dict[str, pd.DatetimeIndex]:
+    """Return the onsets that either has learnt from, by kind: they tell episodes apart."""
+    kinds = [each.forecaster.evidence.onsets for each in stored]
+    return {
+        kind: pd.DatetimeIndex(sorted({*kinds[0][kind], *kinds[1].get(kind, ())})).as_unit("s")
+        for kind in kinds[0]
+    }
+
+
+def _name(stored: Stored) -> str:
+    version, forecaster = stored.model_id.version, stored.forecaster
+    place = f"version {version}" if version else f"run {stored.model_id.run_id[:8]}"
+    return (
+        f"{forecaster.name} ({place}, trained until {forecaster.evidence.trained_until:%Y-%m-%d})"
+    )
