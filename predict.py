@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from json import dumps
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -49,7 +49,13 @@ from models.cli.options import (
     now,
     other_command,
 )
-from models.cli.streams import run
+from models.cli.streams import run, tell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.panel import MarketPanel
+    from models.cli.forecast_command import Issued
 
 app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
 
@@ -76,53 +82,63 @@ def predict(
     end of the as_of day.
     """
     for warning in shadowing_warnings():
-        typer.echo(f"warning: {warning}", err=True)
+        tell(f"warning: {warning}")
     if other_command(context):
         return
-    if printed.history:
-        _refuse_beside_history(as_of, window, written, recorded, conditions)
-    if conditions.what_if and (recorded.record or written.files or printed.csv):
-        raise typer.BadParameter(
-            "--what-if is hypothetical: it goes with neither --record, --plot, --report nor --csv."
-        )
+    _refuse_contradictions(as_of, window, printed, written, recorded, conditions)
     with clear_errors(store.deadline):
         clock, progress = now(), ProgressLine(quiet=False)
-        newest = as_of is None and not printed.history
+        newest = as_of is None and printed.history is None
         data = load_market(market, clock, progress, newest=newest)
-        panel = data.panel
         from models.cli import forecast_command
 
         if printed.history or printed.csv:
-            last = printed.history[1] if printed.history else as_of
-            # These answers have no place for it.
-            for problem in panel.provenance.problems_on(as_timestamp(last) or panel.last_day):
-                progress.message(f"warning: {problem}")
+            last = as_timestamp(printed.history[1] if printed.history else as_of)
+            _tell_problems(data.panel, last, progress)
         if printed.history:
             text, note = forecast_command.history_answer(data, store, printed)
             progress.message(note)
             answer(text)
             return
-        days = map(as_timestamp, (as_of, written.since))
-        issued = forecast_command.issue(
-            data, store, window, *days, today=clock.normalize(), drawn=bool(written.files)
-        )
-        if conditions.what_if:
-            supposed, today = conditions.supposed, clock.normalize()
+        days, today = map(as_timestamp, (as_of, written.since)), clock.normalize()
+        drawn, supposed = bool(written.files), conditions.supposed
+        issued = forecast_command.issue(data, store, window, *days, today=today, drawn=drawn)
+        if supposed:
             answer(forecast_command.what_if_answer(issued, window, printed, supposed, today=today))
             return
-        alerts = forecast_command.checked(issued, conditions, recorded.path)
-        forecast_command.write_pictures(issued, store, written)
-        text = forecast_command.forecast_answer(issued.forecast, printed, alerts)
-        if recorded.path is not None:
-            from models.cli.ledger_command import record_forecast, require_whole
+        _deliver(issued, store, printed, written, recorded, conditions)
 
-            require_whole(recorded.path)
+
+def _deliver(
+    issued: Issued,
+    store: StoreOptions,
+    printed: PrintOptions,
+    written: FileOptions,
+    recorded: RecordOptions,
+    conditions: ConditionOptions,
+) -> None:
+    """Draw, print and record a forecast, and end with a code of its own when an alert fires."""
+    from models.cli import forecast_command
+
+    alerts = forecast_command.checked(issued, conditions, recorded.path)
+    forecast_command.write_pictures(issued, store, written)
+    text = forecast_command.forecast_answer(issued.forecast, printed, alerts)
+    if recorded.path is not None:
+        from models.cli.ledger_command import record_forecast, require_whole
+
+        require_whole(recorded.path)
     # The answer first: what is recorded has been said, and the exit code tells of both.
     answer(text, "; nothing was recorded" if recorded.path else "")
     if recorded.path is not None:
         record_forecast(recorded.path, issued.forecast, issued.stored, now(), alerts)
     if any(state.fired for state in alerts):
         raise typer.Exit(ExitCode.ALERT)
+
+
+def _tell_problems(panel: MarketPanel, day: pd.Timestamp | None, progress: ProgressLine) -> None:
+    """Say on stderr what is wrong with the data, for answers that have no place for it."""
+    for problem in panel.provenance.problems_on(day or panel.last_day):
+        progress.message(f"warning: {problem}")
 
 
 @app.command(epilog=EPILOG)
@@ -201,13 +217,18 @@ def health(
         fail(state.refusal, ExitCode.DATA)
 
 
-def _refuse_beside_history(
+def _refuse_contradictions(
     as_of: datetime | None,
     window: WindowOptions,
+    printed: PrintOptions,
     written: FileOptions,
     recorded: RecordOptions,
     conditions: ConditionOptions,
 ) -> None:
+    if conditions.what_if and (recorded.record or written.files or printed.csv):
+        raise typer.BadParameter(
+            "--what-if is hypothetical: it goes with neither --record, --plot, --report nor --csv."
+        )
     for option, given in (
         ("--as-of", as_of),
         ("--by, --year or --on", window.by or window.year or window.on),
@@ -215,7 +236,7 @@ def _refuse_beside_history(
         ("--plot or --report", written.files),
         ("--alert or --what-if", conditions.alert or conditions.what_if),
     ):
-        if given:
+        if printed.history and given:
             raise typer.BadParameter(f"--history and {option} exclude each other.")
 
 

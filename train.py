@@ -73,7 +73,7 @@ def train(
     other terms than the champion's becomes challenger (docs/mlflow.md).
     """
     for warning in shadowing_warnings():
-        typer.echo(f"warning: {warning}", err=True)
+        tell(f"warning: {warning}")
     if other_command(context):
         return
     progress = ProgressLine(quiet=quiet)

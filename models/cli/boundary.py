@@ -28,7 +28,7 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
         Seconds for which an answer is waited for over the network.
     """
     from features.panel import DataError, SourceUnavailable
-    from models.errors import LedgerError, TrackingError, Unanswered
+    from models.errors import LedgerError, SweepError, TrackingError, Unanswered
     from models.tracking.patience import Patience, be_patient
 
     if deadline is not None:
@@ -39,7 +39,7 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
         raise
     except (DataError, LedgerError) as error:
         fail(str(error), ExitCode.DATA)
-    except (SourceUnavailable, TrackingError) as error:
+    except (SourceUnavailable, SweepError, TrackingError) as error:
         if isinstance(error, Unanswered):
             leave_at_once()
         fail(str(error), ExitCode.FAILURE)

@@ -9,7 +9,7 @@ from datetime import date
 
 import pandas as pd
 
-from features.catalogue.builder import build_features
+from features.catalogue.builder import CATALOGUE, build_features
 from features.market.season import season_index
 from features.panel import MarketPanel
 from models.ledger.book import Ledger
@@ -19,6 +19,9 @@ from models.ledger.entry import Entry
 INDEX_STEP = 0.5
 # Part of a feature: another release rounds its history to six digits, which is less.
 FEATURE_STEP = 1e-3
+# Simulations are of the newest day when a forecast is made and of every seventh day later: that
+# they differ says nothing, and prices that were revised show in the features observed.
+_OBSERVED = {feature.name for feature in CATALOGUE if feature.group != "simulation"}
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,7 @@ def _compared(
     changed = {
         name: (then, _known(row[name]))
         for name, then in entry.features.items()
-        # A feature that this release has no more says nothing.
-        if name in row and _differs(then, _known(row[name]), part=FEATURE_STEP)
+        if name in _OBSERVED and _differs(then, _known(row[name]), part=FEATURE_STEP)
     }
     moved = entry.index is not None and _differs(entry.index, now, step=INDEX_STEP)
     if not (moved or changed):

@@ -145,13 +145,17 @@ def compose(
         challenger=_challenger(training),
         reason=training.choice.reason,
         terms=terms,
-        dataset={
-            "name": "market-panel",
-            "digest": training.data_digest[:32],
-            "source": f"{provenance.source} until {terms.until}",
-            "sha256": training.data_digest,
-        },
+        dataset=_dataset(training, provenance),
     )
+
+
+def _dataset(training: Training, provenance: Provenance) -> dict[str, str]:
+    return {
+        "name": "market-panel",
+        "digest": training.data_digest[:32],
+        "source": f"{provenance.source} until {training.until:%Y-%m-%d}",
+        "sha256": training.data_digest,
+    }
 
 
 def _with_outlook(
