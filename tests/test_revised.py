@@ -40,7 +40,7 @@ def ledger(random_panel, names, tmp_path) -> Ledger:
         row = build_features(random_panel, pd.DatetimeIndex([at]))
         finding = Finding("spike", "sol", at, at, 1.0, np.nan, "value left out", "jumps", "wait")
         data = DataSummary(
-            "files", f"data {day}", at, 1, (), (finding,) if at == DAY else (),
+            "files", f"data {day}", "dataset", at, 1, (), (finding,) if at == DAY else (),
             {name: float(row[name].iloc[0]) for name in names},
         )  # fmt: skip
         plain = forecast_of(day)

@@ -28,7 +28,7 @@ from models.sweep.run import Sweep, backend_of, carry_out, sweep
 from models.sweep.specification import Specification, SpecificationError, hidden_features
 from models.sweep.store import Store, key_of
 from models.sweep.tasks import MOST_LOSSES, Done, in_process, with_losses
-from models.training.run import FIRST_DAY
+from models.training.landmarks import FIRST_DAY
 from models.vocabulary import Kind
 from tests.commands import ROOT
 from tests.sweeps import HORIZONS, UNTIL, cheap, cheap_material, made_up
