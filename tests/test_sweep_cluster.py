@@ -65,7 +65,7 @@ def cluster(start):
 
 def test_two_workers_one_killed_give_the_bits_of_one_process(cluster, reference):
     file, workers = cluster
-    shared, tasks = cheap_material(reference), cheap(6)
+    shared, tasks = cheap_material(reference), cheap(4)
     expected = carry_out(shared, tasks, in_process, horizons=HORIZONS)
     with on_cluster(f"file:{file}", jobs=2) as backend:
         _wait_for_both(file)
@@ -73,7 +73,7 @@ def test_two_workers_one_killed_give_the_bits_of_one_process(cluster, reference)
 
         def killing(done_so_far: int, total: int) -> None:
             done.append(done_so_far)
-            if done_so_far == 2:
+            if done_so_far == 1:
                 workers[0].kill()
                 workers[0].wait()
 
@@ -114,8 +114,12 @@ def test_a_worker_with_another_models_package_is_refused_before_anything_runs(cl
 class FakeClient:
     """Answers as workers would."""
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, threads: int = 1):
         self.answers = {f"tcp://10.0.0.{n}:1": each for n, each in enumerate(answers, start=1)}
+        self.threads = threads
+
+    def nthreads(self):
+        return dict.fromkeys(self.answers, self.threads)
 
     def run(self, function, on_error):
         # What is asked is sent by value and answered by this very code.
@@ -136,6 +140,11 @@ def test_a_worker_that_would_compute_otherwise_is_refused(change, message):
     check_workers(FakeClient(own, own))
     with pytest.raises(SweepError, match=message):
         check_workers(FakeClient(own, {**own, **change}))
+
+
+def test_a_worker_of_several_threads_is_refused():
+    with pytest.raises(SweepError, match=r"tcp://10.0.0.1:1 runs 4 tasks at once .*--nthreads 1"):
+        check_workers(FakeClient(dict(identity()), threads=4))
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
