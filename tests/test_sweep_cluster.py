@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from benchmarks.sweep import Costs, on_paper, report
 from models.errors import SweepError
 from models.sweep.cluster import check_workers, on_cluster
 from models.sweep.identity import identity
@@ -167,3 +168,20 @@ def test_a_late_worker_of_other_code_stops_the_sweep(reference):
             _refuse(error)
     _refuse(RuntimeError("killed"))
     assert not isinstance(task, Failure)
+
+
+@pytest.mark.parametrize(
+    ("overhead", "compute", "client", "bottleneck"),
+    # 10,000 x 4 s on 64 cores at an efficiency of 0.8; 10,000 x (overhead + 5 ms) one by one.
+    [(0.005, 781.25, 100.0, "evaluating"), (0.095, 781.25, 1000.0, "the client")],
+)
+def test_a_large_sweep_on_paper(overhead, compute, client, bottleneck):
+    costs = Costs(8, 32.0, 20.0, 4.0, overhead, 0.005, 600, 9000, 2_000_000, 3.0)
+    assert costs.efficiency == pytest.approx(0.8)
+    paper = on_paper(costs)
+    assert (paper.compute, paper.client) == pytest.approx((compute, client))
+    assert paper.bottleneck == bottleneck
+    assert paper.total == max(paper.compute, paper.client)
+    text = report(costs)
+    assert "the machine was busy" in text
+    assert f"the bottleneck is {bottleneck}" in text

@@ -112,7 +112,7 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
     if scheduler is None:
         with (
             LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                n_workers=jobs, threads_per_worker=1, dashboard_address=":0", silence_logs=50
             ) as cluster,
             Client(cluster) as client,
         ):
