@@ -142,7 +142,7 @@ class _Cluster:
         from distributed import Client, LocalCluster
 
         self.cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         )
         self.client = Client(self.cluster)
         self.client.run(_loaded)

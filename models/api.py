@@ -1,6 +1,6 @@
 """The program from Python: what is stable, and nothing else is.
 
-`load_panel`, `forecast`, `outlook`, `hindcast` and `forecast_table`, the dataclasses that they
+`load_panel`, `forecast`, `outlook`, `hindcast`, `forecast_table` and `sweep`, the dataclasses that they
 return and the columns named here keep their names and meaning within a major version, as the
 schemas of the JSON do; every other module may change. docs/python.md shows each of them at work.
 
@@ -26,6 +26,7 @@ from models.forecasting.schema import forecast_rows
 from models.forecasting.season_status import season_status
 from models.outlook.answers import Outlook
 from models.outlook.window import OutlookWindow
+from models.sweep.run import sweep
 from models.tracking.reading import load_forecaster
 from models.tracking.tables import load_tables
 
@@ -44,6 +45,7 @@ __all__ = [
     "hindcast",
     "load_panel",
     "outlook",
+    "sweep",
 ]
 
 Day = str | pd.Timestamp
@@ -76,6 +78,8 @@ TABLE_COLUMNS: Mapping[str, str] = {
     "median": "of `days_in_season`, in days",
     "begun_on": "onset of a season that counts already",
     "ended": "whether the window had ended by today",
+    "none": "of `days_in_season`, the chance of no day",
+    "threshold": "season index at which the row's kind begins",
 }
 
 

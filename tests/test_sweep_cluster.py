@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from benchmarks.sweep import Costs, on_paper, report
 from models.errors import SweepError
 from models.sweep.cluster import check_workers, on_cluster
 from models.sweep.identity import identity
@@ -65,7 +66,7 @@ def cluster(start):
 
 def test_two_workers_one_killed_give_the_bits_of_one_process(cluster, reference):
     file, workers = cluster
-    shared, tasks = cheap_material(reference), cheap(6)
+    shared, tasks = cheap_material(reference), cheap(4)
     expected = carry_out(shared, tasks, in_process, horizons=HORIZONS)
     with on_cluster(f"file:{file}", jobs=2) as backend:
         _wait_for_both(file)
@@ -73,7 +74,7 @@ def test_two_workers_one_killed_give_the_bits_of_one_process(cluster, reference)
 
         def killing(done_so_far: int, total: int) -> None:
             done.append(done_so_far)
-            if done_so_far == 2:
+            if done_so_far == 1:
                 workers[0].kill()
                 workers[0].wait()
 
@@ -114,8 +115,12 @@ def test_a_worker_with_another_models_package_is_refused_before_anything_runs(cl
 class FakeClient:
     """Answers as workers would."""
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, threads: int = 1):
         self.answers = {f"tcp://10.0.0.{n}:1": each for n, each in enumerate(answers, start=1)}
+        self.threads = threads
+
+    def nthreads(self):
+        return dict.fromkeys(self.answers, self.threads)
 
     def run(self, function, on_error):
         # What is asked is sent by value and answered by this very code.
@@ -138,6 +143,11 @@ def test_a_worker_that_would_compute_otherwise_is_refused(change, message):
         check_workers(FakeClient(own, {**own, **change}))
 
 
+def test_a_worker_of_several_threads_is_refused():
+    with pytest.raises(SweepError, match=r"tcp://10.0.0.1:1 runs 4 tasks at once .*--nthreads 1"):
+        check_workers(FakeClient(dict(identity()), threads=4))
+
+
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("models.sweep.cluster.WAIT_SECONDS", 0.5)
     with (
@@ -158,3 +168,20 @@ def test_a_late_worker_of_other_code_stops_the_sweep(reference):
             _refuse(error)
     _refuse(RuntimeError("killed"))
     assert not isinstance(task, Failure)
+
+
+@pytest.mark.parametrize(
+    ("overhead", "compute", "client", "bottleneck"),
+    # 10,000 x 4 s on 64 cores at an efficiency of 0.8; 10,000 x (overhead + 5 ms) one by one.
+    [(0.005, 781.25, 100.0, "evaluating"), (0.095, 781.25, 1000.0, "the client")],
+)
+def test_a_large_sweep_on_paper(overhead, compute, client, bottleneck):
+    costs = Costs(8, 32.0, 20.0, 4.0, overhead, 0.005, 600, 9000, 2_000_000, 3.0)
+    assert costs.efficiency == pytest.approx(0.8)
+    paper = on_paper(costs)
+    assert (paper.compute, paper.client) == pytest.approx((compute, client))
+    assert paper.bottleneck == bottleneck
+    assert paper.total == max(paper.compute, paper.client)
+    text = report(costs)
+    assert "the machine was busy" in text
+    assert f"the bottleneck is {bottleneck}" in text

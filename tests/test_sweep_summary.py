@@ -276,6 +276,9 @@ def test_a_dry_run_prints_the_grid_and_its_time():
     assert len(lines) == 5 + 1 + 1
     assert lines[-2].startswith("left out, 3 specifications: pool needs paths")
     assert "5 specifications, about 8 minutes with --jobs 2 (as results in the store" in lines[-1]
+    untimed = grid_text(grid({"candidate": ("logistic", "lightgbm_all")}), {}, jobs=1)
+    assert "about 4 seconds" in untimed
+    assert "1 of a model that was never timed not counted" in untimed
     default = grid_text(grid(DEFAULT_AXES), {}, jobs=2)
     assert default.splitlines()[-1].startswith("162 specifications, about 5 minutes")
 

@@ -67,11 +67,14 @@ def grid_text(made: Grid, kept: Mapping[str, float], jobs: int) -> str:
     lines += [
         f"left out, {counted(n, 'specification')}: {why}" for why, n in made.obstacles.items()
     ]
-    seconds = sum(seconds_of(each.candidate, kept) for each in made.specifications)
+    timed = [seconds_of(each.candidate, kept) for each in made.specifications]
+    known = [seconds for seconds in timed if seconds is not None]
     measured = "as results in the store took" if kept else "as measured when this was built"
+    if len(known) < len(timed):
+        measured += f"; {len(timed) - len(known)} of a model that was never timed not counted"
     lines.append(
         f"{counted(len(made.specifications), 'specification')}, about "
-        f"{_spoken(seconds / jobs)} with --jobs {jobs} ({measured})."
+        f"{_spoken(sum(known) / jobs)} with --jobs {jobs} ({measured})."
     )
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 WAIT_SECONDS = 20.0
+_GONE = "the scheduler is gone; what is done is kept, run the same command again for the rest"
 
 
 class _Lost(Exception):
@@ -44,6 +46,8 @@ def on_cluster(scheduler: str | None, jobs: int) -> Iterator[Backend]:
         If Dask is not installed, the scheduler does not answer or has no
         worker, or a worker runs other code.
     """
+    # What goes wrong is said once, by this module; Dask would say it at length.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _client(scheduler, jobs) as client:
         check_workers(client)
         yield lambda material, tasks, horizons: evaluate_on(client, material, tasks, horizons)
@@ -57,6 +61,13 @@ def check_workers(client: Client) -> None:
     SweepError
         Names the first such worker, and in what it differs.
     """
+    for address, threads in sorted(client.nthreads().items()):
+        # Two tasks in one process would share its numerical libraries' number of threads.
+        if threads > 1:
+            raise SweepError(
+                f"worker {address} runs {threads} tasks at once in one process; start it with "
+                f"--nthreads 1, one on each core."
+            )
     for address, theirs in sorted(client.run(_asked(), on_error="return").items()):
         if not isinstance(theirs, dict):
             raise SweepError(
@@ -101,7 +112,7 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
     if scheduler is None:
         with (
             LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                n_workers=jobs, threads_per_worker=1, dashboard_address=":0", silence_logs=50
             ) as cluster,
             Client(cluster) as client,
         ):
@@ -157,9 +168,9 @@ def _round(
                 lost = True
             future.release()
     except (OSError, TimeoutError) as error:
-        raise SweepError(f"the scheduler is gone ({error}); run the same command again.") from error
+        raise SweepError(f"{_GONE} ({error}).") from error
     if client.status != "running":
-        raise SweepError("the scheduler is gone; run the same command again.")
+        raise SweepError(f"{_GONE}.")
     if lost:
         raise _Lost
 
