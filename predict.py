@@ -62,7 +62,7 @@ def predict(
     debug: DebugOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Print how likely the onset of an altcoin season is, beside climatology.
+    """Print how likely the onset of an altcoin season is, beside the base rate.
 
     Uses the champion that train.py registered and only what was known at the
     end of the as_of day.
@@ -120,10 +120,10 @@ def score(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Judge the recorded forecasts by what came after them, as far as it is known.
+    """Score the recorded forecasts against what happened, as far as it is known.
 
-    Only windows that have ended are scored, beside climatology; the others are
-    listed as open.
+    Only windows that have ended are scored, beside the base rate; the others
+    are listed as open.
     """
     with clear_errors():
         from models.cli.ledger_command import warn_of_torn_lines, warn_of_unchained_lines
@@ -153,7 +153,8 @@ def health(
     market: MarketOptions,
     json: JsonOption = False,
     rules: Annotated[
-        bool, typer.Option("--rules", help="Print instead the rules that data must pass, and why.")
+        bool,
+        typer.Option("--rules", help="Print the plausibility rules that data must pass, and why."),
     ] = False,
     published: PublishedOption = None,
     online: OnlineOption = False,

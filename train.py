@@ -81,7 +81,7 @@ def log(
     deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
-    """Log a training that was kept in a file because the store had failed."""
+    """Log a training that was saved to a file because the store had failed."""
     with clear_errors(deadline):
         from models.tracking.listing import outcome_text
         from models.tracking.runs import log_later
@@ -136,7 +136,7 @@ def rollback(
     deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
-    """Make the version champion that was before the present one."""
+    """Make the previous champion champion again."""
     with clear_errors(deadline):
         from models.tracking import registry
         from models.tracking.listing import promoted_text

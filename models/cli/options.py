@@ -131,7 +131,7 @@ DeadlineOption = Annotated[
         min=1,
         max=3600,
         metavar="SECONDS",
-        help="Wait at most so long for an answer of the store's server.",
+        help="Longest wait for an answer from the store's server.",
     ),
 ]
 

@@ -54,8 +54,8 @@ def _on_threshold(forecaster: Forecaster) -> list[Note]:
         return []
     asked = forecaster.thresholds[Kind.BROAD]
     text = (
-        f"Broad and sustained seasons are here those at {asked:g}: the model serves them, but its "
-        f"skill was measured at {measured:g} and says nothing certain of {asked:g}."
+        f"Broad and sustained seasons begin here at an index of {asked:g}. The skill of this model "
+        f"was measured at {measured:g} and may not carry over."
     )
     fields = {"threshold": asked, "measured_at": measured}
     return [Note(NoteCode.OTHER_THRESHOLD, text, fields)]
@@ -65,7 +65,7 @@ def _on_model(status: SeasonStatus, forecaster: Forecaster, age_days: int) -> li
     evidence, as_of = forecaster.evidence, status.as_of
     notes = []
     if forecaster.name == "climatology":
-        text = f"The model is climatology: {evidence.reason}."
+        text = f"The champion is the base rate itself (climatology): {evidence.reason}."
         notes.append(Note(NoteCode.MODEL_IS_CLIMATOLOGY, text))
     # Strict: data of exactly a week ago still count as current.
     if age_days > STALE_DAYS:
@@ -75,11 +75,12 @@ def _on_model(status: SeasonStatus, forecaster: Forecaster, age_days: int) -> li
         trained = (
             "The model was trained on this day"
             if evidence.in_training(as_of)
-            else "The model has learnt from outcomes after this day"
+            else "The model was trained on outcomes after this day"
         )
         text = (
             f"{trained} (until {long_day(evidence.trained_until)}): "
-            f"this is no forecast out of sample. Retrain with --until {iso_day(as_of)} for one."
+            f"this forecast is in sample. For one out of sample, retrain with --until "
+            f"{iso_day(as_of)}."
         )
         fields = {"trained_until": iso_day(evidence.trained_until)}
         notes.append(Note(NoteCode.IN_SAMPLE, text, fields))
@@ -95,11 +96,11 @@ def _on_features(
     missing = [
         name
         for name in forecaster.model.feature_names()
-        # What is made of missing flows is told once, with the flows.
+        # Features made of missing flows are named once, with the flows.
         if np.isnan(row[name].iloc[0]) and not (flows and name in _OF_FLOWS)
     ]
     if missing:
-        text = f"Missing, so that the model does without: {', '.join(missing)}."
+        text = f"Missing features that the model does without: {', '.join(missing)}."
         notes.append(Note(NoteCode.MISSING_FEATURES, text, {"features": missing}))
     if flows:
         text = missing_flows_text(flows)

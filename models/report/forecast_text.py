@@ -73,17 +73,17 @@ def trend_note(forecast: Forecast) -> str:
     then = forecast.trend
     days = listed([long_day(each.as_of) for each in then])
     note = (
-        f"A week and a month ago: what the same model says of as many days ahead, on what was "
-        f"known on {days}."
+        f"A week and a month ago: the same model on the data known on {days}, for windows of the "
+        f"same length."
     )
     if forecast.by_date:
-        note += f" The window until {long_day(forecast.by_date[0].window_end)} keeps its end."
+        note += f" The window to {long_day(forecast.by_date[0].window_end)} keeps its end."
     sampled = [long_day(each.as_of) for each in then if each.in_sample]
     if sampled:
         note += (
-            f" The model has since learnt from outcomes until "
-            f"{long_day(forecast.model.trained_until)}, so that what it says of "
-            f"{listed(sampled)} is no forecast out of sample."
+            f" The model has since been trained on outcomes up to "
+            f"{long_day(forecast.model.trained_until)}: its values for {listed(sampled)} are in "
+            f"sample."
         )
     return note + _missing_in_trend(forecast)
 

@@ -41,17 +41,13 @@ from models.report.statements import (
     today_statement,
 )
 from models.report.style import inline_svg
+from models.report.verdicts import SKILL, effect
 from models.tracking.tables import TrainingTables
-from models.vocabulary import Kind, Verdict
+from models.vocabulary import Kind
 
 _FOLDER = Path(__file__).parent
 _UNITS = {feature.name: feature.unit for feature in CATALOGUE}
 _MEANINGS = {feature.name: feature.meaning for feature in CATALOGUE}
-_VERDICTS = {
-    Verdict.BETTER: "better than the base rate",
-    Verdict.WORSE: "worse than the base rate",
-    Verdict.CANNOT_TELL: "no detectable skill",
-}
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim of the article: its headline, and what its other conditions say."""
+    """A claim: its headline, and what its other conditions say."""
 
     headline: ClaimHeadline
     others: tuple[str, ...]
@@ -136,7 +132,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": percent, "signed": signed, "day": long_day, "iso": iso_day,
         "value": driver_value, "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
-        "verdict": _VERDICTS.__getitem__,
+        "verdict": SKILL.__getitem__, "effect": effect,
     }  # fmt: skip
     environment.globals |= {
         "interval": interval, "share_interval": share_interval,

@@ -27,7 +27,7 @@ def versions_text(versions: Sequence[Version]) -> str:
     if not versions:
         return "No version is registered; run train.py first."
     rows = [_HEADS, *(_row(version) for version in versions)]
-    title = "Brier skill against climatology, broad seasons (90 % interval)"
+    title = "Brier skill against the base rate, broad seasons (90 % interval)"
     lines = [title, *aligned(rows, "<"), ""]
     for version in versions:
         if version.aliases and version.promotion_reason:
