@@ -19,6 +19,7 @@ from models.cli.forecast_options import (
     StoreOptions,
     WindowOptions,
 )
+from models.cli.json_errors import JsonErrorGroup
 from models.cli.market_options import (
     MarketOptions,
     OnlineOption,
@@ -43,7 +44,7 @@ from models.cli.options import (
 )
 from models.cli.streams import run
 
-app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=JsonErrorGroup, add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=f"{EPILOG[:-1]}, 4 an alert fired.")
@@ -86,7 +87,9 @@ def predict(
             for problem in panel.provenance.problems_on(as_timestamp(last) or panel.last_day):
                 progress.message(f"warning: {problem}")
         if printed.history:
-            text, note = forecast_command.history_answer(panel, store, printed)
+            text, note = forecast_command.history_answer(
+                panel, store, printed, today=clock.normalize()
+            )
             progress.message(note)
             answer(text)
             return
@@ -131,14 +134,15 @@ def score(
 
         path = ledger or LEDGER
         entries = read_ledger(path)
-        panel = load_panel(market, now(), ProgressLine(quiet=False))
+        clock = now()
+        panel = load_panel(market, clock, ProgressLine(quiet=False))
         from models.ledger.results import track_record_json
         from models.ledger.track_record import track_record
         from models.report.ledger_text import track_record_text
 
         warn_of_torn_lines(path, entries.torn)
         warn_of_unchained_lines(path, entries)
-        record = track_record(entries, panel)
+        record = track_record(entries, panel, today=clock.normalize())
     if json:
         answer(dumps(track_record_json(record), indent=2, allow_nan=False))
     else:

@@ -38,11 +38,12 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except (DataError, LedgerError) as error:
-        fail(str(error), ExitCode.DATA)
+        fail(str(error), ExitCode.DATA, "ledger" if isinstance(error, LedgerError) else "data")
     except (SourceUnavailable, TrackingError) as error:
         if isinstance(error, Unanswered):
             leave_at_once()
-        fail(str(error), ExitCode.FAILURE)
+        kind = "store" if isinstance(error, TrackingError) else "source"
+        fail(str(error), ExitCode.FAILURE, kind)
     except Exception as error:
         if _Debugging.wanted:
             raise
@@ -51,6 +52,7 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
             f"unexpected {type(error).__name__}{f': {said}' if said else ''}; "
             f"--debug shows where it came from.",
             ExitCode.FAILURE,
+            "unexpected",
         )
 
 

@@ -35,6 +35,7 @@ from models.forecasting.what_if import (
     suppose,
     what_if_json,
 )
+from models.formatting import counted
 from models.ledger.alerts import AlertState, alert_json, check_alerts
 from models.ledger.book import read_ledger
 from models.report.condition_text import alert_text, what_if_text
@@ -230,15 +231,17 @@ def what_if_answer(
 
 
 def history_answer(
-    panel: MarketPanel, store: StoreOptions, options: PrintOptions
+    panel: MarketPanel, store: StoreOptions, options: PrintOptions, *, today: pd.Timestamp
 ) -> tuple[str, str]:
     """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
     assert options.history is not None
     stored = _stored(store)
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
     table = reforecast(panel, stored.forecaster, first=first, last=last)
-    note = sample_note(table, stored.forecaster)
+    age = counted((today - panel.last_day).days, "day")
+    note = f"note: data {age} old.\n{sample_note(table, stored.forecaster)}"
     if not options.json:
         return table.to_csv(index=False), note
-    content = history_json(table, model_summary(stored.model_id, stored.forecaster))
+    summary = model_summary(stored.model_id, stored.forecaster)
+    content = history_json(table, summary, panel, today)
     return json.dumps(content, indent=2, allow_nan=False), note

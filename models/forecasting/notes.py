@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from features.catalogue.builder import CATALOGUE
 from features.catalogue.flows import missing_flows, missing_flows_text
 from features.health import STALE_DAYS
+from features.provenance import DataProvenance
 from models.forecasting.parts import Note, NoteCode
 from models.forecasting.season_status import SeasonStatus
 from models.formatting import iso_day, long_day
@@ -44,9 +45,23 @@ def forecast_notes(
         *_on_model(status, forecaster, (today - status.last_day).days),
         *_on_features(status, forecaster, out_of_range),
     ]
-    for problem in status.view.provenance.problems_on(status.as_of):
-        notes.append(Note(NoteCode.DATA_PROBLEM, f"Data: {problem}"))
-    return tuple(notes)
+    return (*notes, *_on_data(status.view.provenance, status.as_of))
+
+
+def _on_data(provenance: DataProvenance, day: pd.Timestamp) -> Iterator[Note]:
+    """Yield the problems of the data; those that a rule found have its figures."""
+    found = {each.text: each for each in provenance.findings_on(day)}
+    for problem in provenance.problems_on(day):
+        finding, fields = found.get(problem), {}
+        if finding is not None:
+            fields = {
+                "rule": finding.rule,
+                "series": finding.series,
+                "first_day": iso_day(finding.first_day),
+                "last_day": iso_day(finding.last_day),
+                "consequence": finding.consequence,
+            }
+        yield Note(NoteCode.DATA_PROBLEM, f"Data: {problem}", fields)
 
 
 def _on_threshold(forecaster: Forecaster) -> list[Note]:
@@ -66,11 +81,19 @@ def _on_model(status: SeasonStatus, forecaster: Forecaster, age_days: int) -> li
     notes = []
     if forecaster.name == "climatology":
         text = f"The champion is the base rate itself (climatology): {evidence.reason}."
-        notes.append(Note(NoteCode.MODEL_IS_CLIMATOLOGY, text))
+        notes.append(Note(NoteCode.MODEL_IS_CLIMATOLOGY, text, {"reason": evidence.reason}))
     # Strict: data of exactly a week ago still count as current.
     if age_days > STALE_DAYS:
-        text = "The data are stale: their last day is more than a week ago."
-        notes.append(Note(NoteCode.STALE_DATA, text, {"age_days": age_days}))
+        text = (
+            f"The data are stale: their last day, {long_day(status.last_day)}, was {age_days} days "
+            f"ago."
+        )
+        fields: dict[str, object] = {
+            "age_days": age_days,
+            "last_day": iso_day(status.last_day),
+            "allowed_days": STALE_DAYS,
+        }
+        notes.append(Note(NoteCode.STALE_DATA, text, fields))
     if evidence.in_sample(as_of):
         trained = (
             "The model was trained on this day"

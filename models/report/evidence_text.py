@@ -38,7 +38,7 @@ def driver_text(forecast: Forecast, terminal: Terminal) -> str:
         lines.append(f"    {weaker} weaker features are not shown (--json lists them)")
     moved = 100 * (total.probability - total.base_rate)
     lines.append(f"  {'rest: an average day is not at the base rate':<46}"
-                 f"{signed(total.rest, 0):>6}")  # fmt: skip
+                 f"{signed(total.rest, 0):>12}")  # fmt: skip
     lines.append(f"  {'total':<46}{signed(moved, 0):>12}")
     return "\n".join(lines)
 

@@ -29,9 +29,13 @@ def track_record_text(record: TrackRecord) -> str:
     record : TrackRecord
         From `models.ledger.track_record.track_record`.
     """
+    title = "Score of the recorded forecasts"
+    if record.age_days is not None:
+        title += f", data {counted(record.age_days, 'day')} old"
     if not record.lines:
-        return "The ledger holds no forecast yet."
+        return f"{title}\nThe ledger holds no forecast yet."
     lines = [
+        title,
         wrap(
             f"{counted(record.lines, 'line')}, as of {record.first_as_of} to "
             f"{record.last_as_of}. Outcomes from {record.source} to {record.last_day} "

@@ -65,9 +65,7 @@ def outlook_text(forecast: Forecast, terminal: Terminal) -> list[str]:
 
 def _chances(forecast: Forecast, outlook: Outlook, terminal: Terminal) -> str:
     window = outlook.window
-    today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
-    # Strict: on its last day a window is still open.
-    title = f"Altcoin season {_window_words(window, ended=today > window.end)}"
+    title = f"Altcoin season {_window_words(window, ended=window.ended(forecast.data.today))}"
     head = f"{'':{12 + BAR_WIDTH}}{'chance':>7}  {'90 % interval':<15}{'base rate':>10}"
     lines = [terminal.bold(title), terminal.faint(head)]
     lines += [_chance(chance, terminal) for chance in outlook.chances]

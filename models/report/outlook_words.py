@@ -11,6 +11,7 @@ from models.formatting import listed, long_day, percent, scored
 from models.hazard.evidence import OutlookSkill
 from models.outlook.answers import FirstOnset, Outlook
 from models.outlook.path_onsets import SUSTAINED
+from models.outlook.paths import REACH_DAYS
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import OutlookWindow
 from models.report.verdicts import SKILL
@@ -45,6 +46,31 @@ def kind_meanings(threshold: float) -> dict[str, str]:
         SUSTAINED: f"a broad one with {SUSTAINED_DAYS} such days in its first {SUSTAINED_WITHIN}"
         f"{like}",
     }
+
+
+def ended_statement(window: OutlookWindow, *, as_of: pd.Timestamp, today: pd.Timestamp) -> str:
+    """Return that a window is over, and what to run instead; empty while it is open.
+
+    Examples
+    --------
+    >>> from models.outlook.window import year_window
+    >>> day = pd.Timestamp("2026-06-06")
+    >>> ended_statement(year_window(day), as_of=day, today=pd.Timestamp("2027-02-01"))[:47]
+    'The window asked about, in 2026, ended on 31 De'
+    >>> ended_statement(year_window(day), as_of=day, today=pd.Timestamp("2026-12-31"))
+    ''
+    """
+    if not window.ended(today):
+        return ""
+    ways = ["predict.py --source yahoo for a forecast from today's data"]
+    # As far as an outlook from this day reaches.
+    if pd.Timestamp(today.year, 12, 31) <= as_of + pd.Timedelta(days=REACH_DAYS):
+        ways.insert(0, f"predict.py --year {today.year} for one that is open")
+    when = f"in {window.year}" if window.year is not None else period(window)
+    return (
+        f"The window asked about, {when}, ended on {long_day(window.end)}: what was forecast for "
+        f"it is no outlook any more. Run {' or '.join(ways)}."
+    )
 
 
 def years_statement(outlook: Outlook, threshold: float) -> str:

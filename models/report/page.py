@@ -25,7 +25,7 @@ from models.formatting import (
 )
 from models.outlook.answers import Outlook
 from models.report.claim_statements import ClaimHeadline, claim_headlines, claims_statement
-from models.report.forecast_text import STATES, question, trend_note
+from models.report.forecast_text import STATES, outlook_ended, question, trend_note
 from models.report.outlook_view import OutlookView, outlook_view
 from models.report.picture import describe, draw, title
 from models.report.record import prospective
@@ -91,7 +91,7 @@ def forecast_page(
         First day of the picture.
     """
     # What is made of the clock is the age alone: the rest is the same on every day.
-    today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
+    today = forecast.data.today
     total = forecast.driver_sum
     content = {
         "forecast": forecast,
@@ -99,6 +99,7 @@ def forecast_page(
         "age": counted(forecast.data.age_days, "day"),
         "stale": _stale(forecast),
         "outlook": _outlook(forecast, today),
+        "outlook_ended": outlook_ended(forecast),
         "statements": [
             *skill_statements(forecast), ranking_statement(forecast), partial_statement(forecast),
             today_statement(forecast),

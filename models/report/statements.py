@@ -16,7 +16,7 @@ from models.formatting import (
 from models.hazard.evidence import Skill
 from models.outlook.path_onsets import SUSTAINED
 from models.report.outlook_text import window_words
-from models.report.outlook_words import FAMOUS_THRESHOLD, base_rate_side
+from models.report.outlook_words import FAMOUS_THRESHOLD, base_rate_side, ended_statement
 from models.report.verdicts import SKILL
 from models.vocabulary import Kind, Verdict
 
@@ -189,6 +189,9 @@ def headline(forecast: Forecast) -> tuple[str, str]:
     outlook = forecast.outlook
     if outlook is None:
         return _headline_of_window(headline_window(forecast))
+    window, today = outlook.window, forecast.data.today
+    if ended := ended_statement(window, as_of=forecast.as_of, today=today):
+        return "ended", ended
     by_kind = {chance.kind: chance for chance in outlook.chances}
     sustained, broad = by_kind[SUSTAINED], by_kind[Kind.BROAD]
     words = window_words(outlook.window)
