@@ -27,6 +27,7 @@ from models.cli.forecast_options import (
     StoreOptions,
     WindowOptions,
 )
+from models.cli.json_errors import JsonErrorGroup
 from models.cli.market_options import (
     MarketOptions,
     OnlineOption,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from features.panel import MarketPanel
     from models.cli.forecast_command import Issued
 
-app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=JsonErrorGroup, add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=f"{EPILOG[:-1]}, 4 an alert fired.")
@@ -76,7 +77,7 @@ def predict(
     debug: DebugOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Print how likely the onset of an altcoin season is, beside climatology.
+    """Print how likely the onset of an altcoin season is, beside the base rate.
 
     Uses the champion that train.py registered and only what was known at the
     end of the as_of day.
@@ -88,19 +89,18 @@ def predict(
     _refuse_contradictions(as_of, window, printed, written, recorded, conditions)
     with clear_errors(store.deadline):
         clock, progress = now(), ProgressLine(quiet=False)
+        today = clock.normalize()
         newest = as_of is None and printed.history is None
         data = load_market(market, clock, progress, newest=newest)
         from models.cli import forecast_command
 
-        if printed.history or printed.csv:
-            last = as_timestamp(printed.history[1] if printed.history else as_of)
-            _tell_problems(data.panel, last, progress)
+        _tell_problems(data.panel, as_of, printed, progress)
         if printed.history:
-            text, note = forecast_command.history_answer(data, store, printed)
+            text, note = forecast_command.history_answer(data, store, printed, today=today)
             progress.message(note)
             answer(text)
             return
-        days, today = map(as_timestamp, (as_of, written.since)), clock.normalize()
+        days = map(as_timestamp, (as_of, written.since))
         drawn, supposed = bool(written.files), conditions.supposed
         issued = forecast_command.issue(data, store, window, *days, today=today, drawn=drawn)
         if supposed:
@@ -135,9 +135,14 @@ def _deliver(
         raise typer.Exit(ExitCode.ALERT)
 
 
-def _tell_problems(panel: MarketPanel, day: pd.Timestamp | None, progress: ProgressLine) -> None:
+def _tell_problems(
+    panel: MarketPanel, as_of: datetime | None, printed: PrintOptions, progress: ProgressLine
+) -> None:
     """Say on stderr what is wrong with the data, for answers that have no place for it."""
-    for problem in panel.provenance.problems_on(day or panel.last_day):
+    if not (printed.history or printed.csv):
+        return
+    last = as_timestamp(printed.history[1] if printed.history else as_of)
+    for problem in panel.provenance.problems_on(last or panel.last_day):
         progress.message(f"warning: {problem}")
 
 
@@ -150,10 +155,10 @@ def score(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Judge the recorded forecasts by what came after them, as far as it is known.
+    """Score the recorded forecasts against what happened, as far as it is known.
 
-    Only windows that have ended are scored, beside climatology; the others are
-    listed as open.
+    Only windows that have ended are scored, beside the base rate; the others
+    are listed as open.
     """
     with clear_errors():
         from models.cli.ledger_command import warn_of_torn_lines, warn_of_unchained_lines
@@ -161,15 +166,15 @@ def score(
 
         path = ledger or LEDGER
         entries = read_ledger(path)
-        # The judgement rests on the season index alone.
-        panel = load_market(market, now(), ProgressLine(quiet=False)).panel
+        clock = now()
+        panel = load_market(market, clock, ProgressLine(quiet=False)).panel
         from models.ledger.results import track_record_json
         from models.ledger.track_record import track_record
         from models.report.ledger_text import track_record_text
 
         warn_of_torn_lines(path, entries.torn)
         warn_of_unchained_lines(path, entries)
-        record = track_record(entries, panel)
+        record = track_record(entries, panel, today=clock.normalize())
     if json:
         answer(dumps(track_record_json(record), indent=2, allow_nan=False))
     else:
@@ -184,7 +189,8 @@ def health(
     market: MarketOptions,
     json: JsonOption = False,
     rules: Annotated[
-        bool, typer.Option("--rules", help="Print instead the rules that data must pass, and why.")
+        bool,
+        typer.Option("--rules", help="Print the plausibility rules that data must pass, and why."),
     ] = False,
     published: PublishedOption = None,
     online: OnlineOption = False,

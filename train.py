@@ -16,6 +16,7 @@ except ImportError as error:  # another package of that name comes first on the 
     ) from None
 
 from models.cli.boundary import DebugOption, clear_errors
+from models.cli.json_errors import JsonErrorGroup
 from models.cli.market_options import MarketOptions, load_panel
 from models.cli.option_groups import with_groups
 from models.cli.options import (
@@ -50,7 +51,7 @@ from models.cli.training_options import (
     TrainingOptions,
 )
 
-app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=JsonErrorGroup, add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=EPILOG)
@@ -101,7 +102,7 @@ def log(
     deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
-    """Log a training that was kept in a file because the store had failed."""
+    """Log a training that was saved to a file because the store had failed."""
     with clear_errors(deadline):
         from models.cli.registry_command import warn_of_hold
         from models.tracking.listing import outcome_text
@@ -165,7 +166,7 @@ def rollback(
     deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
-    """Make the version champion that was before the present one."""
+    """Make the previous champion champion again."""
     with clear_errors(deadline):
         from models.cli.registry_command import rolled_back
 

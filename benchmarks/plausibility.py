@@ -209,7 +209,7 @@ def pegs_found(market: Slice, seed: int = 0) -> list[str]:
             part = _left_out(piece, {
                 token: price * np.exp(noise * random.normal(size=len(days))) for token in tokens
             }, bitcoin)  # fmt: skip
-            cells.append(f"{noise:.2%}: {part:.0%}")
+            cells.append(f"{100 * noise:.2f} %: {100 * part:.0f} %")
         lines.append(f"| {name} | {', '.join(cells)} |")
     return [*lines, ""]
 
@@ -268,7 +268,10 @@ def _nearest(market: Slice, ranked: pd.DataFrame, asset: str, count: int) -> Ite
         window = logs.loc[day - pd.Timedelta(days=PEG_DAYS - 1) : day, coin]
         ninth = window.diff().abs().quantile(0.9)
         level = window.dropna().between(np.log(peg.low), np.log(peg.high)).mean()
-        yield f"{coin} | {day:%Y-%m-%d} | {least:.2%} | {ninth:.2%} | {level:.0%}"
+        yield (
+            f"{coin} | {day:%Y-%m-%d} | {100 * least:.2f} % | {100 * ninth:.2f} % | "
+            f"{100 * level:.0f} %"
+        )
 
 
 def main() -> int:

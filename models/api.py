@@ -1,7 +1,7 @@
 """The program from Python: what is stable, and nothing else is.
 
-`load_panel`, `forecast`, `outlook`, `hindcast`, `forecast_table` and `sweep`, the dataclasses that they
-return and the columns named here keep their names and meaning within a major version, as the
+`load_panel`, `forecast`, `outlook`, `hindcast`, `forecast_table` and `sweep`, the dataclasses that
+they return and the columns named here keep their names and meaning within a major version, as the
 schemas of the JSON do; every other module may change. docs/python.md shows each of them at work.
 
 Nothing here writes: a training is made by ``train.py``, a forecast recorded by ``predict.py``.

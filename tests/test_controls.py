@@ -298,8 +298,8 @@ def test_the_command_tells_what_passed(monkeypatch, capsys, passed, code, last):
     assert controls.main() == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2"]
-    assert lines[2].endswith("intervals in 88.0% to 90.5% of simulated histories")
-    assert lines[3].endswith("in 90.0% to 92.0% of simulated histories, the mean within 0.040")
+    assert lines[2].endswith("intervals in 88.0 % to 90.5 % of simulated histories")
+    assert lines[3].endswith("in 90.0 % to 92.0 % of simulated histories, the mean within 0.040")
     assert lines[5] == "Coverage of nominal 90 % intervals of skills and their differences, percent"
     assert lines[7].split() == ["overlap", "skill", "windows", "88.0", "90.5"]
     assert lines[-3].split() == ["exponential", "posterior", "92", "(+0.0)", "90", "(-4.0)"]

@@ -306,7 +306,7 @@ def test_below_the_coverage_the_index_is_not_used(live_closes, tmp_path):
     dying = without(live_closes, top(20), since=MIDDLE)
     panel = load(dying, tmp_path)
     assert panel.last_day == MIDDLE
-    assert f"less than {MIN_LIVE_COVERAGE:.0%}" in problems(panel)
+    assert f"less than {100 * MIN_LIVE_COVERAGE:.0f} %" in problems(panel)
     assert compared(20) in problems(panel)
     unused = [year.unused_days for year in panel.provenance.coverage if year.source == "yahoo"]
     assert sum(unused) == (LAST - MIDDLE).days

@@ -305,7 +305,9 @@ def test_a_rebased_level_is_refused():
     embedded = level()
     live = embedded.copy()
     live.iloc[-20:] *= 1.1
-    with pytest.raises(DataError, match=r"^bitcoin: live values changed .* last 10 are -9.09% off"):
+    with pytest.raises(
+        DataError, match=r"^bitcoin: live values changed .* last 10 are -9.09 % off"
+    ):
         joined_level(embedded, live, "bitcoin")
 
 

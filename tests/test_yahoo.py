@@ -192,7 +192,7 @@ def test_an_unusable_coin_is_left_out_and_named(yahoo_market, fault, capfd):
     assert list(answer.closes) == ["BTC-USD", "^RUT"]
     named, few = answer.problems
     assert pd.Series([named]).str.fullmatch(f"Yahoo: SOL-USD .*{UNUSABLE[fault]}.*; left out.")[0]
-    assert few == "only 1 of 2 coins have closes; at least 80% should."
+    assert few == "only 1 of 2 coins have closes; at least 80 % should."
     assert capfd.readouterr() == ("", "")
 
 

@@ -69,20 +69,23 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
         raise DataError(
             f"{name}: live and embedded values disagree on {wrong} of {len(gap)} days to "
             f"{end:%Y-%m-%d}; most on {returns.index[0]:%Y-%m-%d}, return "
-            f"{returns['live'].iloc[0]:+.2%} live, {returns['embedded'].iloc[0]:+.2%} embedded "
-            f"(at most {tolerance:.1%} apart on all but {MAX_DISAGREEING} days). Run again with "
+            f"{100 * returns['live'].iloc[0]:+.2f} % live, "
+            f"{100 * returns['embedded'].iloc[0]:+.2f} % embedded "
+            f"(at most {100 * tolerance:.1f} % apart on all but {MAX_DISAGREEING} days). "
+            "Run again with "
             "--refresh; if it stays, use --source files."
         )
     shift = float(ratio.iloc[-RECENT_DAYS:].median()) / base - 1
     if abs(shift) > tolerance:
         raise DataError(
             f"{name}: live values changed their base within the {OVERLAP_DAYS} days to "
-            f"{end:%Y-%m-%d}: the last {RECENT_DAYS} are {shift:+.2%} off (limit {tolerance:.1%}). "
+            f"{end:%Y-%m-%d}: the last {RECENT_DAYS} are {100 * shift:+.2f} % off (limit "
+            f"{100 * tolerance:.1f} %). "
             "Run again with --refresh; if it stays, use --source files."
         )
     sentence = (
         f"{name}: rebased over {len(both)} days to {end:%Y-%m-%d}; daily returns differ by at most "
-        f"{gap.max():.2%}."
+        f"{100 * gap.max():.2f} %."
     )
     return pd.concat([embedded, base * live.loc[end + DAY :]]), sentence
 

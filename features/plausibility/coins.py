@@ -55,8 +55,9 @@ def check_frozen_market(prices: Prices, verdict: Verdict) -> None:
         verdict.withheld[first:after] = True
         worst = float(share[first:after].max())
         said = (
-            f"up to {worst:.0%} of the top {TOP} have exactly the close of the day before, less "
-            f"than {limits.FROZEN_SHARE:.0%} may; no forecast is made of these days"
+            f"up to {100 * worst:.0f} % of the top {TOP} have exactly the close of the "
+            "day before, less "
+            f"than {100 * limits.FROZEN_SHARE:.0f} % may; no forecast is made of these days"
         )
         where = (prices.days[first], prices.days[after - 1])
         verdict.findings.append(found("frozen market", "coins", where, worst, 1.0, "refused", said))

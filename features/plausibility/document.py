@@ -31,7 +31,8 @@ def rules_table() -> str:
         for name, limit in STEPS.items()
     ]
     pegs = [
-        f"| {peg.asset} | {peg.low:g} to {peg.high:g} | {peg.median:.2%} | {peg.most:.2%} |"
+        f"| {peg.asset} | {peg.low:g} to {peg.high:g} | {100 * peg.median:.2f} % | "
+        f"{100 * peg.most:.2f} % |"
         for peg in PEGS
     ]
     return "\n".join(

@@ -249,7 +249,9 @@ def _said(rows: pd.DataFrame, reason: NDArray[np.object_], prices: Prices) -> li
     for coin, own in rows.assign(reason=reason).groupby("coin", sort=True):
         why, days = str(own["reason"].iloc[-1]), own["snapshot_date"]
         move = _median_move(prices, why, str(coin), days.max())
-        measured = "" if np.isnan(move) else f", its median daily move against it is {move:.2%}"
+        measured = (
+            "" if np.isnan(move) else f", its median daily move against it is {100 * move:.2f} %"
+        )
         findings.append(
             found(RULE, str(coin), (days.min(), days.max()), move, np.nan, "note",
                   f"follows {why}{measured}; left out of {len(own)} rankings")

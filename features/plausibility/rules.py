@@ -159,12 +159,14 @@ RULES: Mapping[str, Rule] = {
             "common mode",
             "nearly every coin moves against Bitcoin by one factor on one day",
             f"median of the top 50 above x{exp(COMMON_UP):.2f} or below x{exp(COMMON_DOWN):.2f}; "
-            f"x{exp(COMMON_RETURNING):.2f} if it returns the next day; beyond {ONE_FACTOR:.0%} if "
+            f"x{exp(COMMON_RETURNING):.2f} if it returns the next day; beyond "
+            f"{100 * ONE_FACTOR:.0f} % if "
             f"it is {ONE_SPREAD:g} times the distance of the coins' quartiles, or if Bitcoin's "
-            f"market cap over its supply is {CAP_CONTRADICTION:.1%} from its close as well; or if "
+            f"market cap over its supply is {100 * CAP_CONTRADICTION:.1f} % from its "
+            "close as well; or if "
             f"Bitcoin falls by a tenth, the median coin by less than {FALL_WITH:.2f} of it",
             "since 2014 the median has moved between x0.76 and x1.15, by 3.0 times that distance "
-            "at most, the market cap stayed within 6.2%, and falls were shared by half at least; "
+            "at most, the market cap stayed within 6.2 %, and falls were shared by half at least; "
             "Bitcoin's close is wrong, not fifty others",
             "the last days are held back until two more closes confirm them; a spike is left out "
             f"for all coins; what stays is refused from x{exp(COMMON_LASTING_UP):.2f} up or "
@@ -174,8 +176,8 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "contradiction",
-            "Bitcoin's close and the coins' close_usd / close_btc tell two prices",
-            f"more than {CONTRADICTION:.0%} apart",
+            "Bitcoin's close and the coins' close_usd / close_btc imply two prices",
+            f"more than {100 * CONTRADICTION:.0f} % apart",
             "both are Bitcoin's price of one hour; other hours differ by less",
             "one coin: its rows are left out; Bitcoin: its close is left out, the last day is held "
             "back; more than half of all days: refused",
@@ -184,7 +186,8 @@ RULES: Mapping[str, Rule] = {
         Rule(
             "frozen market",
             "closes stand still",
-            f"at least {FROZEN_SHARE:.0%} of the ranked coins have exactly the close of the day "
+            f"at least {100 * FROZEN_SHARE:.0f} % of the ranked coins have exactly the "
+            "close of the day "
             "before",
             "never more than 9 % since 2014",
             "the days are left out; a forecast of them is refused",
@@ -223,7 +226,7 @@ RULES: Mapping[str, Rule] = {
             "unconfirmed step",
             "a step beyond the limit on the last two observations",
             "own step limit, or against the series that moves alike",
-            "one observation cannot tell a fault from news; two more can",
+            "one observation does not separate a fault from news; two more do",
             "the values are left out until then",
             _WAIT,
         ),
@@ -231,7 +234,7 @@ RULES: Mapping[str, Rule] = {
             "scale",
             "a series in another unit",
             "median of a year decades off; a flow above ten times the largest day; three sessions "
-            f"below {SMALL_FLOW:.0%} of the usual day; a cap over close that is no supply",
+            f"below {100 * SMALL_FLOW:.0f} % of the usual day; a cap over close that is no supply",
             "units differ by thousands, markets do not",
             "the feature is dropped from there on; an import is refused",
             _UNITS,

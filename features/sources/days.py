@@ -156,7 +156,7 @@ def order_of(texts: Iterable[str]) -> str | None:
             if one != two:
                 raise DataError(
                     f"must be dates such as 2025-12-10, got {_shown(text)}, which can be "
-                    f"{one:%d %b %Y} or {two:%d %b %Y}: no day of this column tells whether day "
+                    f"{one:%d %b %Y} or {two:%d %b %Y}: no day of this column shows whether day "
                     f"or month comes first; {WAY_OUT}."
                 )
     return first

@@ -58,7 +58,7 @@ def has_decimal_comma(texts: Iterable[str], *, thousands: bool = False) -> bool:
         )
     if either and not clear and not point and not thousands:
         raise DataError(
-            f"{either!r} can be a decimal comma or thousands: no number of the file tells; "
+            f"{either!r} can be a decimal comma or thousands, and no number of the file decides; "
             "write numbers with a decimal point and without thousands."
         )
     return clear is not None

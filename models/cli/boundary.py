@@ -38,11 +38,13 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except (DataError, LedgerError) as error:
-        fail(str(error), ExitCode.DATA)
+        fail(str(error), ExitCode.DATA, "ledger" if isinstance(error, LedgerError) else "data")
     except (SourceUnavailable, SweepError, TrackingError) as error:
         if isinstance(error, Unanswered):
             leave_at_once()
-        fail(str(error), ExitCode.FAILURE)
+        kinds = {TrackingError: "store", SweepError: "sweep"}
+        kind = next((kinds[each] for each in kinds if isinstance(error, each)), "source")
+        fail(str(error), ExitCode.FAILURE, kind)
     except Exception as error:
         if _Debugging.wanted:
             raise
@@ -51,6 +53,7 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
             f"unexpected {type(error).__name__}{f': {said}' if said else ''}; "
             f"--debug shows where it came from.",
             ExitCode.FAILURE,
+            "unexpected",
         )
 
 

@@ -37,6 +37,7 @@ from models.forecasting.what_if import (
     suppose,
     what_if_json,
 )
+from models.formatting import counted
 from models.hazard.forecaster import Forecaster
 from models.ledger.alerts import AlertState, alert_json, check_alerts
 from models.ledger.book import read_ledger
@@ -253,7 +254,7 @@ def what_if_answer(
 
 
 def history_answer(
-    market: DeferredPanel, store: StoreOptions, options: PrintOptions
+    market: DeferredPanel, store: StoreOptions, options: PrintOptions, *, today: pd.Timestamp
 ) -> tuple[str, str]:
     """Return the forecasts of every day of a span as they are to be printed, and a note on them."""
     assert options.history is not None
@@ -261,8 +262,10 @@ def history_answer(
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
     panel = needed(market, stored.forecaster, first, last)
     table = reforecast(panel, stored.forecaster, first=first, last=last)
-    note = sample_note(table, stored.forecaster)
+    age = counted((today - panel.last_day).days, "day")
+    note = f"note: data {age} old.\n{sample_note(table, stored.forecaster)}"
     if not options.json:
         return table.to_csv(index=False), note
-    content = history_json(table, model_summary(stored.model_id, stored.forecaster))
+    summary = model_summary(stored.model_id, stored.forecaster)
+    content = history_json(table, summary, panel, today)
     return json.dumps(content, indent=2, allow_nan=False), note

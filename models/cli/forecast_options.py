@@ -29,7 +29,7 @@ AsOfOption = Annotated[
     typer.Option(
         formats=DATE_FORMATS,
         metavar="YYYY-MM-DD",
-        help="Day whose end closes the information. Default: last day of the data.",
+        help="Use only what was known at the end of this day. Default: last day of the data.",
         show_default=False,
     ),
 ]
@@ -81,7 +81,7 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option(
         metavar="INDEX",
-        help="Season index of a broad season, above 50 to 85, without training again. "
+        help="Season index of a broad season: above 50, up to 85; no retraining needed. "
         "Default: the one the model was trained for and verified at, 75.",
         show_default=False,
     ),
@@ -93,7 +93,7 @@ HistoryOption = Annotated[
     typer.Option(
         formats=DATE_FORMATS,
         metavar="FROM TO",
-        help="Print instead what today's model says of every day of a span, as CSV or JSON. "
+        help="Print instead today's model for every day of a span, as CSV or JSON. "
         "Days before its training's end are in sample: marked, not out-of-sample evidence.",
         show_default=False,
     ),
@@ -110,7 +110,7 @@ ReportOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Also write forecast, evidence and claims as one page without network: .html.",
+        help="Also write forecast, evidence and claims as one self-contained page: .html.",
         show_default=False,
     ),
 ]
@@ -130,9 +130,9 @@ AlertOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KIND:WINDOW>=P",
-        help="End with exit code 4 when this holds, as broad:30>=0.5, sustained:year>=40% or, "
-        "against the forecast recorded last, broad:30:change>=0.1; with --record each is told "
-        "once while it holds. Repeatable.",
+        help="Exit with code 4 if this holds: broad:30>=0.5, sustained:year>=40% or, "
+        "against the last recorded forecast, broad:30:change>=0.1. With --record an alert that "
+        "still holds is not repeated. Repeatable.",
         show_default=False,
     ),
 ]
@@ -140,8 +140,8 @@ WhatIfOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FEATURE=VALUE",
-        help="Print instead, beside the forecast, what it would be with other values of features, "
-        "and what breadth it would take for 50 % in 30 days. Repeatable.",
+        help="Print instead the forecast beside the one for other values of features, and the "
+        "breadth it would take for 50 % in 30 days. Repeatable.",
         show_default=False,
     ),
 ]

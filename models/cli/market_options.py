@@ -34,17 +34,19 @@ class Source(StrEnum):
 
 SourceOption = Annotated[
     Source,
-    typer.Option(help="Embedded history; a directory of files; or embedded and since then Yahoo."),
+    typer.Option(
+        help="Embedded history; a directory of files; or the embedded history continued by Yahoo."
+    ),
 ]
 DataDirOption = Annotated[
     Path | None,
     typer.Option(help="Directory of market history, for --source files.", show_default=False),
 ]
 OfflineOption = Annotated[
-    bool, typer.Option("--offline", help="With --source yahoo: use what is stored, no network.")
+    bool, typer.Option("--offline", help="With --source yahoo: use stored data, no network.")
 ]
 RefreshOption = Annotated[
-    bool, typer.Option("--refresh", help="With --source yahoo: fetch everything anew.")
+    bool, typer.Option("--refresh", help="With --source yahoo: fetch everything again.")
 ]
 CacheDirOption = Annotated[
     Path | None,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from features.storage.atomic import staged
+from models.cli.json_errors import answered, report_error
 from models.cli.streams import answer_fault, tell
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ DeadlineOption = Annotated[
         min=1,
         max=3600,
         metavar="SECONDS",
-        help="Wait at most so long for an answer of the store's server.",
+        help="Longest wait for an answer from the store's server.",
     ),
 ]
 
@@ -151,13 +152,26 @@ def answer(text: str, beside: str = "") -> None:
     typer.Exit
         With `ExitCode.FAILURE`, after one message, if stdout does not take it.
     """
-    if fault := answer_fault(text):
+    fault = answer_fault(text)
+    answered()
+    if fault:
         fail(f"the answer cannot be written to stdout: {fault}{beside}.", ExitCode.FAILURE)
 
 
-def fail(message: str, code: ExitCode) -> NoReturn:
-    """Print a message on stderr and exit."""
+def fail(message: str, code: ExitCode, kind: str = "") -> NoReturn:
+    """Print a message on stderr, with ``--json`` on stdout too if it holds no answer, and exit.
+
+    Parameters
+    ----------
+    message : str
+        Rule, value, way out.
+    code : ExitCode
+        With which the process ends.
+    kind : str
+        As of `models.cli.json_errors.report_error`; by default the name of the code.
+    """
     tell(f"error: {message}")
+    report_error(message, kind=kind or code.name.lower(), exit_code=int(code))
     raise typer.Exit(code)
 
 

@@ -178,7 +178,7 @@ def carry_out(
     with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
         training = train(panel, order.settings, until=until, jobs=order.jobs, progress=progress)
         _write_hindcast(training, order.hindcast_out)
-        progress.step("testing the article's claims")
+        progress.step("testing the claims")
         tested = claims(panel, order.settings.definition, training.until)
         proof = _proof(training, order, progress)
         training = training if proof is None else with_outlook(training, proof)
@@ -279,7 +279,7 @@ def _keep(record: TrainingRecord, error: TrackingError, tracking_uri: str) -> No
     late = ""
     if isinstance(error, Unanswered):
         leave_at_once()
-        late = " unless what was sent last arrives late (train.py versions tells)"
+        late = " unless what was sent last arrives late (see train.py versions)"
     try:
         path = keep(record, Path.cwd())
     except TrackingError as further:

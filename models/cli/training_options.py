@@ -39,12 +39,12 @@ CandidatesOption = Annotated[
     ),
 ]
 ThresholdOption = Annotated[
-    float, typer.Option(help="Season index of a broad season, above 50, to 100.")
+    float, typer.Option(help="Season index of a broad season: above 50, up to 100.")
 ]
 HorizonsOption = Annotated[
     str, typer.Option(help="Days ahead to verify, separated by commas, 1 to 390.")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything drawn by chance.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
 ExperimentOption = Annotated[str, typer.Option(help="MLflow experiment.")]
 RunNameOption = Annotated[
     str | None, typer.Option(help="Name of the run in MLflow.", show_default=False)
@@ -59,7 +59,7 @@ ReportOption = Annotated[
     bool,
     typer.Option(
         "--report",
-        help="Also test events and feature groups, and print the article's claims (a minute).",
+        help="Also test events, feature groups and the claims about small caps (a minute).",
     ),
 ]
 NoPromoteOption = Annotated[

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from features.health import require_usable, series_health
+from features.health import require_current, require_usable, series_health
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel
 from features.provenance import Finding, Revision, YearCoverage
@@ -65,6 +65,8 @@ class DataHealth:
         From that to today.
     refusal : str, optional
         The message with which a forecast would be refused.
+    refusal_code : {"stale_data", "day_not_usable"}, optional
+        The same for machines.
     series : tuple of SeriesHealth
         Each series.
     coverage : tuple of YearCoverage
@@ -85,6 +87,7 @@ class DataHealth:
     last_day: pd.Timestamp
     age_days: int
     refusal: str | None
+    refusal_code: str | None
     series: tuple[SeriesHealth, ...]
     coverage: tuple[YearCoverage, ...]
     steps: tuple[str, ...]
@@ -119,11 +122,7 @@ def data_health(
     DataError
         If the published index shares too few days with ours.
     """
-    try:
-        require_usable(panel, as_of=as_of, today=today)
-        refusal = None
-    except DataError as error:
-        refusal = str(error)
+    refusal, code = _refusal(panel, as_of, today)
     table = series_health(panel, today)
     table["coverage"] = table["coverage"].round(4)
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
@@ -134,6 +133,7 @@ def data_health(
         last_day=panel.last_day,
         age_days=int((today - panel.last_day).days),
         refusal=refusal,
+        refusal_code=code,
         series=tuple(SeriesHealth(**{str(key): row[key] for key in row}) for row in rows),
         coverage=tuple(panel.provenance.coverage),
         steps=tuple(panel.provenance.steps),
@@ -142,6 +142,19 @@ def data_health(
         revisions=panel.provenance.revisions,
         witness=_witness(panel, published),
     )
+
+
+def _refusal(
+    panel: MarketPanel, as_of: pd.Timestamp | None, today: pd.Timestamp
+) -> tuple[str | None, str | None]:
+    """Return why a forecast would be refused, in words and as a code; None where it would not."""
+    checks = {"stale_data": require_current, "day_not_usable": require_usable}
+    for code, check in checks.items():
+        try:
+            check(panel, as_of=as_of, today=today)
+        except DataError as error:
+            return str(error), code
+    return None, None
 
 
 def _witness(panel: MarketPanel, published: Published | None) -> Witness | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from features.catalogue.builder import CATALOGUE
 from features.catalogue.flows import missing_flows, missing_flows_text
 from features.health import STALE_DAYS
+from features.provenance import DataProvenance
 from models.forecasting.parts import Note, NoteCode
 from models.forecasting.season_status import SeasonStatus
 from models.formatting import iso_day, long_day
@@ -44,9 +45,23 @@ def forecast_notes(
         *_on_model(status, forecaster, (today - status.last_day).days),
         *_on_features(status, forecaster, out_of_range),
     ]
-    for problem in status.view.provenance.problems_on(status.as_of):
-        notes.append(Note(NoteCode.DATA_PROBLEM, f"Data: {problem}"))
-    return tuple(notes)
+    return (*notes, *_on_data(status.view.provenance, status.as_of))
+
+
+def _on_data(provenance: DataProvenance, day: pd.Timestamp) -> Iterator[Note]:
+    """Yield the problems of the data; those that a rule found have its figures."""
+    found = {each.text: each for each in provenance.findings_on(day)}
+    for problem in provenance.problems_on(day):
+        finding, fields = found.get(problem), {}
+        if finding is not None:
+            fields = {
+                "rule": finding.rule,
+                "series": finding.series,
+                "first_day": iso_day(finding.first_day),
+                "last_day": iso_day(finding.last_day),
+                "consequence": finding.consequence,
+            }
+        yield Note(NoteCode.DATA_PROBLEM, f"Data: {problem}", fields)
 
 
 def _on_threshold(forecaster: Forecaster) -> list[Note]:
@@ -54,8 +69,8 @@ def _on_threshold(forecaster: Forecaster) -> list[Note]:
         return []
     asked = forecaster.thresholds[Kind.BROAD]
     text = (
-        f"Broad and sustained seasons are here those at {asked:g}: the model serves them, but its "
-        f"skill was measured at {measured:g} and says nothing certain of {asked:g}."
+        f"Broad and sustained seasons begin here at an index of {asked:g}. The skill of this model "
+        f"was measured at {measured:g} and may not carry over."
     )
     fields = {"threshold": asked, "measured_at": measured}
     return [Note(NoteCode.OTHER_THRESHOLD, text, fields)]
@@ -65,21 +80,30 @@ def _on_model(status: SeasonStatus, forecaster: Forecaster, age_days: int) -> li
     evidence, as_of = forecaster.evidence, status.as_of
     notes = []
     if forecaster.name == "climatology":
-        text = f"The model is climatology: {evidence.reason}."
-        notes.append(Note(NoteCode.MODEL_IS_CLIMATOLOGY, text))
+        text = f"The champion is the base rate itself (climatology): {evidence.reason}."
+        notes.append(Note(NoteCode.MODEL_IS_CLIMATOLOGY, text, {"reason": evidence.reason}))
     # Strict: data of exactly a week ago still count as current.
     if age_days > STALE_DAYS:
-        text = "The data are stale: their last day is more than a week ago."
-        notes.append(Note(NoteCode.STALE_DATA, text, {"age_days": age_days}))
+        text = (
+            f"The data are stale: their last day, {long_day(status.last_day)}, was {age_days} days "
+            f"ago."
+        )
+        fields: dict[str, object] = {
+            "age_days": age_days,
+            "last_day": iso_day(status.last_day),
+            "allowed_days": STALE_DAYS,
+        }
+        notes.append(Note(NoteCode.STALE_DATA, text, fields))
     if evidence.in_sample(as_of):
         trained = (
             "The model was trained on this day"
             if evidence.in_training(as_of)
-            else "The model has learnt from outcomes after this day"
+            else "The model was trained on outcomes after this day"
         )
         text = (
             f"{trained} (until {long_day(evidence.trained_until)}): "
-            f"this is no forecast out of sample. Retrain with --until {iso_day(as_of)} for one."
+            f"this forecast is in sample. For one out of sample, retrain with --until "
+            f"{iso_day(as_of)}."
         )
         fields = {"trained_until": iso_day(evidence.trained_until)}
         notes.append(Note(NoteCode.IN_SAMPLE, text, fields))
@@ -95,11 +119,11 @@ def _on_features(
     missing = [
         name
         for name in forecaster.model.feature_names()
-        # What is made of missing flows is told once, with the flows.
+        # Features made of missing flows are named once, with the flows.
         if np.isnan(row[name].iloc[0]) and not (flows and name in _OF_FLOWS)
     ]
     if missing:
-        text = f"Missing, so that the model does without: {', '.join(missing)}."
+        text = f"Missing features that the model does without: {', '.join(missing)}."
         notes.append(Note(NoteCode.MISSING_FEATURES, text, {"features": missing}))
     if flows:
         text = missing_flows_text(flows)

@@ -180,6 +180,11 @@ class DataSummary:
     findings: tuple[Finding, ...] = ()
     features: Mapping[str, float | None] = field(default_factory=dict)
 
+    @property
+    def today(self) -> pd.Timestamp:
+        """The day on which the forecast was made."""
+        return self.last_day + pd.Timedelta(days=self.age_days)
+
 
 @dataclass(frozen=True)
 class Forecast:

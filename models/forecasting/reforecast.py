@@ -177,6 +177,6 @@ def sample_note(table: pd.DataFrame, forecaster: Forecaster) -> str:
     if days.any():
         note += (
             f"\nwarning: {int(days.sum())} of {len(days)} days are in sample (in_sample = True): "
-            f"the model has learnt from outcomes after them."
+            f"the model was trained on outcomes after them."
         )
     return note

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD
+from features.panel import MarketPanel
 from features.provenance import Finding, Revision
 from features.witness import Witness
 from models.forecasting.data_quality import DataHealth, SeriesHealth
@@ -64,7 +65,7 @@ def forecast_json(forecast: Forecast) -> Json:
             "provenance": list(data.provenance),
             "findings": [finding_json(each) for each in data.findings],
         },
-        "outlook": None if forecast.outlook is None else outlook_json(forecast.outlook),
+        "outlook": _outlook(forecast),
         "warnings": [note.text for note in forecast.notes],
         "notes": [{"code": note.code, "text": note.text, **note.fields} for note in forecast.notes],
     }
@@ -99,6 +100,13 @@ def forecast_rows(forecast: Forecast) -> pd.DataFrame:
     return table.reindex(columns=list(columns))
 
 
+def _outlook(forecast: Forecast) -> Json | None:
+    if forecast.outlook is None:
+        return None
+    ended = forecast.outlook.window.ended(forecast.data.today)
+    return {**outlook_json(forecast.outlook), "ended": ended}
+
+
 def window_json(window: Window) -> Json:
     """Return a window with its interval and climatology."""
     return {
@@ -111,7 +119,9 @@ def model_json(model: ModelSummary) -> Json:
     return {**asdict(model), "trained_until": iso_day(model.trained_until)}
 
 
-def history_json(table: pd.DataFrame, model: ModelSummary) -> Json:
+def history_json(
+    table: pd.DataFrame, model: ModelSummary, panel: MarketPanel, today: pd.Timestamp
+) -> Json:
     """Return a reforecast under the schema `altseason.history/1`.
 
     Parameters
@@ -120,13 +130,23 @@ def history_json(table: pd.DataFrame, model: ModelSummary) -> Json:
         From `models.forecasting.reforecast.reforecast`.
     model : ModelSummary
         The one model that made it.
+    panel : MarketPanel
+        The market that it rests on.
+    today : pandas.Timestamp
+        Current UTC day, up to which the age of the data counts.
     """
     plain = table.assign(
         as_of=table["as_of"].dt.strftime("%Y-%m-%d"),
         window_end=table["window_end"].dt.strftime("%Y-%m-%d"),
     ).astype(object)
     rows = plain.where(table.notna(), None).to_dict("records")
-    return {"schema": HISTORY_SCHEMA, "model": model_json(model), "rows": rows}
+    data = {
+        "source": panel.source,
+        "digest": panel.digest,
+        "last_day": iso_day(panel.last_day),
+        "age_days": (today - panel.last_day).days,
+    }
+    return {"schema": HISTORY_SCHEMA, "model": model_json(model), "data": data, "rows": rows}
 
 
 def health_json(health: DataHealth) -> Json:
@@ -139,6 +159,7 @@ def health_json(health: DataHealth) -> Json:
         "last_day": iso_day(health.last_day),
         "age_days": health.age_days,
         "refusal": health.refusal,
+        "refusal_code": health.refusal_code,
         "series": [_series(each) for each in health.series],
         "coverage_by_year": [asdict(year) for year in health.coverage],
         "steps": list(health.steps),

@@ -79,7 +79,7 @@ CANDIDATES: dict[str, Candidate] = {
         ),
         Candidate(
             CandidateName.stack,
-            "climatology, logistic and simulation weighted by what they showed in training",
+            "climatology, logistic and simulation weighted by their scores in training",
             Stack(_LOGISTIC),
             simulated=True,
         ),

@@ -73,7 +73,7 @@ class Forecaster:
         # Strict: at a partial season's threshold the two kinds would be one.
         if not partial < threshold <= highest:
             way_out = (
-                "seasons at that index are the partial ones, told in every forecast."
+                "seasons at that index are the partial ones, shown in every forecast."
                 if threshold == partial
                 else "the hazard is fitted from the one to the other; train again for more."
             )

@@ -149,6 +149,8 @@ class TrackRecord:
         Of the data that decide.
     last_day : datetime.date
         Their last day.
+    age_days : int, optional
+        From that to today; None where no day was named.
     scores : tuple of Score
         A row for each way of making, kind, threshold, window and model.
     windows : tuple of JudgedWindow
@@ -167,6 +169,7 @@ class TrackRecord:
     source: str
     digest: str
     last_day: dt.date
+    age_days: int | None
     scores: tuple[Score, ...]
     windows: tuple[JudgedWindow, ...]
     outlook: OutlookRecord
@@ -188,6 +191,7 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
             "source": record.source,
             "digest": record.digest,
             "last_day": text(record.last_day),
+            "age_days": record.age_days,
         },
         "scores": [_score(score) for score in record.scores],
         "windows": [_window(window) for window in record.windows],

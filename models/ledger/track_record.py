@@ -46,7 +46,9 @@ RULE = (
 )
 
 
-def track_record(ledger: Ledger, panel: MarketPanel) -> TrackRecord:
+def track_record(
+    ledger: Ledger, panel: MarketPanel, *, today: pd.Timestamp | None = None
+) -> TrackRecord:
     """Judge what a ledger holds by the data of today.
 
     Parameters
@@ -75,6 +77,7 @@ def track_record(ledger: Ledger, panel: MarketPanel) -> TrackRecord:
         source=panel.source,
         digest=panel.digest,
         last_day=panel.last_day.date(),
+        age_days=None if today is None else (today - panel.last_day).days,
         scores=tuple(score_windows(windows, outcomes.clustering)),
         windows=windows,
         outlook=_outlook(ledger, outcomes),

@@ -33,6 +33,11 @@ class OutlookWindow:
         """Days that are forecast."""
         return (self.end - self.start).days + 1
 
+    def ended(self, today: pd.Timestamp) -> bool:
+        """Tell whether the window is over on a day."""
+        # Strict: on its last day a window is still open.
+        return today > self.end
+
 
 def year_window(as_of: pd.Timestamp, year: int | None = None) -> OutlookWindow:
     """Return the window of a calendar year; by default that of the first day after as_of.

@@ -1,4 +1,4 @@
-"""What the history says of the article's claims, in words that follow from stored verdicts."""
+"""What the history says about the claims tested, in words that follow from stored verdicts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOW_INDEX_CLAIM, _LOW_INDEX_DAYS = "index of 33 or lower", 365
 
 @dataclass(frozen=True)
 class ClaimHeadline:
-    """The condition by which a claim of the article is known: verdict and sentence."""
+    """The condition by which a claim is known: verdict and sentence."""
 
     claim: str
     verdict: str
@@ -41,16 +41,16 @@ def claim_headlines(claims: pd.DataFrame) -> list[ClaimHeadline]:
 
 
 def claims_statement(headlines: Sequence[ClaimHeadline]) -> str:
-    """Return of how many claims the history tells anything."""
+    """Return how many claims the history decides."""
     decided = [claim for claim in headlines if claim.verdict != Verdict.CANNOT_TELL]
     total = len(headlines)
     if not decided:
         return (
-            f"The history decides none of the article's {total} claims: the intervals are wide, "
-            f"or a history shifted against itself shows as much."
+            f"None of the {total} claims has a detectable effect on this history: the intervals "
+            f"include 0, or a history shifted against itself shows as much."
         )
     names = listed([f"“{claim.claim}” ({claim.verdict})" for claim in decided])
     return (
-        f"Of the article's {total} claims the history says something about {len(decided)}: "
-        f"{names}. About the other {total - len(decided)} it cannot tell."
+        f"Of the {total} claims {len(decided)} show a detectable effect on this history: {names}. "
+        f"The other {total - len(decided)} show none."
     )

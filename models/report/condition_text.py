@@ -30,8 +30,8 @@ def what_if_text(answer: WhatIf, terminal: Terminal = _PLAIN) -> str:
         "\n".join(map(_change, answer.changes)),
         "\n".join(aligned(rows, "<>")),
         wrap(
-            "All else stays as it was, the simulated paths of the coins and the state of the "
-            "season included; no such day need be possible."
+            "Everything else is held fixed, including the simulated paths of the coins and the "
+            "state of the season. Such a day need not be possible."
         ),
     ]
     if answer.needed is not None:
@@ -42,8 +42,8 @@ def what_if_text(answer: WhatIf, terminal: Terminal = _PLAIN) -> str:
 def _alert(state: AlertState) -> str:
     before = "" if state.before is None else f", {percent(state.before)} in the forecast before"
     if state.alert.change and state.before is None:
-        before = ", and no forecast of the same window before to compare with"
-    word = "ALERT" if state.fired else "alert told before" if state.met else "no alert"
+        before = ", no earlier forecast of the same window to compare with"
+    word = "ALERT" if state.fired else "alert reported before" if state.met else "no alert"
     return wrap(f"{word}: {state.alert} ({percent(state.probability)}{before}).")
 
 
@@ -77,5 +77,5 @@ def _needed(needed: BreadthNeeded) -> str:
         )
     return (
         f"No change of breadth alone brings {percent(TARGET)} in {TARGET_DAYS} days; the most, "
-        f"{percent(needed.probability)}, comes of {change}."
+        f"{percent(needed.probability)}, takes {change}."
     )

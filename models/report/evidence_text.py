@@ -11,14 +11,10 @@ from models.hazard.evidence import Skill
 from models.report.rows import driver_groups, driver_value
 from models.report.statements import driver_heading, partial_statement, trust_statement
 from models.report.terminal import Terminal
-from models.vocabulary import Kind, Verdict
+from models.report.verdicts import SHORT_SKILL
+from models.vocabulary import Kind
 
 DRIVERS_SHOWN = 8
-SHORT_VERDICTS = {
-    Verdict.BETTER: "better",
-    Verdict.WORSE: "worse",
-    Verdict.CANNOT_TELL: "cannot tell",
-}
 
 
 def driver_text(forecast: Forecast, terminal: Terminal) -> str:
@@ -39,18 +35,18 @@ def driver_text(forecast: Forecast, terminal: Terminal) -> str:
                 lines.append(f"    {each.feature:<32}{value:>12}{points:>12}")
     if len(forecast.drivers) > len(shown):
         weaker = len(forecast.drivers) - len(shown)
-        lines.append(f"    {weaker} weaker features are not listed (see --json)")
+        lines.append(f"    {weaker} weaker features are not shown (--json lists them)")
     moved = 100 * (total.probability - total.base_rate)
-    lines.append(f"  {'rest: a day of average features is not the base rate':<46}"
-                 f"{signed(total.rest, 0):>6}")  # fmt: skip
-    lines.append(f"  {'together':<46}{signed(moved, 0):>12}")
+    lines.append(f"  {'rest: an average day is not at the base rate':<46}"
+                 f"{signed(total.rest, 0):>12}")  # fmt: skip
+    lines.append(f"  {'total':<46}{signed(moved, 0):>12}")
     return "\n".join(lines)
 
 
 def evidence_text(forecast: Forecast, terminal: Terminal) -> str:
     """Return what stands behind a forecast: onsets, what was verified, model and data."""
     evidence, model, data = forecast.evidence, forecast.model, forecast.data
-    where = "in training" if evidence.measured_at is None else "seen by the end of training"
+    where = "in training" if evidence.measured_at is None else "by the end of training"
     version = f"version {model.version}" if model.version else f"run {model.run_id}"
     statements = (partial_statement(forecast), trust_statement(forecast))
     return "\n".join(
@@ -69,7 +65,7 @@ def _skill(forecast: Forecast, terminal: Terminal) -> Iterator[str]:
     if evidence.measured_at is not None:
         yield wrap(
             f"Skill out of sample: measured at {evidence.measured_at:g} only, not at "
-            f"{forecast.definition.threshold:g}; ask without --threshold to see it."
+            f"{forecast.definition.threshold:g}; run without --threshold to see it."
         )
         return
     rows = evidence.answering(Kind.BROAD)
@@ -77,15 +73,15 @@ def _skill(forecast: Forecast, terminal: Terminal) -> Iterator[str]:
         yield "Brier skill out of sample: none yet."
         return
     yield wrap(
-        "How what answers did out of sample, broad seasons, with 90 % intervals "
+        "Skill out of sample, broad seasons, with 90 % intervals "
         "(Brier skill: 0 is the base rate, 1 perfect; AUC: 0.5 is chance)"
     )
-    yield terminal.faint(f"{'':10}{'Brier skill':<23}{'AUC':<20}{'seasons':>8}  verdict")
+    yield terminal.faint(f"{'':11}{'Brier skill':<21}{'AUC':<18}{'seasons':>7}  verdict")
     yield from (_row(skill) for skill in rows.values())
     if any(each.kind == Kind.BROAD for each in evidence.outlook):
         yield wrap(
-            f"To {NEAR_DAYS} days these are the forecaster's own; beyond, the outlook answers, "
-            f"and they are its hindcast: every 28 days, from any state."
+            f"Up to {NEAR_DAYS} days this is the forecaster's hindcast; beyond, it is that of the "
+            f"outlook, which answers there (every 28 days, from any state)."
         )
 
 
@@ -94,6 +90,6 @@ def _row(skill: Skill) -> str:
     auc = "n/a" if skill.auc is None else f"{skill.auc:.2f}"
     auc += unsigned_interval(skill.auc_low, skill.auc_high)
     return (
-        f"  {skill.horizon_days:>3} days {value:<23}{auc:<20}{skill.episodes:>8}  "
-        f"{SHORT_VERDICTS[skill.verdict]}"
+        f"  {skill.horizon_days:>3} days {value:<21}{auc:<18}{skill.episodes:>7}  "
+        f"{SHORT_SKILL[skill.verdict]}"
     ).rstrip()

@@ -96,7 +96,7 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
     below.plot(weeks.index, weeks["probability"], color=BLUE, linewidth=1.5, label=name)
     below.plot(
         weeks.index, weeks["climatology"], color=GREY, linewidth=1.2, linestyle="--",
-        label="climatology",
+        label="base rate",
     )  # fmt: skip
     for axes in (above, below):
         _mark_onsets(axes, training.onsets[Kind.BROAD], index.index[0])
@@ -140,7 +140,7 @@ def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> 
         label = f"{name}{' (champion)' if name == champion else ''}, AUC {auc:.2f}"
         left.plot(false_alarms, hits, color=colour, linewidth=2, linestyle=line, label=label)
         right.plot(recall, precision, color=colour, linewidth=2, linestyle=line)
-    left.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="climatology, AUC 0.50")
+    left.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="base rate, AUC 0.50")
     left.set(xlabel="false alarm rate", ylabel="hit rate", title="ROC")
     right.axhline(rows["outcome"].mean(), color=GREY, linewidth=1)
     right.set(xlabel="hit rate (recall)", ylabel="precision", title="Precision and recall",
@@ -163,7 +163,7 @@ def _rivals(rows: pd.DataFrame, champion: str) -> dict[str, float]:
 
 
 def skill_by_horizon(verification: pd.DataFrame) -> Figure:
-    """Draw Brier skill against climatology with 90 % intervals, by horizon.
+    """Draw Brier skill against the base rate with 90 % intervals, by horizon.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
         )  # fmt: skip
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set_xticks(range(len(horizons)), [f"{h} days" for h in horizons])
-    axes.set(ylim=(-0.6, 0.7), ylabel="Brier skill against climatology (higher is better)")
+    axes.set(ylim=(-0.6, 0.7), ylabel="Brier skill against the base rate (higher is better)")
     axes.set_title("Skill by horizon, broad seasons, with 90 % intervals")
     if names:
         axes.legend(loc="lower left", ncols=3, frameon=False)

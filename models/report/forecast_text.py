@@ -15,6 +15,7 @@ from models.formatting import (
 )
 from models.report.evidence_text import driver_text, evidence_text
 from models.report.outlook_text import outlook_text
+from models.report.outlook_words import ended_statement
 from models.report.rows import WindowRow, window_rows
 from models.report.statements import carried_statement, flipping_statement
 from models.report.terminal import Terminal
@@ -41,14 +42,26 @@ def forecast_text(forecast: Forecast, terminal: Terminal = _PLAIN) -> str:
         Colours and bars that can be shown; the words are the same with and
         without.
     """
-    blocks = [_season(forecast, terminal), *outlook_text(forecast, terminal)]
+    outlook = outlook_text(forecast, terminal)
+    ended = outlook_ended(forecast)
+    # What is over never stands first.
+    blocks = [_season(forecast, terminal), *([terminal.bold(wrap(ended))] if ended else outlook)]
     blocks += [_kind(forecast, kind, terminal) for kind in forecast.kinds]
+    blocks += outlook if ended else []
     blocks += [_trend(forecast), driver_text(forecast, terminal)]
     blocks += [wrap(flipping_statement(forecast))]
     blocks += [evidence_text(forecast, terminal)]
     blocks += [terminal.warning(wrap(f"Warning: {note.text}")) for note in forecast.notes]
     blocks.append("Research software, not investment advice.")
     return "\n\n".join(block for block in blocks if block)
+
+
+def outlook_ended(forecast: Forecast) -> str:
+    """Return that the outlook's window is over and what to run instead; empty while it is open."""
+    if forecast.outlook is None:
+        return ""
+    data = forecast.data
+    return ended_statement(forecast.outlook.window, as_of=forecast.as_of, today=data.today)
 
 
 def title(forecast: Forecast) -> str:
@@ -73,17 +86,17 @@ def trend_note(forecast: Forecast) -> str:
     then = forecast.trend
     days = listed([long_day(each.as_of) for each in then])
     note = (
-        f"A week and a month ago: what the same model says of as many days ahead, on what was "
-        f"known on {days}."
+        f"A week and a month ago: the same model on the data known on {days}, for windows of the "
+        f"same length."
     )
     if forecast.by_date:
-        note += f" The window until {long_day(forecast.by_date[0].window_end)} keeps its end."
+        note += f" The window to {long_day(forecast.by_date[0].window_end)} keeps its end."
     sampled = [long_day(each.as_of) for each in then if each.in_sample]
     if sampled:
         note += (
-            f" The model has since learnt from outcomes until "
-            f"{long_day(forecast.model.trained_until)}, so that what it says of "
-            f"{listed(sampled)} is no forecast out of sample."
+            f" The model has since been trained on outcomes up to "
+            f"{long_day(forecast.model.trained_until)}: its values for {listed(sampled)} are in "
+            f"sample."
         )
     return note + _missing_in_trend(forecast)
 

@@ -32,7 +32,7 @@ def health_text(health: DataHealth) -> str:
     if health.coverage:
         lines += ["", "Share of the top 50 that could be compared over 90 days, by year"]
         lines += [
-            f"  {year.year}  {year.source:<9}{year.coverage:>5.0%}  of {year.days} days"
+            f"  {year.year}  {year.source:<9}{100 * year.coverage:>4.0f} %  of {year.days} days"
             + (f", {year.unused_days} without an index" if year.unused_days else "")
             for year in health.coverage
         ]
@@ -68,7 +68,7 @@ def _cells(series: SeriesHealth) -> tuple[str, ...]:
         iso_day(series.first_day),
         iso_day(series.last_day),
         f"{series.age_days}",
-        f"{series.coverage:.1%}",
+        f"{100 * series.coverage:.1f} %",
         f"{series.gaps}",
         f"{series.longest_gap_days}",
         series.digest,

@@ -26,16 +26,16 @@ _QUESTIONS = {
     Question.IN_SEASON_ON: "in season",
     Question.SEASON_LASTS: "lasts",
 }
-_CHANCES = ("", "n", "sep.", "came", "exp.", "clim.", "score", "clim.", "log", "clim.")
+_CHANCES = ("", "n", "sep.", "came", "exp.", "base", "score", "base", "log", "base")
 _CHANCES_LEGEND = (
-    "n forecasts resolved, sep. of them share no day; outcomes that came, and exp. by the "
-    "forecasts and by climatology; score: Brier, of the month of the first onset the ranked "
-    "score; log: log score."
+    "n: forecasts resolved; sep.: those that share no day; came: outcomes that occurred; exp.: "
+    "expected by the forecasts; score: Brier, for the month of the first onset the ranked score; "
+    "log: log score; base: the same for the base rate."
 )
 _DAYS = ("", "n", "sep.", "in 90 %", "in 50 %", "days", "median", "score")
 _DAYS_LEGEND = (
-    "Days in season: how many fell in the 90 % interval and in the middle half, their mean and "
-    "that of the medians, the quantile score in days."
+    "Days in season: how many outcomes fell in the 90 % interval and in the 50 % interval, their "
+    "mean, the mean of the forecast medians, the quantile score in days."
 )
 
 
@@ -143,11 +143,11 @@ def _notes(groups: Sequence[Group]) -> list[str]:
     """Return what waits, and what the scores leave out or rest on, in words."""
     due = [group.next_resolved_on for group in groups if group.next_resolved_on is not None]
     texts = {
-        "open": f"open, the next decided by {min(due)}" if due else "",
+        "open": f"open, the next resolved by {min(due)}" if due else "",
         "in_training": "resolved, by a model trained on their days",
-        "begun": "left out: what they tell of had begun, and was no forecast",
-        "revised": "left out: today's data contradict what was known, or cannot tell",
-        "repeated": "left out: said before by this model of the same day and window",
+        "begun": "left out: the season had begun, so this was no forecast",
+        "revised": "left out: today's data contradict what was known then, or cannot confirm it",
+        "repeated": "left out: this model had answered the same day and window before",
     }
     return count_notes(groups, texts, "answer")
 

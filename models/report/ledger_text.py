@@ -17,7 +17,7 @@ REVISED_SHOWN = 12
 
 _HEADS = {
     Made.AHEAD: "Forecasts made ahead of time",
-    Made.REPLAY: "Replays: recorded too late to be forecasts, evidence of nothing",
+    Made.REPLAY: "Replays: recorded too late to be forecasts, no evidence of skill",
 }
 
 
@@ -29,9 +29,13 @@ def track_record_text(record: TrackRecord) -> str:
     record : TrackRecord
         From `models.ledger.track_record.track_record`.
     """
+    title = "Score of the recorded forecasts"
+    if record.age_days is not None:
+        title += f", data {counted(record.age_days, 'day')} old"
     if not record.lines:
-        return "The ledger holds no forecast yet."
+        return f"{title}\nThe ledger holds no forecast yet."
     lines = [
+        title,
         wrap(
             f"{counted(record.lines, 'line')}, as of {record.first_as_of} to "
             f"{record.last_as_of}. Outcomes from {record.source} to {record.last_day} "
@@ -51,7 +55,7 @@ def _revised(revised: Sequence[RevisedForecast]) -> list[str]:
     """Return the lines whose day looks otherwise by today's data."""
     if not revised:
         return []
-    lines = ["", f"Rested on values that have been revised since: {counted(len(revised), 'line')}"]
+    lines = ["", f"Based on values revised since: {counted(len(revised), 'line')}"]
     for each in revised[:REVISED_SHOWN]:
         index = f"index {_shown(each.index)} then, {_shown(each.index_now)} now"
         names = f"; of its features {', '.join(each.features)}" if each.features else ""
@@ -74,7 +78,7 @@ def _group(rows: Sequence[Score]) -> list[str]:
     done = [row for row in rows if row.resolved]
     lines = _table(done) if done else ["  none resolved yet"]
     if done:
-        lines.append("  Reliability: what came of the forecasts in each quarter of probability")
+        lines.append("  Reliability: how often forecasts in each quarter of probability came true")
     for row in done:
         lines.append(_classes(row))
     if done:
@@ -88,8 +92,8 @@ def _table(rows: Sequence[Score]) -> list[str]:
     """Return the scores by kind of season and model, what they rest on before what they say."""
     lines = [
         f"  {'':13}{'':>9}{'separate':>9}{'onsets in windows':>20}{'Brier':>13}{'log score':>14}",
-        f"  {'window':<13}{'resolved':>9}{'windows':>9}{'seen expected clim.':>20}"
-        f"{'own  clim.':>13}{'own  clim.':>14}",
+        f"  {'window':<13}{'resolved':>9}{'windows':>9}{'seen expected  base':>20}"
+        f"{'own   base':>13}{'own   base':>14}",
     ]
     head = None
     for row in rows:
@@ -115,8 +119,8 @@ def _classes(row: Score) -> str:
     """Return what came of each quarter of probability, and how many seasons stand behind it."""
     counts = "; ".join(
         f"{percent(each.low)} to {percent(each.high)}: {each.onsets} of "
-        f"{each.forecasts} came true (said {percent(each.mean_probability)}, "
-        f"climatology {percent(each.mean_climatology)})"
+        f"{each.forecasts} came true (forecast {percent(each.mean_probability)}, "
+        f"base rate {percent(each.mean_climatology)})"
         for each in row.classes
     )
     return wrap(
@@ -138,9 +142,9 @@ def _rare_events(row: Score) -> str:
     own, reference = (f"{value:.2f}" for value in (rare.log_score, rare.log_score_climatology))
     return wrap(
         f"{_season(row)}, {_window(row)}: {counted(row.separate_windows, 'window')}; onsets "
-        f"seen {rare.onsets}, expected {rare.expected:.1f} (climatology "
-        f"{rare.expected_by_climatology:.1f}); N-test {tests}; log score {own} (climatology "
-        f"{reference}); gain on climatology {signed(rare.gain_per_forecast)} nats per "
+        f"seen {rare.onsets}, expected {rare.expected:.1f} (base rate "
+        f"{rare.expected_by_climatology:.1f}); N-test {tests}; log score {own} (base rate "
+        f"{reference}); gain over the base rate {signed(rare.gain_per_forecast)} nats per "
         f"forecast, {signed(gain.value)}{'' if ends == 'n/a' else f' {ends}'} per onset.",
         first="    ",
         indent="      ",
@@ -158,8 +162,8 @@ def _notes(rows: Sequence[Score]) -> list[str]:
         "ruled_out": "resolved, with a probability of 0 for what happened",
         "with_days_without_index": "resolved, with days without a season index inside",
         "revised": "left out: by today's data no season could begin after their day",
-        "repeated": "left out: their day and window had been forecast by this model before",
-        "no_forecast": "left out: no season could begin, so that nothing was forecast",
+        "repeated": "left out: this model had forecast their day and window before",
+        "no_forecast": "left out: no season could begin, so nothing was forecast",
     }
     return count_notes(rows, texts, "window")
 
@@ -174,7 +178,7 @@ def _open(windows: Sequence[JudgedWindow]) -> list[str]:
         late = " (replay)" if row.made is Made.REPLAY else ""
         words = (
             f"on {row.window_end}: {_season(row)}, as of {row.as_of}{late}: "
-            f"{percent(row.probability)} (climatology {percent(row.climatology)}){onset}"
+            f"{percent(row.probability)} (base rate {percent(row.climatology)}){onset}"
         )
         lines.append(wrap(words, first="  ", indent="    "))
     more = len(due) - OPEN_SHOWN

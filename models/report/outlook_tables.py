@@ -23,7 +23,7 @@ _REFERENCE_NAMES = {
 
 
 def outlook_tables(proof: OutlookProof) -> str:
-    """Return what the outlook was worth: chances, ranking, days in season.
+    """Return how the outlook did in its hindcast: chances, ranking, days in season.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def _lines(proof: OutlookProof) -> Iterator[str]:
     yield ""
     for reference in REFERENCES:
         yield folded(_separable(proof.scores, reference))
-    yield "\n### Ranking: is the chance higher before an onset than before none?\n"
+    yield "\n### Ranking: are forecasts higher before an onset than on other days?\n"
     yield "The outlook, from any state:\n"
     yield from markdown(_ranking_rows(proof.ranking))
     near = proof.at_risk["horizon_days"] <= NEAR_DAYS
@@ -58,23 +58,23 @@ def _lines(proof: OutlookProof) -> Iterator[str]:
 
 
 def _unused(name: str, ranking: pd.DataFrame) -> str:
-    """Say what a candidate's own forecasts beyond 90 days are worth, though they answer nothing."""
+    """Return the AUC of a candidate's own forecasts beyond 90 days, which answer nothing."""
     known = ranking.dropna(subset="auc")
     clauses = [
         f"{row['kind']} {row['horizon_days']} days {_auc(row)}" for row in known.to_dict("records")
     ]
     return (
-        f"Beyond {NEAR_DAYS} days the outlook answers in its place; `{name}` alone would have had, "
-        f"for the record: AUC {listed(clauses)}."
+        f"Beyond {NEAR_DAYS} days the outlook answers instead. For the record, the AUC of `{name}` "
+        f"alone: {listed(clauses)}."
         if clauses
-        else f"Beyond {NEAR_DAYS} days the outlook answers in its place."
+        else f"Beyond {NEAR_DAYS} days the outlook answers instead."
     )
 
 
 def _chance_rows(scores: pd.DataFrame) -> list[list[str]]:
     columns = [(score, reference) for score in ("brier", "log") for reference in REFERENCES]
     heads = [f"{score.capitalize()} skill, {_REFERENCE_NAMES[each]}" for score, each in columns]
-    rows = [["kind", "days", "forecasts", "with an onset", "said on average", "came", *heads]]
+    rows = [["kind", "days", "forecasts", "with an onset", "mean forecast", "observed", *heads]]
     for (kind, days), own in scores.groupby(["kind", "horizon_days"], sort=False):
         table = own.set_index(["score", "reference"])
         cells = [scored(*table.loc[column, ["skill", "low", "high"]]) for column in columns]
@@ -99,8 +99,8 @@ def _separable(scores: pd.DataFrame, reference: str) -> str:
             parts += [f"{kind} at {listed(days)} days"] if days else []
     better, worse = ("; ".join(parts) or "nowhere" for parts in apart.values())
     return (
-        f"- Against the {_REFERENCE_NAMES[reference]} the Brier skill is above 0 by its interval: "
-        f"{better}; below 0: {worse}."
+        f"- Against the {_REFERENCE_NAMES[reference]}, the 90 % interval of the Brier skill lies "
+        f"above 0: {better}; below 0: {worse}."
     )
 
 

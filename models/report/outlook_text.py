@@ -65,9 +65,7 @@ def outlook_text(forecast: Forecast, terminal: Terminal) -> list[str]:
 
 def _chances(forecast: Forecast, outlook: Outlook, terminal: Terminal) -> str:
     window = outlook.window
-    today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
-    # Strict: on its last day a window is still open.
-    title = f"Altcoin season {_window_words(window, ended=today > window.end)}"
+    title = f"Altcoin season {_window_words(window, ended=window.ended(forecast.data.today))}"
     head = f"{'':{12 + BAR_WIDTH}}{'chance':>7}  {'90 % interval':<15}{'base rate':>10}"
     lines = [terminal.bold(title), terminal.faint(head)]
     lines += [_chance(chance, terminal) for chance in outlook.chances]
@@ -98,7 +96,7 @@ def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
     sentences = [
         f"Partial: season index {PARTIAL_THRESHOLD:g} or more; broad: {threshold:g} or more; "
         f"sustained: broad on {SUSTAINED_DAYS} of its first {SUSTAINED_WITHIN} days. Base rate: "
-        f"how often one began in as long a window of the past."
+        f"how often one began in past windows of the same length."
     ]
     if years := years_statement(outlook, threshold):
         sentences.append(years)
@@ -111,7 +109,7 @@ def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
     if usual:
         sentences.append(
             f"{listed(usual).capitalize()}: indistinguishable from the base rate (the interval "
-            f"holds it)."
+            f"includes it)."
         )
     if still_open := open_statement(outlook):
         sentences.append(still_open)
@@ -167,11 +165,12 @@ def _under_way(forecast: Forecast, outlook: Outlook) -> list[str]:
             days = ", ".join([first.replace(":", " days:"), *others])
             lines.append(
                 wrap(
-                    f"The {kind} season of now lasts another {days}."
+                    f"Chance that the current {kind} season still has a day at {threshold:g} or "
+                    f"more after the next {days}."
                     if stands
-                    else f"Below {threshold:g}, but not for {forecast.definition.quiet_days:g} "
-                    f"days yet: chance that the {kind} season of now comes back to it, on a day "
-                    f"after the next {days}."
+                    else f"Below {threshold:g} for less than {forecast.definition.quiet_days:g} "
+                    f"days so far. Chance that the {kind} season returns to it on a day after "
+                    f"the next {days}."
                 )
             )
     earliest = min(day for _, day in outlook.earliest_onset)
@@ -189,7 +188,7 @@ def _days(outlook: Outlook) -> list[str]:
 def _days_of(days: DaysInSeason, window: OutlookWindow) -> str:
     where = f"in {window.year}" if window.year else "in these days"
     known = f" ({days.known} so far)" if days.known else ""
-    none = "" if days.known else f"; none at all {percent(days.none)}"
+    none = "" if days.known else f"; chance of none {percent(days.none)}"
     return (
         f"Days in a {days.kind} season {where}: {days.median:g}{known}, "
         f"90 % interval {days.low:g} to {days.high:g}{none}."
@@ -206,4 +205,4 @@ def _on(outlook: Outlook) -> list[str]:
     if not shares:
         return []
     words = ", ".join(f"{long_day(day)} {percent(share)}" for day, share in shares)
-    return [wrap(f"In a broad season on: {words}.")]
+    return [wrap(f"Chance of being in a broad season on: {words}.")]

@@ -126,8 +126,7 @@ def outlook_view(
     return OutlookView(
         period=period(window),
         span=f"{long_day(window.start)} to {long_day(window.end)}",
-        # Strict: on its last day a window is still open.
-        ended=window.end < today,
+        ended=window.ended(today),
         chances=tuple(
             ChanceRow(each, meanings[each.kind], _worth(each, window, evidence))
             for each in outlook.chances

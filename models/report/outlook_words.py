@@ -11,13 +11,15 @@ from models.formatting import listed, long_day, percent, scored
 from models.hazard.evidence import OutlookSkill
 from models.outlook.answers import FirstOnset, Outlook
 from models.outlook.path_onsets import SUSTAINED
+from models.outlook.paths import REACH_DAYS
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import OutlookWindow
-from models.vocabulary import Kind, Verdict
+from models.report.verdicts import SKILL
+from models.vocabulary import Kind
 
 # At this index the seasons of 2017 and 2021 are the sustained ones that everybody knows.
 FAMOUS_THRESHOLD = 75.0
-# A promise so much above what came is told even where its interval allows for chance.
+# Forecasts this far above what came are reported even where the interval allows for chance.
 NOTABLE_EXCESS = 0.1
 
 
@@ -46,6 +48,31 @@ def kind_meanings(threshold: float) -> dict[str, str]:
     }
 
 
+def ended_statement(window: OutlookWindow, *, as_of: pd.Timestamp, today: pd.Timestamp) -> str:
+    """Return that a window is over, and what to run instead; empty while it is open.
+
+    Examples
+    --------
+    >>> from models.outlook.window import year_window
+    >>> day = pd.Timestamp("2026-06-06")
+    >>> ended_statement(year_window(day), as_of=day, today=pd.Timestamp("2027-02-01"))[:47]
+    'The window asked about, in 2026, ended on 31 De'
+    >>> ended_statement(year_window(day), as_of=day, today=pd.Timestamp("2026-12-31"))
+    ''
+    """
+    if not window.ended(today):
+        return ""
+    ways = ["predict.py --source yahoo for a forecast from today's data"]
+    # As far as an outlook from this day reaches.
+    if pd.Timestamp(today.year, 12, 31) <= as_of + pd.Timedelta(days=REACH_DAYS):
+        ways.insert(0, f"predict.py --year {today.year} for one that is open")
+    when = f"in {window.year}" if window.year is not None else period(window)
+    return (
+        f"The window asked about, {when}, ended on {long_day(window.end)}: what was forecast for "
+        f"it is no outlook any more. Run {' or '.join(ways)}."
+    )
+
+
 def years_statement(outlook: Outlook, threshold: float) -> str:
     """Return in how many of 100 such windows a sustained season begins; empty once one has.
 
@@ -62,7 +89,7 @@ def years_statement(outlook: Outlook, threshold: float) -> str:
     noun = "years" if outlook.window.year is not None else "windows"
     what = "season like 2017 or 2021" if threshold == FAMOUS_THRESHOLD else "sustained season"
     number = percent(own.probability).removesuffix(" %")
-    return f"Of every 100 such {noun} about {number} bring a {what}."
+    return f"About {number} of 100 such {noun} bring a {what}."
 
 
 def worth_statements(
@@ -83,25 +110,23 @@ def worth_statements(
         if worth is not None:
             found.append(f"{chance.kind.capitalize()}: {worth_words(worth)}.")
     if found and outlook.window.start > outlook.as_of + pd.Timedelta(days=1):
-        found.append("That was of windows from the next day on; later ones have not been hindcast.")
+        found.append(
+            "Those hindcasts start on the next day; windows that start later have not been tested."
+        )
     return found
 
 
 def worth_words(worth: OutlookSkill) -> str:
     """Return what was said and what came in the hindcast, and whether that is skill."""
-    verdict = {
-        Verdict.BETTER: "better than the base rate",
-        Verdict.WORSE: "worse than the base rate",
-        Verdict.CANNOT_TELL: "no skill shown",
-    }[worth.verdict]
     too_much = ""
     if worth.promised_too_much:
-        too_much = ", and too much was promised"
+        too_much = ", forecasts too high"
     elif worth.expected - worth.observed >= NOTABLE_EXCESS:
-        too_much = ", and more was promised than came, if by chance cannot be told"
+        too_much = ", forecasts above what came, within chance"
     return (
-        f"over {worth.horizon_days} days such chances said {percent(worth.expected)} on average "
-        f"and {percent(worth.observed)} came: {verdict}{too_much} (Brier skill "
+        f"in the {worth.horizon_days}-day hindcast such forecasts averaged "
+        f"{percent(worth.expected)} and {percent(worth.observed)} came true: "
+        f"{SKILL[worth.verdict]}{too_much} (Brier skill "
         f"{scored(worth.value, worth.low, worth.high)})"
     )
 
@@ -118,7 +143,7 @@ def base_rate_statement(outlook: Outlook) -> str:
     if not sides["above"] and not sides["below"]:
         return (
             f"For {listed(sides['within'])} seasons the chance is indistinguishable from the base "
-            f"rate: its 90 % interval holds it."
+            f"rate: its 90 % interval includes it."
         )
     words = [f"{side} the base rate for {listed(sides[side])} seasons"
              for side in ("above", "below") if sides[side]]  # fmt: skip
@@ -137,8 +162,8 @@ def open_statement(outlook: Outlook) -> str:
     (broad,) = (each for each in outlook.chances if each.kind == Kind.BROAD)
     since = "" if broad.begun_on is None else f" that began on {long_day(broad.begun_on)}"
     return (
-        f"The broad season{since} may still turn out sustained: the chance above counts it, the "
-        f"dates below are of the next one."
+        f"The broad season{since} may still become sustained: the chance above includes it; the "
+        f"dates below are for the next one."
     )
 
 
@@ -153,7 +178,7 @@ def earliest_statement(outlook: Outlook) -> str:
     if not words:
         return ""
     return (
-        f"A season begins after quiet days only: the next can begin at the earliest "
+        f"A season can begin only after enough quiet days: the next one at the earliest "
         f"{listed(words)}."
     )
 
@@ -162,7 +187,7 @@ def when_words(first: FirstOnset, window: OutlookWindow) -> str:
     """Return the median day of the first onset and its 50 % interval in words."""
     end = long_day(window.end)
     words = (
-        f"more likely not by {end}"
+        f"more likely than not, none by {end}"
         if first.median is None
         else f"as likely as not by {long_day(first.median)}"
     )

@@ -25,7 +25,7 @@ from models.formatting import (
 )
 from models.outlook.answers import Outlook
 from models.report.claim_statements import ClaimHeadline, claim_headlines, claims_statement
-from models.report.forecast_text import STATES, question, trend_note
+from models.report.forecast_text import STATES, outlook_ended, question, trend_note
 from models.report.known_failures import CardFacts, known_failures
 from models.report.model_card import NOT_FOR
 from models.report.outlook_view import OutlookView, outlook_view
@@ -44,17 +44,13 @@ from models.report.statements import (
 )
 from models.report.style import inline_svg
 from models.report.sweep_record import stored_sweep
+from models.report.verdicts import SKILL, effect
 from models.tracking.tables import TrainingTables
-from models.vocabulary import Kind, Verdict
+from models.vocabulary import Kind
 
 _FOLDER = Path(__file__).parent
 _UNITS = {feature.name: feature.unit for feature in CATALOGUE}
 _MEANINGS = {feature.name: feature.meaning for feature in CATALOGUE}
-_VERDICTS = {
-    Verdict.BETTER: "better than the base rate",
-    Verdict.WORSE: "worse than the base rate",
-    Verdict.CANNOT_TELL: "no detectable skill",
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim of the article: its headline, and what its other conditions say."""
+    """A claim: its headline, and what its other conditions say."""
 
     headline: ClaimHeadline
     others: tuple[str, ...]
@@ -98,7 +94,7 @@ def forecast_page(
         First day of the picture.
     """
     # What is made of the clock is the age alone: the rest is the same on every day.
-    today = forecast.data.last_day + pd.Timedelta(days=forecast.data.age_days)
+    today = forecast.data.today
     total = forecast.driver_sum
     content = {
         "forecast": forecast,
@@ -106,6 +102,7 @@ def forecast_page(
         "age": counted(forecast.data.age_days, "day"),
         "stale": _stale(forecast),
         "outlook": _outlook(forecast, today),
+        "outlook_ended": outlook_ended(forecast),
         "statements": [
             *skill_statements(forecast), ranking_statement(forecast), partial_statement(forecast),
             today_statement(forecast),
@@ -156,7 +153,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": percent, "signed": signed, "day": long_day, "iso": iso_day,
         "value": driver_value, "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
-        "verdict": _VERDICTS.__getitem__,
+        "verdict": SKILL.__getitem__, "effect": effect,
     }  # fmt: skip
     environment.globals |= {
         "interval": interval, "share_interval": share_interval,

@@ -104,7 +104,7 @@ def describe(
         f"Above, the season index from {long_day(first)} to {last}, where it is "
         f"{past.index.iloc[-1]:.0f}; {counted(len(onsets), 'broad season')} began (index "
         f"{past.threshold:g} or more). Below, the out-of-sample probability that one "
-        f"begins within {past.horizon_days} days, beside the base rate (climatology); on {last}: "
+        f"begins within {past.horizon_days} days, beside the base rate; on {last}: "
         f"{chance}."
         f"{' ' + alarms if (alarms := alarm_statement(alarm_record(past))) else ''}"
         f"{'' if outlook is None or not outlook.curves else ' ' + describe_fan(outlook)}"
@@ -153,7 +153,7 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
                           linewidth=0, label="its 90 % interval")  # fmt: skip
     climatology = pd.concat([hindcast["climatology"], since["climatology"], now["climatology"]])
     axes.plot(climatology.index, climatology, color=GREY, linewidth=1.2, linestyle="--",
-              label="base rate (climatology)")  # fmt: skip
+              label="base rate")  # fmt: skip
     _alarms(axes, past, first)
     _now(axes, past)
     axes.set(ylim=(0, 1))

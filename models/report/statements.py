@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from models.forecasting.moves import DriverSum
 from models.forecasting.near_term import NEAR_DAYS
 from models.forecasting.parts import Forecast, Window
@@ -18,14 +16,10 @@ from models.formatting import (
 from models.hazard.evidence import Skill
 from models.outlook.path_onsets import SUSTAINED
 from models.report.outlook_text import window_words
-from models.report.outlook_words import FAMOUS_THRESHOLD, base_rate_side
+from models.report.outlook_words import FAMOUS_THRESHOLD, base_rate_side, ended_statement
+from models.report.verdicts import SKILL
 from models.vocabulary import Kind, Verdict
 
-VERDICTS: Mapping[str, str] = {
-    Verdict.BETTER: "better than climatology",
-    Verdict.WORSE: "worse than climatology",
-    Verdict.CANNOT_TELL: "cannot tell",
-}
 _NO_RANKING = 0.5
 
 
@@ -34,15 +28,14 @@ def skill_statements(forecast: Forecast) -> list[str]:
     evidence = forecast.evidence
     if evidence.measured_at is not None:
         return [
-            f"Nothing has been verified at {forecast.definition.threshold:g}: the skill of this "
-            f"model was measured at {evidence.measured_at:g}, and is shown where no --threshold is "
-            f"asked for."
+            f"Nothing has been verified at {forecast.definition.threshold:g}. The skill of this "
+            f"model was measured at {evidence.measured_at:g}: run without --threshold to see it."
         ]
     skills = evidence.answering(Kind.BROAD)
     if forecast.model.name == "climatology":
-        return ["The model is climatology, the historical frequency itself: it has no skill."]
+        return ["The model is the base rate itself, the historical frequency: its skill is 0."]
     if not skills:
-        return ["Nothing has been verified out of sample yet: no number here is proven."]
+        return ["Nothing has been verified out of sample yet: treat every number here as untested."]
     sentences = []
     for verdict, words in _ON_SKILL.items():
         horizons = [str(days) for days, skill in skills.items() if skill.verdict == verdict]
@@ -50,13 +43,13 @@ def skill_statements(forecast: Forecast) -> list[str]:
             sentences.append(words.format(days=listed(horizons)))
     if any(days > NEAR_DAYS for days in skills) and evidence.outlook:
         sentences.append(
-            f"Beyond {NEAR_DAYS} days the outlook answers: what is said there is of its own "
-            f"hindcast."
+            f"Beyond {NEAR_DAYS} days the outlook answers, and its own hindcast is what is "
+            f"judged there."
         )
     counts = [skill.episodes for skill in skills.values()]
     least, most = min(counts), max(counts)
     seasons = f"{least}" if least == most else f"{least} to {most}"
-    sentences.append(f"All of this rests on {seasons} seasons: the independent evidence there is.")
+    sentences.append(f"All of this rests on {seasons} seasons, the only independent evidence.")
     return sentences
 
 
@@ -66,8 +59,7 @@ def partial_statement(forecast: Forecast) -> str:
     for days, skill in forecast.evidence.answering(Kind.PARTIAL).items():
         by_verdict.setdefault(skill.verdict, []).append(str(days))
     clauses = (
-        f"{VERDICTS[verdict]} at {listed(horizons)} days"
-        for verdict, horizons in by_verdict.items()
+        f"{SKILL[verdict]} at {listed(horizons)} days" for verdict, horizons in by_verdict.items()
     )
     return f"Partial seasons: {'; '.join(clauses)}." if by_verdict else ""
 
@@ -82,21 +74,21 @@ def trust_statement(forecast: Forecast) -> str:
     if shown is None:
         nearest = min(skills, key=lambda horizon: abs(horizon - days))
         return (
-            f"The window until {end} spans {days} days. At {nearest} days, the verified horizon "
-            f"nearest to it, {_TRUST[skills[nearest].verdict]}."
+            f"The window to {end} spans {days} days. At {nearest} days, the nearest verified "
+            f"horizon, {_TRUST[skills[nearest].verdict]}."
         )
     return (
-        f"The outlook answers the window until {end}, {days} days. At {shown.horizon_days} days, "
-        f"the nearest of its hindcast, {_TRUST[shown.verdict]} (Brier skill "
+        f"The outlook answers the window to {end} ({days} days). At {shown.horizon_days} days, "
+        f"the nearest horizon of its hindcast, {_TRUST[shown.verdict]} (Brier skill "
         f"{scored(shown.value, shown.low, shown.high)})."
     )
 
 
 def today_statement(forecast: Forecast) -> str:
-    """Return in which windows today's interval leaves climatology out.
+    """Return in which windows today's interval excludes the base rate.
 
-    Only windows count in which such forecasts have beaten climatology: all
-    others are to be read as climatology, whatever their interval says.
+    Only windows count in which such forecasts have beaten it: all others are to
+    be read as the base rate, whatever their interval says.
     """
     answering = forecast.evidence.answering(Kind.BROAD)
     skills = [days for days, each in answering.items() if each.verdict == Verdict.BETTER]
@@ -115,12 +107,12 @@ def today_statement(forecast: Forecast) -> str:
     clauses = [f"{side} it at {listed(days)} days" for side, days in apart if days]
     if not clauses:
         return (
-            "Today's 90 % intervals hold climatology wherever the model has beaten it: nothing "
-            "unusual is said."
+            "At every horizon with skill, today's 90 % interval includes the base rate: today's "
+            "chances are indistinguishable from it."
         )
     return (
-        f"Today's chance of a broad season is told from climatology: {' and '.join(clauses)} "
-        f"(the 90 % interval leaves climatology out)."
+        f"Today's chance of a broad season differs from the base rate: {' and '.join(clauses)} "
+        f"(the 90 % interval excludes it)."
     )
 
 
@@ -142,7 +134,7 @@ def ranking_statement(forecast: Forecast) -> str:
         for skill in far
     ]
     return (
-        f"Is the chance higher before a season than before none? Beyond {NEAR_DAYS} days: "
+        f"Does the chance rank days before a season above other days? Beyond {NEAR_DAYS} days: "
         f"{'; '.join(clauses)}."
     )
 
@@ -151,8 +143,8 @@ def _ranked(skill: Skill) -> str:
     if skill.auc_low is not None and skill.auc_low > _NO_RANKING:
         return "yes"
     if skill.auc_high is not None and skill.auc_high < _NO_RANKING:
-        return "no, the other way round"
-    return "cannot be told"
+        return "no, the reverse"
+    return "no detectable skill"
 
 
 def carried_statement(forecast: Forecast) -> str:
@@ -166,15 +158,16 @@ def carried_statement(forecast: Forecast) -> str:
 
 
 def flipping_statement(forecast: Forecast) -> str:
-    """Return how many coins are how near to flipping; empty where the data do not tell."""
+    """Return how many coins are how near to flipping; empty where the data hold none."""
     if not forecast.flipping:
         return ""
     first, *others = forecast.flipping
     more = "".join(f"; {each.margin} %: {each.lead} and {each.lag}" for each in others)
     return (
-        f"Of the {first.compared} coins compared, {first.lead} would begin to beat Bitcoin had "
-        f"they gained {first.margin} % more on it, and {first.lag} would cease to had they lost "
-        f"as much{more}."
+        f"Of the {first.compared} coins compared, {first.lead} would begin to beat "
+        "Bitcoin had they "
+        f"gained another {first.margin} % on it, and {first.lag} would cease to had they "
+        f"lost as much{more}."
     )
 
 
@@ -196,6 +189,9 @@ def headline(forecast: Forecast) -> tuple[str, str]:
     outlook = forecast.outlook
     if outlook is None:
         return _headline_of_window(headline_window(forecast))
+    window, today = outlook.window, forecast.data.today
+    if ended := ended_statement(window, as_of=forecast.as_of, today=today):
+        return "ended", ended
     by_kind = {chance.kind: chance for chance in outlook.chances}
     sustained, broad = by_kind[SUSTAINED], by_kind[Kind.BROAD]
     words = window_words(outlook.window)
@@ -222,7 +218,7 @@ def _headline_of_window(window: Window) -> tuple[str, str]:
     return (
         percent(window.probability),
         f"Chance that a broad altcoin season begins by {long_day(window.window_end)}. "
-        f"Climatology: {percent(window.climatology)}; 90 % interval: "
+        f"Base rate: {percent(window.climatology)}; 90 % interval: "
         f"{share_interval(window.low, window.high)}.",
     )
 
@@ -236,15 +232,14 @@ def headline_window(forecast: Forecast) -> Window:
 
 
 _ON_SKILL = {
-    Verdict.BETTER: "Out of sample it forecast better than climatology {days} days ahead: the "
-    "90 % interval of its Brier skill lies above 0.",
-    Verdict.WORSE: "It forecast worse than climatology {days} days ahead: read those windows as "
-    "climatology.",
-    Verdict.CANNOT_TELL: "At {days} days the history cannot tell it from climatology: read those "
-    "windows as climatology.",
+    Verdict.BETTER: "Skill at {days} days: out of sample the forecasts beat the base rate (the "
+    "90 % interval of the Brier skill lies above 0).",
+    Verdict.WORSE: "Worse than the base rate at {days} days: use the base rate there.",
+    Verdict.CANNOT_TELL: "No detectable skill at {days} days: the forecasts are indistinguishable "
+    "from the base rate, so use the base rate there.",
 }
 _TRUST = {
-    Verdict.BETTER: "forecasts have beaten climatology",
-    Verdict.WORSE: "forecasts did worse than climatology: read it as climatology",
-    Verdict.CANNOT_TELL: "forecasts cannot be told from climatology: read it as climatology",
+    Verdict.BETTER: "forecasts have beaten the base rate",
+    Verdict.WORSE: "forecasts did worse than the base rate: use the base rate",
+    Verdict.CANNOT_TELL: "forecasts have no detectable skill: use the base rate",
 }

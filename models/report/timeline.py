@@ -140,13 +140,13 @@ def _words(
 ) -> None:
     model, kind, horizon = (forecasts[name].iloc[0] for name in ("model", "kind", "horizon_days"))
     figure.suptitle(
-        f"What was said before each {kind} season began: P(onset within {horizon} days), "
+        f"What was forecast before each {kind} season began: P(onset within {horizon} days), "
         f"{model}, out of sample\n{_counts(forecasts, onsets, level, step_days)}"
     )
     figure.legend(
         handles=[
             Line2D([], [], color=BLUE, linewidth=1.6, marker="o", markersize=3, label=str(model)),
-            Line2D([], [], color=GREY, linewidth=1.2, linestyle="--", label="climatology"),
+            Line2D([], [], color=GREY, linewidth=1.2, linestyle="--", label="base rate"),
             Line2D([], [], color=GREY, linewidth=0.8, linestyle=":",
                    label=f"{100 * level:g} % level"),
             Line2D([], [], color=GREEN, marker="^", linestyle="", markersize=9,

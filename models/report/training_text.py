@@ -10,9 +10,7 @@ from features.text_table import aligned
 from models.formatting import long_day, percent, signed
 from models.hazard.candidates import TRIALS
 from models.report.claim_statements import claim_headlines
-from models.report.statements import (
-    VERDICTS,
-)
+from models.report.verdicts import SKILL, effect
 from models.training.skill_table import skill_table
 from models.vocabulary import Kind
 
@@ -27,11 +25,11 @@ def training_table(training: Training) -> str:
     champion, reason = training.choice
     return "\n".join(
         [
-            "Brier skill against climatology out of sample, broad seasons (90 % interval)",
+            "Brier skill against the base rate out of sample, broad seasons (90 % interval)",
             *aligned(skill_table(training), "<>"),
             "",
             _verdicts(broad, champion),
-            f"Champion: climatology; {reason}."
+            f"Champion: climatology, the base rate; {reason}."
             if champion == "climatology"
             else f"Champion: {champion}, which {reason}.",
             f"Fitted on {long_day(training.trained_until)}, the last scheduled refit, "
@@ -76,11 +74,11 @@ def _events(study: Study) -> list[str]:
 
 def _claims(study: Study) -> list[str]:
     return [
-        "The article's claims on this history",
+        "The claims on this history: does a rise of US small caps announce an altcoin season?",
         *(f"  - {claim.sentence}" for claim in claim_headlines(study.claims)),
         "",
-        f"{TRIALS} variants were looked at on these years while building: each figure is one of so "
-        "many (docs/choices.md).",
+        f"{TRIALS} variants were tried on these years during development: read each figure as the "
+        "result of a search (docs/choices.md).",
     ]
 
 
@@ -92,7 +90,7 @@ def _ablation(study: Study) -> list[str]:
     broad = study.ablation[study.ablation["kind"] == Kind.BROAD]
     for group, rows in broad.groupby("group", sort=False):
         cells = (
-            f"{row['horizon_days']} d {row['verdict']} [{row['brier_low']:+.3f}, "
+            f"{row['horizon_days']} days {effect(row['verdict'])} [{row['brier_low']:+.3f}, "
             f"{row['brier_high']:+.3f}]"
             for row in rows.to_dict("records")
         )
@@ -106,11 +104,11 @@ def _median_lead(lead_days: pd.Series) -> str:
 
 
 def _verdicts(broad: pd.DataFrame, name: str) -> str:
-    """Say in words at which horizons a candidate is told from climatology."""
+    """Say in words at which horizons a candidate differs from the base rate."""
     own = broad[(broad["model"] == name) & (broad["model"] != "climatology")]
     clauses = []
     for verdict in own["verdict"].unique():
         rows = own[own["verdict"] == verdict]
         days = ", ".join(str(horizon) for horizon in rows["horizon_days"])
-        clauses.append(f"{VERDICTS[verdict]} at {days} days")
+        clauses.append(f"{SKILL[verdict]} at {days} days")
     return f"Verdict on {name} by 90 % intervals: {'; '.join(clauses) or 'it is the reference'}."

@@ -115,11 +115,11 @@ def settle(client: MlflowClient) -> list[str]:
         promotion = Promotion.from_tag(each.tags[INTENDED_TAG])
         if version == champion and promotion is not None:
             _tell(client, version, promotion)
-            said.append(f"version {version} is champion; what was cut off before it was said of it "
-                        f"is said now.")  # fmt: skip
+            said.append(f"version {version} is champion; its promotion was cut off before it was "
+                        f"recorded and is recorded now.")  # fmt: skip
         else:
             _take_back(client, version, promotion)
-            said.append(f"version {version} was to be champion, but that was cut off; it is not.")
+            said.append(f"version {version} is not champion: its promotion was cut off.")
     return said
 
 

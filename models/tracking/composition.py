@@ -377,7 +377,7 @@ def _training_note(training: Training) -> str:
         [
             f"Champion by the gate: **{training.choice.champion}**; {training.choice.reason}.",
             "",
-            "Brier skill against climatology, broad seasons, out of sample (90 % interval):",
+            "Brier skill against the base rate, broad seasons, out of sample (90 % interval):",
             "",
             *markdown(skill_table(training)),
         ]

@@ -38,7 +38,7 @@ def versions_text(versions: Sequence[Version]) -> str:
     champion = next((each for each in versions if CHAMPION in each.aliases), None)
     marks = [_mark(each, champion) for each in versions]
     rows = [_HEADS, *(_row(each, mark) for each, mark in zip(versions, marks, strict=True))]
-    title = "Brier skill against climatology, broad seasons (90 % interval over all horizons)"
+    title = "Brier skill against the base rate, broad seasons (90 % interval over all horizons)"
     lines = [title, *aligned(rows, "<<<<<<>"), ""]
     lines.append("event: season index / days that it looks back")
     if any(marks) and champion is not None:

@@ -151,7 +151,7 @@ def decide(new: Terms, champion: Champion | None, *, wanted: bool = True) -> Dec
     if held := champion.held():
         return Decision(False, f"version {champion.version} stays champion: {held}")
     if champion.terms is None:
-        return Decision(False, f"version {champion.version} does not tell its terms")
+        return Decision(False, f"version {champion.version} does not state its terms")
     differences = _differences(new, champion.terms)
     if differences:
         return Decision(False, f"{'; '.join(differences)} (version {champion.version} is champion)")

@@ -230,7 +230,7 @@ def _record(stored: Mapping[str, Any], file: zipfile.ZipFile) -> TrainingRecord:
             raise ValueError(f"it holds no forecaster of {name}")
         Forecaster.from_bytes(children[name].forecaster or b"")
     if terms is None:
-        raise ValueError("it does not tell its terms")
+        raise ValueError("it does not state its terms")
     return TrainingRecord(
         experiment=stored["experiment"],
         run_id=stored["run_id"],

@@ -57,13 +57,14 @@ trainings by date, candidates by skill.
 
 | metric | meaning |
 |---|---|
-| `brier_skill` | 1 - Brier score / that of climatology, over all horizons. Higher is better, 0 is \
-climatology. `_low`, `_high`: 90 % interval, made for overlapping windows |
+| `brier_skill` | 1 - Brier score / that of the base rate (candidate `climatology`), over all \
+horizons. Higher is better, 0 is the base rate. `_low`, `_high`: 90 % interval, made for \
+overlapping windows |
 | `skill` | the interval of `brier_skill` in short, beside the number that sorts |
 | `brier_skill_30d` | the same, 30 days ahead; tag `skill_30d` is its interval |
 | `log_score` | mean negative log probability of what happened, over all horizons. Lower is \
 better; its paired difference decides between candidates |
-| `episodes` | different seasons behind the scores: the independent evidence there is |
+| `episodes` | different seasons behind the scores: the only independent evidence |
 | `curves/...` | lines: skill by horizon (step = days), log score by year (step = year) |
 | `more/...` | further scores by horizon: `auc_30d`, `episodes_30d`, `miscalibration_30d`, ... |
 | `partial/...` | the same for partial seasons (index 50 or more) |

@@ -246,7 +246,7 @@ def _alone(alone: int, seasons: int, onset_count: int) -> Answer:
     rate = alone / seasons if seasons else float("nan")
     low, high = exact_interval(alone, seasons)
     verdict = "most do" if low > 0.5 else "few do" if high < 0.5 else CANNOT_TELL
-    words = {CANNOT_TELL: "the history cannot tell whether that is the rule or the exception"}
+    words = {CANNOT_TELL: "too few to call that the rule or the exception"}
     nothing = float("nan")
     return Answer(
         claim=_F,
@@ -283,8 +283,8 @@ def _comparison(condition: str, horizon: int, association: Association) -> str:
         in_words(getattr(association, f"{one}s"), one) for one in ("day", "spell", "onset")
     )
     begin = (
-        f"{condition}: a broad season began within {horizon} days after {rate} [{low}, {high}] of "
-        f"such days ({events}) and after {otherwise} of the others"
+        f"{condition}: a broad season began within {horizon} days of {rate} [{low}, {high}] of "
+        f"such days ({events}) and of {otherwise} of the others"
     )
     return _end(
         begin, association, {word: f"onsets followed such days {word}" for word in (MORE, LESS)}
@@ -294,7 +294,7 @@ def _comparison(condition: str, horizon: int, association: Association) -> str:
 def _ranking(condition: str, horizon: int, association: Association) -> str:
     if np.isnan(association.rate):
         return (
-            f"{condition}: with {association.scarce} {horizon} days ahead the history cannot tell."
+            f"{condition}: with {association.scarce} {horizon} days ahead no effect is detectable."
         )
     begin = (
         f"{condition}: it was higher before an onset within {horizon} days than before none with "
@@ -307,12 +307,12 @@ def _ranking(condition: str, horizon: int, association: Association) -> str:
 
 def _end(begin: str, association: Association, words: dict[str, str]) -> str:
     if association.scarce:
-        return f"{begin}; with {association.scarce} the history cannot tell."
+        return f"{begin}; with {association.scarce} no effect is detectable."
     difference, low, high = (
         signed(100 * end, 0) for end in (association.difference, association.low, association.high)
     )
     return (
-        f"{begin}, a difference of {difference} points [{low}, {high}], which "
+        f"{begin}, a difference of {difference} points [{low}, {high}] that "
         f"{percent(association.placebo)} of the placebos reach: "
-        f"{words.get(association.verdict, 'the history cannot tell whether it matters')}."
+        f"{words.get(association.verdict, 'no detectable effect')}."
     )

@@ -202,7 +202,8 @@ def intervals_hold_the_truth(table: pd.DataFrame) -> Control:
     return Control(
         "intervals hold the true skill",
         bool(coverage.between(0.87, 0.93).all()),
-        f"nominal 90 % intervals in {coverage.min():.1%} to {coverage.max():.1%} of simulated "
+        f"nominal 90 % intervals in {100 * coverage.min():.1f} % to "
+        f"{100 * coverage.max():.1f} % of simulated "
         f"histories",
     )
 
@@ -214,7 +215,8 @@ def chances_hold_the_truth(table: pd.DataFrame) -> Control:
     return Control(
         "intervals of the outlook hold the true probability",
         bool(held.between(0.85, 0.95).all() and (bias <= 0.06).all()),
-        f"nominal 90 % intervals in {held.min():.1%} to {held.max():.1%} of simulated histories, "
+        f"nominal 90 % intervals in {100 * held.min():.1f} % to {100 * held.max():.1f} % "
+        "of simulated histories, "
         f"the mean within {bias.max():.3f}",
     )
 

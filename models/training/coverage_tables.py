@@ -80,18 +80,21 @@ def _clauses(skill: pd.DataFrame, chances: pd.DataFrame) -> Iterator[str]:
     overlap, renewal = (windows[windows["world"] == world] for world in (OVERLAP, RENEWAL))
     longest = renewal["horizon_days"] == renewal["horizon_days"].max()
     yield (
-        f"On simulated histories whose windows overlap as here, nominal 90 % intervals of a skill "
-        f"or a difference hold the true one in {_range(overlap)}; where seasons come and go as "
-        f"here, in {_range(renewal[~longest])}, at {renewal['horizon_days'].max()} days in "
-        f"{_range(renewal[longest])}, because nine years hold one or two droughts as long."
+        f"On simulated histories with windows that overlap like these, nominal 90 % intervals of a "
+        f"skill or a difference cover the true value in {_range(overlap)} of cases. If "
+        "seasons also "
+        f"come and go like these, they cover it in {_range(renewal[~longest])}, and at "
+        f"{renewal['horizon_days'].max()} days in {_range(renewal[longest])}: nine years contain "
+        f"only one or two droughts that long."
     )
     own = chances[chances["method"] == "posterior"]
     changing = own["world"] == CHANGING
     days = ", ".join(f"{each}" for each in dict.fromkeys(own["horizon_days"]))
     yield (
-        f"Nominal 90 % intervals of the outlook's probabilities ({days} days) hold the true one in "
-        f"{_range(own[~changing])} where onsets keep their law, and in {_range(own[changing])} "
-        f"where their rate halves half-way: no interval sees the world change."
+        f"Nominal 90 % intervals of the outlook's probabilities ({days} days) cover the true value "
+        f"in {_range(own[~changing])} of cases if the onset process stays the same, and in "
+        f"{_range(own[changing])} if the rate of onsets halves half-way: no interval allows for a "
+        f"change of regime."
     )
 
 

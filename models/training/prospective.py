@@ -44,13 +44,13 @@ writes down ahead of time are the stronger evidence.
 the data reach the window's last day, even if an onset came early. A week that was not at risk has
 no forecast.
 
-**What is averaged** is over all forecasts: Brier and log skill against climatology (higher is
-better, 0 is as good as climatology), and the information gain per forecast (nats: climatology's log
-score less the candidate's).
+**Averages** run over all forecasts: Brier and log skill against the base rate, the candidate
+`climatology` (higher is better, 0 is as good as the base rate), and the information gain per
+forecast (nats: the log score of the base rate less the candidate's).
 
-**What is counted or summed** is over separate windows, which share no day: that of the first
-forecast, that of the first one made once it had ended, and so on. Weekly windows of 30 days overlap
-so much that one onset would else count four times.
+**Counts and sums** run over separate windows, which share no day: that of the first forecast, that
+of the first one made once it had ended, and so on. Weekly windows of 30 days overlap so much that
+one onset would otherwise count four times.
 
 - *expected*: the sum of the probabilities, to set against the onsets seen.
 - *N-test*: d1 = P(N >= seen), small if too few onsets were expected; d2 = P(N <= seen), small if
@@ -58,7 +58,8 @@ so much that one onset would else count four times.
   test it is negative binomial with the variance over the mean that the number of onsets had in the
   {PERIOD_DAYS}-day periods before the release, where that is above 1, and left out where it is not.
   Both are lenient: a window holds one onset at most, so that N varies less.
-- *log score, summed*: lower is better; what it is below climatology's is the information gained.
+- *log score, summed*: lower is better; the distance below that of the base rate is the
+  information gained.
 - *gain per onset*: that difference over the onsets seen, with the 90 % interval of the T-test; n/a
   without onsets, and without an interval for a single one.
 

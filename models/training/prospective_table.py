@@ -117,10 +117,10 @@ def known_section(
     rows = skill_rows(judge(replayed, season_index(panel), definition), COMPARED)
     heading = f"## Months that the release with data to {iso_day(release)} knew\n"
     words = (
-        f"**No prospective evidence.** The candidates of that release as they would have forecast "
+        f"**Not prospective evidence.** The candidates of that release as they would have forecast "
         f"every week after {iso_day(before)}, trained until then, broad seasons. These months "
-        f"were known when the candidates were fixed: the table shows what a reader of the page "
-        f"above may ask, not what the release can foresee. {_judging(rows)}"
+        f"were known when the candidates were fixed: the table is for comparison only and does not "
+        f"show what the release can foresee. {_judging(rows)}"
     )
     paragraph = textwrap.fill(words, 100, break_on_hyphens=False)
     return "\n".join([heading, paragraph, "", *markdown(rows), ""])
@@ -133,6 +133,6 @@ def _judging(rows: Sequence[Sequence[str]]) -> str:
         return f"Of windows that share no day {listed([f'{n}' for n in came])} had an onset."
     weeks = [int(cell) for cell in rows[-3][1:] if cell != "n/a"]
     return (
-        f"No onset came in these {counted(max(weeks, default=0), 'week')}: they judge the level "
-        f"of a forecast, and who said less scores better."
+        f"No onset came in these {counted(max(weeks, default=0), 'week')}: they test only the "
+        f"level of a forecast, and lower forecasts score better."
     )

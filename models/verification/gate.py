@@ -91,7 +91,7 @@ def choose_champion(
         )
     return Choice(
         primary,
-        f"was declared beforehand, and nothing vetoes it: it beats climatology "
+        f"was declared beforehand, and nothing vetoes it: it beats the base rate "
         f"({_best(by_model[primary])}; 90 % interval), is worse at no horizon, and no candidate "
         f"beats it over all horizons",
     )
@@ -105,9 +105,11 @@ def _veto(
     """Say why the primary cannot be champion, None if it can."""
     scores = by_model[primary]
     if (harmed := scores["brier_skill_high"] < 0).any():
-        return f"it is worse than climatology at {scores.loc[harmed, 'horizon_days'].iloc[0]} days"
+        return (
+            f"it is worse than the base rate at {scores.loc[harmed, 'horizon_days'].iloc[0]} days"
+        )
     if not _skilled(scores):
-        return "it beats climatology at no horizon by its interval"
+        return "its interval shows it better than the base rate at no horizon"
     # Any candidate may object, be it eligible itself or not.
     rivals = [name for name in by_model if name != primary and _beats(differences[name, primary])]
     if not rivals:
@@ -172,7 +174,7 @@ def _reason(
     differences: Mapping[tuple[str, str], Interval],
 ) -> str:
     beats = (
-        f"beats climatology ({_best(scores)}, difference in log score over all horizons "
+        f"beats the base rate ({_best(scores)}, difference in log score over all horizons "
         f"{_text(differences[champion, REFERENCE])}; 90 % intervals)"
     )
     if len(eligible) == 1:

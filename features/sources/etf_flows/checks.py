@@ -83,7 +83,7 @@ def check_fund(nav: pd.Series, russell2000: pd.Series) -> None:
         day = days[bad][-1]
         raise DataError(
             f"iwm_nav on {day:%Y-%m-%d}: is {nav[day]:.10g}, but a share of the Russell 2000 ETF "
-            f"(IWM) was worth about {expected[day]:.4g}: the file of another fund? If it is IWM's, "
+            f"(IWM) cost about {expected[day]:.4g}: the file of another fund? If it is IWM's, "
             "import the issuer's own file, which names the fund."
         )
 

@@ -227,7 +227,10 @@ def gather(
     coins = [ticker for ticker in asked if is_crypto(ticker)]
     came = sum(ticker in closes for ticker in coins)
     if came < ENOUGH_COINS * len(coins):
-        few = f"only {came} of {len(coins)} coins have closes; at least {ENOUGH_COINS:.0%} should."
+        few = (
+            f"only {came} of {len(coins)} coins have closes; at least "
+            f"{100 * ENOUGH_COINS:.0f} % should."
+        )
         problems = (*problems, few)
     table = _align({ticker: closes[ticker] for ticker in asked if ticker in closes})
     return Answer(table, tuple(problems), fetched_at)

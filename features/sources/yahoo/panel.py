@@ -216,7 +216,7 @@ def _season(
     if len(unused):
         notes.problems.append(
             f"On {len(unused)} of {len(later)} days after {reference.last_day:%Y-%m-%d} less than "
-            f"{MIN_LIVE_COVERAGE:.0%} of the top {TOP} could be compared, last on "
+            f"{100 * MIN_LIVE_COVERAGE:.0f} % of the top {TOP} could be compared, last on "
             f"{unused[-1]:%Y-%m-%d}: their index is not used."
         )
     if len(later):
