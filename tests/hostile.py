@@ -265,7 +265,9 @@ def a_record() -> bytes:
 
 def a_terms() -> bytes:
     ends = ("2025-12-30", "2025-12-31")
-    return Terms("OnsetDefinition(top=50)", "reference", (30, 60), ("pool",), *ends).to_json().encode()
+    return (
+        Terms("OnsetDefinition(top=50)", "reference", (30, 60), ("pool",), *ends).to_json().encode()
+    )
 
 
 def a_verification() -> bytes:

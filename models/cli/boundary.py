@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from features.boundary import message_of
 from models.cli.options import ExitCode, fail
 from models.cli.streams import leave_at_once, tell
 
@@ -27,31 +28,29 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
     deadline : float, optional
         Seconds for which an answer is waited for over the network.
     """
-    from features.panel import DataError, SourceUnavailable
-    from models.errors import LedgerError, TrackingError, Unanswered
-    from models.tracking.patience import Patience, be_patient
-
     if deadline is not None:
+        from models.tracking.patience import Patience, be_patient
+
         be_patient(Patience(deadline, tell))
     try:
         yield
+    # Of typer and click: they end the command by themselves.
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
-    except (DataError, LedgerError) as error:
-        fail(str(error), ExitCode.DATA)
-    except (SourceUnavailable, TrackingError) as error:
+    except Exception as error:
+        # Only now: `--help` and what options refuse need none of this.
+        from features.panel import DataError, SourceUnavailable
+        from models.errors import LedgerError, TrackingError, Unanswered
+
         if isinstance(error, Unanswered):
             leave_at_once()
-        fail(str(error), ExitCode.FAILURE)
-    except Exception as error:
+        if isinstance(error, DataError | LedgerError):
+            fail(str(error), ExitCode.DATA)
+        if isinstance(error, SourceUnavailable | TrackingError):
+            fail(str(error), ExitCode.FAILURE)
         if _Debugging.wanted:
             raise
-        said = next(iter(str(error).splitlines()), "")
-        fail(
-            f"unexpected {type(error).__name__}{f': {said}' if said else ''}; "
-            f"--debug shows where it came from.",
-            ExitCode.FAILURE,
-        )
+        fail(message_of(error), ExitCode.FAILURE)
 
 
 class _Debugging:
