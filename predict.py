@@ -53,8 +53,6 @@ from models.cli.options import (
 from models.cli.streams import run, tell
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from features.panel import MarketPanel
     from models.cli.forecast_command import Issued
 

@@ -1,5 +1,11 @@
 """Errors that more than one module raises or reports."""
 
+# What is raised where plain values such as JSON's are not what was written: text that is none, a
+# part that is missing or of another kind, a number beyond all range, lists nested too deep.
+MALFORMED = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+
 
 class LedgerError(ValueError):
     """The ledger is absent, or a line of it is not one that was recorded."""

@@ -430,7 +430,7 @@ def test_an_irreplaceable_table_is_exit_1(mine, later, monkeypatch, capsys):
     monkeypatch.setattr(appending.shutil, "copyfile", refused)
     code, out, err = run_append(monkeypatch, capsys, "--data-dir", mine, "--add", later)
     assert (code, out) == (1, "")
-    assert err.startswith("error: [Errno 13] Permission denied")
+    assert err == f"error: {mine}: Permission denied.\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--data-dir", "."], ["--data-dir", ".", "--add", "."],

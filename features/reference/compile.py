@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.boundary import DEBUG, FAILURE, ended
 from features.market.index_definition import OTHERS, IndexDefinition, IndexSeries
 from features.panel import SPECS, DataError, MarketPanel
 from features.provenance import DataProvenance
@@ -183,21 +184,22 @@ def _before(directory: Path) -> MarketPanel | None:
 
 def main() -> int:
     """Run the command line."""
+    return ended(_run, data_error=DataError, data_code=FAILURE)
+
+
+def _run() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True, help="directory of market history")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent, help="where to write (default: here)"
     )
+    parser.add_argument(DEBUG, action="store_true", help="show the trace of an unexpected error")
     options = parser.parse_args()
-    try:
-        simulation = partial(
-            simulated_series, cache=cache_directory(), jobs=os.cpu_count() or 1, progress=_show
-        )
-        panel = derive(load_files(options.data_dir, simulation=simulation))
-        indices = derive_indices(load_index_series(options.data_dir, OTHERS))
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    simulation = partial(
+        simulated_series, cache=cache_directory(), jobs=os.cpu_count() or 1, progress=_show
+    )
+    panel = derive(load_files(options.data_dir, simulation=simulation))
+    indices = derive_indices(load_index_series(options.data_dir, OTHERS))
     print_findings(panel.provenance.findings)
     before = _before(options.out)
     write(panel, indices, options.out)

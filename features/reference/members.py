@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.boundary import DEBUG, FAILURE, ended
 from features.market.season import TOP, breadth
 from features.market.universe import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.panel import DataError
@@ -175,17 +176,18 @@ def write(directory: Path, universe: pd.DataFrame, coins: pd.DataFrame, symbols:
 
 def main() -> int:
     """Run the command line."""
+    return ended(_run, data_error=DataError, data_code=FAILURE)
+
+
+def _run() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True, help="directory of market history")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent, help="where to write (default: here)"
     )
+    parser.add_argument(DEBUG, action="store_true", help="show the trace of an unexpected error")
     options = parser.parse_args()
-    try:
-        tables = checked_tables(options.data_dir)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    tables = checked_tables(options.data_dir)
     coins, universe = tables.coins, tables.universe
     print_findings(tables.findings)
     before = _before(options.out)

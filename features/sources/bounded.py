@@ -40,12 +40,19 @@ def check_size(path: Path, limit: int) -> None:
     OSError
         If it cannot be read.
     """
+    check_file(path)
     if path.stat().st_size > limit:
         raise DataError(f"is larger than {limit // 10**6} MB, the most that is read.")
     if is_gzip(path):
         with path.open("rb") as file:
             for _ in _pieces(file, limit):
                 pass
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is there but no file: a device or a pipe may have no end."""
+    if path.exists() and not path.is_file():
+        raise DataError("is no file.")
 
 
 def unpacked(file: BinaryIO, limit: int) -> bytes:

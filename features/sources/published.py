@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DAY, DataError
+from features.sources.bounded import check_size
 from features.sources.columns import checked, shown
 from features.sources.yahoo.client import fetch_json
 from features.witness import REFERENCE_DAYS
@@ -15,6 +16,8 @@ from features.witness import REFERENCE_DAYS
 # CoinMarketCap's index (top 100, 90 days), which its own page reads from here without a key.
 ADDRESS = "https://api.coinmarketcap.com/data-api/v3/altcoin-season/chart"
 NAME = "CoinMarketCap"
+# An index of fifteen years has 100 kB.
+MAX_BYTES = 50_000_000
 # The days judged and those judged by, and some that may be missing.
 _ASKED_DAYS = REFERENCE_DAYS + 60
 
@@ -38,10 +41,13 @@ def read_published(path: Path) -> pd.Series:
         If it cannot be read, a column is missing or a value is none.
     """
     try:
+        check_size(path, MAX_BYTES)
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
             table = pd.read_csv(path, dtype={"date": str}, keep_default_na=False, na_values=[""])
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     # Damaged Parquet ends in nearly any exception.
     except Exception as error:
         raise DataError(f"{path}: cannot be read: {shown(error)}") from error

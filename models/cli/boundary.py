@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from features.boundary import message_of
 from models.cli.options import ExitCode, fail
 from models.cli.streams import leave_at_once, tell
 
@@ -27,34 +28,34 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
     deadline : float, optional
         Seconds for which an answer is waited for over the network.
     """
-    from features.panel import DataError, SourceUnavailable
-    from models.errors import LedgerError, SweepError, TrackingError, Unanswered
-    from models.tracking.patience import Patience, be_patient
-
     if deadline is not None:
+        from models.tracking.patience import Patience, be_patient
+
         be_patient(Patience(deadline, tell))
     try:
         yield
+    # Of typer and click: they end the command by themselves.
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
-    except (DataError, LedgerError) as error:
-        fail(str(error), ExitCode.DATA, "ledger" if isinstance(error, LedgerError) else "data")
-    except (SourceUnavailable, SweepError, TrackingError) as error:
+    except Exception as error:
+        # Only now: `--help` and what options refuse need none of this.
+        from features.panel import DataError, SourceUnavailable
+        from models.errors import LedgerError, SweepError, TrackingError, Unanswered
+
         if isinstance(error, Unanswered):
             leave_at_once()
-        kinds = {TrackingError: "store", SweepError: "sweep"}
-        kind = next((kinds[each] for each in kinds if isinstance(error, each)), "source")
-        fail(str(error), ExitCode.FAILURE, kind)
-    except Exception as error:
+        for kind, code, errors in (
+            ("ledger", ExitCode.DATA, LedgerError),
+            ("data", ExitCode.DATA, DataError),
+            ("store", ExitCode.FAILURE, TrackingError),
+            ("sweep", ExitCode.FAILURE, SweepError),
+            ("source", ExitCode.FAILURE, SourceUnavailable),
+        ):
+            if isinstance(error, errors):
+                fail(str(error), code, kind)
         if _Debugging.wanted:
             raise
-        said = next(iter(str(error).splitlines()), "")
-        fail(
-            f"unexpected {type(error).__name__}{f': {said}' if said else ''}; "
-            f"--debug shows where it came from.",
-            ExitCode.FAILURE,
-            "unexpected",
-        )
+        fail(message_of(error), ExitCode.FAILURE, "unexpected")
 
 
 class _Debugging:

@@ -11,6 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
+import typer
+
+from features.boundary import message_of
+
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of each parameter whose type is a dataclass, in its place.
@@ -27,10 +31,13 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def grouped(**values: Any) -> None:
-        chosen = {
-            name: group(**{option.name: values.pop(option.name) for option in fields(group)})
-            for name, group in groups.items()
-        }
+        try:
+            chosen = {
+                name: group(**{option.name: values.pop(option.name) for option in fields(group)})
+                for name, group in groups.items()
+            }
+        except OSError as error:  # of a path that cannot be one
+            raise typer.BadParameter(message_of(error)) from error
         command(**values, **chosen)
 
     vars(grouped)["__signature__"] = own.replace(parameters=_expanded(own, groups))

@@ -5,6 +5,7 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -65,7 +66,9 @@ ReportOption = Annotated[
 NoPromoteOption = Annotated[
     bool, typer.Option("--no-promote", help="Register as challenger; keep the champion.")
 ]
-JobsOption = Annotated[int, typer.Option(min=1, help="Processes.")]
+# More than a few for each processor only wait for one another, and fill the memory.
+MOST_JOBS = max(8, 4 * (os.cpu_count() or 1))
+JobsOption = Annotated[int, typer.Option(min=1, max=MOST_JOBS, help="Processes.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 HoldOption = Annotated[
     bool, typer.Option("--hold", help="No training shall replace it until train.py resume.")

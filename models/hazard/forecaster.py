@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from models.errors import MALFORMED
 from models.hazard.base import HazardModel
 from models.hazard.evidence import Evidence, evidence_from_json, evidence_json
 from models.hazard.evidence_schema import check_stored
@@ -133,10 +134,7 @@ class Forecaster:
                 replicates=[from_state(state) for state in stored["replicates"]],
                 evidence=evidence_from_json(stored["evidence"]),
             )
-        except (
-            zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
-            RecursionError,
-        ) as error:  # fmt: skip
+        except (zlib.error, *MALFORMED) as error:
             raise ValueError(f"not a forecaster of this program: {error}") from error
 
 

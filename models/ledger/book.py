@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from features.storage.atomic import locked
-from models.errors import LedgerError
+from models.errors import MALFORMED, LedgerError
 from models.ledger.chain import Chain
 from models.ledger.entry import SCHEMA, SCHEMAS, Entry
 from models.seal import digest
@@ -155,9 +155,7 @@ def _parse(text: bytes, path: Path) -> Ledger:
             content, seal = _unsealed(line)
             chain = chain.after(content, seal, number, _seal, links=content["schema"] == SCHEMA)
             entries.append(Entry.from_content(content, number))
-        # Of JSON, of a wrong kind of value, of a date or number beyond all range.
-        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError,
-                AttributeError) as error:  # fmt: skip
+        except MALFORMED as error:
             raise LedgerError(_refusal(path, number, torn, chain, error)) from error
     return Ledger(tuple(entries), tuple(torn), chain)
 

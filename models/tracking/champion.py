@@ -15,6 +15,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from models.errors import MALFORMED
 from models.tracking.aliases import label_runs
 from models.tracking.history import Move, note_move
 from models.tracking.promotion import GATE, ROLLBACK, Champion, Terms
@@ -84,7 +85,7 @@ class Promotion:
         """Return the promotion that an intention names, None if it is not one of ours."""
         try:
             return cls(**{name: str(value) for name, value in json.loads(text).items()})
-        except (ValueError, TypeError, AttributeError):
+        except MALFORMED:
             return None
 
 

@@ -18,7 +18,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from models.errors import TrackingError
+from models.errors import MALFORMED, TrackingError
 from models.seal import KEY_VARIABLE, SealError, check_signature, digest, signature
 from models.tracking.artifacts import artifact, looked_for
 from models.tracking.patience import renew
@@ -129,8 +129,8 @@ def read_manifest(run: Run, version_tags: Mapping[str, str]) -> Manifest | None:
         raise _refused(run_id, str(error)) from error
     content = fetch(training, MANIFEST_FILE, sha256)
     try:
-        return _parsed(content, training)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        return parsed(content, training)
+    except ValueError as error:
         raise _refused(training, f"{MANIFEST_FILE} is none ({error})") from error
 
 
@@ -179,18 +179,35 @@ def _downloaded(run_id: str, name: str, folder: str) -> Path:
     return path
 
 
-def _parsed(content: bytes, run_id: str) -> Manifest:
-    stored = json.loads(content)
-    if stored["schema"] != SCHEMA:
-        raise ValueError(f"schema must be {SCHEMA}, got {str(stored['schema'])[:40]!r}")
-    return Manifest(
-        run_id=run_id,
-        files={name: Sealed.from_json(each) for name, each in stored["parent"]["files"].items()},
-        forecasters={
-            name: Sealed.from_json(child["forecaster"])
-            for name, child in stored["children"].items()
-        },
-    )
+def parsed(content: bytes, run_id: str) -> Manifest:
+    """Return the manifest of a training.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the file.
+    run_id : str
+        The training's run.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        stored = json.loads(content)
+        if stored["schema"] != SCHEMA:
+            raise ValueError(f"schema must be {SCHEMA}, got {str(stored['schema'])[:40]!r}")
+        files, children = stored["parent"]["files"], stored["children"]
+        return Manifest(
+            run_id=run_id,
+            files={name: Sealed.from_json(each) for name, each in files.items()},
+            forecasters={
+                name: Sealed.from_json(child["forecaster"]) for name, child in children.items()
+            },
+        )
+    except MALFORMED as error:
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def _refused(run_id: str, reason: str) -> TrackingError:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
+from models.errors import MALFORMED
+
 PROCESS_TAG = "process"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MACHINE = Path("/etc/machine-id")
@@ -36,7 +38,7 @@ def is_gone(tag: str) -> bool:
     try:
         process = json.loads(tag)
         pid = int(process["pid"])
-    except (ValueError, TypeError, LookupError):
+    except MALFORMED:
         return False
     place = _place()
     if any(process.get(name) != place[name] for name in ("host", "machine")) or pid <= 0:

@@ -13,6 +13,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, Self
 
+from models.errors import MALFORMED
+
 GATE, HAND, ROLLBACK = "gate", "hand", "rollback"
 ON_PURPOSE, ENDED = "on purpose", "ended"
 # The same history and the days since.
@@ -68,7 +70,7 @@ class Terms:
                 data_end=str(stored["data_end"]),
                 primary=str(stored.get("primary", "")),
             )
-        except (KeyError, TypeError, ValueError):
+        except MALFORMED:
             return None
 
 

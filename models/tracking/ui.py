@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from mlflow.tracking import MlflowClient
 
+from features.boundary import FAILURE, ended
 from models.errors import TrackingError
 from models.tracking.store import (
     connect,
@@ -164,8 +165,11 @@ def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
         return address(tracking_uri, known.experiment_id)
 
 
+def main() -> int:
+    """Print where the UI opens."""
+    print(f"Open {find_address(*sys.argv[1:3])}")
+    return 0
+
+
 if __name__ == "__main__":
-    try:
-        print(f"Open {find_address(*sys.argv[1:3])}")
-    except TrackingError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(ended(main, data_error=TrackingError, data_code=FAILURE))

@@ -167,16 +167,16 @@ def train(
     onset_days: dict[str, pd.DatetimeIndex] = {
         kind: onsets(index, each) for kind, each in settings.definition.by_kind().items()
     }
+    trained_until = SCHEDULE.refit_day(until)
     with _refused_in_words(known, until):
         table = _hindcast(rows, settings, jobs, partial(progress, "hindcast"))
+        models, replicates = fit_with_replicates(
+            rows, trained_until, onset_days[Kind.BROAD], settings.unfitted(), jobs=jobs,
+            n_replicates=settings.replicates, seed=settings.seed,
+            progress=partial(progress, "intervals"),
+        )  # fmt: skip
     verification = verify(table, onset_days, step_days=STEP_DAYS)
     choice = _choice(table, verification)
-    trained_until = SCHEDULE.refit_day(until)
-    models, replicates = fit_with_replicates(
-        rows, trained_until, onset_days[Kind.BROAD], settings.unfitted(), jobs=jobs,
-        n_replicates=settings.replicates, seed=settings.seed,
-        progress=partial(progress, "intervals"),
-    )  # fmt: skip
     shared = _shared(rows, trained_until, onset_days, settings, known.digest)
     return Training(
         settings=settings,

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.boundary import DATA, DEBUG, ended
 from features.panel import DataError
 from features.reference.revision import revision_text
 from features.sources.append.directory import Appended, Contradiction, append
-
-FAILURE = 1
-DATA = 3
 
 
 def contradiction_text(rows: pd.DataFrame) -> str:
@@ -84,11 +82,16 @@ def _parser() -> argparse.ArgumentParser:
         help="replace what --add contradicts, and list it in a file",
     )
     parser.add_argument("--dry-run", action="store_true", help="check all, write nothing")
+    parser.add_argument(DEBUG, action="store_true", help="show the trace of an unexpected error")
     return parser
 
 
 def main() -> int:
     """Run the command line."""
+    return ended(_run, data_error=DataError)
+
+
+def _run() -> int:
     parser = _parser()
     options = parser.parse_args()
     for path in (options.data_dir, options.add):
@@ -105,9 +108,6 @@ def main() -> int:
     except Contradiction as error:
         print(f"{contradiction_text(error.rows)}\nerror: {error}", file=sys.stderr)
         return DATA
-    except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return DATA if isinstance(error, DataError) else FAILURE
     print(appended_text(done))
     if options.dry_run:
         print("Nothing written (--dry-run).")

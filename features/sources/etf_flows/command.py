@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,12 +17,12 @@ from typing import Annotated
 
 import typer
 
+from features.boundary import DATA, DEBUG, FAILURE, message_of
+from features.plain_text import printable
 from features.sources.etf_flows.location import DATA_VARIABLE, flow_directory
 
 SCHEMA = "altseason.flows/1"
 
-FAILURE = 1
-DATA = 3
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data malformed or contradictory."
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ AssetOption = Annotated[
 ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="Replace stored figures that FILE contradicts.")
 ]
+DebugOption = Annotated[bool, typer.Option(DEBUG, help="Show the trace of an unexpected error.")]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Read and compare, but write nothing.")
 ]
@@ -76,6 +78,7 @@ def import_file(
     store: StoreOption = None,
     replace: ReplaceOption = False,
     dry_run: DryRunOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Check a downloaded file, show what it says and merge it into the store.
 
@@ -117,6 +120,7 @@ def import_file(
 def show(
     store: StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help=f"As JSON, schema {SCHEMA}.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Show what the store holds: days, gaps and origins of every series."""
     with _clear_errors():
@@ -149,8 +153,17 @@ def _clear_errors() -> Iterator[None]:
         try:
             yield
         except DataError as error:
-            typer.echo(f"error: {error}", err=True)
+            _tell(f"error: {error}")
             raise typer.Exit(FAILURE if isinstance(error, StoreError) else DATA) from error
+        except Exception as error:
+            if DEBUG in sys.argv[1:]:
+                raise
+            _tell(f"error: {message_of(error)}")
+            raise typer.Exit(FAILURE) from error
         finally:
             for warning in caught:
-                typer.echo(f"warning: {warning.message}", err=True)
+                _tell(f"warning: {warning.message}")
+
+
+def _tell(text: str) -> None:
+    typer.echo(printable(text), err=True)

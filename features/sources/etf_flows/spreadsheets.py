@@ -21,7 +21,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from features.panel import DataError
-from features.sources.bounded import GZIP, unpacked
+from features.sources.bounded import GZIP, check_file, unpacked
 
 MAX_BYTES = 100_000_000
 MAX_COLUMNS = 1000
@@ -66,11 +66,12 @@ def read_tables(path: Path) -> list[Table]:
         If the file cannot be read, is of another kind, damaged or cut short.
     """
     try:
+        check_file(path)
         if path.stat().st_size > MAX_BYTES:
-            raise DataError(
-                f"{path.name}: is larger than {MAX_BYTES // 10**6} MB; no fund file is."
-            )
+            raise DataError(f"is larger than {MAX_BYTES // 10**6} MB; no fund file is.")
         content = path.read_bytes()
+    except DataError as error:
+        raise DataError(f"{path.name}: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:

@@ -271,7 +271,7 @@ def fetch_json(address: str, asked: Mapping[str, int], *, source: str) -> dict[s
         content = json.loads(answer.text)
         if not isinstance(content, dict):
             raise ValueError("no JSON object")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = str(error).split(". See https://", 1)[0].rstrip(". ")
         raise SourceUnavailable(f"{source} cannot be used ({reason}); try again later.") from error
     return content

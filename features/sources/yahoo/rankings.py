@@ -15,8 +15,12 @@ from features.plausibility.pegs import RULE
 from features.plausibility.rules import found
 from features.provenance import Finding
 from features.reference.membership import Membership
+from features.sources.bounded import check_size
+from features.sources.columns import shown
 
 RANKING_COINS = 250
+# A daily universe of ten years has 10 MB.
+MAX_BYTES = 100_000_000
 _COLUMNS = ("snapshot_date", "rank", "ticker")
 
 
@@ -126,10 +130,17 @@ def read_universe(path: Path, membership: Membership, today: pd.Timestamp) -> pd
         If the file cannot be read or breaks a rule.
     """
     try:
+        check_size(path, MAX_BYTES)
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
             table = pd.read_csv(path, dtype={"ticker": str}, keep_default_na=False)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    # Damaged Parquet ends in nearly any exception.
+    except Exception as error:
+        raise DataError(f"{path}: the universe cannot be read: {shown(error)}") from error
+    try:
         absent = [column for column in _COLUMNS if column not in table.columns]
         if absent:
             raise DataError(f"{path}: column {absent[0]!r} is missing; need {', '.join(_COLUMNS)}.")

@@ -1,0 +1,77 @@
+"""What an error says to a person: one line, whatever it is; imports nothing heavy.
+
+`models.cli.boundary` is built on it; the commands of `features` end by it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from features.plain_text import one_line
+
+DEBUG = "--debug"
+FAILURE = 1
+DATA = 3
+_LONGEST_NAME = 120
+_LONGEST = 500
+
+
+def message_of(error: Exception) -> str:
+    """Return what an error that nobody has foreseen says to a person.
+
+    Parameters
+    ----------
+    error : Exception
+        Of the system, of which the file and the reason are told; or any other one.
+
+    Examples
+    --------
+    >>> message_of(OSError(36, "File name too long", "a.csv"))
+    'a.csv: File name too long.'
+    >>> message_of(ZeroDivisionError("of all things"))
+    'unexpected ZeroDivisionError: of all things; --debug shows where it came from.'
+    """
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{short(str(error.filename), _LONGEST_NAME)}: {one_line(error.strerror)}."
+    said = short(next(iter(str(error).splitlines()), ""), _LONGEST)
+    return (
+        f"unexpected {type(error).__name__}{f': {said}' if said else ''}; "
+        f"{DEBUG} shows where it came from."
+    )
+
+
+def short(text: str, longest: int) -> str:
+    """Return text on one line, cut off if it is longer.
+
+    Examples
+    --------
+    >>> short("a path", 4), short("a path", 6)
+    ('a pa...', 'a path')
+    """
+    line = one_line(text)
+    return line if len(line) <= longest else f"{line[:longest]}..."
+
+
+def ended(command: Callable[[], int], *, data_error: type[Exception], data_code: int = DATA) -> int:
+    """Run a command without options of typer; return its exit code, after one message if it fails.
+
+    Parameters
+    ----------
+    command : callable
+        Returns its exit code.
+    data_error : type
+        The error by which data are refused.
+    data_code : int
+        The exit code of that.
+    """
+    try:
+        return command()
+    except data_error as error:
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        return data_code
+    except Exception as error:
+        if DEBUG in sys.argv[1:]:
+            raise
+        print(f"error: {message_of(error)}", file=sys.stderr)
+        return FAILURE
