@@ -91,6 +91,18 @@ def test_counted_days_are_read(tmp_path, plain, times, last):
     assert load_files(tmp_path).digest == plain.digest
 
 
+def test_days_of_eight_figures_are_read(tmp_path, plain):
+    def figures(day):
+        return int(f"{day:%Y%m%d}")
+
+    assert digest_of(tmp_path, "coins", with_days(figures)) == plain.digest
+    table = small_market()["coins"]
+    numbers = table.assign(date=table["date"].map(figures))
+    (tmp_path / "coins.csv").unlink()
+    numbers.to_parquet(tmp_path / "coins.parquet")
+    assert load_files(tmp_path).digest == plain.digest
+
+
 def test_utc_days_of_parquet_are_read(tmp_path, plain):
     table = small_market()["coins"]
     table = table.assign(date=table["date"].dt.tz_localize("UTC") + pd.Timedelta("23:59:59.999"))
@@ -106,7 +118,7 @@ def test_utc_days_of_parquet_are_read(tmp_path, plain):
         ("2024-01-01T00:00:00+01:00", "%Y-%m-%d", "whose time is +01:00 and not UTC"),
         ("13/01/2024", "%m/%d/%Y", "no one order of day and month fits"),
         ("1704110400", "%Y-%m-%d", "'1704110400', a time within the day"),
-        ("20240101", "%Y-%m-%d", "must be dates such as 2025-12-10, got '20240101'"),
+        ("20241301", "%Y-%m-%d", "must be dates such as 2025-12-10, got '20241301'"),
     ],
 )
 def test_other_days_are_refused_with_cause_value_and_way_out(tmp_path, first, others, message):

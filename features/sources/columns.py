@@ -122,8 +122,8 @@ def _dates(values: pd.Series, name: str) -> pd.Series:
         counted = epochs_of(values)
         if counted is None:
             raise DataError(
-                f"{name}: must be dates, got {values.dtype}; numbers are read as seconds, "
-                f"milliseconds or microseconds since 1970 from 2001 on; {WAY_OUT}."
+                f"{name}: must be dates, got {values.dtype}; numbers are read as 20251210, or as "
+                f"seconds, milliseconds or microseconds since 1970 from 2001 on; {WAY_OUT}."
             )
         return _whole(counted, name)
     if isinstance(values.dtype, pd.DatetimeTZDtype):

@@ -21,7 +21,7 @@ _TIME = (
     r"(?:[T ]+(?P<time>(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?)"
     r" ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)?)?"
 )
-_ISO = re.compile(r"(?P<year>\d{4})([-/])(?P<month>\d\d)\2(?P<day>\d\d)" + _TIME, re.ASCII)
+_ISO = re.compile(r"(?P<year>\d{4})([-/]?)(?P<month>\d\d)\2(?P<day>\d\d)" + _TIME, re.ASCII)
 _DAY_WORD_YEAR = re.compile(
     r"(?P<day>\d{1,2})([ /-])(?P<word>[A-Za-z]{3,9})\.?\2(?P<year>\d{4}|\d\d)" + _TIME, re.ASCII
 )
@@ -47,7 +47,7 @@ def days_of(texts: Iterable[str]) -> dict[str, pd.Timestamp]:
     Parameters
     ----------
     texts : iterable of str
-        ISO 8601 days, also with a time at midnight or in the last minute of
+        ISO 8601 days, also without hyphens or with a time at midnight or in the last minute of
         the day, in UTC; days with the month as an English word; seconds,
         milliseconds or microseconds since 1970; days of three figures where the
         whole column leaves one order of day and month.
@@ -163,10 +163,16 @@ def order_of(texts: Iterable[str]) -> str | None:
 
 
 def epochs_of(values: pd.Series) -> pd.Series | None:
-    """Return instants that are counted since 1970, None if the numbers are none."""
+    """Return instants that are counted since 1970 or written 20251210, None if they are neither."""
     whole = values.dropna()
     if whole.empty or not (whole == whole.round()).all():
         return None
+    # Eight figures are days: as seconds they would be of the seventies.
+    if whole.between(19_000_101, 21_001_231).all():
+        days = pd.to_datetime(
+            values.astype("Int64").astype("string"), format="%Y%m%d", errors="coerce"
+        )
+        return days if days.notna().sum() == len(whole) else None
     for unit, times in _UNITS:
         if whole.between(_EPOCH_FROM * times, _EPOCH_TO * times).all():
             return pd.to_datetime(values, unit=unit)
