@@ -239,7 +239,7 @@ def test_a_begun_kind_is_forecast_anew():
     assert by_kind["broad"].begun_on == pd.Timestamp("2025-09-10")
     view = viewed("2025-09-20")
     assert [row.title for row in view.onsets] == ["next partial", "next broad", "next sustained"]
-    assert "began on 10 Sep 2025 may still turn out sustained" in " ".join(view.sentences)
+    assert "began on 10 Sep 2025 may still become sustained" in " ".join(view.sentences)
     assert view.lasts_kinds == ("broad", "partial")
     assert [row.days for row in view.lasts] == [7, 30, 60, 90]
 
@@ -349,10 +349,22 @@ def test_windows_that_have_ended_are_marked(said, tables):
     assert forecast_page(over, tables, past).count('class="ended"') == 1
 
 
+def test_an_outlook_that_has_ended_is_folded_away(said, tables):
+    result, past = said("2025-12-10")
+    assert "This window has ended" not in forecast_page(result, tables, past)
+    late = replace(result, data=replace(result.data, age_days=600))
+    shown = forecast_page(late, tables, past)
+    opening = shown[shown.index('id="answer"') : shown.index("<table")]
+    assert "This window has ended" in opening
+    assert "Run predict.py --year\u00a02027" in opening
+    assert "<details>" in opening
+    assert "Will an altcoin season begin" not in shown
+
+
 def test_without_an_outlook_the_page_says_so(said, tables):
     result, past = said("2025-12-10")
     shown = forecast_page(replace(result, outlook=None), tables, past)
-    assert "no season has been seen to learn from" in shown
+    assert "the data hold no season to learn from" in shown
 
 
 def test_the_page_shows_every_number_of_the_forecast(said, page):
@@ -417,9 +429,9 @@ def test_every_day_and_model_has_a_page(said, tables, day, name):
     shown = forecast_page(result, replace(tables, claims=None), past)
     assert "None" not in re.sub(r"<style.*?</style>", "", shown, flags=re.DOTALL)
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", shown, flags=re.DOTALL)
-    assert "Train again with" in shown
+    assert "did not test the claims. Run" in shown
     if name == "climatology":
-        assert "it has no skill" in shown
+        assert "its skill is 0" in shown
     if all(window.probability is None for window in result.windows):
         assert shown.count("No forecast") >= 2
 
