@@ -142,7 +142,7 @@ def test_command_ends_with_4_once_and_says_why(trained, tmp_path):
     assert (quiet["horizon_days"], quiet["fired"]) == (None, False)
     again = run_command(predict.app, *arguments)
     assert again.exit_code == 0
-    assert again.stdout.startswith("alert told before: broad:30>=0 (")
+    assert again.stdout.startswith("alert reported before: broad:30>=0 (")
     assert "no alert: broad:year>=1 (" in again.stdout
 
 

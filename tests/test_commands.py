@@ -231,13 +231,13 @@ def test_before_anything_is_resolved_climatology_is_champion(store):
     assert result.exit_code == 0
     assert "Champion: climatology" in result.stdout
     text = run_command(predict.app, "--tracking-uri", store, "--as-of", "2017-02-01").stdout
-    assert "The model is climatology" in text
+    assert "The champion is the base rate itself (climatology)" in text
 
 
 def test_climatology_alone_is_champion_for_want_of_others(store):
     arguments = ("--until", "2017-12-26", "--model", "climatology", "--jobs", "1")
     result = run_command(train.app, *arguments, "--tracking-uri", store)
-    assert "Champion: climatology; no other candidate was trained." in result.stdout
+    assert "Champion: climatology, the base rate; no other candidate was trained." in result.stdout
 
 
 def test_another_threshold_leaves_the_simulation_out(store):
@@ -257,7 +257,7 @@ def test_the_report_is_printed_and_logged(store):
     arguments = ("--report", "--model", "logistic", "--until", "2018-01-09", "--horizons", "60")
     result = run_command(train.app, *arguments, "--tracking-uri", store, "--run-name", "whole")
     assert result.exit_code == 0, result.output
-    assert "The article's claims on this history" in result.stdout
+    assert "The claims on this history" in result.stdout
     assert "What each group of features adds" in result.stdout
     logged = {a.path for a in client_of(store).list_artifacts(the_run(store, "whole").info.run_id)}
     assert {"ablation.csv", "before_onsets.csv", "claims.csv", "contingency.csv",

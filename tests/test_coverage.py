@@ -108,7 +108,7 @@ def test_the_sentence_has_the_figures_of_both_tables(measured):
     own = measured.query("world == 'renewal' and unit == 'windows' and horizon_days == 365")
     low, high = (f"{100 * end:.0f}" for end in (own["coverage"].min(), own["coverage"].max()))
     assert f"at 365 days in {low} to {high} %" in said
-    assert "hold the true one in 88 to 90 % where onsets keep their law, and in 75 %" in said
+    assert "in 88 to 90 % of cases if the onset process stays the same, and in 75 % if" in said
 
 
 # The renewal world

@@ -98,7 +98,10 @@ def test_the_figures_are_those_that_were_found(findings):
     # Chances, two rankings, days in season, and their PIT.
     assert outlook.count("\n| broad | 90 |") == 5
     assert "`logistic`, every week at risk, as far as it answers" in outlook
-    assert "Beyond 90 days the outlook answers in its place; `logistic` alone would" in outlook
+    assert (
+        "Beyond 90 days the outlook answers instead. For the record, the AUC of `logistic` alone"
+        in outlook
+    )
 
 
 def test_outlook_verdicts_follow_from_the_intervals(findings):
@@ -115,8 +118,8 @@ def test_outlook_verdicts_follow_from_the_intervals(findings):
     for reference in ("frequency of past windows", "Gamma-Poisson"):
         # Strict: an interval that ends at 0 does not leave it out.
         assert (
-            f"- Against the {reference} the Brier skill is above 0 by its interval: broad at 90 "
-            f"days; below 0: sustained at 90 days."
+            f"- Against the {reference}, the 90 % interval of the Brier skill lies above 0: broad "
+            f"at 90 days; below 0: sustained at 90 days."
         ) in said
 
 

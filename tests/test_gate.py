@@ -202,7 +202,7 @@ def test_the_reason_has_horizon_and_numbers():
     models = {"persistence": [(0.1, 0.3), (0.2, 0.5)], "logistic": UNPROVEN}
     assert choose(models) == (
         "persistence",
-        "beats climatology (Brier skill +0.35 [+0.20, +0.50] at 60 days, difference in log score "
+        "beats the base rate (Brier skill +0.35 [+0.20, +0.50] at 60 days, difference in log score "
         "over all horizons -0.050 [-0.090, -0.010]; 90 % intervals) as no other candidate does",
     )
 
@@ -232,9 +232,9 @@ def choose_declared(models, *lower, primary="blend", **against_climatology):
         ({**ALL_GOOD, "blend": [(0.1, 0.4), (NAN, NAN)]}, [], "blend", None),
         (ALL_GOOD, [("blend", "logistic")], "blend", None),
         ({**ALL_GOOD, "blend": UNPROVEN}, [], "persistence",
-         "it beats climatology at no horizon by its interval"),
+         "its interval shows it better than the base rate at no horizon"),
         ({**ALL_GOOD, "blend": HARMFUL}, [], "persistence",
-         "it is worse than climatology at 60 days"),
+         "it is worse than the base rate at 60 days"),
         (ALL_GOOD, [("logistic", "blend")], "persistence",
          "logistic beats it by -0.050 [-0.090, -0.010] in log score"),
         # Who objects need not be eligible.
@@ -270,7 +270,7 @@ def test_an_untrained_declared_candidate_is_passed_over():
 
 def test_the_reason_of_a_declared_candidate():
     assert choose_declared({"blend": [(0.1, 0.3), (0.2, 0.5)]}).reason == (
-        "was declared beforehand, and nothing vetoes it: it beats climatology (Brier skill +0.35 "
+        "was declared beforehand, and nothing vetoes it: it beats the base rate (Brier skill +0.35 "
         "[+0.20, +0.50] at 60 days; 90 % interval), is worse at no horizon, and no candidate beats "
         "it over all horizons"
     )

@@ -506,10 +506,10 @@ def test_replays_and_repeated_outlooks_are_kept_apart():
     text = squeezed(record)
     assert text.index("Outlooks made ahead of time") < text.index("Outlooks replayed")
     assert (
-        f"log clim. broad 75, logistic onset by {day(70)} 1 1 0 0.9 0.5 0.810 0.250 2.30 0.69 "
+        f"log base broad 75, logistic onset by {day(70)} 1 1 0 0.9 0.5 0.810 0.250 2.30 0.69 "
         f"broad 75, pool onset by {day(70)} 1 1 0 0.2 0.5 0.040 0.250 0.22 0.69"
     ) in text
-    assert "1 answer left out: said before by this model of the same day and window" in text
+    assert "1 answer left out: this model had answered the same day and window before" in text
 
 
 def test_years_and_windows_are_groups():
@@ -525,7 +525,7 @@ def test_years_and_windows_are_groups():
     ]  # fmt: skip
     assert {row.group.next_resolved_on for row in record.outlook.chance_scores} == {end}
     text = track_record_text(record)
-    assert "  none resolved yet\n  3 answers open, the next decided by 2025-12-31" in text
+    assert "  none resolved yet\n  3 answers open, the next resolved by 2025-12-31" in text
 
 
 def test_a_ledger_without_outlooks_says_nothing_of_them():

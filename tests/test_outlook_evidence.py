@@ -79,7 +79,7 @@ def test_beyond_90_days_the_skill_is_that_of_the_outlook(said, proof):
     assert skills[180].expected == pytest.approx(row["expected"])
     assert skills[180].observed == row["events"] / row["rows"]
     text = " ".join(forecast_text(said).split())
-    assert "beyond, the outlook answers, and they are its hindcast" in text
+    assert "beyond, it is that of the outlook, which answers there" in text
     assert "The outlook answers the window until 31 Dec 2025" in trust_statement(said)
 
 
@@ -122,12 +122,14 @@ def test_what_chances_were_worth_stands_beside_them_in_plain_words(said):
     )
     outlook = replace(said.outlook, chances=said.outlook.chances[2:])
     (near,) = worth_statements(outlook, evidence.shown_by_outlook)
-    assert near.startswith("Sustained: over 90 days such chances said 10 % on average and 10 %")
-    assert "promised" not in near
+    assert near.startswith(
+        "Sustained: in the 90-day hindcast such forecasts averaged 10 % and 10 %"
+    )
+    assert "too high" not in near
     (far,) = worth_statements(outlook, lambda kind, days: evidence.shown_by_outlook(kind, 400))
-    assert "said 65 % on average and 36 % came: no skill shown, and too much was promised" in far
+    assert "averaged 65 % and 36 % came true: no detectable skill, forecasts too high" in far
     (vague,) = worth_statements(outlook, lambda kind, days: worth(kind, low=-0.1))
-    assert "no skill shown, and more was promised than came, if by chance cannot be told" in vague
+    assert "no detectable skill, forecasts above what came, within chance (" in vague
 
 
 # --- another threshold ---------------------------------------------------------------------------

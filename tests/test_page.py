@@ -126,15 +126,15 @@ def test_what_may_be_said_follows_the_verdicts(said):
     result, _ = said("2025-12-10")
     mixed = judged(result, d30="better", d60="cannot tell", d90="better", d365="worse")
     sentences = skill_statements(mixed)
-    assert "better than climatology 30 and 90 days ahead" in sentences[0]
-    assert "worse than climatology 365 days ahead" in sentences[1]
-    assert sentences[2].startswith("At 60 days the history cannot tell")
+    assert sentences[0].startswith("Skill at 30 and 90 days: out of sample the forecasts beat")
+    assert sentences[1].startswith("Worse than the base rate at 365 days")
+    assert sentences[2].startswith("No detectable skill at 60 days")
     assert "4 to 7 seasons" in sentences[3]
     assert "At 365 days" in trust_statement(mixed)
-    assert "did worse than climatology" in trust_statement(mixed)
-    assert "have beaten climatology" in trust_statement(judged(result, d365="better"))
+    assert "did worse than the base rate" in trust_statement(mixed)
+    assert "have beaten the base rate" in trust_statement(judged(result, d365="better"))
     unsure = judged(result, d365="cannot tell")
-    assert "cannot be told from climatology" in trust_statement(unsure)
+    assert "have no detectable skill" in trust_statement(unsure)
     assert "Nothing has been verified" in skill_statements(judged(result))[0]
     assert trust_statement(judged(result)) == ""
 
@@ -145,7 +145,8 @@ def test_partial_seasons_have_verdicts_of_their_own(said):
     assert partial_statement(judged(result, d30="better")) == ""
     mixed = judged(result, Kind.PARTIAL, d30="better", d60="cannot tell", d90="better")
     assert partial_statement(mixed) == (
-        "Partial seasons: better than climatology at 30 and 90 days; cannot tell at 60 days."
+        "Partial seasons: better than the base rate at 30 and 90 days; no detectable skill at 60 "
+        "days."
     )
 
 
@@ -160,8 +161,8 @@ def test_today_is_apart_outside_the_interval(said):
     better = judged(result, d30="better", d60="better", d90="better")
     sentence = today_statement(replace(better, windows=rows))
     assert "above it at 30 days and below it at 90 days" in sentence
-    assert "nothing unusual" in today_statement(replace(better, windows=rows[1:2]))
-    # Where the history cannot tell, an interval apart is no news.
+    assert "indistinguishable from it" in today_statement(replace(better, windows=rows[1:2]))
+    # Without detectable skill, an interval apart is no news.
     unsure = judged(result, d30="cannot tell", d60="better", d90="better")
     sentence = today_statement(replace(unsure, windows=rows))
     assert "below it at 90 days" in sentence
@@ -171,8 +172,8 @@ def test_today_is_apart_outside_the_interval(said):
 
 def test_claims_are_counted_by_their_verdicts():
     rows = [ClaimHeadline("a", "cannot tell", ""), ClaimHeadline("b", "less often", "")]
-    assert "none of the article's 1 claims" in claims_statement(rows[:1])
-    assert "about 1: “b” (less often). About the other 1" in claims_statement(rows)
+    assert claims_statement(rows[:1]).startswith("None of the 1 claims has a detectable effect")
+    assert "1 show a detectable effect on this history: “b” (less" in claims_statement(rows)
 
 
 def test_the_headline_is_the_sustained_season(said):
@@ -239,7 +240,7 @@ def test_a_begun_kind_is_forecast_anew():
     assert by_kind["broad"].begun_on == pd.Timestamp("2025-09-10")
     view = viewed("2025-09-20")
     assert [row.title for row in view.onsets] == ["next partial", "next broad", "next sustained"]
-    assert "began on 10 Sep 2025 may still turn out sustained" in " ".join(view.sentences)
+    assert "began on 10 Sep 2025 may still become sustained" in " ".join(view.sentences)
     assert view.lasts_kinds == ("broad", "partial")
     assert [row.days for row in view.lasts] == [7, 30, 60, 90]
 
@@ -273,7 +274,7 @@ def test_bars_are_months_until_there_are_too_many():
          "as likely as not by 1 Mar 2026; 50 % interval 1 Feb 2026 to 1 Apr 2026"),
         ("2026-03-01", ("2026-02-01", None),
          "as likely as not by 1 Mar 2026; 50 % interval 1 Feb 2026 to after 31 Dec 2025"),
-        (None, (None, None), "more likely not by 31 Dec 2025"),
+        (None, (None, None), "more likely than not, none by 31 Dec 2025"),
     ],
 )  # fmt: skip
 def test_the_median_day_in_words(median, half, words):
@@ -291,8 +292,8 @@ def test_the_median_day_in_words(median, half, words):
     [
         ({30: (0.4, 0.3, 0.6), 365: (None, None, None)}, ""),
         ({180: (0.7, 0.6, 0.8)}, "Beyond 90 days: yes at 180 days (AUC 0.70 [0.60, 0.80])."),
-        ({365: (0.66, 0.0, 1.0)}, "cannot be told at 365 days (AUC 0.66 [0.00, 1.00])"),
-        ({365: (0.15, 0.02, 0.28)}, "no, the other way round at 365 days (AUC 0.15 [0.02"),
+        ({365: (0.66, 0.0, 1.0)}, "no detectable skill at 365 days (AUC 0.66 [0.00, 1.00])"),
+        ({365: (0.15, 0.02, 0.28)}, "no, the reverse at 365 days (AUC 0.15 [0.02"),
     ],
 )
 def test_whether_what_answers_ranks_better_than_chance(said, auc, words):
@@ -337,7 +338,7 @@ def test_a_past_day_is_not_old(said, tables):
     result, past = said("2025-12-10")
     fresh = replace(result, notes=(), data=replace(result.data, age_days=229))
     shown = forecast_page(fresh, tables, past)
-    assert "229 days ago" in shown
+    assert "data 229 days old" in shown
     assert "days old</strong>" not in shown
 
 
@@ -349,10 +350,22 @@ def test_windows_that_have_ended_are_marked(said, tables):
     assert forecast_page(over, tables, past).count('class="ended"') == 1
 
 
+def test_an_outlook_that_has_ended_is_folded_away(said, tables):
+    result, past = said("2025-12-10")
+    assert "This window has ended" not in forecast_page(result, tables, past)
+    late = replace(result, data=replace(result.data, age_days=600))
+    shown = forecast_page(late, tables, past)
+    opening = shown[shown.index('id="answer"') : shown.index("<table")]
+    assert "This window has ended" in opening
+    assert "Run predict.py --year\u00a02027" in opening
+    assert "<details>" in opening
+    assert "Will an altcoin season begin" not in shown
+
+
 def test_without_an_outlook_the_page_says_so(said, tables):
     result, past = said("2025-12-10")
     shown = forecast_page(replace(result, outlook=None), tables, past)
-    assert "no season has been seen to learn from" in shown
+    assert "the data hold no season to learn from" in shown
 
 
 def test_the_page_shows_every_number_of_the_forecast(said, page):
@@ -417,9 +430,9 @@ def test_every_day_and_model_has_a_page(said, tables, day, name):
     shown = forecast_page(result, replace(tables, claims=None), past)
     assert "None" not in re.sub(r"<style.*?</style>", "", shown, flags=re.DOTALL)
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", shown, flags=re.DOTALL)
-    assert "Train again with" in shown
+    assert "did not test the claims. Run" in shown
     if name == "climatology":
-        assert "it has no skill" in shown
+        assert "its skill is 0" in shown
     if all(window.probability is None for window in result.windows):
         assert shown.count("No forecast") >= 2
 
@@ -477,8 +490,8 @@ def test_a_screen_reader_is_told_what_there_is(browser, address):
         assert tab.get_by_role("table", name=name, exact=True).count() == 1
     for name in (
         "The next 30 to 365 days",
-        "What the evidence allows to say",
-        "The article's claims",
+        "What the evidence supports",
+        "Do small caps lead altcoins?",
         "Warnings",
     ):
         assert tab.get_by_role("region", name=name, exact=True).count() == 1

@@ -31,6 +31,7 @@ from models.formatting import WIDTH, listed, long_day, percent, signed, unbroken
 from models.report.forecast_text import forecast_text
 from models.report.rows import window_rows
 from models.report.terminal import Terminal
+from models.report.verdicts import SHORT_SKILL
 from models.vocabulary import Kind
 from tests.commands import run_command
 from tests.embedded import REFIT, iso
@@ -207,7 +208,7 @@ def test_days_are_in_words(say):
 
 def test_the_dated_window_has_its_evidence(say):
     result = say("2025-12-10", by="2026-10-01")
-    assert "The window until 1 Oct 2026 spans 295 days." in " ".join(forecast_text(result).split())
+    assert "The window to 1 Oct 2026 spans 295 days." in " ".join(forecast_text(result).split())
 
 
 def test_the_question_is_that_of_the_thresholds(say):
@@ -232,7 +233,7 @@ def test_a_verdict_is_worded_as_stored(say):
             row for row in forecast_text(result).splitlines()
             if row.startswith(f"  {horizon:>3} days")
         ]  # fmt: skip
-        assert line.endswith(f"  {skill.verdict}")
+        assert line.endswith(f"  {SHORT_SKILL[skill.verdict]}")
 
 
 # --- the trend -----------------------------------------------------------------------------------

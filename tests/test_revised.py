@@ -40,7 +40,7 @@ def ledger(random_panel, names, tmp_path) -> Ledger:
         row = build_features(random_panel, pd.DatetimeIndex([at]))
         finding = Finding("spike", "sol", at, at, 1.0, np.nan, "value left out", "jumps", "wait")
         data = DataSummary(
-            "files", f"data {day}", "dataset", at, 1, (), (finding,) if at == DAY else (),
+            "files", f"data {day}", f"all {day}", at, 1, (), (finding,) if at == DAY else (),
             {name: float(row[name].iloc[0]) for name in names},
         )  # fmt: skip
         plain = forecast_of(day)
@@ -97,7 +97,7 @@ def test_a_line_that_tells_no_features_is_judged_by_its_index(ledger, random_pan
 def test_the_score_shows_it(ledger, random_panel):
     record = track_record(ledger, changed(random_panel, "season_index", DAY, 0.5))
     text = track_record_text(record)
-    assert "Rested on values that have been revised since: 1 line" in text
+    assert "Based on values revised since: 1 line" in text
     assert f"line 2, as of {DAY:%Y-%m-%d}: index" in text
     (told,) = track_record_json(record)["revised"]
     assert told["line"] == 2

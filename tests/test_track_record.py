@@ -130,8 +130,8 @@ def test_rare_events_worked_by_hand():
     every = np.log([0.75 / 0.9, 0.9 / 0.1, 0.5 / 0.1])
     assert rare["gain_per_forecast"] == pytest.approx(every.mean())
     assert (
-        "broad 75, logistic, 20 days: 2 windows; onsets seen 1, expected 0.8 (climatology 0.2); "
-        "N-test d1 0.528, d2 0.827; log score 0.98 (climatology 2.41); gain on climatology +1.21 "
+        "broad 75, logistic, 20 days: 2 windows; onsets seen 1, expected 0.8 (base rate 0.2); "
+        "N-test d1 0.528, d2 0.827; log score 0.98 (base rate 2.41); gain over the base rate +1.21 "
         "nats per forecast, +1.43 per onset."
     ) in " ".join(track_record_text(whole).split())
 
@@ -248,7 +248,7 @@ def test_replays_are_scored_apart():
     ]  # fmt: skip
     text = track_record_text(whole)
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert "0 % to 25 %: 0 of 1 came true (said 8 %" in " ".join(text.split())
+    assert "0 % to 25 %: 0 of 1 came true (forecast 8 %" in " ".join(text.split())
     assert text.index("made ahead of time\n") < text.index("Replays")
 
 
@@ -325,7 +325,10 @@ def test_a_ruled_out_event_stays_in_json():
 def test_an_empty_ledger_has_an_empty_record():
     record = record_of(panel_of(*[20.0] * 100))
     assert record.scores == record.windows == ()
-    assert track_record_text(record) == "The ledger holds no forecast yet."
+    assert (
+        track_record_text(record)
+        == "Score of the recorded forecasts\nThe ledger holds no forecast yet."
+    )
 
 
 def test_foreign_days_and_indices_are_errors():

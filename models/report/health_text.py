@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from features.health import STALE_DAYS
 from features.plausibility.pegs import RULE as NO_ALTCOIN
 from features.text_table import aligned
 from models.forecasting.data_quality import DataHealth, SeriesHealth
@@ -22,9 +23,7 @@ def health_text(health: DataHealth) -> str:
     lines = [
         f"Source {health.source}, digest {health.digest[:12]}: to {iso_day(health.last_day)}, "
         f"{counted(health.age_days, 'day')} old.",
-        f"A forecast would be refused: {health.refusal}"
-        if health.refusal
-        else "Fit for a forecast.",
+        _fitness(health),
         *([health.witness.text] if health.witness else []),
         "",
         *_series(_merged(health.series)),
@@ -49,6 +48,15 @@ def health_text(health: DataHealth) -> str:
         if sentences:
             lines += ["", title, *(f"  - {sentence}" for sentence in sentences)]
     return "\n".join(lines)
+
+
+def _fitness(health: DataHealth) -> str:
+    if health.refusal:
+        return f"A forecast would be refused: {health.refusal}"
+    # Strict, as everywhere: data of exactly a week ago are still current.
+    if health.age_days > STALE_DAYS:
+        return f"Fit for a forecast of {iso_day(health.last_day)} or before, not of today."
+    return "Fit for a forecast."
 
 
 def _series(series: Sequence[SeriesHealth]) -> list[str]:

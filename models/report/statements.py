@@ -107,11 +107,11 @@ def today_statement(forecast: Forecast) -> str:
     clauses = [f"{side} it at {listed(days)} days" for side, days in apart if days]
     if not clauses:
         return (
-            "At every horizon with skill, today's 90 % interval includes the base rate: today's "
-            "chances are indistinguishable from it."
+            "At every horizon with skill, the 90 % interval includes the base rate: the chances "
+            "are indistinguishable from it."
         )
     return (
-        f"Today's chance of a broad season differs from the base rate: {' and '.join(clauses)} "
+        f"The chance of a broad season differs from the base rate: {' and '.join(clauses)} "
         f"(the 90 % interval excludes it)."
     )
 
