@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from models.cli.boundary import DebugOption, clear_errors
+from models.cli.boundary import Commands, DebugOption, clear_errors
 from models.cli.forecast_options import (
     AsOfOption,
     ConditionOptions,
@@ -43,7 +43,7 @@ from models.cli.options import (
 )
 from models.cli.streams import run
 
-app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Commands, add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=f"{EPILOG[:-1]}, 4 an alert fired.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.cli.boundary import DebugOption, clear_errors
+from models.cli.boundary import Commands, DebugOption, clear_errors
 from models.cli.market_options import MarketOptions, load_panel
 from models.cli.option_groups import with_groups
 from models.cli.options import (
@@ -32,7 +32,7 @@ from models.cli.training_options import (
     TrainingOptions,
 )
 
-app = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Commands, add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=EPILOG)

@@ -41,7 +41,7 @@ def message_of(error: Exception) -> str:
     )
 
 
-def short(text: str, longest: int) -> str:
+def short(text: str, longest: int = 80) -> str:
     """Return text on one line, cut off if it is longer.
 
     Examples

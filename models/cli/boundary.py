@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from features.boundary import message_of
 from models.cli.options import ExitCode, fail
 from models.cli.streams import leave_at_once, tell
+from models.plain_text import printable
 
 
 @contextlib.contextmanager
@@ -51,6 +53,35 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
         if _Debugging.wanted:
             raise
         fail(message_of(error), ExitCode.FAILURE)
+
+
+# What typer raises for everything that cannot be asked: it comes with typer or with click, by
+# typer's version.
+_UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
+
+
+@contextlib.contextmanager
+def _plain_refusals() -> Iterator[None]:
+    """Let nothing that steers a terminal out of an argument into a refusal of it."""
+    try:
+        yield
+    except _UsageError as error:
+        vars(error)["message"] = printable(str(vars(error)["message"]))
+        raise
+
+
+class Commands(TyperGroup):
+    """The commands of a script, whose refusals of options and arguments are plain text."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 (as typer has it)
+        """Read the command line."""
+        with _plain_refusals():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, *arguments: Any) -> Any:  # noqa: ANN401
+        """Run what it asks for."""
+        with _plain_refusals():
+            return super().invoke(*arguments)
 
 
 class _Debugging:

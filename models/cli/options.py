@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from features.boundary import short
 from features.storage.atomic import staged
 from models.cli.streams import answer_fault, tell
 
@@ -279,7 +280,7 @@ def parse_horizons(text: str, limit: int) -> tuple[int, ...]:
         horizons = sorted({int(part) for part in text.split(",")})
     except ValueError as error:
         raise typer.BadParameter(
-            f"--horizons must be days separated by commas such as 30,60,90, got {text!r}."
+            f"--horizons must be days separated by commas such as 30,60,90, got {short(text)!r}."
         ) from error
     wrong: Sequence[int] = [days for days in horizons if not 1 <= days <= limit]
     if wrong:
