@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from features.boundary import short
+from features.boundary import answer_fault, short
 from features.storage.atomic import staged
-from models.cli.streams import answer_fault, tell
+from models.cli.streams import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def collect_seldom() -> None:
 def version_option(wanted: bool) -> None:
     """Print the version and leave."""
     if wanted:
-        typer.echo(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
+        answer(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
         raise typer.Exit(ExitCode.DONE)
 
 
