@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast train test lint controls ui history docs clean
+.PHONY: help forecast train test lint hostile controls ui history docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ lint: $(VENV)/.tested ## Run lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+hostile: $(VENV)/.tested ## Spoil what is read some thousand times more than the tests do
+	ALTSEASON_HOSTILE=$(or $(TIMES),20) $(BIN)/python -m pytest -n auto tests/test_hostile_*.py
 
 controls: $(VENV)/.installed ## Run the controls of the verification: noise, planted cheats, coverage of intervals
 	$(BIN)/python -m models.training.controls

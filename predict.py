@@ -27,7 +27,6 @@ from models.cli.forecast_options import (
     StoreOptions,
     WindowOptions,
 )
-from models.cli.json_errors import JsonErrorGroup
 from models.cli.market_options import (
     MarketOptions,
     OnlineOption,
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     from features.panel import MarketPanel
     from models.cli.forecast_command import Issued
 
-app = typer.Typer(cls=JsonErrorGroup, add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Commands, add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=f"{EPILOG[:-1]}, 4 an alert fired.")

@@ -16,7 +16,7 @@ except ImportError as error:  # another package of that name comes first on the 
     ) from None
 
 from models.cli.boundary import DebugOption, clear_errors
-from models.cli.json_errors import JsonErrorGroup
+from models.cli.json_errors import Commands
 from models.cli.market_options import MarketOptions, load_panel
 from models.cli.option_groups import with_groups
 from models.cli.options import (
@@ -51,7 +51,7 @@ from models.cli.training_options import (
     TrainingOptions,
 )
 
-app = typer.Typer(cls=JsonErrorGroup, add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Commands, add_completion=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True, epilog=EPILOG)

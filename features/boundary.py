@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 from collections.abc import Callable
 
-from features.plain_text import one_line
+from features.plain_text import one_line, printable
 
 DEBUG = "--debug"
 FAILURE = 1
@@ -32,8 +35,9 @@ def message_of(error: Exception) -> str:
     >>> message_of(ZeroDivisionError("of all things"))
     'unexpected ZeroDivisionError: of all things; --debug shows where it came from.'
     """
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{short(str(error.filename), _LONGEST_NAME)}: {one_line(error.strerror)}."
+    if isinstance(error, OSError) and error.strerror:
+        file = f"{short(str(error.filename), _LONGEST_NAME)}: " if error.filename else ""
+        return f"{file}{one_line(error.strerror)}."
     said = short(next(iter(str(error).splitlines()), ""), _LONGEST)
     return (
         f"unexpected {type(error).__name__}{f': {said}' if said else ''}; "
@@ -41,7 +45,7 @@ def message_of(error: Exception) -> str:
     )
 
 
-def short(text: str, longest: int) -> str:
+def short(text: str, longest: int = 80) -> str:
     """Return text on one line, cut off if it is longer.
 
     Examples
@@ -51,6 +55,29 @@ def short(text: str, longest: int) -> str:
     """
     line = one_line(text)
     return line if len(line) <= longest else f"{line[:longest]}..."
+
+
+def answer_fault(text: str) -> str | None:
+    """Write the answer to stdout, ending in one newline; return why that failed, None if not."""
+    # The type checker knows none: a process whose stdout is closed has none.
+    stream: io.TextIOBase | None = sys.stdout  # type: ignore[assignment]
+    if stream is None:
+        return "it is closed"
+    try:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        plain = printable(text.rstrip("\n"), styled=stream.isatty())
+        stream.write(plain.encode(encoding, "replace").decode(encoding) + "\n")
+        stream.flush()
+    except OSError as error:
+        drop_stdout()
+        return error.strerror or str(error)
+    return None
+
+
+def drop_stdout() -> None:
+    """Let what is still in stdout's buffer go nowhere, so that the exit does not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def ended(command: Callable[[], int], *, data_error: type[Exception], data_code: int = DATA) -> int:
@@ -66,12 +93,16 @@ def ended(command: Callable[[], int], *, data_error: type[Exception], data_code:
         The exit code of that.
     """
     try:
-        return command()
+        code = command()
+        if sys.stdout:
+            sys.stdout.flush()
+        return code
     except data_error as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return data_code
     except Exception as error:
         if DEBUG in sys.argv[1:]:
             raise
+        drop_stdout()
         print(f"error: {message_of(error)}", file=sys.stderr)
         return FAILURE

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import typer
+from click.testing import Result
 
 from features.panel import DataError
 from features.reference.membership import Membership, load_membership
@@ -117,9 +118,9 @@ def horizons(content: bytes, folder: Path) -> None:
 
 def flows(content: bytes, folder: Path) -> None:
     path = in_file("flows", content, folder)
-    for asset in ("btc", None):
-        reading = read_file(path, asset=asset, until=TODAY)
-        assert all(np.isfinite(values).all() for values in reading.series.values())
+    asset = "btc" if content.startswith(b"date,net") else None
+    reading = read_file(path, asset=asset, until=TODAY)
+    assert all(np.isfinite(values).all() for values in reading.series.values())
 
 
 def table(content: bytes, folder: Path) -> None:
@@ -282,7 +283,7 @@ UNIVERSE = b"snapshot_date,rank,ticker\n2025-12-01,1,ETH-USD\n2025-12-01,2,SOL-U
 READERS = {
     "days": Reader(days, (DataError,), lambda: [
         b"2025-12-10\n2025-12-11", b"13/02/2025\n01/02/2025", b"Dec 09, 2025", b"08-Dec-25",
-        b"2025-12-09T23:59:59.999Z", b"1765324800", b"1765324800000.0", b"25.12.10",
+        b"2025-12-09T23:59:59.999Z", b"1765324800", b"1765324800000.0", b"31.12.2025",
     ]),
     "numerals": Reader(numerals, (DataError,), lambda: [
         b"92.000,5\n1,25", b"1,234.5\n0.5", b"(1,234,567)\n12", b"1e5\n1,5e+7", b"+1 000,5",
@@ -296,8 +297,8 @@ READERS = {
     "horizons": Reader(horizons, (typer.BadParameter,), lambda: [b"30,60,90", b" 1 ,390"]),
     "flows": Reader(flows, (DataError,), lambda: [
         LATE.encode(), FULL.encode(), FUND.encode(), b"date,net_flow_usd\n2025-12-09,1500000\n",
-        b"<table><tr><td>Date</td><td>IBIT</td><td>Total</td></tr><tr><td>09 Dec 2025</td>"
-        b"<td>1.0</td><td>1.0</td></tr></table>",
+        b"<table><tr><td>Date</td><td>IBIT</td><td>FBTC</td><td>Total</td></tr><tr><td>09 Dec "
+        b"2025</td><td>1.0</td><td>2.0</td><td>3.0</td></tr></table>",
     ]),
     "table": Reader(table, (DataError,), lambda: [
         a_table(), gzip.compress(a_table()), a_table().replace(b",", b";"),
@@ -388,3 +389,30 @@ def spoilt_json(content: Any, random: np.random.Generator) -> bytes:
         else:
             inner[last] = VALUES[random.integers(len(VALUES))]
     return json.dumps(content).encode()
+
+
+# --- how commands must end -----------------------------------------------------------------------
+
+USAGE, DATA, FAILURE = 2, 3, 1
+
+
+def check_ending(result: Result, *codes: int, stdout: str = "") -> None:
+    """Check that a command ended as documented: its code, one message, nothing that steers."""
+    told = f"{result.exit_code}: {result.output[-2000:]!r}"
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(
+        result.exception
+    )[:2000]
+    assert result.exit_code in codes, told
+    assert result.stdout == stdout, told
+    assert "Traceback" not in result.stderr, told
+    assert all(each == "\n" or each.isprintable() for each in result.stderr), told
+    if result.exit_code == USAGE:
+        assert result.stderr.count(" Error ") == 1, told
+    elif result.exit_code:
+        # Above the message progress and warnings may stand, below it nothing but its own lines.
+        assert result.stderr.count("error: ") == 1, told
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return the names of all that lies in a folder, at any depth."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}

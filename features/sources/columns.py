@@ -135,6 +135,8 @@ def _dates(values: pd.Series, name: str) -> pd.Series:
         return _whole(values.dt.tz_convert("UTC").dt.tz_localize(None), name)
     if pd.api.types.is_datetime64_dtype(values.dtype):
         return _whole(values, name)
+    if values.isna().all():
+        return pd.Series(pd.NaT, values.index, dtype="datetime64[s]")
     text = values.map(str, na_action="ignore")
     given = (text.notna() & (text.str.strip() != "")).to_numpy()
     days = pd.Series(np.full(len(values), np.datetime64("NaT", "s")), values.index)

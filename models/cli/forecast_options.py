@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from features.boundary import short
 from models.cli.options import (
     DATE_FORMATS,
     LEDGER,
@@ -266,5 +267,5 @@ def _supposition(text: str) -> tuple[str, float]:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"must be FEATURE=VALUE with a number, got {text!r}.")
+        raise ValueError(f"must be FEATURE=VALUE with a number, got {short(text)!r}.")
     return name.strip(), number

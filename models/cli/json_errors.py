@@ -12,7 +12,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from models.cli.streams import answer_fault
+from features.boundary import answer_fault
+from models.plain_text import printable
 
 ERROR_SCHEMA = "altseason.error/1"
 USAGE = 2
@@ -38,7 +39,7 @@ def report_error(message: str, *, kind: str, exit_code: int) -> None:
     message : str
         What stands on stderr, without "error: ".
     kind : str
-        One of "usage", "data", "ledger", "source", "store", "failure", "unexpected".
+        One of "usage", "data", "ledger", "source", "store", "sweep", "failure", "unexpected".
     exit_code : int
         With which the process ends.
     """
@@ -52,8 +53,8 @@ def report_error(message: str, *, kind: str, exit_code: int) -> None:
     answered()
 
 
-class JsonErrorGroup(TyperGroup):
-    """The commands of a script, whose usage errors are JSON too if JSON was asked for."""
+class Commands(TyperGroup):
+    """The commands of a script: refusals are plain text, and JSON too if JSON was asked for."""
 
     # Typer keeps the types of contexts to itself.
     def make_context(
@@ -82,5 +83,7 @@ def _usage_errors() -> Iterator[None]:
     except Exception as error:
         # What Typer itself prints on stderr knows its text; Exit and Abort have none.
         if (text := getattr(error, "format_message", None)) is not None:
+            # Nothing that steers a terminal comes out of an argument into the refusal of it.
+            vars(error)["message"] = printable(str(vars(error)["message"]))
             report_error(text(), kind="usage", exit_code=USAGE)
         raise

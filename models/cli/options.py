@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from features.boundary import answer_fault, short
 from features.storage.atomic import staged
 from models.cli.json_errors import answered, report_error
-from models.cli.streams import answer_fault, tell
+from models.cli.streams import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ def collect_seldom() -> None:
 def version_option(wanted: bool) -> None:
     """Print the version and leave."""
     if wanted:
-        typer.echo(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
+        answer(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
         raise typer.Exit(ExitCode.DONE)
 
 
@@ -293,7 +294,7 @@ def parse_horizons(text: str, limit: int) -> tuple[int, ...]:
         horizons = sorted({int(part) for part in text.split(",")})
     except ValueError as error:
         raise typer.BadParameter(
-            f"--horizons must be days separated by commas such as 30,60,90, got {text!r}."
+            f"--horizons must be days separated by commas such as 30,60,90, got {short(text)!r}."
         ) from error
     wrong: Sequence[int] = [days for days in horizons if not 1 <= days <= limit]
     if wrong:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from features.boundary import DEBUG, FAILURE, drop_stdout, message_of
 from models.plain_text import printable
 
 # Signals that ask a process to end: of `kill`, and of a terminal that is closed.
@@ -51,6 +52,12 @@ def run(command: Callable[[], object]) -> NoReturn:
         command()
     except SystemExit as ended:
         code = ended.code
+    except Exception as error:  # of --help, which typer writes itself, or of nobody knows what
+        if DEBUG in sys.argv[1:]:
+            raise
+        drop_stdout()
+        tell(f"error: {message_of(error)}")
+        code = FAILURE
     if _Leaving.at_once:
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
@@ -66,23 +73,6 @@ class _Leaving:
 def leave_at_once() -> None:
     """End the process without waiting for threads: they wait for a server that is silent."""
     _Leaving.at_once = True
-
-
-def answer_fault(text: str) -> str | None:
-    """Write the answer to stdout, ending in one newline; return why that failed, None if not."""
-    # The type checker knows none: a process whose stdout is closed has none.
-    stream: io.TextIOBase | None = sys.stdout  # type: ignore[assignment]
-    if stream is None:
-        return "it is closed"
-    try:
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        plain = printable(text.rstrip("\n"), styled=stream.isatty())
-        stream.write(plain.encode(encoding, "replace").decode(encoding) + "\n")
-        stream.flush()
-    except OSError as error:
-        _drop_stdout()
-        return error.strerror or str(error)
-    return None
 
 
 def tell(text: str) -> None:
@@ -109,12 +99,6 @@ def _fill_gaps() -> None:
     sys.stderr = _Forgiving(
         target, encoding=encoding, errors="backslashreplace", line_buffering=True
     )
-
-
-def _drop_stdout() -> None:
-    """Let what is still in stdout's buffer go nowhere, so that the exit does not fail again."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from features.boundary import short
 from models.vocabulary import Kind
 
 if TYPE_CHECKING:
@@ -58,18 +59,19 @@ class Alert:
         >>> str(Alert.parse("broad:30 >= 50%")), str(Alert.parse("broad:year:change<=-0.1"))
         ('broad:30>=0.5', 'broad:year:change<=-0.1')
         """
+        told = short(text)
         found = _ALERT.fullmatch("".join(text.split()))
         if found is None or found["kind"] not in set(Kind):
             kinds = ", ".join(Kind)
-            raise ValueError(f"must be {FORM}, with a kind of {kinds}; got {text!r}.")
+            raise ValueError(f"must be {FORM}, with a kind of {kinds}; got {told!r}.")
         bound = float(found["bound"]) / (100 if found["percent"] else 1)
         least = -1 if found["change"] else 0
         if not least <= bound <= 1:
-            raise ValueError(f"the bound must lie in [{least}, 1], got {bound:g} in {text!r}.")
+            raise ValueError(f"the bound must lie in [{least}, 1], got {bound:g} in {told!r}.")
         days = None if found["window"] == "year" else int(found["window"])
         kind = Kind(found["kind"])
         if kind == Kind.SUSTAINED and days is not None:
-            raise ValueError(f"a sustained season has a chance of the year alone, got {text!r}.")
+            raise ValueError(f"a sustained season has a chance of the year alone, got {told!r}.")
         return cls(kind, days, found["change"] is not None, found["side"] == ">=", bound)
 
     def __str__(self) -> str:

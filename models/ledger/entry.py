@@ -117,6 +117,8 @@ class Entry:
         thresholds = {Kind(key): float(value) for key, value in content["thresholds"].items()}
         definition = _SUSTAINED | content["definition"]
         outlook = None if content["schema"] == _WITHOUT_OUTLOOK else content["outlook"]
+        if not isinstance(content["windows"], list):
+            raise TypeError("windows must be a list")
         return cls(
             line=line,
             id=str(content["id"]),

@@ -141,6 +141,9 @@ def outlook_from_content(
     if not (as_of < start <= end and counts_from <= start):
         raise ValueError(f"a window of {as_of} cannot run from {start} to {end}")
     year = content["year"]
+    # A calendar year is that of its first day, 1 January.
+    if year is not None and year != counts_from.year:
+        raise ValueError(f"year must be that of {counts_from}, got {str(year)[:40]}")
     recorded = RecordedOutlook(
         start=start,
         end=end,

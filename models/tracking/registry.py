@@ -11,6 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from features.boundary import short
 from models.errors import TrackingError
 from models.formatting import signed
 from models.seal import digest
@@ -330,15 +331,20 @@ def _open(tracking_uri: str) -> MlflowClient:
 
 
 def _require(client: MlflowClient, version: str, tracking_uri: str) -> ModelVersion:
+    absent = TrackingError(
+        f"the store {shown(tracking_uri)} holds no version {short(version)!r} of {MODEL_NAME}; "
+        f"train.py versions lists them."
+    )
     try:
-        return client.get_model_version(MODEL_NAME, version)
+        found = client.get_model_version(MODEL_NAME, version)
     except MlflowException as error:
         if error.error_code in (ABSENT, "INVALID_PARAMETER_VALUE"):
-            raise TrackingError(
-                f"the store {shown(tracking_uri)} holds no version {version!r} of {MODEL_NAME}; "
-                f"train.py versions lists them."
-            ) from error
+            raise absent from error
         raise
+    # Of a server that answers whatever it is asked: nothing must be said of what it does not hold.
+    if str(found.version) != version:
+        raise absent
+    return found
 
 
 def _ensure_model(client: MlflowClient) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.boundary import DATA, DEBUG, ended
+from features.boundary import DATA, DEBUG, ended, short
 from features.panel import DataError
 from features.reference.revision import revision_text
 from features.sources.append.directory import Appended, Contradiction, append
@@ -96,7 +96,7 @@ def _run() -> int:
     options = parser.parse_args()
     for path in (options.data_dir, options.add):
         if not path.is_dir():
-            parser.error(f"{path} is no directory.")
+            parser.error(f"{short(str(path))} is no directory.")
     if options.data_dir.resolve() == options.add.resolve():
         parser.error("--data-dir and --add must be two directories.")
     today = pd.Timestamp(datetime.now(UTC).date()).as_unit("s")

@@ -9,7 +9,7 @@ import contextlib
 import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from features.boundary import DATA, DEBUG, FAILURE, message_of
+from features.boundary import DATA, DEBUG, FAILURE, answer_fault, message_of
 from features.plain_text import printable
 from features.sources.etf_flows.location import DATA_VARIABLE, flow_directory
 
@@ -103,17 +103,14 @@ def import_file(
             ignore_index=True,
         )
         merge = add(directory, rows, replace=replace, dry_run=dry_run)
-    typer.echo(f"{file.name}: {reading.layout}.")
-    typer.echo(import_table(reading, merge))
-    for note in reading.notes:
-        typer.echo(note)
+    lines = [f"{file.name}: {reading.layout}.", import_table(reading, merge), *reading.notes]
     if len(merge.kept):
-        typer.echo(
+        lines.append(
             f"Kept against a provisional figure of this file: {len(merge.kept)} final ones, last "
             f"{merge.kept['date'].max():%Y-%m-%d}."
         )
     done = "Nothing written (--dry-run)" if dry_run else "Store"
-    typer.echo(f"{done}: {directory / FILE}")
+    _answer([*lines, f"{done}: {directory / FILE}"])
 
 
 @app.command(epilog=EPILOG)
@@ -131,15 +128,15 @@ def show(
         path = (store or flow_directory()) / FILE
         held = describe(path.parent)
     if as_json:
-        typer.echo(json.dumps({"schema": SCHEMA, "store": str(path), **held}, indent=2))
+        _answer([json.dumps({"schema": SCHEMA, "store": str(path), **held}, indent=2)])
         return
-    typer.echo(f"Store: {path}")
+    lines = [f"Store: {path}"]
     if held["series"]:
-        typer.echo(store_table(held["series"]))
-        typer.echo(f"Digest: {held['digest']}")
+        lines += [store_table(held["series"]), f"Digest: {held['digest']}"]
     missing = [name for name in LIMITS if name not in held["series"]]
     if missing:
-        typer.echo(f"Not held: {', '.join(missing)}. The features of these flows are missing.")
+        lines.append(f"Not held: {', '.join(missing)}. The features of these flows are missing.")
+    _answer(lines)
 
 
 @contextlib.contextmanager
@@ -163,6 +160,12 @@ def _clear_errors() -> Iterator[None]:
         finally:
             for warning in caught:
                 _tell(f"warning: {warning.message}")
+
+
+def _answer(lines: Sequence[str]) -> None:
+    if fault := answer_fault("\n".join(lines)):
+        _tell(f"error: the answer cannot be written to stdout: {fault}.")
+        raise typer.Exit(FAILURE)
 
 
 def _tell(text: str) -> None:

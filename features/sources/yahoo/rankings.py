@@ -129,17 +129,7 @@ def read_universe(path: Path, membership: Membership, today: pd.Timestamp) -> pd
     DataError
         If the file cannot be read or breaks a rule.
     """
-    try:
-        check_size(path, MAX_BYTES)
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            table = pd.read_csv(path, dtype={"ticker": str}, keep_default_na=False)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-    # Damaged Parquet ends in nearly any exception.
-    except Exception as error:
-        raise DataError(f"{path}: the universe cannot be read: {shown(error)}") from error
+    table = _table(path)
     try:
         absent = [column for column in _COLUMNS if column not in table.columns]
         if absent:
@@ -172,6 +162,19 @@ def read_universe(path: Path, membership: Membership, today: pd.Timestamp) -> pd
     )
     check_snapshots(snapshots, str(path))
     return snapshots
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        check_size(path, MAX_BYTES)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype={"ticker": str}, keep_default_na=False)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    # Damaged Parquet ends in nearly any exception.
+    except Exception as error:
+        raise DataError(f"{path}: the universe cannot be read: {shown(error)}") from error
 
 
 def _check_days(days: pd.Series, path: Path, today: pd.Timestamp) -> None:
