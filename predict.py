@@ -27,6 +27,7 @@ from models.cli.forecast_options import (
     StoreOptions,
     WindowOptions,
 )
+from models.cli.json_errors import Commands
 from models.cli.market_options import (
     MarketOptions,
     OnlineOption,
