@@ -38,6 +38,8 @@ DISK_AND_NETWORK = {
     "requests", "yfinance", "curl_cffi", "urllib", "pyarrow", "pathlib", "json", "http", "io",
     "os", "tempfile", "socket", "platformdirs",
 }  # fmt: skip
+# What knows the process and its streams, and nothing of data.
+PROCESSES = {"features.workers", "features.boundary"}
 READ_THE_CLOCK = {
     "models.cli.options", "features.sources.etf_flows.command", "features.sources.append.command",
 }  # fmt: skip
@@ -151,7 +153,7 @@ def test_features_never_import_models_or_mlflow(module):
 
 
 @pytest.mark.parametrize(
-    "module", sorted({*names_of("features")} - {*names_of(*DISK_ROOMS), "features.workers"})
+    "module", sorted({*names_of("features")} - {*names_of(*DISK_ROOMS), *PROCESSES})
 )
 def test_features_leave_disk_and_network_to_the_sources(module):
     assert not {name for name in imports(module) if name.split(".")[0] in DISK_AND_NETWORK}

@@ -17,11 +17,12 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from errno import EINVAL
 from html.parser import HTMLParser
 from pathlib import Path
 
 from features.panel import DataError
-from features.sources.bounded import GZIP, check_file, unpacked
+from features.sources.bounded import GZIP, unpacked
 
 MAX_BYTES = 100_000_000
 MAX_COLUMNS = 1000
@@ -66,7 +67,8 @@ def read_tables(path: Path) -> list[Table]:
         If the file cannot be read, is of another kind, damaged or cut short.
     """
     try:
-        check_file(path)
+        if path.exists() and not path.is_file():
+            raise OSError(EINVAL, "it is no file")  # a device may have no end
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"is larger than {MAX_BYTES // 10**6} MB; no fund file is.")
         content = path.read_bytes()
