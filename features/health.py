@@ -36,28 +36,34 @@ def known_on(panel: MarketPanel, as_of: pd.Timestamp) -> tuple[MarketPanel, pd.S
     DataError
         If the day has no index: no forecast can be made from it.
     """
-    first = season_index(panel).index[0]
+    withheld = panel.provenance.withheld(as_of)
+    view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
+    if not view.series("season_index").empty:
+        index = season_index(view)
+        if as_of in index.index and not np.isnan(index.loc[as_of]) and not withheld:
+            return view, index
+    raise DataError(_refusal(panel, as_of, withheld))
+
+
+def _refusal(panel: MarketPanel, as_of: pd.Timestamp, withheld: str | None) -> str:
+    """Say why a day has no index, and which days have one."""
+    first, last = season_index(panel).index[0], panel.last_day
     span = (
-        f"as_of must lie between {first:%Y-%m-%d} and {panel.last_day:%Y-%m-%d}, the days of "
-        f"{panel.source}; got {as_of:%Y-%m-%d}"
+        f"as_of must lie between {first:%Y-%m-%d} and {last:%Y-%m-%d}, the days of {panel.source}; "
+        f"got {as_of:%Y-%m-%d}"
     )
     # Strict: on the first day itself there is an index.
     if as_of < first:
-        raise DataError(
+        return (
             f"{span}, which is before the history: {first:%Y-%m-%d} is the first day of which "
             "a forecast can be made."
         )
-    withheld = panel.provenance.withheld(as_of)
-    if as_of > panel.last_day and not withheld:
-        raise DataError(
-            f"{span}, which is after the data: {panel.last_day:%Y-%m-%d} is the last day of which "
+    if as_of > last and not withheld:
+        return (
+            f"{span}, which is after the data: {last:%Y-%m-%d} is the last day of which "
             "a forecast can be made."
         )
-    view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
-    index = season_index(view)
-    if as_of not in index.index or np.isnan(index.loc[as_of]) or withheld:
-        raise DataError(f"{span}." + (f" {withheld}" if withheld else ""))
-    return view, index
+    return f"{span}." + (f" {withheld}" if withheld else "")
 
 
 def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:

@@ -1,7 +1,7 @@
 """Everything that reads what others may have written, and how what it is given is spoilt.
 
 Shared by the suite `tests/test_hostile_*.py` and by the coverage-guided fuzzing of
-`tests/fuzz_readers.py`: a reader is given bytes and either answers or refuses as documented.
+`benchmarks/fuzz_readers.py`: a reader is given bytes and either answers or refuses as documented.
 """
 
 from __future__ import annotations

@@ -131,8 +131,8 @@ def test_figures_and_tables_are_artifacts(trained):
     assert {a.path for a in client.list_artifacts(parent)} == {
         "claims.csv", "comparison.csv", "data_series.csv", "features.csv", "figures",
         "hindcast.parquet", *["data_provenance.csv"][: len(load_reference().provenance.steps)],
-        "integrated.csv", "manifest.json", "outlook_days.csv", "outlook_histogram.csv",
-        "outlook_ranking.csv", "outlook_scores.csv", "verification.csv",
+        "integrated.csv", "manifest.json", "model-card.md", "outlook_days.csv",
+        "outlook_histogram.csv", "outlook_ranking.csv", "outlook_scores.csv", "verification.csv",
     }  # fmt: skip
     assert {a.path for a in client.list_artifacts(parent, "figures")} == {
         "figures/discrimination.png",

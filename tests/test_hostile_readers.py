@@ -131,6 +131,6 @@ def test_what_unpacks_to_too_much_is_refused_before(folder, monkeypatch):
 
 
 def test_findings_of_the_fuzzer_are_refused(folder):
-    """What `tests/fuzz_readers.py` has found."""
+    """What `benchmarks/fuzz_readers.py` has found."""
     shifted = b"date,value\n2025-12-30,,\n"  # a cell more than headings: the first is an index
     assert "none missing" in str(read_or_refused("published", shifted, folder))
