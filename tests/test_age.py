@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import predict
+from features.sources.deferred import DeferredPanel
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId, NoteCode
 from models.forecasting.schema import forecast_json
@@ -83,7 +84,7 @@ def test_health_and_forecast_refuse_alike(
     monkeypatch, reference, quick, source, age_days, options, code
 ):
     panel = replace(reference, source=source)
-    monkeypatch.setattr(predict, "load_panel", lambda *given, **named: panel)
+    monkeypatch.setattr(predict, "load_market", lambda *given, **named: DeferredPanel(panel))
     monkeypatch.setattr(predict, "now", lambda: panel.last_day + pd.Timedelta(days=age_days))
     stored = type("Stored", (), {"forecaster": quick.forecasters["logistic"], "sealed": True})
     monkeypatch.setattr("models.cli.forecast_command.load_forecaster", lambda *given: stored)

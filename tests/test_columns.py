@@ -44,7 +44,7 @@ def test_an_ambiguous_date_is_refused(tmp_path, text):
 @pytest.mark.parametrize(
     ("date", "rule"),
     [
-        (lambda days: 20240101, "must be dates, got int64"),
+        (lambda days: 202401, "must be dates, got int64"),
         (
             lambda days: days.dt.tz_localize("Asia/Tokyo"),
             "must carry no time zone but UTC, got datet",

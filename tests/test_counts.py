@@ -142,7 +142,7 @@ def test_clustering_near_none_is_poisson():
 )
 def test_what_is_no_number_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
-        number_test(seen=0, **values)
+        number_test(observed=0, **values)
 
 
 # --- clustering ----------------------------------------------------------------------------------

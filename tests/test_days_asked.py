@@ -12,7 +12,6 @@ from features.health import known_on
 from features.panel import DAY, DataError
 from models.cli.options import ProgressLine
 from models.cli.training_command import Order, carry_out
-from models.training import run as procedure
 from models.training.run import Settings, train
 from tests.commands import run_command
 
@@ -67,7 +66,7 @@ def test_training_until_a_day_after_the_data_is_capped_in_words(
         asked.append(until)
         raise DataError("enough for this test")
 
-    monkeypatch.setattr(procedure, "train", stop)
+    monkeypatch.setattr("models.cli.training_command.train", stop)
     order = Order(
         settings=Settings(candidates=("climatology",)), until=pd.Timestamp("2030-01-01"),
         tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", experiment="x", run_name=None,

@@ -61,7 +61,7 @@ def test_usage(script, arguments, part):
 def test_data(monkeypatch, tmp_path, command, error, kind, code, part):
     ledger = tmp_path / "forecasts.jsonl"
     ledger.write_text("")
-    monkeypatch.setattr(predict, "load_panel", failing(error))
+    monkeypatch.setattr(predict, "load_market", failing(error))
     options = ["--ledger", str(ledger)] if command == "score" else []
     result = run_command(predict.app, *command.split(), "--json", *options)
     checked(result, kind, code, part)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.definition import OnsetDefinition
 from models.formatting import scored
 from models.report.known_failures import CardFacts, known_failures
 from models.report.model_card import FILE, NOT_FOR, model_card, model_cards
@@ -16,7 +17,7 @@ from models.tracking.attachments import attached
 from models.vocabulary import Verdict
 
 DAYS = pd.date_range("2020-01-01", "2020-12-31", unit="s")
-DEFINITION = {"threshold": 75.0, "quiet_days": 30.0, "window_days": 90.0, "top": 50.0}
+DEFINITION = OnsetDefinition()
 
 
 def row(horizon, verdict=Verdict.BETTER, auc=0.7):

@@ -147,7 +147,7 @@ def test_lost_artifacts_are_told_as_that(old):
     shutil.rmtree(old / "mlartifacts")
     with pytest.raises(TrackingError) as error:
         load_forecaster(uri_of(old))
-    assert "knows the model 'champion'" in str(error.value)
+    assert "which its training logged, cannot be read" in str(error.value)
     assert f"looked for in {old.resolve() / 'mlartifacts'}" in str(error.value)
     assert "Move the folder mlartifacts" in str(error.value)
 

@@ -110,7 +110,7 @@ def test_each_step_of_the_workflow_works(operated):
     assert (folder / "output").read_text() == "code=0\n"
     assert "altcoin season" in (folder / "public" / "index.html").read_text()
     assert json.loads((folder / "public" / "forecast.json").read_text())["as_of"] == iso(END)
-    assert done["Score"].stdout.startswith(f"1 line, as of {iso(END)}")
+    assert f"\n1 line, as of {iso(END)}" in done["Score"].stdout
     log = subprocess.run(
         ["git", "--git-dir", folder.with_name("remote.git"), "log", "--format=%s %an", "--stat"],
         capture_output=True, text=True, check=True,
@@ -154,7 +154,7 @@ def test_each_line_of_the_crontab_works(operated):
         "already in forecasts.jsonl, line 1; nothing was added."
         in (folder / "forecast.log").read_text()
     )
-    assert (folder / "score.txt").read_text().startswith("1 line")
+    assert "\n1 line" in (folder / "score.txt").read_text()
 
 
 # --- ledger --------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_past_days_are_scored_as_replays(store):
     }  # fmt: skip
     said = run_command(predict.app, "score").stdout
     assert "Forecasts made ahead of time\n  none\n" in said
-    assert "no season could begin, so that nothing was forecast" in said
+    assert "no season could begin, so nothing was forecast" in said
     assert f"on {iso(after(30))}: broad 75, climatology, as of {iso(END)} (replay): " in said
 
 
@@ -229,7 +229,7 @@ def test_a_timely_line_is_scored_as_forecast(store, monkeypatch):
                  if (w["kind"], w["horizon_days"], w["status"]) == ("broad", 30, "resolved")])
     )  # fmt: skip
     said = run_command(predict.app, "score").stdout
-    assert "Replays: recorded too late to be forecasts, evidence of nothing\n  none\n" in said
+    assert "Replays: recorded too late to be forecasts, no evidence of skill\n  none\n" in said
     assert "  broad 75, climatology\n  30 days              2 " in said
 
 
@@ -360,12 +360,14 @@ def test_a_forecast_loads_no_more_than_it_needs(operated):
         f"models.report.{name}"
         for name in (
             "condition_text",
+            "evidence_text",
             "forecast_text",
             "outlook_text",
             "outlook_words",
             "rows",
             "statements",
             "terminal",
+            "verdicts",
         )
     }
     assert not modules & {"models.onset", "models.training.run", "models.tracking.runs",

@@ -80,7 +80,7 @@ def test_beyond_90_days_the_skill_is_that_of_the_outlook(said, proof):
     assert skills[180].observed == row["events"] / row["rows"]
     text = " ".join(forecast_text(said).split())
     assert "beyond, it is that of the outlook, which answers there" in text
-    assert "The outlook answers the window until 31 Dec 2025" in trust_statement(said)
+    assert "The outlook answers the window to 31 Dec 2025" in trust_statement(said)
 
 
 def test_a_hindcast_of_the_outlook_is_kept_with_the_champion(proven, proof):

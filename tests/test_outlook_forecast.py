@@ -256,13 +256,16 @@ def test_the_opening_tells_the_year_in_one_screen(say, day):
     text = forecast_text(result)
     opening = text.partition("Chance that a broad")[0]
     assert text.startswith(f"Altcoin season forecast as of {long_day(day)}, data 8 days old")
-    assert "--source yahoo for today's" in " ".join(opening.split())
+    flat = " ".join(opening.split())
+    assert "--source yahoo for today's" in flat
     assert len(opening.splitlines()) <= 40
     assert max(map(len, text.splitlines())) <= WIDTH
     for chance in result.outlook.chances:
         (row, *_) = [r for r in opening.splitlines() if r.startswith(f"  {chance.kind} ")]
         assert (chance.begun_on is None) or f"has begun on {long_day(chance.begun_on)}" in row
-    assert ("season of now" in opening) == bool(result.outlook.season_lasts)
+    assert ("Chance that the current" in opening or "returns to it" in opening) == bool(
+        result.outlook.season_lasts
+    )
     assert ("at the earliest" in opening) == (day in (IN_SEASON, AFTER))
 
 

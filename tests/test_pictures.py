@@ -63,9 +63,9 @@ def test_every_candidate_has_a_colour():
 @pytest.mark.parametrize(
     ("champion", "shown"),
     [
-        ("pool", ["pool (champion)", "persistence", "best", "second", "climatology"]),
-        ("persistence", ["persistence (champion)", "best", "second", "climatology"]),
-        ("climatology", ["persistence", "best", "second", "climatology"]),
+        ("pool", ["pool (champion)", "persistence", "best", "second", "base rate"]),
+        ("persistence", ["persistence (champion)", "best", "second", "base rate"]),
+        ("climatology", ["persistence", "best", "second", "base rate"]),
     ],
 )
 def test_the_champion_stands_beside_the_best(champion, shown):

@@ -116,7 +116,7 @@ def test_a_rolled_back_champion_is_held():
 
 def test_a_champion_without_terms_is_not_replaced():
     assert decide(TERMS, replace(CHAMPION, terms=None)) == (
-        False, "version 4 does not tell its terms",
+        False, "version 4 does not state its terms",
     )  # fmt: skip
 
 

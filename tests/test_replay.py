@@ -310,7 +310,7 @@ def test_the_docs_page_is_the_tables(reference):
 def test_known_months_lie_between_releases(market, replayed):
     known = Release(pd.Timestamp("2019-05-20"), "logistic")
     said = known_months(market, known, FROZEN, SETTINGS)
-    assert "No prospective evidence" in said
+    assert "Not prospective evidence" in said
     # As known at the release: weeks whose window ended by then.
     own = judge(replayed, season_index(until(market, "2019-05-20")), SETTINGS.definition)
     own = own[(own["kind"] == "broad") & (own["as_of"] <= known.frozen)].dropna(subset="outcome")

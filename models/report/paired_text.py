@@ -32,7 +32,7 @@ def paired_text(table: pd.DataFrame, first: str, second: str) -> str:
     lines = [
         f"first:  {first}",
         f"second: {second}",
-        "Brier skill of each against climatology on the days that both were forecast out of",
+        "Brier skill of each against the base rate on the days that both were forecast out of",
         "sample, and the difference of their Brier scores (first - second, negative where the",
         "first is better) with its paired 90 % interval",
     ]

@@ -14,7 +14,7 @@ from models.sweep.influence import influences, varied
 from models.sweep.specification import AXES, shown
 from models.sweep.summary import DEFAULT
 
-_SKILL = "Brier skill against climatology\n(higher is better)"
+_SKILL = "Brier skill against the base rate\n(higher is better)"
 _ROW_INCHES = 0.23
 # Beyond these a skill's interval says nothing that a picture could show.
 _LOWEST, _HIGHEST = -0.75, 1.0

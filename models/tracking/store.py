@@ -50,6 +50,11 @@ def connect(tracking_uri: str) -> None:
     """Name the store to MLflow and keep its chatter off stderr."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    path = database(tracking_uri)
+    if path is not None and not path.is_absolute():
+        # MLflow remembers a store by its text: from another folder the same text is another store.
+        absolute = path.absolute()
+        tracking_uri = tracking_uri.replace(f"{_SQLITE}{path}", f"{_SQLITE}{absolute}", 1)
     mlflow.set_tracking_uri(tracking_uri)
 
 

@@ -22,7 +22,7 @@ EXPERIMENT = "altcoin-season-sweeps"
 EXPERIMENT_NOTE = """\
 The whole study under many choices. **Each run is one sweep; open its [+] for the \
 specifications**, select them and press *Compare* for the parallel coordinates. `skill` is the \
-Brier skill against climatology over all horizons (higher is better, 0 is climatology), \
+Brier skill against the base rate over all horizons (higher is better, 0 is the base rate), \
 `probability` that of a broad season in the calendar year. The best of many specifications is \
 best by chance too: the headline is the median one.
 """

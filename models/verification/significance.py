@@ -57,6 +57,8 @@ def skill_interval(
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from models.verification.contrasts import window_contrasts
     >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
     >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
     >>> skill_interval(np.full(104, 0.1), np.full(104, 0.2), contrasts)
@@ -91,6 +93,8 @@ def difference_interval(
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from models.verification.contrasts import window_contrasts
     >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
     >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
     >>> first, second = np.random.default_rng(0).random((2, 104))
@@ -129,6 +133,8 @@ def diebold_mariano(first: FloatArray, second: FloatArray, contrasts: Contrasts)
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from models.verification.contrasts import window_contrasts
     >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
     >>> first, second = np.random.default_rng(0).random((2, 104))
     >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
