@@ -19,7 +19,7 @@ from sklearn.base import clone
 
 import train
 from features.market.season import season_index
-from features.panel import SERIES, MarketPanel
+from features.panel import MarketPanel
 from features.reference.load import CARD_FILE, DIRECTORY, load_reference
 from features.sources.yahoo import client as yahoo
 from models.definition import OnsetDefinition
@@ -33,11 +33,10 @@ from models.training.run import train as run_training
 from models.verification.gate import Choice
 from models.verification.hindcast import training_rows
 from tests.commands import run_command
+from tests.embedded import DRAWN
 from tests.hazard_rows import SIMULATED
 from tests.yahoo_server import Market, YahooServer
 
-# What is told of the coins and learnt from by nothing is drawn last.
-TOLD = {"coins_compared"} | {spec.name for spec in SERIES if spec.name.startswith("near_")}
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -79,7 +78,7 @@ def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31
     every = pd.date_range(first, last, unit="s")
     weekdays = every[every.day_of_week < 5]
     series = {}
-    for spec in sorted(SERIES, key=lambda spec: spec.name in TOLD):
+    for spec in DRAWN:
         traded = spec.name in ("russell2000", "sp500") or spec.kind == "flow"
         days = weekdays if traded else every
         steps = random.normal(size=len(days))

@@ -34,3 +34,9 @@ def iso(day: pd.Timestamp) -> str:
 def session(day: pd.Timestamp) -> pd.Timestamp:
     """Return the last weekday until a day."""
     return pd.offsets.BDay().rollback(day)
+
+
+# The series that are learnt from: how many coins are near to flipping is told alone.
+DRAWN = tuple(
+    spec for spec in SERIES if spec.name != "coins_compared" and not spec.name.startswith("near_")
+)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features.market.season import season_index
-from features.panel import SERIES, DataError, MarketPanel, end_of_day
+from features.panel import DataError, MarketPanel, end_of_day
 from models.definition import OnsetDefinition
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
@@ -25,6 +25,7 @@ from models.verification import hindcast as hindcast_module
 from models.verification.hindcast import COLUMNS, NO_KIND, Landmarks, hindcast, training_rows
 from models.verification.summary import verify
 from models.verification.walk_forward import WalkForward
+from tests.embedded import DRAWN
 
 CHEAP = Settings(candidates=("persistence", "logistic"), replicates=2)
 KEYS = ["as_of", "kind", "horizon_days", "model"]
@@ -489,7 +490,7 @@ def noise_panel(seed):
     every = pd.date_range("2013-01-01", "2023-12-31", unit="s")
     n = len(every)
     series = {}
-    for spec in SERIES:
+    for spec in DRAWN:
         values = random.normal(size=n)
         if spec.kind == "level":
             values = 100 * np.exp(np.cumsum(0.02 * values))

@@ -263,7 +263,7 @@ def test_the_opening_tells_the_year_in_one_screen(say, day):
     for chance in result.outlook.chances:
         (row, *_) = [r for r in opening.splitlines() if r.startswith(f"  {chance.kind} ")]
         assert (chance.begun_on is None) or f"has begun on {long_day(chance.begun_on)}" in row
-    assert ("Chance that the current" in opening or "returns to it" in opening) == bool(
+    assert ("Chance that the current" in opening or "season returns to it" in flat) == bool(
         result.outlook.season_lasts
     )
     assert ("at the earliest" in opening) == (day in (IN_SEASON, AFTER))

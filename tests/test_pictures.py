@@ -143,12 +143,15 @@ def test_past_days_are_the_hindcasts(reference, quick, said):
     ].set_index("as_of")  # fmt: skip
     drawn = said.hindcast.dropna()
     pd.testing.assert_series_equal(drawn["probability"], own["probability"], check_freq=False)
+    half_a_year = drawn.index[:26]
     table = reforecast(
-        reference, quick.forecasters["logistic"], first=own.index[0], last=own.index[-1],
+        reference, quick.forecasters["logistic"], first=half_a_year[0], last=half_a_year[-1],
         horizons=[90],
     )  # fmt: skip
     hindsight = table[table["kind"] == "broad"].set_index("as_of")["probability"]
-    assert not np.allclose(drawn["probability"], hindsight.loc[drawn.index])
+    both = pd.concat([drawn["probability"], hindsight], axis=1, join="inner").dropna()
+    assert len(both) > 9
+    assert not np.allclose(*both.to_numpy().T)
 
 
 def test_then_the_stored_model_speaks(reference, quick, said):
