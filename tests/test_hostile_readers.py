@@ -134,3 +134,6 @@ def test_findings_of_the_fuzzer_are_refused(folder):
     """What `benchmarks/fuzz_readers.py` has found."""
     shifted = b"date,value\n2025-12-30,,\n"  # a cell more than headings: the first is an index
     assert "none missing" in str(read_or_refused("published", shifted, folder))
+    year_minus_12 = b"snapshot_date,rank,ticker\n-12-01,0,ETH-USD\n2025-12-01,1,SOL-USD\n"
+    refused = read_or_refused("universe", year_minus_12, folder)
+    assert "must not be before 2009-01-03, Bitcoin's first day; row 1 is" in str(refused)

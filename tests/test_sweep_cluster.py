@@ -99,7 +99,14 @@ def test_a_worker_with_another_models_package_is_refused_before_anything_runs(cl
     folder, dask = start
     (folder / "models").mkdir()
     (folder / "models" / "__init__.py").write_text("# another package of that plain name\n")
-    stranger = dask("worker", "--scheduler-file", file, "--nthreads", 1, "--no-nanny", path=folder)
+    # An editable installation finds what lies in this program's packages all the same.
+    (folder / "plain.py").write_text(
+        "import sys\nsys.meta_path = [f for f in sys.meta_path if 'Editable' not in repr(f)]\n"
+    )
+    stranger = dask(
+        "worker", "--scheduler-file", file, "--nthreads", 1, "--no-nanny",
+        "--preload", folder / "plain.py", path=folder,
+    )  # fmt: skip
     try:
         _wait_for_both(file)
         with (

@@ -21,6 +21,7 @@ from features.sources.columns import shown
 RANKING_COINS = 250
 # A daily universe of ten years has 10 MB.
 MAX_BYTES = 100_000_000
+_FIRST_DAY = pd.Timestamp("2009-01-03")
 _COLUMNS = ("snapshot_date", "rank", "ticker")
 
 
@@ -181,6 +182,12 @@ def _check_days(days: pd.Series, path: Path, today: pd.Timestamp) -> None:
     if getattr(days.dtype, "tz", None) is not None or (days != days.dt.normalize()).any():
         raise DataError(
             f"{path}: snapshot_date must be whole days without time zone, none missing."
+        )
+    # A year below 1 is a valid day to ISO 8601, and one that pandas cannot write.
+    if days.min() < _FIRST_DAY:
+        raise DataError(
+            f"{path}: snapshot_date must not be before {_FIRST_DAY:%Y-%m-%d}, Bitcoin's first day; "
+            f"row {int(days.to_numpy().argmin()) + 1} is."
         )
     if days.max() > today:
         raise DataError(
