@@ -24,6 +24,7 @@ import typer
 from click.testing import Result
 
 from features.panel import DataError
+from features.plain_text import one_line, printable
 from features.reference.membership import Membership, load_membership
 from features.sources.days import days_of
 from features.sources.etf_flows.layouts import read_file
@@ -37,7 +38,6 @@ from models.errors import LedgerError, TrackingError
 from models.hazard.forecaster import Forecaster
 from models.ledger.alerts import Alert
 from models.ledger.book import read_ledger
-from models.plain_text import one_line, printable
 from models.seal import digest
 from models.tracking.failures import known_cause
 from models.tracking.manifest import parsed

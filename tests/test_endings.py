@@ -21,9 +21,9 @@ from mlflow.tracking import MlflowClient
 
 import predict
 import train
+from features.plain_text import printable
 from models.cli import boundary
 from models.cli.boundary import clear_errors
-from models.plain_text import printable
 from models.tracking.listing import versions_json, versions_text
 from models.tracking.processes import PROCESS_TAG, is_gone, own_process
 from models.tracking.registry import list_versions

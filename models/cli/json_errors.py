@@ -13,7 +13,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from features.boundary import answer_fault
-from models.plain_text import printable
+from features.plain_text import printable
 
 ERROR_SCHEMA = "altseason.error/1"
 USAGE = 2

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from features.boundary import DEBUG, FAILURE, drop_stdout, message_of
-from models.plain_text import printable
+from features.plain_text import printable
 
 # Signals that ask a process to end: of `kill`, and of a terminal that is closed.
 _ENDING = ("SIGTERM", "SIGHUP")

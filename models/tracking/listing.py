@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from features.plain_text import one_line
 from features.text_table import aligned
 from models.formatting import scored, signed
-from models.plain_text import one_line
 from models.tracking.aliases import briefly
 from models.tracking.holding import AliasHistory
 from models.tracking.registry import HEADLINES, Registered, Version
