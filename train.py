@@ -171,7 +171,7 @@ def rollback(
         from models.cli.registry_command import rolled_back
 
         said = rolled_back(tracking_uri, reason, hold=hold)
-    answer(said)
+    answer(said, "; the champion is another")
 
 
 @app.command(epilog=EPILOG)
