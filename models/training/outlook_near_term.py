@@ -10,7 +10,7 @@ import pandas as pd
 from models.outlook.seasons import FloatArray
 
 # Ends of the leads in which the near-term forecaster knows what the process does not.
-NEAR_DAYS = (30, 60, 90)
+NEAR_HORIZONS = (30, 60, 90)
 
 NearTerm = Callable[[pd.Timestamp], Mapping[str, FloatArray] | None]
 
@@ -47,12 +47,12 @@ def near_term_of(hindcast: pd.DataFrame, model: str) -> NearTerm:
     """
     own = hindcast[hindcast["model"] == model]
     wide = own.pivot_table(index=["as_of", "kind"], columns="horizon_days", values="probability")
-    if lacking := [days for days in NEAR_DAYS if days not in wide.columns]:
+    if lacking := [days for days in NEAR_HORIZONS if days not in wide.columns]:
         raise ValueError(
             f"near-term hazards need the probabilities of {model} within 30, 60 and 90 days, "
             f"those within {lacking[0]} are missing; verify it at these horizons."
         )
-    survival = 1 - wide[list(NEAR_DAYS)].to_numpy()
+    survival = 1 - wide[list(NEAR_HORIZONS)].to_numpy()
     before = np.column_stack([np.ones(len(survival)), survival[:, :-1]])
     # Whoever is certain of an onset by a lead's end has no hazard left to tell of the next.
     hazards = 1 - np.divide(survival, before, out=np.zeros_like(survival), where=before > 0)

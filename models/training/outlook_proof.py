@@ -10,7 +10,7 @@ from models.hazard.candidates import PRIMARY
 from models.hazard.evidence import OutlookSkill
 from models.training.landmarks import STEP_DAYS
 from models.training.outlook_hindcast import HORIZONS, outlook_hindcast
-from models.training.outlook_near_term import NEAR_DAYS, near_term_of
+from models.training.outlook_near_term import NEAR_HORIZONS, near_term_of
 from models.training.outlook_skill import rank_chances, score_chances, score_days
 from models.training.run import Training
 from models.verification.significance import Interval, verdict
@@ -112,7 +112,7 @@ def provable(training: Training) -> bool:
     """Tell whether a training verified what the outlook's hindcast needs, and for long."""
     first, last = training.hindcast["as_of"].min(), training.index.index[-1]
     reach = pd.Timedelta(days=2 * max(HORIZONS))
-    return set(NEAR_DAYS) <= set(training.settings.horizons) and last - first >= reach
+    return set(NEAR_HORIZONS) <= set(training.settings.horizons) and last - first >= reach
 
 
 def with_outlook(training: Training, proof: OutlookProof) -> Training:
