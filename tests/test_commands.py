@@ -225,12 +225,21 @@ def test_data_that_end_early_fail_the_run(store):
     assert [r.info.status for r in runs_of(store)] == ["FAILED"]
 
 
-def test_before_anything_is_resolved_climatology_is_champion(store):
-    arguments = ("--until", "2017-02-01", "--model", "logistic", "--jobs", "1")
+@pytest.mark.parametrize("threshold", ["52", "75"])
+def test_a_history_in_which_nothing_is_resolved_is_refused(threshold, store):
+    arguments = ("--until", "2017-02-01", "--model", "climatology", "--threshold", threshold)
+    result = run_command(train.app, *arguments, "--tracking-uri", store)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "none can be scored; the first one is on 2017-02-02. Give data" in result.stderr
+    assert [r.info.status for r in runs_of(store)] == ["FAILED"]
+
+
+def test_before_enough_is_resolved_climatology_is_champion(store):
+    arguments = ("--until", "2017-02-02", "--model", "logistic", "--jobs", "1")
     result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == 0
     assert "Champion: climatology" in result.stdout
-    text = run_command(predict.app, "--tracking-uri", store, "--as-of", "2017-02-01").stdout
+    text = run_command(predict.app, "--tracking-uri", store, "--as-of", "2017-02-02").stdout
     assert "The champion is the base rate itself (climatology)" in text
 
 
@@ -265,7 +274,7 @@ def test_the_report_is_printed_and_logged(store):
 
 
 def test_a_report_without_events_warns(store):
-    arguments = ("--report", "--model", "logistic", "--until", "2017-02-01")
+    arguments = ("--report", "--model", "logistic", "--until", "2017-02-02")
     result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == 0
     assert "warning: no onset has followed a resolved forecast of the champion yet" in result.stderr

@@ -158,7 +158,8 @@ def train(
     Raises
     ------
     DataError
-        If the data end before the first refit or begin too late for it.
+        If the data end before the first refit or begin too late for it, or if no forecast out of
+        sample has been resolved by their end.
     """
     settings = settings or Settings()
     known, until = _known(panel, until)
@@ -229,8 +230,15 @@ def _hindcast(
 ) -> pd.DataFrame:
     fit = partial(fit_candidates, settings.unfitted())
     table = hindcast(rows, SCHEDULE, fit, settings.horizons, jobs=jobs, progress=progress)
-    if not (table["kind"] == Kind.BROAD).any():
+    broad = table[table["kind"] == Kind.BROAD]
+    if broad.empty:
         raise TooFewRows("no day out of sample is at risk of a broad season.")
+    if broad["outcome"].isna().all():
+        raise TooFewRows(
+            "no forecast out of sample has been resolved, so that none can be scored; the first "
+            f"one is on {broad['resolved_on'].min():%Y-%m-%d}. Give data, or --until, to then or "
+            "later."
+        )
     return table
 
 
