@@ -39,6 +39,7 @@ from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
     LEDGER,
+    DeadlineOption,
     ExitCode,
     LedgerOption,
     ProgressLine,
@@ -151,6 +152,7 @@ def score(
     ledger: LedgerOption = None,
     market: MarketOptions,
     json: JsonOption = False,
+    deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
     """Score the recorded forecasts against what happened, as far as it is known.
@@ -158,7 +160,7 @@ def score(
     Only windows that have ended are scored, beside the base rate; the others
     are listed as open.
     """
-    with clear_errors():
+    with clear_errors(deadline):
         from models.cli.ledger_command import warn_of_torn_lines, warn_of_unchained_lines
         from models.ledger.book import read_ledger
 
@@ -192,6 +194,7 @@ def health(
     ] = False,
     published: PublishedOption = None,
     online: OnlineOption = False,
+    deadline: DeadlineOption = 30.0,
     debug: DebugOption = False,
 ) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.
@@ -203,7 +206,7 @@ def health(
 
         answer(rules_text())
         return
-    with clear_errors():
+    with clear_errors(deadline):
         clock = now()
         witness = published_index(published, online=online, now=clock)
         data = load_market(market, clock, ProgressLine(quiet=False))

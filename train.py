@@ -217,13 +217,15 @@ def sweep(
     jobs: JobsOption = 2,
     no_progress: NoProgressOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    deadline: DeadlineOption = 30.0,
+    debug: DebugOption = False,
 ) -> None:
     """Try every choice: the whole study for each, kept one by one and resumed (docs/sweep.md).
 
     Without choices: 81 definitions of a season x persistence and logistic.
     """
     progress = ProgressLine(quiet=no_progress)
-    with clear_errors():
+    with clear_errors(deadline):
         progress.step("loading libraries")
         from models.cli import sweep_command as command
 

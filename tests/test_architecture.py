@@ -18,6 +18,7 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 # The floor plan: a module imports its own room and those before it, never one after it.
 ROOMS = (
     "features.text_table", "features.plain_text", "features.boundary", "features.workers",
+    "features.patience",
     "features.provenance", "features.panel",
     "features.witness", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
@@ -42,6 +43,7 @@ DISK_AND_NETWORK = {
 PROCESSES = {"features.workers", "features.boundary"}
 READ_THE_CLOCK = {
     "models.cli.options", "features.sources.etf_flows.command", "features.sources.append.command",
+    "features.patience",  # how long, never which day
 }  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
+from typer.main import get_command
 
 import predict
 import train
@@ -383,6 +384,13 @@ def test_what_nobody_foresaw_is_one_message_or_with_debug_a_trace(monkeypatch, c
     monkeypatch.setattr(boundary._Debugging, "wanted", True)
     with pytest.raises(ZeroDivisionError):
         fail()
+
+
+@pytest.mark.parametrize("app", [predict.app, train.app])
+def test_every_command_can_be_hurried_and_debugged(app):
+    root = get_command(app)
+    for command in (root, *root.commands.values()):
+        assert {"deadline", "debug"} <= {option.name for option in command.params}
 
 
 def test_no_journal_of_the_lock_stays(store, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from concurrent.futures import ProcessPoolExecutor
@@ -240,6 +242,56 @@ def test_a_missing_permission_is_one_message(server, postgresql, make_record):
     )
     assert by_hand.exit_code == 1
     assert list_versions(server.uri) == before
+
+
+class Line:
+    """A connection to a server that a test can make silent."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.ends, self.answers = port, [], None
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.own_port = self.listening.getsockname()[1]
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near = self.listening.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self.port))
+                self.ends += [near, far]
+                for read, write, counted in ((near, far, False), (far, near, True)):
+                    threading.Thread(
+                        target=self._pass_on, args=(read, write, counted), daemon=True
+                    ).start()
+
+    def _pass_on(self, read, write, counted) -> None:
+        with contextlib.suppress(OSError):
+            while content := read.recv(65536):
+                if counted and self.answers is not None:
+                    if self.answers == 0:
+                        continue
+                    self.answers -= 1
+                write.sendall(content)
+
+    def close(self) -> None:
+        for end in (self.listening, *self.ends):
+            end.close()
+
+
+@pytest.mark.parametrize("answers", [0, 1, 5, 30])
+def test_a_database_that_falls_silent_is_given_up(server, postgresql, answers, monkeypatch):
+    port = int(re.search(r":(\d+)/", postgresql)[1])
+    line = Line(port)
+    uri = postgresql.replace(str(port), str(line.own_port))
+    try:
+        line.answers = answers
+        begun = time.monotonic()
+        result = run_command(train.app, "versions", "--tracking-uri", uri, "--deadline", "2")
+        assert time.monotonic() - begun < 10
+        assert result.exit_code == 1
+        assert f"{uri} has not answered within 2 s" in result.stderr
+    finally:
+        line.close()
 
 
 # --- the user interface ---------------------------------------------------------------------------

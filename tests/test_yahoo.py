@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.panel import DataError, SourceUnavailable
+from features.patience import Patience, be_patient
 from features.sources.yahoo import client as yahoo
 from features.sources.yahoo.closes import Bars, Missing, Rejected, accept
 from features.sources.yahoo.sessions import is_late, last_complete_day
@@ -247,6 +249,28 @@ def test_waits_grow_between_attempts(yahoo_market, monkeypatch):
     with pytest.raises(SourceUnavailable):
         fetch()
     assert [wait for wait in waits if wait] == [1.0, 4.0]
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.0])
+def test_the_deadline_is_that_of_all_attempts_together(
+    yahoo_market, yahoo_server, monkeypatch, seconds
+):
+    monkeypatch.setattr(yahoo, "BACKOFF_SECONDS", (0.1, 0.4))
+    monkeypatch.setattr(yahoo, "TIMEOUT_SECONDS", 1.0)
+    yahoo_market.faults = {OTHER: "hanging"}
+    said = []
+    be_patient(Patience(seconds, said.append))
+    begun = time.monotonic()
+    try:
+        with pytest.raises(SourceUnavailable, match="Yahoo cannot be reached"):
+            fetch("SOL-USD")
+    finally:
+        be_patient(Patience())
+    assert time.monotonic() - begun < seconds + 1
+    attempts = 1 if seconds < 1 else 2
+    assert yahoo_server.charts() == ["SOL-USD"] * attempts
+    assert len(said) == attempts - 1
+    assert all(line.endswith("; asking again, for up to 2 s ...") for line in said)
 
 
 def test_a_broken_answer_is_not_remembered(yahoo_market):

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from features.boundary import message_of
+from features.patience import Patience, be_patient
 from models.cli.options import ExitCode, fail
 from models.cli.streams import leave_at_once, tell
 
@@ -29,8 +30,6 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
         Seconds for which an answer is waited for over the network.
     """
     if deadline is not None:
-        from models.tracking.patience import Patience, be_patient
-
         be_patient(Patience(deadline, tell))
     try:
         yield

@@ -133,7 +133,7 @@ DeadlineOption = Annotated[
         min=1,
         max=3600,
         metavar="SECONDS",
-        help="Longest wait for an answer from the store's server.",
+        help="Longest wait for an answer over the network: of the store's server, of Yahoo.",
     ),
 ]
 

@@ -21,8 +21,8 @@ from mlflow.tracking import MlflowClient
 from models.errors import MALFORMED, TrackingError
 from models.seal import KEY_VARIABLE, SealError, check_signature, digest, signature
 from models.tracking.artifacts import artifact, looked_for
-from models.tracking.patience import renew
 from models.tracking.store import why
+from models.tracking.waiting import renew
 
 SCHEMA = "altseason.run/2"
 MANIFEST_FILE = "manifest.json"

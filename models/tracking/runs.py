@@ -23,7 +23,6 @@ from models.errors import TrackingError, Unanswered
 from models.tracking import serving
 from models.tracking.location import artifact_folder
 from models.tracking.manifest import MANIFEST_FILE, PARENT_TAG, seal_tags
-from models.tracking.patience import renew
 from models.tracking.processes import PROCESS_TAG, own_process
 from models.tracking.registry import Logged, Registered, register
 from models.tracking.store import (
@@ -39,6 +38,7 @@ from models.tracking.store import (
 )
 from models.tracking.training_record import RunRecord, TrainingRecord
 from models.tracking.ui import experiment_tags
+from models.tracking.waiting import renew
 
 RECORD_TAG = "record_sha256"
 

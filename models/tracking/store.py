@@ -26,7 +26,7 @@ from mlflow.exceptions import MlflowException
 from models.errors import TrackingError
 from models.tracking.failures import known_cause
 from models.tracking.location import relocate
-from models.tracking.patience import waiting
+from models.tracking.waiting import waiting
 
 MODEL_NAME = "altcoin-season"
 CHAMPION = "champion"
@@ -128,7 +128,7 @@ def writing(tracking_uri: str, *, patience_seconds: float = _PATIENCE_SECONDS) -
 def reaching(tracking_uri: str, what: str) -> Iterator[None]:
     """Turn whatever the store raises into one message: the store, what, why.
 
-    What a server does not answer in time is given up (`models.tracking.patience`).
+    What a server does not answer in time is given up (`models.tracking.waiting`).
     """
     try:
         with waiting(shown(tracking_uri)) if networked(tracking_uri) else nullcontext():

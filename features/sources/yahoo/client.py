@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import re
 import shutil
 import tempfile
@@ -26,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from features.panel import DAY, DataError, SourceUnavailable
+from features.patience import patience
 from features.sources.yahoo.closes import Answer, Bars, Fetched, Missing, Rejected, accept, gather
 from features.sources.yahoo.sessions import (
     NEW_YORK,
@@ -46,6 +48,7 @@ __all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_json", "fetch_ranking"
 
 TIMEOUT_SECONDS = 10.0
 COOKIE_SECONDS = 3.0
+_LEAST_SECONDS = 0.1
 PAUSE_SECONDS = 0.05
 BACKOFF_SECONDS = (1.0, 4.0)
 RANKING_LIMIT = 250
@@ -265,7 +268,7 @@ def fetch_json(address: str, asked: Mapping[str, int], *, source: str) -> dict[s
     """
     url = f"{address}?{urlencode(asked)}"
     try:
-        answer = _session().get(url, timeout=TIMEOUT_SECONDS)
+        answer = _session().get(url, timeout=min(TIMEOUT_SECONDS, patience().seconds))
         if answer.status_code != 200:
             raise OSError(f"HTTP status {answer.status_code}")
         content = json.loads(answer.text)
@@ -322,7 +325,9 @@ def _ticker(ticker: str) -> Ticker:
 
 
 def _retried(call: Callable[[], _Result]) -> _Result:
-    """Call, again after a wait while Yahoo is unavailable."""
+    """Call, again after a wait while Yahoo is unavailable and the deadline has not passed."""
+    given = patience()
+    _session().left_seconds = left_seconds = given.countdown()
     for wait in (*BACKOFF_SECONDS, None):
         # yfinance keeps answers by address; one that came broken must not come again.
         _yfinance().data.YfData.cache_get.cache_clear()
@@ -333,8 +338,10 @@ def _retried(call: Callable[[], _Result]) -> _Result:
                 return call()
         except Exception as error:
             cause = _cause(error)
-            if wait is None or not isinstance(cause, SourceUnavailable):
+            if wait is None or wait >= left_seconds() or not isinstance(cause, SourceUnavailable):
                 raise cause from error
+            reason = str(cause).removesuffix(f"; {_WAY_OUT}.")
+            given.say(f"{reason}; asking again, for up to {given.seconds:g} s ...")
         time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
@@ -404,13 +411,16 @@ def _session() -> Any:  # noqa: ANN401 - a class made of a package that is impor
     class Checked(requests.Session[Any]):
         # What Yahoo said when it last did not let a question in.
         refused = ""
+        # How long may be waited yet for what is asked now.
+        left_seconds: Callable[[], float] = staticmethod(lambda: math.inf)
 
         # The signature is the client's.
         def request(self, method: Any, url: str, *others: Any, **options: Any) -> Response:  # noqa: ANN401
             # Without cookie and crumb yfinance goes on: charts come all the same.
             data = "/finance/" in url
             if "yahoo.com" in url:
-                options["timeout"] = TIMEOUT_SECONDS if data else COOKIE_SECONDS
+                longest = TIMEOUT_SECONDS if data else COOKIE_SECONDS
+                options["timeout"] = min(longest, max(self.left_seconds(), _LEAST_SECONDS))
             answer: Response = super().request(method, url, *others, **options)
             if data:
                 barred = answer.status_code in (401, 403)

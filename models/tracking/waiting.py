@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import select
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
+from features.patience import Patience, be_patient, patience
 from models.errors import Unanswered
 
-DEADLINE_SECONDS = 30.0
 # After this long a person wonders what is going on.
 _SAY_AFTER_SECONDS = 2.0
 _TIDY_SECONDS = 1.0
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _GIVEN = os.environ.get(_TIMEOUT)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long an answer is waited for, and who is told of it.
-
-    Parameters
-    ----------
-    seconds : float
-        The deadline.
-    say : callable
-        Takes a line for a person.
-    """
-
-    seconds: float = DEADLINE_SECONDS
-    say: Callable[[str], None] = lambda text: None
 
 
 class _Expired(BaseException):
@@ -64,14 +50,7 @@ class _Alarm:
         self.patience.say(f"waiting for {self.server}, up to {self.patience.seconds:g} s ...")
 
 
-# A Patience is frozen: one is as good as another.
-_patience: ContextVar[Patience] = ContextVar("patience", default=Patience())  # noqa: B039
 _alarm: ContextVar[_Alarm | None] = ContextVar("alarm", default=None)
-
-
-def be_patient(patience: Patience) -> None:
-    """Wait so long for every answer from now on."""
-    _patience.set(patience)
 
 
 @contextmanager
@@ -91,16 +70,17 @@ def waiting(server: str) -> Iterator[None]:
     Unanswered
         If the deadline has passed.
     """
-    patience = _patience.get()
-    os.environ[_TIMEOUT] = _GIVEN or str(math.ceil(patience.seconds))
-    # Of PostgreSQL's client, which no alarm interrupts.
-    os.environ.setdefault("PGCONNECT_TIMEOUT", str(max(2, math.ceil(patience.seconds))))
+    given = patience()
+    os.environ[_TIMEOUT] = _GIVEN or str(math.ceil(given.seconds))
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(max(2, math.ceil(given.seconds))))
     main = threading.current_thread() is threading.main_thread()
     if _alarm.get() or not main or not hasattr(signal, "SIGALRM"):
         renew()
         yield
         return
-    alarm = _Alarm(server, patience)
+    if server.startswith("postgresql"):
+        _let_alarms_in()
+    alarm = _Alarm(server, given)
     before = signal.signal(signal.SIGALRM, alarm.ring)
     token = _alarm.set(alarm)
     try:
@@ -108,9 +88,9 @@ def waiting(server: str) -> Iterator[None]:
         yield
     except _Expired as error:
         # Who tidies up after this asks the same silent server: that must not take as long again.
-        _patience.set(Patience(_TIDY_SECONDS))
+        be_patient(Patience(_TIDY_SECONDS))
         raise Unanswered(
-            f"{server} has not answered within {patience.seconds:g} s; try again later, or wait "
+            f"{server} has not answered within {given.seconds:g} s; try again later, or wait "
             f"longer with --deadline SECONDS."
         ) from error
     finally:
@@ -123,3 +103,19 @@ def renew() -> None:
     """Begin the time anew, because an answer has come; nothing where none is waited for."""
     if alarm := _alarm.get():
         alarm.set()
+
+
+def _let_alarms_in() -> None:
+    """Make PostgreSQL's client psycopg2, if that is installed, wait where an alarm is heard.
+
+    By itself it waits in C. Source: https://www.psycopg.org/docs/advanced.html (green support).
+    """
+    with contextlib.suppress(ImportError):
+        from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
+
+        def wait(connection: Any) -> None:  # noqa: ANN401 - of a package that need not be there
+            while (state := connection.poll()) != POLL_OK:
+                readers, writers = ([connection], []) if state == POLL_READ else ([], [connection])
+                select.select(readers, writers, [])
+
+        set_wait_callback(wait)
