@@ -25,8 +25,8 @@ lint: $(VENV)/.tested ## Run lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-hostile: $(VENV)/.tested ## Spoil what is read some thousand times more than the tests do
-	ALTSEASON_HOSTILE=$(or $(TIMES),20) $(BIN)/python -m pytest -n auto tests/test_hostile_*.py
+hostile: $(VENV)/.tested ## Spoil what is read many times more than the tests do, kill at every write
+	ALTSEASON_HOSTILE=$(or $(TIMES),20) $(BIN)/python -m pytest -n auto tests/test_hostile_*.py tests/test_cut_off.py
 
 controls: $(VENV)/.installed ## Run the controls of the verification: noise, planted cheats, coverage of intervals
 	$(BIN)/python -m models.training.controls

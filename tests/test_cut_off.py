@@ -17,6 +17,10 @@ from models.tracking.champion import INTENDED_TAG, settle, told
 from models.tracking.manifest import MANIFEST_FILE
 from models.tracking.registry import list_versions, promote, rollback
 from models.tracking.runs import log_later
+from models.tracking.training_record import keep
+from models.tracking.upkeep import put_right
+from tests.commands import run_python
+from tests.hostile import TIMES
 
 WHO, FIRST, NOW = "ada", "2026-01-02T03:04:05+00:00", "2026-02-02T03:04:05+00:00"
 
@@ -170,4 +174,50 @@ def test_wherever_it_is_killed_the_store_says_what_is_so(
         assert listed.promotion_reason
         assert settle(client) == []
     order = list(dict.fromkeys([before["champion"], champion]))
+    assert champions == sorted(champions, key=order.index)
+
+
+# Commands, how many writes each has at least, and how many lie between two kills.
+KILLED = {
+    "log": (["log"], 300, 40),  # and the kept training
+    "promote": (["promote", "3", "--reason", "to try it"], 50, 4),
+    "rollback": (["rollback", "--reason", "it broke"], 40, 4),
+    "train": (["--model", "climatology", "--until", "2017-02-02", "--jobs", "1"], 120, 50),
+}
+
+
+@pytest.fixture(scope="module")
+def killed(logged, make_record, tmp_path_factory) -> dict[str, list[Path]]:
+    """Return by command the stores that its killed processes have left."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in KILLED}
+    given = []
+    for name, (arguments, _, every) in KILLED.items():
+        uri = f"sqlite:///{shutil.copy(logged, folders[name] / 'mlflow.db')}"
+        if name == "rollback":
+            promote(uri, "3", "to try it", WHO, FIRST)
+        if name == "log":
+            arguments = [*arguments, str(keep(make_record("again"), folders[name]))]
+        given.append((str(folders[name]), 1 if TIMES > 1 else every, arguments))
+    done = run_python(Path(__file__).with_name("killed.py"), json.dumps(given))
+    assert done.returncode == 0, done.stderr
+    left = json.loads(done.stdout)
+    return {name: [Path(each) for each in of] for name, of in zip(KILLED, left, strict=True)}
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_a_process_killed_at_a_write_leaves_what_is_so_and_the_next_one_ends_it(name, killed):
+    _, writes, every = KILLED[name]
+    assert len(killed[name]) * (1 if TIMES > 1 else every) >= writes
+    champions = []
+    for database in (folder / "mlflow.db" for folder in killed[name]):
+        champions.append(Said(database).aliases["champion"])
+        assert Said(database).untrue() == []
+        put_right(f"sqlite:///{database}")
+        said = Said(database)
+        assert said.untrue() == []
+        assert said.aliases["champion"] == champions[-1]
+        assert {run["status"] for run in said.runs.values()} <= {"FINISHED", "KILLED"}
+        assert not any(INTENDED_TAG in tags for tags in said.versions.values())
+    order = {"log": ["1", "4"], "promote": ["1", "3"], "rollback": ["3", "1"], "train": ["1"]}[name]
+    assert list(dict.fromkeys(champions)) == order
     assert champions == sorted(champions, key=order.index)
