@@ -52,6 +52,11 @@ def test_an_honest_one_is_read(stored):
         (("evidence", "skill", 0, "brier_skill"), float("nan"), "must be a finite number"),
         (("evidence", "skill", 0, "episodes"), True, "must be a finite number"),
         (("evidence", "skill", 0, "episodes"), 10**400, "not a forecaster"),
+        (("model", "columns", 0), "moon_phase", "moon_phase is no feature of this release; train"),
+        (("replicates", 0, "columns", 0), "moon_phase", "moon_phase is no feature"),
+        (("model", "intercept"), None, "intercept must hold finite numbers"),
+        (("model", "coef"), [1.0, 2.0], r"coef must have the shape \(\d+\), got \(2\)"),
+        (("climatology", "hazards", 0), [0.1], "inhomogeneous"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(path, value, said, stored):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
 
+from models.errors import MALFORMED
 from models.hazard.base import THRESHOLD, once_a_day
 from models.hazard.boosting import BoostedHazard
 from models.hazard.candidates import BREADTH_CORE, CANDIDATES
@@ -280,6 +282,48 @@ def test_state_survives_json(fitted, asked, name):
     pd.testing.assert_frame_equal(
         read.contributions(asked), model.contributions(asked), check_exact=True
     )
+
+
+def lists_of(state: object) -> Iterator[list]:
+    """Yield every list in plain values, the outer ones first."""
+    if isinstance(state, dict | list):
+        if isinstance(state, list):
+            yield state
+        for each in state.values() if isinstance(state, dict) else state:
+            yield from lists_of(each)
+
+
+MALFORM = {
+    "longer": lambda values: values.append(values[-1]),
+    "shorter": lambda values: values.pop(),
+    "empty": lambda values: values.clear(),
+    "deeper": lambda values: values.__setitem__(0, [values[0]]),
+    "text": lambda values: values.__setitem__(0, "x"),
+    "none": lambda values: values.__setitem__(0, None),
+    "beyond": lambda values: values.__setitem__(-1, 1e999),
+}
+
+
+@every_candidate
+@pytest.mark.parametrize("change", MALFORM)
+def test_a_state_whose_lists_do_not_fit_is_refused_or_answers(fitted, asked, name, change):
+    written = json.dumps(to_state(fitted[name]))
+    refused = 0
+    for place in range(min(len(list(lists_of(json.loads(written)))), 40)):
+        state = json.loads(written)
+        MALFORM[change](list(lists_of(state))[place])
+        try:
+            model = from_state(state)
+        except MALFORMED:
+            refused += 1
+            continue
+        # Of what is not refused every value is one that another training could have given.
+        rows = asked.assign(threshold=model.thresholds_[0])
+        if set(model.feature_names()) <= set(asked.columns):
+            probabilities = model.predict_proba(rows)
+            assert np.allclose(probabilities.sum(axis=1), 1)
+            assert (probabilities >= 0).all()
+    assert refused
 
 
 def test_a_foreign_state_is_an_error():

@@ -289,6 +289,12 @@ def test_no_network(monkeypatch, yahoo_server):
         fetch()
 
 
+def test_an_answer_beyond_all_bounds_is_not_read(yahoo_market, monkeypatch):
+    monkeypatch.setattr(yahoo, "LARGEST_BYTES", 1_000)
+    with pytest.raises(SourceUnavailable, match=r"cannot be reached .*file size"):
+        fetch()
+
+
 def test_nothing_usable_at_all(yahoo_market):
     yahoo_market.faults = {OTHER: "unknown"}
     with pytest.raises(DataError, match="no close of 2 tickers can be used: Yahoo: SOL-USD gave"):

@@ -227,3 +227,70 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
     @abstractmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Return a fitted hazard model from `state()`."""
+
+
+def stored_array(state: Mapping[str, Any], name: str, *shape: int | None) -> FloatArray:
+    """Return an array out of a model's plain values.
+
+    Parameters
+    ----------
+    state : mapping
+        From `HazardModel.state`.
+    name : str
+        Its name there.
+    shape : int or None
+        What each of its axes must have; None leaves an axis free.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        If it is missing, has another shape, or a value that is no finite number.
+
+    Examples
+    --------
+    >>> stored_array({"coef": [0.5, 1.0]}, "coef", 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: coef must have the shape (3), got (2)
+    """
+    array = np.array(state[name], dtype=float)
+    if array.ndim != len(shape) or any(
+        want not in (None, has) for want, has in zip(shape, array.shape, strict=True)
+    ):
+        wanted, got = (
+            ", ".join("n" if axis is None else str(axis) for axis in each)
+            for each in (shape, array.shape)
+        )
+        raise ValueError(f"{name} must have the shape ({wanted}), got ({got})")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must hold finite numbers")
+    return array
+
+
+def stored_thresholds(state: Mapping[str, Any]) -> FloatArray:
+    """Return the thresholds out of a model's plain values.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        If there are none, they do not rise, or are none of a season index.
+    """
+    thresholds = stored_array(state, "thresholds", None)
+    rising = np.diff(thresholds, prepend=0.0) > 0
+    if not (thresholds.size and rising.all() and thresholds[-1] <= 100):
+        raise ValueError(f"thresholds must rise and lie in (0, 100], got {thresholds.tolist()}")
+    return thresholds
+
+
+def stored_names(state: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return the features named in a model's plain values.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        If they are missing, are no names, or one stands twice.
+    """
+    names = tuple(state[name])
+    if not all(isinstance(each, str) for each in names) or len(set(names)) != len(names):
+        raise ValueError(f"{name} must be distinct names, got {str(list(names))[:80]}")
+    return names

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import THRESHOLD, HazardModel, once_a_day
+from models.hazard.base import THRESHOLD, HazardModel, once_a_day, stored_names, stored_thresholds
 from models.hazard.first_passage import INFORMED_LEADS
 from models.hazard.leads import N_LEADS, FloatArray, IntArray, expand
 from models.hazard.tuning import choose
@@ -107,7 +107,10 @@ class BoostedHazard(HazardModel):
     def _booster(self) -> Booster:
         import lightgbm
 
-        return lightgbm.Booster(model_str=self.model_text_)
+        try:
+            return lightgbm.Booster(model_str=self.model_text_)
+        except lightgbm.basic.LightGBMError as error:
+            raise ValueError(f"model is none of LightGBM's: {error}") from error
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         hazards = self._booster.predict(self._rows(X, N_LEADS), num_threads=1)
@@ -136,7 +139,10 @@ class BoostedHazard(HazardModel):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        model = cls(tuple(state["features"]))
-        model.thresholds_ = np.array(state["thresholds"])
+        model = cls(stored_names(state, "features"))
+        model.thresholds_ = stored_thresholds(state)
         model.model_text_ = str(state["model"])
+        columns = len(model.features) + 2  # and threshold and lead
+        if model._booster.num_feature() != columns:
+            raise ValueError(f"model must have {columns} columns")
         return model

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from models.hazard.base import THRESHOLD, HazardModel
+from models.hazard.base import THRESHOLD, HazardModel, stored_array, stored_thresholds
 from models.hazard.leads import N_LEADS, FloatArray, IntArray
 
 
@@ -35,8 +35,10 @@ class FeaturelessHazard(HazardModel):
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         model = cls()
-        model.thresholds_ = np.array(state["thresholds"])
-        model.hazards_ = np.array(state["hazards"])
+        model.thresholds_ = stored_thresholds(state)
+        model.hazards_ = stored_array(state, "hazards", len(model.thresholds_), N_LEADS)
+        if ((model.hazards_ < 0) | (model.hazards_ > 1)).any():
+            raise ValueError("hazards must lie between 0 and 1")
         return model
 
 

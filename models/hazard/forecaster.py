@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from features.catalogue.builder import FEATURE_NAMES
 from models.errors import MALFORMED
 from models.hazard.base import HazardModel
 from models.hazard.evidence import Evidence, evidence_from_json, evidence_json
@@ -126,7 +127,7 @@ class Forecaster:
             if stored["schema"] != SCHEMA:
                 raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
             check_stored(stored)
-            return cls(
+            forecaster = cls(
                 name=stored["name"],
                 thresholds={Kind(kind): value for kind, value in stored["thresholds"].items()},
                 model=from_state(stored["model"]),
@@ -134,8 +135,18 @@ class Forecaster:
                 replicates=[from_state(state) for state in stored["replicates"]],
                 evidence=evidence_from_json(stored["evidence"]),
             )
+            _check_features(forecaster)
         except (zlib.error, *MALFORMED) as error:
             raise ValueError(f"not a forecaster of this program: {error}") from error
+        return forecaster
+
+
+def _check_features(forecaster: Forecaster) -> None:
+    """Refuse a forecaster of another release, whose features are none of this one's."""
+    models = (forecaster.model, *forecaster.replicates)
+    used = {name for model in models for name in model.feature_names()}
+    if unknown := used - {*FEATURE_NAMES}:
+        raise ValueError(f"{min(unknown)} is no feature of this release; train again")
 
 
 def _decompressed(content: bytes) -> bytes:

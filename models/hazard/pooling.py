@@ -69,7 +69,10 @@ class Blend(HazardModel):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        return cls.of_fitted([from_state(member) for member in state["members"]])
+        members = [from_state(member) for member in state["members"]]
+        if any(not np.array_equal(m.thresholds_, members[0].thresholds_) for m in members):
+            raise ValueError("members must have the same thresholds")
+        return cls.of_fitted(members)
 
 
 class Pool(HazardModel):

@@ -12,7 +12,14 @@ from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from models.hazard.base import THRESHOLD, HazardModel, once_a_day
+from models.hazard.base import (
+    THRESHOLD,
+    HazardModel,
+    once_a_day,
+    stored_array,
+    stored_names,
+    stored_thresholds,
+)
 from models.hazard.first_passage import (
     INFORMED_LEADS,
     SIMULATED,
@@ -171,12 +178,19 @@ class LogisticHazard(HazardModel):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        model = cls(tuple(state["columns"]))
-        model.columns_ = list(state["columns"])
-        for name in ("thresholds", "mean", "deviation", "stretch", "coef"):
-            setattr(model, f"{name}_", np.array(state[name], dtype=float))
-        model.intercept_ = float(state["intercept"])
-        model.simulated_ = state["simulated"] and tuple(state["simulated"])
+        model = cls(stored_names(state, "columns"))
+        model.columns_ = list(model.features)
+        model.thresholds_ = stored_thresholds(state)
+        values = len(model.columns_) + 1  # and the threshold
+        for name in ("mean", "deviation", "stretch"):
+            setattr(model, f"{name}_", stored_array(state, name, values))
+        model.simulated_ = None
+        if state["simulated"] is not None:
+            mean, deviation = stored_array(state, "simulated", 2).tolist()
+            model.simulated_ = mean, deviation
+        designed = 1 + values + (model.simulated_ is not None)
+        model.coef_ = stored_array(state, "coef", designed * BASIS.shape[1])
+        model.intercept_ = float(stored_array(state, "intercept"))
         return model
 
 

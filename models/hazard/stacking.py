@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from models.hazard.base import HazardModel, once_a_day
+from models.hazard.base import HazardModel, once_a_day, stored_array
 from models.hazard.climatology import Climatology
 from models.hazard.first_passage import Simulation, simulated_or
 from models.hazard.leads import FloatArray, IntArray, expand
@@ -134,7 +134,10 @@ class Stack(HazardModel):
         model.hazard_, model.thresholds_ = hazard, hazard.thresholds_
         model.simulation_ = Simulation.from_state(state["simulation"])
         model.climatology_ = model.simulation_.climatology_
-        model.weights_ = tuple(tuple(map(float, row)) for row in state["weights"])
+        weights = stored_array(state, "weights", len(GROUPS), len(MEMBERS))
+        if (weights < 0).any() or not np.allclose(weights.sum(axis=1), 1):
+            raise ValueError("weights must be at least 0 and sum to 1 in each row")
+        model.weights_ = tuple(map(tuple, weights.tolist()))
         return model
 
 

@@ -48,6 +48,8 @@ __all__ = ["Answer", "fetch_closes", "fetch_each", "fetch_json", "fetch_ranking"
 
 TIMEOUT_SECONDS = 10.0
 COOKIE_SECONDS = 3.0
+# The longest answers, fifteen years of closes, have half a megabyte.
+LARGEST_BYTES = 50_000_000
 _LEAST_SECONDS = 0.1
 PAUSE_SECONDS = 0.05
 BACKOFF_SECONDS = (1.0, 4.0)
@@ -404,7 +406,7 @@ def _described(answer: Response) -> str:
 @cache
 def _session() -> Any:  # noqa: ANN401 - a class made of a package that is imported late
     """One connection for all requests; says at once when Yahoo refuses or fails."""
-    from curl_cffi import requests
+    from curl_cffi import CurlOpt, requests
 
     faults = _yfinance().exceptions
 
@@ -431,4 +433,5 @@ def _session() -> Any:  # noqa: ANN401 - a class made of a package that is impor
                     raise OSError(f"HTTP status {answer.status_code}")
             return answer
 
-    return Checked(impersonate="chrome")
+    bounded = {CurlOpt.MAXFILESIZE_LARGE: LARGEST_BYTES}
+    return Checked(impersonate="chrome", curl_options=bounded)
