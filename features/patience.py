@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -40,6 +41,11 @@ def patience() -> Patience:
     return _patience.get()
 
 
-def be_patient(patience: Patience) -> None:
-    """Wait so long for every answer from now on."""
-    _patience.set(patience)
+@contextmanager
+def patient(patience: Patience) -> Iterator[None]:
+    """Wait so long for every answer in the block."""
+    token = _patience.set(patience)
+    try:
+        yield
+    finally:
+        _patience.reset(token)

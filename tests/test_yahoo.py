@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.panel import DataError, SourceUnavailable
-from features.patience import Patience, be_patient
+from features.patience import Patience, patient
 from features.sources.yahoo import client as yahoo
 from features.sources.yahoo.closes import Bars, Missing, Rejected, accept
 from features.sources.yahoo.sessions import is_late, last_complete_day
@@ -259,13 +259,12 @@ def test_the_deadline_is_that_of_all_attempts_together(
     monkeypatch.setattr(yahoo, "TIMEOUT_SECONDS", 1.0)
     yahoo_market.faults = {OTHER: "hanging"}
     said = []
-    be_patient(Patience(seconds, said.append))
     begun = time.monotonic()
-    try:
-        with pytest.raises(SourceUnavailable, match="Yahoo cannot be reached"):
-            fetch("SOL-USD")
-    finally:
-        be_patient(Patience())
+    with (
+        patient(Patience(seconds, said.append)),
+        pytest.raises(SourceUnavailable, match="Yahoo cannot be reached"),
+    ):
+        fetch("SOL-USD")
     assert time.monotonic() - begun < seconds + 1
     attempts = 1 if seconds < 1 else 2
     assert yahoo_server.charts() == ["SOL-USD"] * attempts

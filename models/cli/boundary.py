@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from features.boundary import message_of
-from features.patience import Patience, be_patient
+from features.patience import Patience, patience, patient
 from models.cli.options import ExitCode, fail
 from models.cli.streams import leave_at_once, tell
 
@@ -29,10 +29,9 @@ def clear_errors(deadline: float | None = None) -> Iterator[None]:
     deadline : float, optional
         Seconds for which an answer is waited for over the network.
     """
-    if deadline is not None:
-        be_patient(Patience(deadline, tell))
     try:
-        yield
+        with patient(patience() if deadline is None else Patience(deadline, tell)):
+            yield
     # Of typer and click: they end the command by themselves.
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise

@@ -28,18 +28,18 @@ def driver_text(forecast: Forecast, terminal: Terminal) -> str:
         terminal.faint(f"{'':36}{'value':>12}{'points':>12}"),
     ]
     for group in driver_groups(forecast):
-        lines.append(f"  {group.name:<46}{signed(group.points, 0):>12}")
+        lines.append(f"  {group.name:<46}{signed(group.points, 1):>12}")
         for each in group.drivers:
             if each.feature in shown:
-                value, points = driver_value(each), signed(each.points, 0)
+                value, points = driver_value(each), signed(each.points, 1)
                 lines.append(f"    {each.feature:<32}{value:>12}{points:>12}")
     if len(forecast.drivers) > len(shown):
         weaker = len(forecast.drivers) - len(shown)
         lines.append(f"    {weaker} weaker features are not shown (--json lists them)")
     moved = 100 * (total.probability - total.base_rate)
     lines.append(f"  {'rest: an average day is not at the base rate':<46}"
-                 f"{signed(total.rest, 0):>12}")  # fmt: skip
-    lines.append(f"  {'total':<46}{signed(moved, 0):>12}")
+                 f"{signed(total.rest, 1):>12}")  # fmt: skip
+    lines.append(f"  {'total':<46}{signed(moved, 1):>12}")
     return "\n".join(lines)
 
 

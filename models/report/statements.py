@@ -176,7 +176,7 @@ def driver_heading(total: DriverSum) -> str:
     side = "lower" if total.probability < total.base_rate else "raise"
     return (
         f"What {side}s the {total.horizon_days}-day chance of a broad season from the base rate of "
-        f"{percent(total.base_rate)} to {percent(total.probability)}, in percentage points"
+        f"{100 * total.base_rate:.1f} % to {100 * total.probability:.1f} %, in percentage points"
     )
 
 

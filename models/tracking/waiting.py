@@ -7,6 +7,7 @@ import math
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
-from features.patience import Patience, be_patient, patience
+from features.patience import Patience, patience
 from models.errors import Unanswered
 
 # After this long a person wonders what is going on.
@@ -70,7 +71,8 @@ def waiting(server: str) -> Iterator[None]:
     Unanswered
         If the deadline has passed.
     """
-    given = patience()
+    # Who tidies up asks the same silent server: that must not take as long again.
+    given = Patience(_TIDY_SECONDS) if _has_been_silent() else patience()
     os.environ[_TIMEOUT] = _GIVEN or str(math.ceil(given.seconds))
     os.environ.setdefault("PGCONNECT_TIMEOUT", str(max(2, math.ceil(given.seconds))))
     main = threading.current_thread() is threading.main_thread()
@@ -87,8 +89,6 @@ def waiting(server: str) -> Iterator[None]:
         alarm.set()
         yield
     except _Expired as error:
-        # Who tidies up after this asks the same silent server: that must not take as long again.
-        be_patient(Patience(_TIDY_SECONDS))
         raise Unanswered(
             f"{server} has not answered within {given.seconds:g} s; try again later, or wait "
             f"longer with --deadline SECONDS."
@@ -103,6 +103,14 @@ def renew() -> None:
     """Begin the time anew, because an answer has come; nothing where none is waited for."""
     if alarm := _alarm.get():
         alarm.set()
+
+
+def _has_been_silent() -> bool:
+    """Tell whether what is done now is done because a server has not answered."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, Unanswered):
+        error = error.__context__
+    return error is not None
 
 
 def _let_alarms_in() -> None:
