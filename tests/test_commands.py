@@ -308,7 +308,8 @@ def test_a_failure_while_logging_leaves_the_champion_untouched(store, tmp_path, 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_run_ends_killed(number, store, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, ROOT / "train.py", "--jobs", "1", "--tracking-uri", store],
+        [sys.executable, ROOT / "train.py", "--model", "logistic", "--jobs", "1",
+         "--tracking-uri", store],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # Where the tests run in the background of a shell, SIGINT is ignored and so inherited.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from benchmarks.sweep import Costs, on_paper, report
+from features.patience import Patience, patient
 from models.errors import SweepError
 from models.sweep.cluster import check_workers, on_cluster
 from models.sweep.identity import identity
@@ -117,6 +118,27 @@ def test_a_worker_with_another_models_package_is_refused_before_anything_runs(cl
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_a_cluster_without_any_worker_left_is_given_up(cluster, reference):
+    file, workers = cluster
+    said, done = [], []
+
+    def killing(done_so_far: int, total: int) -> None:
+        done.append(done_so_far)
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+    with (
+        patient(Patience(2.0, said.append)),
+        pytest.raises(SweepError, match="no worker is left; what is done is kept"),
+        on_cluster(f"file:{file}", jobs=2) as backend,
+    ):
+        carry_out(cheap_material(reference), cheap(4), backend, horizons=HORIZONS,
+                  progress=killing)  # fmt: skip
+    assert done
+    assert said == ["no worker is left; waiting for one, up to 2 s ..."]
 
 
 class FakeClient:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from features.patience import patience
 from models.errors import SweepError
 from models.sweep.identity import code_digest, difference, identity
 from models.sweep.material import Material
@@ -14,9 +16,10 @@ from models.sweep.specification import Specification
 from models.sweep.tasks import Backend, Done, Tasks, timed, with_losses
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 WAIT_SECONDS = 20.0
+_LOOK_SECONDS = 2.0
 _GONE = "the scheduler is gone; what is done is kept, run the same command again for the rest"
 
 
@@ -152,27 +155,68 @@ def _round(
     from distributed import as_completed
 
     try:
+        _await_worker(client)
         # To every worker once, not with every task.
         shared = client.scatter(material, broadcast=True)
         futures = client.map(
             _evaluate, left, material=shared, horizons=horizons, code=code_digest(), pure=False
         )
         lost = False
-        for future in as_completed(futures):
-            if future.status == "finished":
-                yield future.result()
-            elif future.status == "error":
-                _refuse(future.exception())
-                lost = True
-            else:
-                lost = True
-            future.release()
+        with _watched(client, futures):
+            for future in as_completed(futures):
+                if future.status == "finished":
+                    yield future.result()
+                elif future.status == "error":
+                    _refuse(future.exception())
+                    lost = True
+                else:
+                    lost = True
+                future.release()
     except (OSError, TimeoutError) as error:
         raise SweepError(f"{_GONE} ({error}).") from error
     if client.status != "running":
         raise SweepError(f"{_GONE}.")
     if lost:
         raise _Lost
+
+
+def _await_worker(client: Client) -> None:
+    """Wait until there is a worker, and say so."""
+    if client.nthreads():
+        return
+    given = patience()
+    given.say(f"no worker is left; waiting for one, up to {given.seconds:g} s ...")
+    try:
+        client.wait_for_workers(1, timeout=given.seconds)
+    except TimeoutError as error:
+        raise SweepError(
+            "no worker is left; what is done is kept: start workers and run the same command "
+            "again, or wait longer with --deadline SECONDS."
+        ) from error
+
+
+@contextmanager
+def _watched(client: Client, futures: list[Future[Done]]) -> Iterator[None]:
+    """Cancel the tasks when no worker is left, for the material is lost with the last one.
+
+    The scheduler would wait for it without end.
+    """
+    over = Event()
+
+    def watch() -> None:
+        with suppress(OSError, RuntimeError, TimeoutError):  # the scheduler is gone too
+            while not over.wait(_LOOK_SECONDS):
+                if not client.nthreads():
+                    client.cancel(futures, force=True)
+                    return
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _refuse(error: BaseException | None) -> None:
