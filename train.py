@@ -128,7 +128,7 @@ def versions(
     with clear_errors(deadline):
         from models.tracking.holding import alias_history
         from models.tracking.listing import history_json, history_text, versions_json, versions_text
-        from models.tracking.registry import list_versions
+        from models.tracking.model_versions import list_versions
         from models.tracking.upkeep import put_right
 
         for line in put_right(tracking_uri):

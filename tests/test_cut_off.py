@@ -15,7 +15,8 @@ from sqlalchemy.engine import Engine
 
 from models.tracking.champion import INTENDED_TAG, settle, told
 from models.tracking.manifest import MANIFEST_FILE
-from models.tracking.registry import list_versions, promote, rollback
+from models.tracking.model_versions import list_versions
+from models.tracking.registry import promote, rollback
 from models.tracking.runs import log_later
 from models.tracking.training_record import keep
 from models.tracking.upkeep import put_right

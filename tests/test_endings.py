@@ -26,8 +26,8 @@ from features.plain_text import printable
 from models.cli import boundary
 from models.cli.boundary import clear_errors
 from models.tracking.listing import versions_json, versions_text
+from models.tracking.model_versions import list_versions
 from models.tracking.processes import PROCESS_TAG, is_gone, own_process
-from models.tracking.registry import list_versions
 from models.tracking.runs import log_later, training_run
 from models.tracking.store import MODEL_NAME
 from models.tracking.upkeep import put_right

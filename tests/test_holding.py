@@ -15,9 +15,10 @@ from models.tracking.aliases import waiting_alias
 from models.tracking.history import HISTORY_TAG, Move, note_move, read_moves
 from models.tracking.holding import alias_history, resume
 from models.tracking.listing import versions_text
+from models.tracking.model_versions import list_versions
 from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Terms
 from models.tracking.reading import load_forecaster
-from models.tracking.registry import list_versions, promote, rollback
+from models.tracking.registry import promote, rollback
 from models.tracking.runs import log_later
 from models.tracking.store import MODEL_NAME
 from models.tracking.training_record import keep

@@ -14,8 +14,9 @@ from mlflow.tracking import MlflowClient
 import predict
 from models.errors import TrackingError
 from models.tracking.location import beside, relocate
+from models.tracking.model_versions import list_versions
 from models.tracking.reading import load_forecaster
-from models.tracking.registry import list_versions, promote
+from models.tracking.registry import promote
 from models.tracking.runs import log_later, training_run
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME, database
 from models.tracking.tables import load_tables

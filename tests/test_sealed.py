@@ -19,8 +19,8 @@ import train
 from models.errors import TrackingError
 from models.seal import KEY_VARIABLE, digest
 from models.tracking.manifest import MANIFEST_FILE, MANIFEST_TAG, SIGNATURE_TAG
+from models.tracking.model_versions import list_versions
 from models.tracking.reading import load_forecaster
-from models.tracking.registry import list_versions
 from models.tracking.runs import log_later
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME
 from models.tracking.table_schema import TABLES, read_checked

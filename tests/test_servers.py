@@ -22,8 +22,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import train
+from models.tracking.model_versions import list_versions
 from models.tracking.reading import load_forecaster
-from models.tracking.registry import list_versions, promote
+from models.tracking.registry import promote
 from models.tracking.runs import log_later
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address

@@ -33,9 +33,10 @@ from models.formatting import short_interval
 from models.tracking import registry
 from models.tracking.champion import Promotion, make_champion
 from models.tracking.listing import versions_text
+from models.tracking.model_versions import list_versions
 from models.tracking.promotion import HAND
 from models.tracking.reading import load_forecaster
-from models.tracking.registry import list_versions, promote, rollback
+from models.tracking.registry import promote, rollback
 from models.tracking.runs import log_later, training_run
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, shown, why
 from models.tracking.training_record import keep, read_record

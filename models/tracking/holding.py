@@ -13,10 +13,9 @@ from models.tracking.promotion import ENDED, ON_PURPOSE
 from models.tracking.store import (
     CHAMPION,
     MODEL_NAME,
-    connect,
+    opened,
     quoted,
     reaching,
-    require_store,
     shown,
     writing,
 )
@@ -74,7 +73,7 @@ def resume(tracking_uri: str, reason: str, who: str, when: str) -> str:
     TrackingError
         If there is no champion, it is not held, or the store fails.
     """
-    client = _open(tracking_uri)
+    client = opened(tracking_uri)
     with reaching(tracking_uri, "failed"), writing(tracking_uri):
         settle(client)
         champion = present(client)
@@ -103,7 +102,7 @@ def alias_history(tracking_uri: str) -> AliasHistory:
     TrackingError
         If the store cannot be read or nothing is registered.
     """
-    client = _open(tracking_uri)
+    client = opened(tracking_uri)
     with reaching(tracking_uri, "cannot be read"):
         named = aliases(client)
         if not named:
@@ -122,10 +121,3 @@ def held_text(held: Held, tracking_uri: str) -> str:
         f"  {way_out}\n"
         f"(with --hold it is said to be meant, and trainings only note it)"
     )
-
-
-def _open(tracking_uri: str) -> MlflowClient:
-    require_store(tracking_uri)
-    with reaching(tracking_uri, "cannot be opened"):
-        connect(tracking_uri)
-        return MlflowClient()

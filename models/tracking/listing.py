@@ -12,7 +12,8 @@ from features.text_table import aligned
 from models.formatting import scored, signed
 from models.tracking.aliases import briefly
 from models.tracking.holding import AliasHistory
-from models.tracking.registry import HEADLINES, Registered, Version
+from models.tracking.model_versions import HEADLINES, Version
+from models.tracking.registry import Registered
 from models.tracking.store import CHAMPION, TRIAL, quoted
 
 SCHEMA = "altseason.versions/1"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -17,7 +15,6 @@ from models.formatting import signed
 from models.seal import digest
 from models.tracking.aliases import (
     asks_the_same,
-    event_of,
     label_runs,
     terms_by_alias,
     waiting_alias,
@@ -25,18 +22,17 @@ from models.tracking.aliases import (
 from models.tracking.champion import (
     NOT_PROMOTED_TAG,
     PARENT_RUN_TAG,
-    ROLLED_BACK_TO_TAG,
     Promotion,
     aliases,
     make_champion,
     point,
     present,
     settle,
-    told,
 )
 from models.tracking.history import Move, note_move
 from models.tracking.holding import Held, held_champion, hold_present
 from models.tracking.manifest import seal_tags
+from models.tracking.model_versions import Version, version_of
 from models.tracking.promotion import (
     GATE,
     HAND,
@@ -55,16 +51,13 @@ from models.tracking.store import (
     MODEL_NAME,
     PRESENT,
     SKILL_TAG,
-    connect,
+    opened,
     reaching,
-    require_store,
     shown,
     writing,
 )
 from models.tracking.training_record import RunRecord, TrainingRecord
 from models.tracking.ui import MODEL_NOTE
-
-HEADLINES = ("brier_skill", "brier_skill_30d", "brier_skill_60d", "brier_skill_90d")
 
 
 @dataclass(frozen=True)
@@ -101,43 +94,6 @@ class Registered:
     challenger: str | None
     alias: str = CHAMPION
     held: Held | None = None
-
-
-@dataclass(frozen=True)
-class Version:
-    """A version of the registered model, as ``train.py versions`` shows it.
-
-    Skills map a metric to its value and the ends of its interval, None where
-    they could not be computed.
-    """
-
-    version: str
-    aliases: tuple[str, ...]
-    candidate: str | None
-    gate_choice: bool
-    source: str | None
-    until: str | None
-    trained_until: str | None
-    run_id: str
-    skill: Mapping[str, tuple[float | None, float | None, float | None]]
-    log_score: float | None
-    episodes: int | None
-    promoted_at: str | None
-    promoted_by: str | None
-    promotion_reason: str | None
-    previous_champion: str | None
-    threshold: float | None = None
-    window_days: int | None = None
-    scored_on: str | None = None
-    rolled_back_to: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the version ready for JSON."""
-        skill = {
-            name: dict(zip(("value", "low", "high"), values, strict=True))
-            for name, values in self.skill.items()
-        }
-        return {**asdict(self), "aliases": list(self.aliases), "skill": skill}
 
 
 def register(
@@ -223,24 +179,6 @@ def _comparison(
     return {COMPARABLE_TAG: comparable(record.parent.tags.get(SCORED_ON_TAG), theirs, champion)}
 
 
-def list_versions(tracking_uri: str) -> list[Version]:
-    """Return all versions, the newest first.
-
-    Raises
-    ------
-    TrackingError
-        If the store cannot be read.
-    """
-    client = _open(tracking_uri)
-    with reaching(tracking_uri, "cannot be read"):
-        named = aliases(client)
-        found = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
-        return [
-            _version(client, each, named)
-            for each in sorted(found, key=lambda each: -int(each.version))
-        ]
-
-
 def promote(
     tracking_uri: str, version: str, reason: str, who: str, when: str, *, hold: bool = False
 ) -> Version:
@@ -264,7 +202,7 @@ def promote(
     TrackingError
         If there is no such version, it is champion already, or the store fails.
     """
-    client = _open(tracking_uri)
+    client = opened(tracking_uri)
     with reaching(tracking_uri, "failed"), writing(tracking_uri):
         settle(client)
         _require(client, version, tracking_uri)
@@ -277,7 +215,7 @@ def promote(
         else:
             held = ON_PURPOSE if hold else ""
             make_champion(client, version, Promotion(when, who, reason, HAND, before, hold=held))
-        return _version(client, _require(client, version, tracking_uri), aliases(client))
+        return version_of(client, _require(client, version, tracking_uri), aliases(client))
 
 
 def rollback(tracking_uri: str, reason: str, who: str, when: str, *, hold: bool = False) -> Version:
@@ -293,7 +231,7 @@ def rollback(tracking_uri: str, reason: str, who: str, when: str, *, hold: bool 
     TrackingError
         If there is no champion, none before it, or the store fails.
     """
-    client = _open(tracking_uri)
+    client = opened(tracking_uri)
     with reaching(tracking_uri, "failed"), writing(tracking_uri):
         settle(client)
         number = aliases(client).get(CHAMPION)
@@ -309,7 +247,7 @@ def rollback(tracking_uri: str, reason: str, who: str, when: str, *, hold: bool 
         held = ON_PURPOSE if hold else ""
         promotion = Promotion(when, who, reason, ROLLBACK, previous, left=number, hold=held)
         make_champion(client, before, promotion)
-        return _version(client, _require(client, before, tracking_uri), aliases(client))
+        return version_of(client, _require(client, before, tracking_uri), aliases(client))
 
 
 def _leave_other_questions(client: MlflowClient, version: str) -> None:
@@ -321,13 +259,6 @@ def _leave_other_questions(client: MlflowClient, version: str) -> None:
     rival = terms_by_alias(client, aliases(client)).get(CHALLENGER)
     if new is not None and rival is not None and not asks_the_same(new, rival):
         client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
-
-
-def _open(tracking_uri: str) -> MlflowClient:
-    require_store(tracking_uri)
-    with reaching(tracking_uri, "cannot be opened"):
-        connect(tracking_uri)
-        return MlflowClient()
 
 
 def _require(client: MlflowClient, version: str, tracking_uri: str) -> ModelVersion:
@@ -390,51 +321,3 @@ def _headline(entry: RunRecord) -> str:
     values = {each.key: each.value for each in entry.metrics}
     said = entry.tags.get(SKILL_TAG, "")
     return f"{signed(values.get('brier_skill'))} ({said})" if "brier_skill" in values else said
-
-
-def _version(client: MlflowClient, found: ModelVersion, named: Mapping[str, str]) -> Version:
-    number = str(found.version)
-    tags = told(found.tags, champion=named.get(CHAMPION) == number)
-    terms = Terms.from_json(tags.get("terms"))
-    values: Mapping[str, float] = {}
-    scored = None
-    try:
-        run = client.get_run(str(found.run_id)).data
-        # What is not finite says nothing, and JSON cannot hold it.
-        values = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
-        scored = run.tags.get(SCORED_ON_TAG)
-    except MlflowException as error:
-        if error.error_code != ABSENT:  # its run may have been deleted
-            raise
-    event = event_of(terms.definition) if terms else None
-    return Version(
-        version=number,
-        aliases=tuple(sorted(alias for alias, at in named.items() if at == number)),
-        candidate=tags.get("candidate"),
-        gate_choice=tags.get("gate_choice") == "yes",
-        source=terms.source if terms else None,
-        until=terms.until if terms else None,
-        trained_until=tags.get("trained_until"),
-        run_id=str(found.run_id),
-        skill=_skill(values),
-        log_score=values.get("log_score"),
-        episodes=int(values["episodes"]) if "episodes" in values else None,
-        promoted_at=tags.get("promoted_at"),
-        promoted_by=tags.get("promoted_by"),
-        promotion_reason=tags.get("promotion_reason") or tags.get(NOT_PROMOTED_TAG),
-        previous_champion=tags.get("previous_champion") or None,
-        threshold=event[0] if event else None,
-        window_days=event[1] if event else None,
-        scored_on=scored,
-        rolled_back_to=tags.get(ROLLED_BACK_TO_TAG),
-    )
-
-
-def _skill(
-    values: Mapping[str, float],
-) -> dict[str, tuple[float | None, float | None, float | None]]:
-    return {
-        name: (values.get(name), values.get(f"{name}_low"), values.get(f"{name}_high"))
-        for name in HEADLINES
-        if name in values
-    }

@@ -22,6 +22,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
 
 from models.errors import TrackingError
 from models.tracking.failures import known_cause
@@ -74,6 +75,20 @@ def require_store(tracking_uri: str) -> None:
     if not path.is_file():
         raise TrackingError(f"there is no store at {path}; run train.py first.")
     refuse_foreign(tracking_uri)
+
+
+def opened(tracking_uri: str) -> MlflowClient:
+    """Return the client of a store that exists.
+
+    Raises
+    ------
+    TrackingError
+        If there is none or it cannot be opened.
+    """
+    require_store(tracking_uri)
+    with reaching(tracking_uri, "cannot be opened"):
+        connect(tracking_uri)
+        return MlflowClient()
 
 
 def has_store(tracking_uri: str) -> bool:
