@@ -13,6 +13,7 @@ from sklearn.base import clone
 from models.hazard.base import THRESHOLD, HazardModel, once_a_day, stored_names, stored_thresholds
 from models.hazard.first_passage import INFORMED_LEADS
 from models.hazard.leads import N_LEADS, FloatArray, IntArray, expand
+from models.hazard.stored_trees import check_trees, only_trees
 from models.hazard.tuning import choose
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class BoostedHazard(HazardModel):
         each = once_a_day(X, weight)[periods.row]
         table = lightgbm.Dataset(rows, periods.onset, weight=each)
         booster = lightgbm.train(settings, table, num_boost_round=self.trees_)
-        self.model_text_ = booster.model_to_string()
+        self.model_text_ = only_trees(booster.model_to_string())
         self.__dict__.pop("_booster", None)
 
     def feature_names(self) -> list[str]:
@@ -107,10 +108,7 @@ class BoostedHazard(HazardModel):
     def _booster(self) -> Booster:
         import lightgbm
 
-        try:
-            return lightgbm.Booster(model_str=self.model_text_)
-        except lightgbm.basic.LightGBMError as error:
-            raise ValueError(f"model is none of LightGBM's: {error}") from error
+        return lightgbm.Booster(model_str=self.model_text_)
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         hazards = self._booster.predict(self._rows(X, N_LEADS), num_threads=1)
@@ -141,8 +139,6 @@ class BoostedHazard(HazardModel):
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         model = cls(stored_names(state, "features"))
         model.thresholds_ = stored_thresholds(state)
-        model.model_text_ = str(state["model"])
-        columns = len(model.features) + 2  # and threshold and lead
-        if model._booster.num_feature() != columns:
-            raise ValueError(f"model must have {columns} columns")
+        model.model_text_ = only_trees(state["model"])
+        check_trees(model.model_text_, len(model.features) + 2)  # and threshold and lead
         return model
