@@ -20,6 +20,8 @@ from models.hazard.leads import (
 )
 
 THRESHOLD = "threshold"
+# No parameter of a fit, standardised or a percent, comes near it.
+_LARGEST_STORED = 1e12
 
 
 class TooFewRows(ValueError):
@@ -244,7 +246,7 @@ def stored_array(state: Mapping[str, Any], name: str, *shape: int | None) -> Flo
     Raises
     ------
     LookupError, TypeError, ValueError
-        If it is missing, has another shape, or a value that is no finite number.
+        If it is missing, has another shape, or a value that is no number of a fit.
 
     Examples
     --------
@@ -262,8 +264,9 @@ def stored_array(state: Mapping[str, Any], name: str, *shape: int | None) -> Flo
             for each in (shape, array.shape)
         )
         raise ValueError(f"{name} must have the shape ({wanted}), got ({got})")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must hold finite numbers")
+    # Strict: what is not a number is not below it either.
+    if not (np.abs(array) < _LARGEST_STORED).all():
+        raise ValueError(f"{name} must hold numbers below {_LARGEST_STORED:g}")
     return array
 
 

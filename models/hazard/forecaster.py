@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from features.boundary import short
 from features.catalogue.builder import FEATURE_NAMES
 from models.errors import MALFORMED
 from models.hazard.base import HazardModel
@@ -21,6 +22,7 @@ SCHEMA = "altseason.forecaster/2"
 
 # With a hundred replicates a forecaster has some megabytes.
 _LARGEST_BYTES = 300_000_000
+_LONGEST_MESSAGE = 200
 
 
 @dataclass(frozen=True)
@@ -135,15 +137,20 @@ class Forecaster:
                 replicates=[from_state(state) for state in stored["replicates"]],
                 evidence=evidence_from_json(stored["evidence"]),
             )
-            _check_features(forecaster)
+            _check_models(forecaster)
         except (zlib.error, *MALFORMED) as error:
-            raise ValueError(f"not a forecaster of this program: {error}") from error
+            said = short(str(error), _LONGEST_MESSAGE)
+            raise ValueError(f"not a forecaster of this program: {said}") from error
         return forecaster
 
 
-def _check_features(forecaster: Forecaster) -> None:
-    """Refuse a forecaster of another release, whose features are none of this one's."""
-    models = (forecaster.model, *forecaster.replicates)
+def _check_models(forecaster: Forecaster) -> None:
+    """Refuse models of other thresholds, or of another release's features."""
+    models = (forecaster.model, forecaster.climatology, *forecaster.replicates)
+    ends = {(float(model.thresholds_[0]), float(model.thresholds_[-1])) for model in models}
+    lowest, highest = min(forecaster.thresholds.values()), max(forecaster.thresholds.values())
+    if any(not (first <= lowest and highest <= last) for first, last in ends):
+        raise ValueError(f"model must reach from the threshold {lowest:g} to {highest:g}")
     used = {name for model in models for name in model.feature_names()}
     if unknown := used - {*FEATURE_NAMES}:
         raise ValueError(f"{min(unknown)} is no feature of this release; train again")

@@ -34,6 +34,7 @@ from models.hazard.tuning import choose
 BASIS = np.column_stack([*(np.arange(N_LEADS) == lead for lead in range(3)),
                           np.arange(N_LEADS) >= 3]).astype(float)  # fmt: skip
 _MAX_DEVIATIONS = 3.0
+_LEAST_DEVIATION = 1e-12
 
 
 class LogisticHazard(HazardModel):
@@ -184,9 +185,13 @@ class LogisticHazard(HazardModel):
         values = len(model.columns_) + 1  # and the threshold
         for name in ("mean", "deviation", "stretch"):
             setattr(model, f"{name}_", stored_array(state, name, values))
+        if (model.deviation_ < _LEAST_DEVIATION).any():
+            raise ValueError(f"deviation must be at least {_LEAST_DEVIATION:g}")
         model.simulated_ = None
         if state["simulated"] is not None:
             mean, deviation = stored_array(state, "simulated", 2).tolist()
+            if deviation < _LEAST_DEVIATION:
+                raise ValueError(f"simulated must have a deviation of {_LEAST_DEVIATION:g} or more")
             model.simulated_ = mean, deviation
         designed = 1 + values + (model.simulated_ is not None)
         model.coef_ = stored_array(state, "coef", designed * BASIS.shape[1])

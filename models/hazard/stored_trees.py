@@ -64,7 +64,7 @@ def check_trees(text: str, columns: int) -> None:
             and all(stated.pop(name) == value for name, value in _HEAD.items())
             and stated.pop("max_feature_idx") == str(columns - 1)
             and list(map(int, stated.pop("tree_sizes").split())) == sizes
-            and set(stated) == {"feature_names", "monotone_constraints", "feature_infos"}
+            and set(stated) - {"monotone_constraints"} == {"feature_names", "feature_infos"}
             and all(len(value.split()) == columns for value in stated.values())
             and all(_is_tree(_fields(tree), number, columns) for number, tree in enumerate(trees))
         )
@@ -104,11 +104,12 @@ def _is_tree(fields: Mapping[str, str], number: int, columns: int) -> bool:
             list(_values(left[name], leaves, _NUMBER))
         del left[name]
     list(_values(left.pop("shrinkage"), 1, _NUMBER))
+    below_root = [*range(-leaves, 0), *range(1, splits)] if splits else []
     return (
         not left
         and all(0 <= int(feature) < columns for feature in features)
         and all(0 <= int(kind) < 16 and int(kind) % 2 == 0 for kind in kinds)  # odd: of categories
-        and sorted(child for _, child in children) == [*range(-leaves, 0), *range(1, splits)]
+        and sorted(child for _, child in children) == below_root
         and all(child < 0 or child > node for node, child in children)
     )
 
