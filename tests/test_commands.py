@@ -32,7 +32,7 @@ from tests.commands import ROOT, client_of, run_command, runs_of
 from tests.embedded import END, REFIT, after, iso
 from tests.forecast_schema import validate
 
-QUICK = ["--model", "logistic", "--until", "2017-12-26", "--jobs", "1"]
+QUICK = ["--model", "logistic", "--until", "2017-04-25", "--horizons", "30", "--jobs", "1"]
 
 
 @pytest.fixture
@@ -302,7 +302,7 @@ def test_a_failure_while_logging_leaves_the_champion_untouched(store, tmp_path, 
     monkeypatch.undo()
     later = run_command(train.app, "log", kept, "--tracking-uri", store)
     assert later.exit_code == 0, later.output
-    assert "Registered as version 3, alias challenger: --until 2017-12-26" in later.stdout
+    assert "Registered as version 3, alias challenger: --until 2017-04-25" in later.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -251,6 +251,8 @@ def training(tmp_path, empty_database):
          "--tracking-uri", uri],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # Where the tests run under nohup, SIGHUP is ignored and so inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:

@@ -221,7 +221,7 @@ def test_a_group_sums_its_features(say):
     result = say("2025-12-10")
     total = sum(driver.points for driver in result.drivers)
     (line,) = [row for row in forecast_text(result).splitlines() if row.startswith("  breadth ")]
-    assert line.split()[1] == signed(total, 0)
+    assert line.split()[1] == signed(total, 1)
 
 
 def test_a_verdict_is_worded_as_stored(say):
