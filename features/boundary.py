@@ -38,6 +38,8 @@ def message_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         file = f"{short(str(error.filename), _LONGEST_NAME)}: " if error.filename else ""
         return f"{file}{one_line(error.strerror)}."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory."
     said = short(next(iter(str(error).splitlines()), ""), _LONGEST)
     return (
         f"unexpected {type(error).__name__}{f': {said}' if said else ''}; "
@@ -74,6 +76,18 @@ def answer_fault(text: str) -> str | None:
     return None
 
 
+def buffer_stdout() -> None:
+    """Let a write to stdout be whole or fail.
+
+    Unbuffered (``python -u``), what a full disk does not take of a write is lost without a word.
+    """
+    if sys.stdout and isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        target = open(1, "wb", closefd=False)  # noqa: SIM115 (a descriptor, for good)
+        sys.stdout = io.TextIOWrapper(
+            target, encoding=sys.stdout.encoding, errors=sys.stdout.errors
+        )
+
+
 def drop_stdout() -> None:
     """Let what is still in stdout's buffer go nowhere, so that the exit does not fail again."""
     with contextlib.suppress(OSError, ValueError):
@@ -92,6 +106,7 @@ def ended(command: Callable[[], int], *, data_error: type[Exception], data_code:
     data_code : int
         The exit code of that.
     """
+    buffer_stdout()
     try:
         code = command()
         if sys.stdout:

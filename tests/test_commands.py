@@ -480,12 +480,14 @@ def test_a_missing_day_is_exit_3(trained):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("by", [iso(END), iso(after(1097))])
-def test_a_date_out_of_reach_names_the_limit(trained, by):
+@pytest.mark.parametrize("option", ["--by", "--on"])
+@pytest.mark.parametrize("day", [iso(END), iso(after(1097))])
+def test_a_date_out_of_reach_names_the_limit(trained, option, day):
     uri, _, _ = trained
-    result = run_command(predict.app, "--by", by, "--tracking-uri", uri)
+    result = run_command(predict.app, option, day, "--tracking-uri", uri)
     assert result.exit_code == 2
     assert iso(after(1096)) in result.stderr
+    assert f"Invalid value for {option}: " in result.stderr
     assert result.stdout == ""
 
 

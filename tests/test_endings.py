@@ -328,6 +328,14 @@ def shell(command: str, folder: Path, uri: str) -> subprocess.CompletedProcess[s
         ("PREDICT --record 2> /dev/full", 0, "", 1),
         ("PREDICT --record 2>&-", 0, "", 1),
         ("PREDICT --record <&- >&- 2>&-", 1, "", 0),
+        # Unbuffered, Python loses what a write to a full disk does not take.
+        (
+            "head -c 102300 /dev/zero > full; ulimit -f 200; export PYTHONUNBUFFERED=1; "
+            "PREDICT --record >> full",
+            1,
+            "File too large; nothing was recorded.",
+            0,
+        ),
     ],
 )
 def test_the_exit_code_and_the_ledger_agree(command, code, said, lines, store, tmp_path):
@@ -338,6 +346,34 @@ def test_the_exit_code_and_the_ledger_agree(command, code, said, lines, store, t
     assert bool(done.stdout) == (code == 0)
     ledger = tmp_path / "forecasts.jsonl"
     assert (len(ledger.read_text().splitlines()) if ledger.exists() else 0) == lines
+
+
+def test_a_directory_that_is_gone_is_named(store, tmp_path):
+    (tmp_path / "gone").mkdir()
+    done = shell("rmdir ../gone && PREDICT", tmp_path / "gone", store)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: the working directory cannot be used (No such file or directory); change to "
+        "another.\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_python_tidies_up_is_heeded(number, tmp_path):
+    code = (
+        "import os, signal, time\nfrom models.cli.streams import run\n"
+        "class Tidied:\n    def __del__(self):\n"
+        f"        signal.raise_signal({int(number)}); time.sleep(0.01)\n"
+        "def command():\n    Tidied()\n    time.sleep(30)\n    print('went on')\n"
+        "run(command)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False,
+        timeout=25, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert done.returncode == (143 if number == signal.SIGTERM else -signal.SIGINT)
+    assert done.stdout == ""
+    assert "Exception ignored" not in done.stderr
 
 
 # --- what reaches the terminal -------------------------------------------------------------------

@@ -270,7 +270,7 @@ def test_a_sealed_line_must_make_sense(path, change, rule):
 def test_no_ledger_tells_how_to_begin(path):
     with pytest.raises(LedgerError, match=r"predict\.py --record begins one"):
         read_ledger(path)
-    with pytest.raises(LedgerError, match="no such file"):
+    with pytest.raises(LedgerError, match="cannot be read: it is no file"):
         read_ledger(path.parent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from filelock import Timeout
 
+from features.patience import Patience, patient
 from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.flow_store import rows_of
 from features.storage import atomic
@@ -80,14 +81,31 @@ def test_another_process_waits_for_its_turn(path, monkeypatch):
     )  # fmt: skip
     assert other.stdout.readline() == "held\n"
     monkeypatch.setattr(atomic, "LOCK_SECONDS", 0.1)
-    with pytest.raises(Timeout), locked(path):
+    monkeypatch.setattr(atomic, "SILENT_SECONDS", 0.1)
+    said = []
+    with (
+        patient(Patience(say=said.append)),
+        pytest.raises(OSError, match=r"another process has held it for 0.1 s") as refused,
+        locked(path),
+    ):
         pass
+    assert refused.value.errno == errno.EBUSY
+    assert said == [f"waiting for another process that holds {path} ..."]
     other.kill()  # the system frees what it held
     other.wait()
     with locked(path):
         pass
     other.stdin.close()
     other.stdout.close()
+
+
+def test_of_a_link_the_file_it_names_is_written(path, tmp_path):
+    path.parent.mkdir(exist_ok=True)
+    (tmp_path / "link").symlink_to(path)
+    with staged(tmp_path / "link") as beside:
+        beside.write_text("whole")
+    assert (tmp_path / "link").is_symlink()
+    assert path.read_text() == "whole"
 
 
 def test_an_impossible_lock_is_an_oserror(tmp_path):

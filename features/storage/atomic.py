@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from errno import EBUSY
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from features.patience import patience
 
 LOCK_SECONDS = 60.0
+SILENT_SECONDS = 1.0
 
 
 @contextlib.contextmanager
@@ -19,7 +23,8 @@ def staged(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : pathlib.Path
-        The file to write; what was there before stays if the writing fails.
+        The file to write; what was there before stays if the writing fails. Of a link it is the
+        file that the link names.
 
     Examples
     --------
@@ -31,6 +36,7 @@ def staged(path: Path) -> Iterator[Path]:
     ...     path.read_text(), len(list(Path(folder).iterdir()))
     ('whole', 1)
     """
+    path = Path(os.path.realpath(path))
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield beside
@@ -72,5 +78,16 @@ def locked(path: Path) -> Iterator[None]:
     ...         [each.name for each in Path(folder).iterdir()]
     ['.note.txt.lock']
     """
-    with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        try:
+            lock.acquire(timeout=SILENT_SECONDS)
+        except Timeout:
+            patience().say(f"waiting for another process that holds {path} ...")
+            lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout as error:
+        said = f"another process has held it for {LOCK_SECONDS:g} s"
+        raise OSError(EBUSY, said, str(path)) from error
+    with lock:
+        lock.release()  # held once more by the block
         yield

@@ -238,6 +238,8 @@ def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:
         raise typer.BadParameter(f"{option} must end in {' or '.join(endings)}, got {path}.")
     if path.is_dir():
         raise typer.BadParameter(f"{option}: {path} is a directory.")
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"{option}: {path} is there and is no file.")
     if not path.parent.is_dir():
         raise typer.BadParameter(f"{option}: there is no directory {path.parent}.")
     if not os.access(path.parent, os.W_OK):

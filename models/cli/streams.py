@@ -10,15 +10,19 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from features.boundary import DEBUG, FAILURE, drop_stdout, message_of
+from features.boundary import DEBUG, FAILURE, buffer_stdout, drop_stdout, message_of
 from features.plain_text import printable
 
 # Signals that ask a process to end: of `kill`, and of a terminal that is closed.
 _ENDING = ("SIGTERM", "SIGHUP")
+_SIGNALLED = 128  # and the signal's number: the exit code
+_SOON_SECONDS = 0.01
 
 
 class _Forgiving(io.TextIOWrapper):
@@ -42,6 +46,8 @@ def run(command: Callable[[], object]) -> NoReturn:
     does, with 128 and their number.
     """
     _fill_gaps()
+    buffer_stdout()
+    sys.unraisablehook = _heed
     for name in _ENDING:
         number = getattr(signal, name, None)
         # Of nohup: what a process was started to outlive does not end it.
@@ -49,9 +55,13 @@ def run(command: Callable[[], object]) -> NoReturn:
             signal.signal(number, _end)
     code: object = 0
     try:
-        command()
-    except SystemExit as ended:
-        code = ended.code
+        try:
+            _require_place()
+            command()
+        except SystemExit as ended:
+            code = ended.code
+        if sys.stdout:
+            sys.stdout.flush()
     except Exception as error:  # of --help, which typer writes itself, or of nobody knows what
         if DEBUG in sys.argv[1:]:
             raise
@@ -62,6 +72,29 @@ def run(command: Callable[[], object]) -> NoReturn:
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
     raise SystemExit(code)
+
+
+def _require_place() -> None:
+    """Refuse to work in a directory that has been removed: every path there would seem absent."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        tell(f"error: the working directory cannot be used ({error.strerror}); change to another.")
+        raise SystemExit(FAILURE) from error
+
+
+def _heed(lost: sys.UnraisableHookArgs) -> None:
+    """Send a signal again whose exception came where Python loses it: while it tidied up."""
+    number = None
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        number = int(signal.SIGINT)
+    elif isinstance(lost.exc_value, SystemExit) and isinstance(lost.exc_value.code, int):
+        number = lost.exc_value.code - _SIGNALLED
+    if number is None:
+        sys.__unraisablehook__(lost)
+    else:
+        # To this process, not to the timer's thread: the main one may be waiting.
+        threading.Timer(_SOON_SECONDS, os.kill, [os.getpid(), number]).start()
 
 
 class _Leaving:
@@ -102,4 +135,4 @@ def _fill_gaps() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise SystemExit(_SIGNALLED + number)

@@ -27,6 +27,7 @@ from models.forecasting.trend import earlier_statuses, leads_of, trend
 from models.forecasting.windows import plain, windows
 from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Outlook
+from models.outlook.paths import REACH_DAYS
 from models.outlook.window import OutlookWindow, date_window, year_window
 from models.vocabulary import Kind
 
@@ -142,11 +143,14 @@ def _outlook(
 ) -> Outlook | None:
     if ahead is None:
         return None
-    in_season_dates = month_ends(window) if dates is None else dates
-    try:
-        return ahead.outlook(window, dates=in_season_dates)
-    except ValueError as error:
-        raise WindowError(str(error)) from error
+    first, last = (ahead.as_of + pd.Timedelta(days=days) for days in (1, REACH_DAYS))
+    for date in dates or ():
+        if not first <= date <= last:
+            raise WindowError(
+                f"a day to be in season on must lie from {first:%Y-%m-%d} to {last:%Y-%m-%d}, "
+                f"three years after as_of, got {date:%Y-%m-%d}."
+            )
+    return ahead.outlook(window, dates=month_ends(window) if dates is None else dates)
 
 
 def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:

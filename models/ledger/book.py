@@ -13,7 +13,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from errno import ENOENT
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -132,13 +131,15 @@ def read_ledger(path: Path) -> Ledger:
         If there is no such file, or a line of it is not one that was recorded or is missing.
     """
     try:
+        if not path.exists():
+            raise LedgerError(
+                f"the ledger {path} cannot be read (no such file); predict.py --record begins one."
+            )
         if not path.is_file():
-            raise FileNotFoundError(ENOENT, "no such file")
+            raise LedgerError(f"the ledger {path} cannot be read: it is no file.")
         return _parse(path.read_bytes(), path)
     except OSError as error:
-        raise LedgerError(
-            f"the ledger {path} cannot be read ({error.strerror}); predict.py --record begins one."
-        ) from error
+        raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}.") from error
 
 
 def _parse(text: bytes, path: Path) -> Ledger:

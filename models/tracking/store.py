@@ -72,7 +72,7 @@ def require_store(tracking_uri: str) -> None:
     path = database(tracking_uri)
     if path is None:
         return
-    if not path.is_file():
+    if not path.exists():
         raise TrackingError(f"there is no store at {path}; run train.py first.")
     refuse_foreign(tracking_uri)
 
