@@ -180,9 +180,9 @@ def test_wherever_it_is_killed_the_store_says_what_is_so(
 
 # Commands, how many writes each has at least, and how many lie between two kills.
 KILLED = {
-    "log": (["log"], 300, 100),  # and the kept training
-    "promote": (["promote", "3", "--reason", "to try it"], 50, 12),
-    "rollback": (["rollback", "--reason", "it broke"], 40, 12),
+    "log": (["log"], 300, 150),  # and the kept training
+    "promote": (["promote", "3", "--reason", "to try it"], 50, 25),
+    "rollback": (["rollback", "--reason", "it broke"], 40, 20),
     "train": (["--model", "climatology", "--until", "2017-02-02", "--jobs", "1"], 120, 100),
 }
 

@@ -20,10 +20,6 @@ import predict
 import train
 from features.reference.load import load_reference
 from models.cli.options import ExitCode
-from models.forecasting.forecast import forecast
-from models.forecasting.parts import ModelId
-from models.forecasting.season_status import season_status
-from models.hazard.candidates import CANDIDATES
 from models.training.run import Settings
 from models.training.run import train as train_all
 from tests.commands import ROOT, run_command, runs_of
@@ -254,14 +250,14 @@ def test_a_torn_line_warns_an_edited_fails(store, tmp_path):
     ("arguments", "code", "message"),
     [
         (("score",), 3, "the ledger forecasts.jsonl cannot be read (no such file)"),
-        (("score", "--ledger", "."), 3, "cannot be read (no such file)"),
+        (("score", "--ledger", "."), 3, "the ledger . cannot be read: it is no file"),
         (("--ledger", "a.jsonl"), 2, "--ledger goes with --record"),
         (("--record", "--ledger", "."), 2, "--ledger: . is no file"),
         (("--record", "--ledger", "no/a.jsonl"), 2, "--ledger: there is no directory no"),
         (("--record", "--history", "2018-01-01", "2018-01-02"), 2, "exclude each other"),
         (("--record", "score"), 2, "--record must stand behind 'score'"),
         (("--record", "--ledger", "/dev/zero"), 2, "--ledger: /dev/zero is no file"),
-        (("score", "--ledger", "/dev/zero"), 3, "cannot be read (no such file)"),
+        (("score", "--ledger", "/dev/zero"), 3, "cannot be read: it is no file"),
     ],
 )
 def test_mistakes_are_one_message_and_leave_nothing(
@@ -321,24 +317,6 @@ def test_a_past_day_is_its_hindcast_row(day, operated, tmp_path, reference):
     both = written.merge(later.hindcast, on=columns[:-1])
     assert len(both) == len(written)
     assert (both["probability_x"] == both["probability_y"]).all()
-
-
-def test_all_candidates_replay_alike(reference):
-    day, later = pd.Timestamp("2017-02-14"), pd.Timestamp("2017-02-21")
-    settings = Settings(horizons=(30, 90), replicates=1)
-    table = train_all(reference, settings, until=later).hindcast
-    rows = table[table["as_of"] == day].set_index(["model", "kind", "horizon_days"])
-    forecasters = train_all(reference, settings, until=day).forecasters
-    assert set(forecasters) == set(CANDIDATES)
-    for name, forecaster in forecasters.items():
-        made = forecast(
-            season_status(reference, forecaster, day), forecaster, ModelId(None, name), by=None,
-            today=later, horizons=settings.horizons,
-        )  # fmt: skip
-        said = {(window.kind, window.horizon_days): window for window in made.windows}
-        for (kind, horizon), row in rows.loc[name].iterrows():
-            assert said[kind, horizon].probability == row["probability"], name
-            assert said[kind, horizon].climatology == row["climatology"]
 
 
 # --- what a forecast loads -----------------------------------------------------------------------
