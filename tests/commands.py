@@ -21,6 +21,11 @@ def run_command(app: Typer, *arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def squeezed(text: str) -> str:
+    """Return text without the frame and the line breaks that a box of typer's gives it."""
+    return " ".join(text.replace("│", " ").split())
+
+
 def client_of(uri: str) -> MlflowClient:
     """Return MLflow's own client of a store."""
     return MlflowClient(tracking_uri=uri, registry_uri=uri)

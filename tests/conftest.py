@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from models.hazard.candidates import CANDIDATES
 from models.report.figures import skill_by_horizon
 from models.report.style import png
 from models.tracking.composition import Provenance, compose
+from models.tracking.runs import log_later
 from models.training.landmarks import landmarks
 from models.training.run import Settings, Training
 from models.training.run import train as run_training
@@ -237,3 +239,15 @@ def make_record(small_training):
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def logged_database(once, make_record, empty_database) -> Path:
+    """A store with the small training; to be copied, never changed."""
+
+    def make(folder: Path) -> Path:
+        path = Path(shutil.copy(empty_database, folder / "mlflow.db"))
+        log_later(make_record("first"), f"sqlite:///{path}", "ada", "2026-01-02T03:04:05+00:00")
+        return path
+
+    return once("logged", make)

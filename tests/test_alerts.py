@@ -15,7 +15,7 @@ from models.ledger.alerts import Alert, check_alerts
 from models.ledger.book import append, read_ledger
 from models.ledger.entry import content_of
 from models.vocabulary import Kind
-from tests.commands import run_command
+from tests.commands import run_command, squeezed
 from tests.test_ledger import content, forecast_of
 
 
@@ -157,4 +157,4 @@ def test_command_ends_with_4_once_and_says_why(trained, tmp_path):
 def test_command_refuses_what_cannot_be_looked_for(arguments, message, trained):
     result = run_command(predict.app, "--tracking-uri", trained[0], *arguments)
     assert result.exit_code == 2
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert message in squeezed(result.stderr)

@@ -28,7 +28,7 @@ from models.formatting import long_day
 from models.hazard.candidates import CANDIDATES, available
 from models.tracking.reading import load_forecaster
 from models.tracking.store import FORECASTER_FILE, MODEL_NAME
-from tests.commands import ROOT, client_of, run_command, runs_of
+from tests.commands import ROOT, client_of, run_command, runs_of, squeezed
 from tests.embedded import END, REFIT, after, iso
 from tests.forecast_schema import validate
 
@@ -213,7 +213,7 @@ def test_train_explains_usage_errors_and_leaves_no_run(arguments, message, tmp_p
     (tmp_path / "directory.csv").mkdir()
     result = run_command(train.app, *arguments, "--tracking-uri", "sqlite:///none.db")
     assert result.exit_code == 2
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert message in squeezed(result.stderr)
     assert result.stdout == ""
     assert not Path("none.db").exists()
 

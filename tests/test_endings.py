@@ -28,34 +28,21 @@ from models.cli.boundary import clear_errors
 from models.tracking.listing import versions_json, versions_text
 from models.tracking.model_versions import list_versions
 from models.tracking.processes import PROCESS_TAG, is_gone, own_process
-from models.tracking.runs import log_later, training_run
+from models.tracking.runs import training_run
 from models.tracking.store import MODEL_NAME
 from models.tracking.upkeep import put_right
-from tests.commands import ROOT, run_command
+from tests.commands import ROOT, run_command, squeezed
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 
 
-@pytest.fixture(scope="module")
-def logged(make_record, empty_database, tmp_path_factory) -> Path:
-    """A store with one training; never changed."""
-    folder = tmp_path_factory.mktemp("logged")
-    path = Path(shutil.copy(empty_database, folder / "mlflow.db"))
-    log_later(make_record(), f"sqlite:///{path}", WHO, WHEN)
-    return path
-
-
 @pytest.fixture
-def store(logged, tmp_path) -> str:
-    return f"sqlite:///{shutil.copy(logged, tmp_path / 'mlflow.db')}"
+def store(logged_database, tmp_path) -> str:
+    return f"sqlite:///{shutil.copy(logged_database, tmp_path / 'mlflow.db')}"
 
 
 def client_of(uri: str) -> MlflowClient:
     return MlflowClient(uri, uri)
-
-
-def squeezed(text: str) -> str:
-    return " ".join(text.replace("│", " ").split())
 
 
 # --- a silent server -----------------------------------------------------------------------------

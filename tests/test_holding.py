@@ -28,17 +28,9 @@ WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 TERMS = Terms("d75", "reference", (30, 60), ("climatology",), "2025-12-10", "2025-12-10")
 
 
-@pytest.fixture(scope="module")
-def logged(make_record, empty_database, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("logged")
-    uri = f"sqlite:///{shutil.copy(empty_database, folder / 'mlflow.db')}"
-    log_later(make_record("first"), uri, WHO, WHEN)
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def store(logged, tmp_path) -> str:
-    return f"sqlite:///{shutil.copy(logged, tmp_path / 'mlflow.db')}"
+def store(logged_database, tmp_path) -> str:
+    return f"sqlite:///{shutil.copy(logged_database, tmp_path / 'mlflow.db')}"
 
 
 def aliases(uri: str) -> dict[str, str]:

@@ -20,7 +20,6 @@ import pytest
 import predict
 import train
 from models.errors import TrackingError
-from models.tracking.runs import log_later
 from models.tracking.training_record import keep
 from tests.commands import ROOT, run_command
 from tests.hostile import (
@@ -41,20 +40,11 @@ DAY = "2018-12-20"  # of the small training
 EVIL = "\x1b[2J\x1b]0;owned\x07\u202e\r\nVersion 9, champion"
 
 
-@pytest.fixture(scope="module")
-def logged(make_record, empty_database, tmp_path_factory) -> Path:
-    """A store with one training; never changed."""
-    folder = tmp_path_factory.mktemp("logged")
-    path = Path(shutil.copy(empty_database, folder / "mlflow.db"))
-    log_later(make_record(), f"sqlite:///{path}", WHO, WHEN)
-    return path
-
-
 @pytest.fixture
-def store(logged, tmp_path) -> Path:
+def store(logged_database, tmp_path) -> Path:
     own = tmp_path / "own"
     own.mkdir()
-    return Path(shutil.copy(logged, own / "mlflow.db"))
+    return Path(shutil.copy(logged_database, own / "mlflow.db"))
 
 
 def ask(store: Path, command: str) -> None:

@@ -25,7 +25,7 @@ from models.forecasting.data_quality import data_health
 from models.forecasting.schema import health_json
 from models.report.health_text import health_text
 from tests import live_market
-from tests.commands import ROOT, run_command, run_python
+from tests.commands import ROOT, run_command, run_python, squeezed
 from tests.embedded import END, after, iso, session
 from tests.yahoo_server import Market, YahooServer
 
@@ -569,4 +569,4 @@ def test_health_of_the_embedded_history():
 def test_options_that_contradict_each_other_are_usage_errors(command, arguments, message):
     done = run_command(predict.app, *command, *arguments)
     assert done.exit_code == 2
-    assert message in " ".join(done.stderr.replace("│", " ").split())
+    assert message in squeezed(done.stderr)

@@ -22,7 +22,7 @@ from features.reference.load import load_reference
 from models.cli.options import ExitCode
 from models.training.run import Settings
 from models.training.run import train as train_all
-from tests.commands import ROOT, run_command, runs_of
+from tests.commands import ROOT, run_command, runs_of, squeezed
 from tests.embedded import END, after, iso
 
 PAGE = (ROOT / "docs" / "operate.md").read_text()
@@ -266,7 +266,7 @@ def test_mistakes_are_one_message_and_leave_nothing(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     result = run_command(predict.app, *arguments)
     assert result.exit_code == code
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert message in squeezed(result.stderr)
     assert result.stdout == ""
     assert not list(tmp_path.iterdir())
 

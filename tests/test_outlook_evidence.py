@@ -31,7 +31,7 @@ from models.report.statements import skill_statements, trust_statement
 from models.tracking.outlook_metrics import outlook_metrics
 from models.training.outlook_proof import outlook_proof, outlook_skill, provable, with_outlook
 from models.vocabulary import Kind, Verdict
-from tests.commands import run_command
+from tests.commands import run_command, squeezed
 from tests.embedded import END, iso
 from tests.forecast_schema import validate
 
@@ -200,7 +200,7 @@ def test_a_threshold_out_of_range_is_refused_with_the_reason(trained, threshold,
     uri, _, _ = trained
     done = run_command(predict.app, "--tracking-uri", uri, "--threshold", threshold)
     assert done.exit_code == 2
-    told = " ".join(done.stderr.replace("│", " ").split())
+    told = squeezed(done.stderr)
     assert f"must be above 50 and at most 85, got {threshold}" in told
     assert words in told or threshold == 20
 

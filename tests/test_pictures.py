@@ -32,7 +32,7 @@ from models.report.picture import describe, draw, title
 from models.report.style import COLOURS, inline_svg, png, svg
 from models.tracking.reading import load_forecaster
 from models.tracking.tables import load_tables
-from tests.commands import run_command
+from tests.commands import run_command, squeezed
 from tests.embedded import END, iso
 from tests.outlooks import outlook_on
 
@@ -302,7 +302,7 @@ def test_an_unwritable_picture_is_refused_first(arguments, message, tmp_path, mo
         predict.app, *arguments, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}"
     )
     assert result.exit_code == 2
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert message in squeezed(result.stderr)
     assert [each.name for each in tmp_path.iterdir()] == ["folder.html"]
 
 

@@ -16,7 +16,7 @@ from models.sweep.specification import Specification
 from models.sweep.summary import summarise
 from models.sweep.tasks import Done
 from models.tracking.sweeps import SweepRecord, log_sweep
-from tests.commands import run_command
+from tests.commands import run_command, squeezed
 from tests.sweeps import made_up
 from tests.test_sweep_summary import ranked, swept
 
@@ -74,7 +74,7 @@ def test_a_dry_run_computes_nothing(tmp_path):
 def test_what_cannot_be_is_refused_as_usage(tmp_path, arguments, message):
     result = run(tmp_path, *arguments)
     assert result.exit_code == 2, result.output
-    words = " ".join(result.stderr.replace("│", " ").split())
+    words = squeezed(result.stderr)
     assert message in words
 
 

@@ -42,7 +42,7 @@ from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, s
 from models.tracking.training_record import keep, read_record
 from models.tracking.ui import find_address, ui_command
 from models.verification.gate import Choice
-from tests.commands import ROOT, client_of, run_command, runs_of
+from tests.commands import ROOT, client_of, run_command, runs_of, squeezed
 
 WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
 
@@ -303,7 +303,7 @@ def test_versions_are_listed_with_their_skill(logged):
 def test_mistakes_get_one_message(arguments, code, message, store):
     result = run_command(train.app, *arguments, "--tracking-uri", store)
     assert result.exit_code == code
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert message in squeezed(result.stderr)
     assert "Traceback" not in result.output
     assert load_forecaster(store).model_id.version == "1"
 
