@@ -85,16 +85,16 @@ def _require_place() -> None:
 
 def _heed(lost: sys.UnraisableHookArgs) -> None:
     """Send a signal again whose exception came where Python loses it: while it tidied up."""
-    number = None
-    if isinstance(lost.exc_value, KeyboardInterrupt):
-        number = int(signal.SIGINT)
-    elif isinstance(lost.exc_value, SystemExit) and isinstance(lost.exc_value.code, int):
-        number = lost.exc_value.code - _SIGNALLED
-    if number is None:
-        sys.__unraisablehook__(lost)
-    else:
+    error = lost.exc_value
+    code = error.code if isinstance(error, SystemExit) else None
+    if isinstance(error, KeyboardInterrupt):
+        code = _SIGNALLED + int(signal.SIGINT)
+    if isinstance(code, int) and code > _SIGNALLED:
         # To this process, not to the timer's thread: the main one may be waiting.
-        threading.Timer(_SOON_SECONDS, os.kill, [os.getpid(), number]).start()
+        again = [os.getpid(), code - _SIGNALLED]
+        threading.Timer(_SOON_SECONDS, os.kill, again).start()
+    elif isinstance(error, Exception):  # the alarm of a deadline, which is none, rings once more
+        sys.__unraisablehook__(lost)
 
 
 class _Leaving:
