@@ -27,7 +27,7 @@ ROOMS = (
     "features.sources.definitions", "features.sources.deferred",
     "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo", "features.sources.published",
-    "models.errors", "models.seal", "models.formatting",
+    "models.errors", "models.plain_values", "models.seal", "models.formatting",
     "models.vocabulary", "models.definition", "models.onset",
     "models.outlook", "models.hazard", "models.verification", "models.training",
     "models.forecasting", "models.sweep", "models.ledger", "models.tracking", "models.report",

@@ -199,6 +199,7 @@ def edited(part: str, **change) -> dict:
         (edited("chances", probability=1.5), r"probability must lie in \[0, 1\], got 1.5"),
         (edited("days_in_season", kind="sustained"), "kind must be one of .*, got 'sustained'"),
         (edited("days_in_season", median=1.0), "must not fall"),
+        (edited("days_in_season", low_50="nan"), "low_50 must be a finite number, got .nan."),
         (edited("first_onset", none=0.7), "the months and none must sum to 1, got 1.1"),
         (edited("first_onset", months=[{"month": "2026-02", "probability": 0.4}]),
          "the months must be those from 2026-01 to 2026-03"),

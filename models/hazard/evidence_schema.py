@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from models.plain_values import finite
 from models.vocabulary import Kind
 
 _SKILLS = ("brier_skill", "log_skill")
@@ -37,7 +37,7 @@ def check_stored(stored: Mapping[str, Any]) -> None:
     """
     _text(stored["name"], "name")
     for kind, threshold in stored["thresholds"].items():
-        if not 0 < _number(threshold, f"threshold of {kind}") <= 100:
+        if not 0 < finite(threshold, f"threshold of {kind}") <= 100:
             raise ValueError(f"threshold of {kind} must lie in (0, 100], got {threshold}")
     if set(stored["thresholds"]) != {Kind.BROAD, Kind.PARTIAL}:
         raise ValueError("thresholds must be those of broad and partial seasons")
@@ -47,13 +47,13 @@ def check_stored(stored: Mapping[str, Any]) -> None:
         raise ValueError("replicates must hold one at least")
     evidence = stored["evidence"]
     for name, value in evidence["definition"].items():
-        if _number(value, name) > _MOST_DAYS or (name != "threshold" and value != int(value)):
+        if finite(value, name) > _MOST_DAYS or (name != "threshold" and value != int(value)):
             raise ValueError(f"{name} must be a whole number up to {_MOST_DAYS}, got {value}")
     _day(evidence["trained_until"], "trained_until")
     for name in ("data_digest", "reason"):
         _text(evidence[name], name)
     for name, ends in evidence["ranges"].items():
-        low, high = (_number(end, f"range of {name}") for end in ends)
+        low, high = (finite(end, f"range of {name}") for end in ends)
         if low > high:
             raise ValueError(f"range of {name} must not fall, got {low:g} to {high:g}")
     for days in evidence["onsets"].values():
@@ -71,14 +71,8 @@ def _check_row(row: Mapping[str, Any]) -> None:
         if name in _COUNTS and not 0 <= value <= _MOST_DAYS:
             raise ValueError(f"{name} must lie between 0 and {_MOST_DAYS}, got {value:g}")
         skill = name.startswith(_SKILLS) and not name.endswith(("_low", "_high"))
-        if _number(value, name) > 1 and skill:
+        if finite(value, name) > 1 and skill:
             raise ValueError(f"{name} must be at most 1, got {value:g}")
-
-
-def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {str(value)[:40]!r}")
-    return float(value)
 
 
 def _text(value: object, name: str) -> None:

@@ -13,6 +13,7 @@ from models.forecasting.schema import finding_json, model_json, window_json
 from models.formatting import iso_day
 from models.ledger.outlook_entry import RecordedOutlook, outlook_content, outlook_from_content
 from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
+from models.plain_values import finite
 from models.vocabulary import Kind
 
 SCHEMA = "altseason.ledger/3"
@@ -114,7 +115,7 @@ class Entry:
     def from_content(cls, content: Mapping[str, Any], line: int) -> Self:
         """Return the entry of a line's content; LookupError, TypeError, ValueError if malformed."""
         as_of = date.fromisoformat(content["as_of"])
-        thresholds = {Kind(key): float(value) for key, value in content["thresholds"].items()}
+        thresholds = {Kind(key): finite(value, key) for key, value in content["thresholds"].items()}
         definition = _SUSTAINED | content["definition"]
         outlook = None if content["schema"] == _WITHOUT_OUTLOOK else content["outlook"]
         if not isinstance(content["windows"], list):
@@ -125,16 +126,16 @@ class Entry:
             as_of=as_of,
             recorded_at=datetime.strptime(content["recorded_at"], _INSTANT).replace(tzinfo=UTC),
             replay=bool(content["replay"]),
-            definition={key: float(definition[key]) for key in _DEFINITION},
+            definition={key: finite(definition[key], key) for key in _DEFINITION},
             thresholds=thresholds,
             model=str(content["model"]["name"]),
             trained_until=date.fromisoformat(content["model"]["trained_until"]),
             windows=tuple(_window(window, as_of, thresholds) for window in content["windows"]),
             outlook=None if outlook is None else outlook_from_content(outlook, as_of, thresholds),
             alerts=tuple(map(str, content.get("alerts", ()))),
-            index=_number(content.get("season", {}).get("index")),
+            index=_number(content.get("season", {}).get("index"), "season index"),
             features={
-                str(name): _number(value)
+                str(name): _number(value, str(name))
                 for name, value in content.get("data", {}).get("features", {}).items()
             },
             findings=tuple(
@@ -220,16 +221,15 @@ def _data(data: DataSummary) -> dict[str, Any]:
     }
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
+def _number(value: object, name: str) -> float | None:
+    return None if value is None else finite(value, name)
 
 
 def _window(
     window: Mapping[str, Any], as_of: date, thresholds: Mapping[Kind, float]
 ) -> RecordedWindow:
     values = {
-        name: None if window[name] is None else float(window[name])
-        for name in ("probability", "low", "high", "climatology")
+        name: _number(window[name], name) for name in ("probability", "low", "high", "climatology")
     }
     outside = [name for name, value in values.items() if value is not None and not 0 <= value <= 1]
     end, days = date.fromisoformat(window["window_end"]), int(window["horizon_days"])

@@ -10,6 +10,7 @@ from typing import Any
 
 from models.formatting import iso_day
 from models.outlook.answers import Outlook
+from models.plain_values import finite
 from models.vocabulary import Kind
 
 _QUANTILES = ("low", "low_50", "median", "high_50", "high")
@@ -216,7 +217,7 @@ def _first_onset(content: Mapping[str, Any]) -> RecordedFirstOnset:
 
 
 def _days(content: Mapping[str, Any]) -> RecordedDays:
-    values = {name: float(content[name]) for name in _QUANTILES}
+    values = {name: finite(content[name], name) for name in _QUANTILES}
     if list(values.values()) != sorted(values.values()):
         raise ValueError(f"{', '.join(_QUANTILES)} must not fall, got {list(values.values())}")
     known, none = int(content["known"]), _share(content, "none")
@@ -224,7 +225,7 @@ def _days(content: Mapping[str, Any]) -> RecordedDays:
 
 
 def _share(content: Mapping[str, Any], name: str) -> float:
-    value = float(content[name])
+    value = finite(content[name], name)
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must lie in [0, 1], got {value:g}")
     return value
