@@ -16,6 +16,7 @@ except ImportError as error:  # another package of that name comes first on the 
         "into a virtual environment of its own."
     ) from None
 
+from features.patience import DEADLINE_SECONDS
 from models.cli.boundary import DebugOption, clear_errors
 from models.cli.forecast_options import (
     AsOfOption,
@@ -152,7 +153,7 @@ def score(
     ledger: LedgerOption = None,
     market: MarketOptions,
     json: JsonOption = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Score the recorded forecasts against what happened, as far as it is known.
@@ -194,7 +195,7 @@ def health(
     ] = False,
     published: PublishedOption = None,
     online: OnlineOption = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Show each series' days, age, gaps, coverage, source and problems.

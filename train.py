@@ -15,6 +15,7 @@ except ImportError as error:  # another package of that name comes first on the 
         "into a virtual environment of its own."
     ) from None
 
+from features.patience import DEADLINE_SECONDS
 from models.cli.boundary import DebugOption, clear_errors
 from models.cli.json_errors import Commands
 from models.cli.market_options import MarketOptions, load_panel
@@ -99,7 +100,7 @@ def log(
     file: Annotated[Path, typer.Argument(help="altseason-run-....zip.", show_default=False)],
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     no_promote: NoPromoteOption = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Log a training that was saved to a file because the store had failed."""
@@ -121,7 +122,7 @@ def versions(
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     history: HistoryOption = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """List the versions of the registered model with their skill, the newest first."""
@@ -147,7 +148,7 @@ def promote(
     reason: ReasonOption,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     hold: HoldOption = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Make a version champion by hand."""
@@ -163,7 +164,7 @@ def rollback(
     reason: ReasonOption,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     hold: HoldOption = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Make the previous champion champion again."""
@@ -178,7 +179,7 @@ def rollback(
 def resume(
     reason: ReasonOption,
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Let trainings replace a champion again that was promoted, held or rolled back to by hand."""
@@ -195,7 +196,7 @@ def compare(
     second: Annotated[str, typer.Argument(help="The one beside it.", show_default=False)],
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Score two models on the days that both were forecast out of sample, with paired intervals."""
@@ -217,7 +218,7 @@ def sweep(
     jobs: JobsOption = 2,
     no_progress: NoProgressOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    deadline: DeadlineOption = 30.0,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """Try every choice: the whole study for each, kept one by one and resumed (docs/sweep.md).

@@ -88,6 +88,7 @@ def locked(path: Path) -> Iterator[None]:
     except Timeout as error:
         said = f"another process has held it for {LOCK_SECONDS:g} s"
         raise OSError(EBUSY, said, str(path)) from error
-    with lock:
-        lock.release()  # held once more by the block
+    try:
         yield
+    finally:
+        lock.release()

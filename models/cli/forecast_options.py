@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from features.boundary import short
+from features.patience import DEADLINE_SECONDS
 from models.cli.options import (
     DATE_FORMATS,
     LEDGER,
@@ -157,7 +158,7 @@ class StoreOptions:
     tracking_uri: TrackingOption = "sqlite:///mlflow.db"
     model: ModelOption = "champion"
     threshold: ThresholdOption = None
-    deadline: DeadlineOption = 30.0
+    deadline: DeadlineOption = DEADLINE_SECONDS
 
 
 @dataclass(frozen=True)

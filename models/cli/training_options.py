@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from features.patience import DEADLINE_SECONDS
 from models.cli.options import (
     DATE_FORMATS,
     DeadlineOption,
@@ -110,7 +111,7 @@ class LoggingOptions:
     hindcast_out: HindcastOption = None
     report: ReportOption = False
     no_promote: NoPromoteOption = False
-    deadline: DeadlineOption = 30.0
+    deadline: DeadlineOption = DEADLINE_SECONDS
 
     def __post_init__(self) -> None:
         if self.hindcast_out is not None:

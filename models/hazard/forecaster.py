@@ -147,9 +147,8 @@ class Forecaster:
 def _check_models(forecaster: Forecaster) -> None:
     """Refuse models of other thresholds, or of another release's features."""
     models = (forecaster.model, forecaster.climatology, *forecaster.replicates)
-    ends = {(float(model.thresholds_[0]), float(model.thresholds_[-1])) for model in models}
-    lowest, highest = min(forecaster.thresholds.values()), max(forecaster.thresholds.values())
-    if any(not (first <= lowest and highest <= last) for first, last in ends):
+    lowest, highest = forecaster.thresholds[Kind.PARTIAL], forecaster.thresholds[Kind.BROAD]
+    if not all(m.thresholds_[0] <= lowest and highest <= m.thresholds_[-1] for m in models):
         raise ValueError(f"model must reach from the threshold {lowest:g} to {highest:g}")
     used = {name for model in models for name in model.feature_names()}
     if unknown := used - {*FEATURE_NAMES}:

@@ -7,7 +7,7 @@ that is not there makes it read beyond its memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 _END = "end of trees\n"
 _LARGEST_LEAVES = 1_000
@@ -91,19 +91,19 @@ def _is_tree(fields: Mapping[str, str], number: int, columns: int) -> bool:
         return False
     splits = leaves - 1
     features, kinds, lefts, rights = (
-        list(_values(left.pop(name), splits, _WHOLE))
+        _values(left.pop(name), splits, _WHOLE)
         for name in ("split_feature", "decision_type", "left_child", "right_child")
     )
     children = [(node, int(child)) for side in (lefts, rights) for node, child in enumerate(side)]
-    list(_values(left.pop("threshold"), splits, _THRESHOLD))
+    _values(left.pop("threshold"), splits, _THRESHOLD)
     for name in _OF_SPLITS:
-        list(_values(left.pop(name), splits, _NUMBER))
-    list(_values(left.pop("leaf_value"), leaves, _NUMBER))
+        _values(left.pop(name), splits, _NUMBER)
+    _values(left.pop("leaf_value"), leaves, _NUMBER)
     for name in ("leaf_weight", "leaf_count"):
         if splits or left[name]:  # LightGBM leaves them out where nothing is split
-            list(_values(left[name], leaves, _NUMBER))
+            _values(left[name], leaves, _NUMBER)
         del left[name]
-    list(_values(left.pop("shrinkage"), 1, _NUMBER))
+    _values(left.pop("shrinkage"), 1, _NUMBER)
     below_root = [*range(-leaves, 0), *range(1, splits)] if splits else []
     return (
         not left
@@ -114,11 +114,11 @@ def _is_tree(fields: Mapping[str, str], number: int, columns: int) -> bool:
     )
 
 
-def _values(line: str, count: int, kind: re.Pattern[str]) -> Iterator[str]:
+def _values(line: str, count: int, kind: re.Pattern[str]) -> list[str]:
     values = line.split(" ") if line else []
     if len(values) != count:
         raise ValueError(f"{count} values expected, got {len(values)}")
     for value in values:
         if not kind.fullmatch(value):
             raise ValueError(f"{value[:40]!r} is no number")
-        yield value
+    return values

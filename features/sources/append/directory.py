@@ -197,9 +197,9 @@ def _write(
         for name in ("coins", "universe", "series"):
             if name not in merges or not merges[name].changes:
                 continue
-            path = table_path(directory, name).resolve()
+            path = table_path(directory, name)
             beside = all_or_none.enter_context(staged(path))
-            shutil.copyfile(union / table_path(directory, name).name, beside)
+            shutil.copyfile(union / path.name, beside)
             shutil.copymode(path, beside)
             to_disk(beside)
         if report is not None:
