@@ -250,9 +250,7 @@ def test_climatology_alone_is_champion_for_want_of_others(store):
 
 
 def test_another_threshold_leaves_the_simulation_out(store):
-    assert set(CANDIDATES) - set(available([], 80)) == {
-        "simulation", "pool", "stack", "logistic_simulated",
-    }  # fmt: skip
+    assert set(CANDIDATES) - set(available([], 80)) == {"simulation", "pool"}
     assert available([], 75) == tuple(CANDIDATES)
     assert available(["logistic", "logistic"], 75) == ("logistic",)
     arguments = ("--threshold", "80", "--model", "logistic", "--until", "2017-06-27")

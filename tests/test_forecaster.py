@@ -18,9 +18,9 @@ from models.vocabulary import Kind, Verdict
 def forecaster(fitted):
     """A forecaster with every kind of hazard model in it."""
     return Forecaster(
-        name="blend",
+        name="pool",
         thresholds={Kind.BROAD: 75.0, Kind.PARTIAL: 50.0},
-        model=fitted["blend"],
+        model=fitted["pool"],
         climatology=fitted["climatology"],
         replicates=[fitted["logistic_all"], fitted["lightgbm_all"]],
         evidence=Evidence(
@@ -139,7 +139,6 @@ def test_foreign_content_is_an_error(content):
         {"model": []},
         {"model": {"type": "Pipeline"}},
         {"model": {"type": "Climatology"}},
-        {"model": {"type": "Blend", "members": []}},
         {"replicates": 3},
         {"replicates": [None]},
         {"evidence": {}},

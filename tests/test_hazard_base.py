@@ -181,7 +181,7 @@ def test_onsets_of_weight_zero_are_no_onsets(lead_rows, name):
         clone(CANDIDATES[name].model).fit(X, targets, np.where(targets[:, 0] > 0, 0.0, weight))
 
 
-@pytest.mark.parametrize("name", ["persistence", "logistic", "lightgbm", "blend"])
+@pytest.mark.parametrize("name", ["persistence", "logistic", "lightgbm", "pool"])
 def test_onsets_alone_are_an_error(lead_rows, name):
     X, _, _ = lead_rows
     with pytest.raises(ValueError, match=r"class|onset"):

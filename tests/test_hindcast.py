@@ -264,7 +264,7 @@ def test_scrambling_later_days_changes_no_forecast(cheap_training, random_panel)
 def test_processes_change_nothing(real_rows):
     folds = WalkForward(pd.Timestamp("2019-01-01"), refit_days=112)
     one, two = (
-        hindcast(real_rows, folds, fit_of("logistic", "lightgbm", "blend"), [30, 90], jobs=jobs)
+        hindcast(real_rows, folds, fit_of("logistic", "lightgbm", "pool"), [30, 90], jobs=jobs)
         for jobs in (1, 2)
     )
     same(one, two)

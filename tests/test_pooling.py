@@ -3,30 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.hazard.candidates import BREADTH_CORE, CANDIDATES, fit_candidates
 from models.hazard.leads import incidence
 from models.hazard.pooling import from_state, to_state
 from models.hazard.renewal_hazard import Renewal
 from tests.hazard_rows import SIMULATED
-
-
-@pytest.mark.parametrize("threshold", [50.0, 62.0, 75.0])
-def test_a_blend_is_the_mean_of_its_members(fitted, asked, threshold):
-    members = [fitted[name] for name in CANDIDATES["blend"].members]
-    rows = asked.assign(threshold=threshold)
-    mean = np.mean([member.predict_proba(rows) for member in members], axis=0)
-    np.testing.assert_allclose(fitted["blend"].predict_proba(rows), mean, rtol=0, atol=1e-12)
-    names = fitted["blend"].feature_names()
-    assert names == list(BREADTH_CORE)
-    shares = [m.contributions(rows).reindex(columns=names, fill_value=0.0) for m in members]
-    np.testing.assert_allclose(
-        fitted["blend"].contributions(rows), sum(shares) / 3, rtol=0, atol=1e-12
-    )
-
-
-def test_a_blend_fits_members_of_its_own(fitted, lead_rows, asked):
-    alone = fit_candidates({"blend": CANDIDATES["blend"].model}, *lead_rows)["blend"]
-    assert np.array_equal(alone.predict_proba(asked), fitted["blend"].predict_proba(asked))
 
 
 def test_the_pool_is_a_mean_then_a_renewal(lead_rows, fitted, asked):

@@ -4,18 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from models.hazard.base import THRESHOLD
-from models.hazard.candidates import BREADTH_CORE, CANDIDATES
 from models.hazard.leads import N_LEADS
 from models.hazard.regression import LogisticHazard
 from tests.hazard_rows import (
-    SIMULATED,
     driver_log_odds,
     every_candidate,
-    simulated_row,
     synthetic,
 )
 
@@ -152,27 +148,3 @@ def test_other_features_are_shrunk_by_their_scale():
     direct = LogisticHazard(("flat", "x")).fit(X, targets).hazards(X).std()
     assert spread[0] < spread[1] < spread[2]
     assert spread[2] == pytest.approx(direct, rel=1e-3)
-
-
-def test_without_simulation_no_simulated_column(lead_rows, asked):
-    X, targets, weight = lead_rows
-    known = X.drop(columns=SIMULATED)
-    model = clone(CANDIDATES["logistic_simulated"].model).fit(known, targets, weight)
-    plain = clone(CANDIDATES["logistic"].model).fit(known, targets, weight)
-    assert np.array_equal(model.hazards(asked), plain.hazards(asked))
-    assert model.feature_names() == plain.feature_names()
-
-
-def test_the_simulated_column_moves_the_hazard(fitted):
-    model = fitted["logistic_simulated"]
-    middle = dict(zip(model.columns_, model.mean_[:-1], strict=True))
-    low, high = (
-        model.hazards(simulated_row(75, np.linspace(start, 90.0, N_LEADS), **middle))[0]
-        for start in (1.0, 60.0)
-    )
-    assert high[0] > low[0] + 0.05
-    contributions = model.contributions(
-        simulated_row(75, np.linspace(60.0, 90.0, N_LEADS), **middle)
-    )
-    assert contributions.columns[-1] == "simulated_75_90"
-    assert contributions[list(BREADTH_CORE)].abs().to_numpy().max() < 1e-9

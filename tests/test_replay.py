@@ -125,7 +125,7 @@ def test_the_table_grows_and_its_old_bytes_stay(market, replayed, tmp_path):
     assert extend(tmp_path, until(market, "2019-03-10"), RELEASE, SETTINGS) == 6
     first = (tmp_path / command.TABLE).read_bytes()
     # More candidates now: the release keeps those with which it was begun.
-    assert extend(tmp_path, market, RELEASE, replace(SETTINGS, candidates=("blend",))) == 16
+    assert extend(tmp_path, market, RELEASE, replace(SETTINGS, candidates=("pool",))) == 16
     second, said = ((tmp_path / name).read_bytes() for name in (command.TABLE, command.PAGE))
     assert second.startswith(first)
     pd.testing.assert_frame_equal(read(tmp_path / command.TABLE), replayed, rtol=1e-8)

@@ -20,9 +20,8 @@ from models.hazard.climatology import Climatology
 from models.hazard.first_passage import Simulation
 from models.hazard.leads import FloatArray, IntArray
 from models.hazard.names import CandidateName
-from models.hazard.pooling import Blend, Pool
+from models.hazard.pooling import Pool
 from models.hazard.regression import LogisticHazard
-from models.hazard.stacking import Stack
 
 # Where the index stands and where it is already bound to go: what the definition itself makes
 # informative about the next 90 days.
@@ -46,12 +45,10 @@ class Candidate:
     name: CandidateName
     meaning: str
     model: HazardModel
-    members: tuple[str, ...] = ()
     simulated: bool = False
 
 
 _LOGISTIC = LogisticHazard(BREADTH_CORE)
-_LIGHTGBM = BoostedHazard(BREADTH_CORE, increasing=BREADTH_CORE, column_share=1.0)
 
 CANDIDATES: dict[str, Candidate] = {
     str(candidate.name): candidate
@@ -78,18 +75,6 @@ CANDIDATES: dict[str, Candidate] = {
             simulated=True,
         ),
         Candidate(
-            CandidateName.stack,
-            "climatology, logistic and simulation weighted by their scores in training",
-            Stack(_LOGISTIC),
-            simulated=True,
-        ),
-        Candidate(
-            CandidateName.logistic_simulated,
-            "logistic with the simulated hazard as a further feature",
-            LogisticHazard(BREADTH_CORE, simulated=True),
-            simulated=True,
-        ),
-        Candidate(
             CandidateName.logistic_all,
             "the same with all other features, shrunk as the training window asks",
             LogisticHazard(BREADTH_CORE, others=_OTHERS, scales=(0.03, 0.1, 0.3)),
@@ -97,18 +82,12 @@ CANDIDATES: dict[str, Candidate] = {
         Candidate(
             CandidateName.lightgbm,
             "monotone LightGBM hazard on season index and carried breadth",
-            _LIGHTGBM,
+            BoostedHazard(BREADTH_CORE, increasing=BREADTH_CORE, column_share=1.0),
         ),
         Candidate(
             CandidateName.lightgbm_all,
             "monotone LightGBM hazard on all features",
             BoostedHazard(_OBSERVED, increasing=BREADTH_CORE, trees=(10, 30, 100)),
-        ),
-        Candidate(
-            CandidateName.blend,
-            "mean of climatology, logistic and lightgbm",
-            Blend([Climatology(), _LOGISTIC, _LIGHTGBM]),
-            members=(CandidateName.climatology, CandidateName.logistic, CandidateName.lightgbm),
         ),
     )
 }
@@ -120,12 +99,12 @@ def fit_candidates(
     targets: IntArray,
     weight: FloatArray,
 ) -> dict[str, HazardModel]:
-    """Fit hazard models to the same rows; a blend reuses its members if they are among them.
+    """Fit copies of hazard models to the same rows.
 
     Parameters
     ----------
     unfitted : mapping of str to HazardModel
-        By name; others than the candidates' are fitted as they are.
+        By name.
     X, targets, weight
         As for `HazardModel.fit`.
 
@@ -134,14 +113,7 @@ def fit_candidates(
     dict of str to HazardModel
         Fitted copies, in the order of `unfitted`.
     """
-    fitted: dict[str, HazardModel] = {}
-    for name, model in unfitted.items():
-        members = CANDIDATES[name].members if name in CANDIDATES else ()
-        if members and all(member in fitted for member in members):
-            fitted[name] = Blend.of_fitted([fitted[member] for member in members])
-        else:
-            fitted[name] = clone(model).fit(X, targets, weight)
-    return fitted
+    return {name: clone(model).fit(X, targets, weight) for name, model in unfitted.items()}
 
 
 def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
@@ -183,12 +155,6 @@ def seeded(names: Iterable[str], seed: int) -> dict[str, HazardModel]:
         raise ValueError(f"candidate must be one of {', '.join(CANDIDATES)}, got {unknown[0]!r}.")
     chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in selection}
     for model in chosen.values():
-        _seed(model, seed)
+        if "seed" in model.get_params(deep=False):
+            model.set_params(seed=seed)
     return chosen
-
-
-def _seed(model: HazardModel, seed: int) -> None:
-    if "seed" in model.get_params(deep=False):
-        model.set_params(seed=seed)
-    for member in getattr(model, "members", ()):
-        _seed(member, seed)

@@ -1,8 +1,8 @@
-"""Linear pools of hazard models, and hazard models as plain values."""
+"""The pool of hazard and simulation, and hazard models as plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -16,63 +16,6 @@ from models.hazard.first_passage import INFORMED_LEADS, Simulation, simulated_or
 from models.hazard.leads import FloatArray, IntArray, lead_hazards, lead_probabilities
 from models.hazard.regression import LogisticHazard
 from models.hazard.renewal_hazard import Renewal
-from models.hazard.stacking import Stack
-
-
-class Blend(HazardModel):
-    """The plain mean of its members' probabilities per lead.
-
-    Equal weights: with about 15 episodes, fitted ones would be noise
-    (the forecast combination puzzle).
-
-    Parameters
-    ----------
-    members : sequence of HazardModel
-        Unfitted hazard models; `fit` fits copies of them.
-
-    References
-    ----------
-    Stock and Watson (2004), https://doi.org/10.1002/for.928
-    """
-
-    def __init__(self, members: Sequence[HazardModel]) -> None:
-        self.members = members
-
-    @classmethod
-    def of_fitted(cls, members: Sequence[HazardModel]) -> Self:
-        """Return a fitted blend of hazard models that are fitted already."""
-        blend = cls(members)
-        blend.members_ = list(members)
-        blend.thresholds_ = members[0].thresholds_
-        return blend
-
-    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
-        self.members_ = [clone(member).fit(X, targets, weight) for member in self.members]
-
-    def _hazards(self, X: pd.DataFrame) -> FloatArray:
-        return lead_hazards(np.mean([member.predict_proba(X) for member in self.members_], axis=0))
-
-    def feature_names(self) -> list[str]:
-        return list(dict.fromkeys(n for member in self.members_ for n in member.feature_names()))
-
-    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the mean of the members' contributions; a member without the feature adds 0."""
-        shares = [member.contributions(X) for member in self.members_]
-        names = self.feature_names()
-        return sum(
-            (share.reindex(columns=names, fill_value=0.0) for share in shares),
-            start=pd.DataFrame(0.0, index=X.index, columns=names),
-        ) / len(shares)
-
-    def state(self) -> dict[str, Any]:
-        return {"members": [to_state(member) for member in self.members_]}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        members = [from_state(member) for member in state["members"]]
-        if any(not np.array_equal(m.thresholds_, members[0].thresholds_) for m in members):
-            raise ValueError("members must have the same thresholds")
-        return cls.of_fitted(members)
 
 
 class Pool(HazardModel):
@@ -83,12 +26,17 @@ class Pool(HazardModel):
     come, and only how often seasons begin is known. A row without a simulation
     gets the hazard alone over 90 days; a threshold above the highest simulated
     one gets half of it from the paths that reached the latter, where these are
-    fewer than the hazard says.
+    fewer than the hazard says. Equal weights: with about 15 episodes, fitted ones would be noise
+    (the forecast combination puzzle).
 
     Parameters
     ----------
     hazard : LogisticHazard
         Unfitted; `fit` fits a copy.
+
+    References
+    ----------
+    Stock and Watson (2004), https://doi.org/10.1002/for.928
     """
 
     def __init__(self, hazard: LogisticHazard) -> None:
@@ -137,8 +85,7 @@ class Pool(HazardModel):
 
 
 _TYPES: Mapping[str, type[HazardModel]] = {
-    kind.__name__: kind
-    for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Blend, Pool, Stack)
+    kind.__name__: kind for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Pool)
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
@@ -20,12 +20,7 @@ from models.hazard.base import (
     stored_names,
     stored_thresholds,
 )
-from models.hazard.first_passage import (
-    INFORMED_LEADS,
-    SIMULATED,
-    driver_name,
-    simulated_hazards,
-)
+from models.hazard.first_passage import INFORMED_LEADS
 from models.hazard.leads import N_LEADS, FloatArray, IntArray, PersonPeriods, expand
 from models.hazard.tuning import choose
 
@@ -56,9 +51,6 @@ class LogisticHazard(HazardModel):
     scales : tuple of float
         Scales of the others, ascending; of several, one is chosen inside the
         training window.
-    simulated : bool
-        Whether the log-odds of the simulated hazard of the row's threshold in
-        each lead is a further column.
     C : float
         Inverse strength of the ridge penalty, as in scikit-learn.
     """
@@ -69,13 +61,11 @@ class LogisticHazard(HazardModel):
         others: tuple[str, ...] = (),
         scales: tuple[float, ...] = (1.0,),
         *,
-        simulated: bool = False,
         C: float = 1.0,
     ) -> None:
         self.features = features
         self.others = others
         self.scales = scales
-        self.simulated = simulated
         self.C = C
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
@@ -88,12 +78,6 @@ class LogisticHazard(HazardModel):
         self.mean_, deviation = _mean_deviation(self._values(X)[used], weight[used])
         stretch = [1.0] * len(self.features) + [self.scale_] * len(self.others) + [1.0]
         self.deviation_, self.stretch_ = deviation, np.array(stretch)
-        self.simulated_: tuple[float, float] | None = None
-        if self.simulated:
-            log_odds = logit(simulated_hazards(X[used]))
-            known = log_odds[np.isfinite(log_odds)]
-            if known.size:
-                self.simulated_ = float(known.mean()), float(known.std()) or 1.0
         periods, months = self._distinct(expand(targets), weight)
         # Of the slopes of four groups of leads each period has one: three quarters are zeros.
         design = csr_array(self._design(X, periods.row, periods.lead))
@@ -102,7 +86,7 @@ class LogisticHazard(HazardModel):
         self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
 
     def feature_names(self) -> list[str]:
-        return [*self.columns_, *(SIMULATED if self.simulated_ else [])]
+        return list(self.columns_)
 
     def chosen(self) -> dict[str, float]:
         return {"others_scale": self.scale_} if self.others else {}
@@ -120,11 +104,7 @@ class LogisticHazard(HazardModel):
         coef = self.coef_.reshape(-1, BASIS.shape[1])
         slopes = coef[1 : len(self.columns_) + 1] @ BASIS[:INFORMED_LEADS].mean(axis=0)
         shares = self._standardise(X)[:, :-1] * slopes
-        table = pd.DataFrame(shares, columns=self.columns_, index=X.index)
-        if self.simulated_ is not None:
-            by_lead = self._simulated(X, *self.simulated_) * (BASIS @ coef[-1])
-            table[driver_name(X)] = by_lead[:, :INFORMED_LEADS].mean(axis=1)
-        return table
+        return pd.DataFrame(shares, columns=self.columns_, index=X.index)
 
     def _values(self, X: pd.DataFrame) -> FloatArray:
         columns = (*self.columns_, THRESHOLD)
@@ -139,9 +119,6 @@ class LogisticHazard(HazardModel):
         """Return the design of person-periods, shape (periods, (columns + 2) * 4)."""
         basis = BASIS[lead - 1]
         columns = np.column_stack([np.ones(len(X)), self._standardise(X)])[row]
-        if self.simulated_ is not None:
-            simulated = self._simulated(X, *self.simulated_)[row, lead - 1]
-            columns = np.column_stack([columns, simulated])
         crossed = columns[:, :, None] * basis[:, None, :]
         return crossed.reshape(len(row), columns.shape[1] * basis.shape[1])
 
@@ -151,19 +128,13 @@ class LogisticHazard(HazardModel):
         """Return the periods that differ in design or outcome, and the weight of all alike.
 
         From the fourth lead on the periods of a row are alike, which makes the fit no other but
-        faster; the simulated hazard tells them apart.
+        faster.
         """
-        lead = periods.lead if self.simulated_ else np.minimum(periods.lead, BASIS.shape[1])
+        lead = np.minimum(periods.lead, BASIS.shape[1])
         key = (periods.row * (N_LEADS + 1) + lead) * 2 + periods.onset
         _, first, alike = np.unique(key, return_index=True, return_inverse=True)
         distinct = PersonPeriods(periods.row[first], lead[first], periods.onset[first])
         return distinct, np.bincount(alike, weights=weight[periods.row]).astype(np.float64)
-
-    @staticmethod
-    def _simulated(X: pd.DataFrame, mean: float, deviation: float) -> FloatArray:
-        """Return the standardised log-odds of the simulated hazards, 0 where there are none."""
-        deviations = (logit(simulated_hazards(X)) - mean) / deviation
-        return np.nan_to_num(np.clip(deviations, -_MAX_DEVIATIONS, _MAX_DEVIATIONS))
 
     def state(self) -> dict[str, Any]:
         return {
@@ -172,7 +143,6 @@ class LogisticHazard(HazardModel):
             "mean": self.mean_.tolist(),
             "deviation": self.deviation_.tolist(),
             "stretch": self.stretch_.tolist(),
-            "simulated": self.simulated_,
             "coef": self.coef_.tolist(),
             "intercept": self.intercept_,
         }
@@ -187,14 +157,7 @@ class LogisticHazard(HazardModel):
             setattr(model, f"{name}_", stored_array(state, name, values))
         if (model.deviation_ < _LEAST_DEVIATION).any():
             raise ValueError(f"deviation must be at least {_LEAST_DEVIATION:g}")
-        model.simulated_ = None
-        if state["simulated"] is not None:
-            mean, deviation = stored_array(state, "simulated", 2).tolist()
-            if deviation < _LEAST_DEVIATION:
-                raise ValueError(f"simulated must have a deviation of {_LEAST_DEVIATION:g} or more")
-            model.simulated_ = mean, deviation
-        designed = 1 + values + (model.simulated_ is not None)
-        model.coef_ = stored_array(state, "coef", designed * BASIS.shape[1])
+        model.coef_ = stored_array(state, "coef", (1 + values) * BASIS.shape[1])
         model.intercept_ = float(stored_array(state, "intercept"))
         return model
 

@@ -54,7 +54,7 @@ from models.verification.hindcast import REFERENCE
 # The candidates of the first table: the simplest, the primary, and what it is made of or beside.
 SHOWN = (
     CandidateName.persistence, CandidateName.logistic, CandidateName.simulation,
-    CandidateName.pool, CandidateName.stack,
+    CandidateName.pool,
 )  # fmt: skip
 
 

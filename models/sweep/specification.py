@@ -50,7 +50,7 @@ class Specification:
 
     Examples
     --------
-    >>> [Specification(candidate=name, seed=3).canonical().seed for name in ("logistic", "blend")]
+    >>> [Specification(candidate=name, seed=3).canonical().seed for name in ("logistic", "pool")]
     [0, 0]
     >>> Specification(candidate="lightgbm_all", seed=3).canonical().seed
     3
@@ -176,5 +176,4 @@ def _seen(model: HazardModel) -> set[str]:
 def _draws(model: HazardModel) -> bool:
     own = model.get_params(deep=False)
     # Trees draw columns; where each may use them all, there is nothing to draw.
-    drawn = "seed" in own and own.get("column_share", 0.0) < 1
-    return drawn or any(_draws(member) for member in own.get("members", ()))
+    return "seed" in own and own.get("column_share", 0.0) < 1
