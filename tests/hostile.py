@@ -24,7 +24,6 @@ import typer
 from click.testing import Result
 
 from features.panel import DataError
-from features.plain_text import one_line, printable
 from features.reference.membership import Membership, load_membership
 from features.sources.days import days_of
 from features.sources.etf_flows.layouts import read_file
@@ -32,6 +31,7 @@ from features.sources.numerals import has_decimal_comma, with_point
 from features.sources.published import read_published
 from features.sources.table_file import read_table_file
 from features.sources.yahoo.rankings import read_universe
+from features.terminal import one_line, printable
 from models.cli.forecast_options import ConditionOptions
 from models.cli.options import parse_horizons
 from models.errors import LedgerError, TrackingError

@@ -17,8 +17,7 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 
 # The floor plan: a module imports its own room and those before it, never one after it.
 ROOMS = (
-    "features.text_table", "features.plain_text", "features.boundary", "features.workers",
-    "features.patience",
+    "features.terminal", "features.patience",
     "features.provenance", "features.panel",
     "features.witness", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
@@ -27,7 +26,7 @@ ROOMS = (
     "features.sources.definitions", "features.sources.deferred",
     "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo", "features.sources.published",
-    "models.errors", "models.plain_values", "models.seal", "models.formatting",
+    "models.workers", "models.errors", "models.plain_values", "models.seal", "models.formatting",
     "models.vocabulary", "models.definition", "models.onset",
     "models.outlook", "models.hazard", "models.verification", "models.training",
     "models.forecasting", "models.sweep", "models.ledger", "models.tracking", "models.report",
@@ -40,7 +39,7 @@ DISK_AND_NETWORK = {
     "os", "tempfile", "socket", "platformdirs",
 }  # fmt: skip
 # What knows the process and its streams, and nothing of data.
-PROCESSES = {"features.workers", "features.boundary"}
+PROCESSES = {"features.terminal"}
 READ_THE_CLOCK = {
     "models.cli.options", "features.sources.etf_flows.command", "features.sources.append.command",
     "features.patience",  # how long, never which day
@@ -196,8 +195,7 @@ def test_forecasting_reaches_no_label_and_no_verification(module):
 @pytest.mark.parametrize("module", names_of("models.verification"))
 def test_verification_knows_no_coins_and_no_features(module):
     assert not reached(module) & {
-        "models.onset", *{*names_of("features")} - {"features.workers"},
-        *names_of("models.tracking", "models.training"),
+        "models.onset", *names_of("features", "models.tracking", "models.training")
     }  # fmt: skip
 
 

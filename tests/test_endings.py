@@ -22,7 +22,7 @@ from typer.main import get_command
 
 import predict
 import train
-from features.plain_text import printable
+from features.terminal import printable
 from models.cli import boundary
 from models.cli.boundary import clear_errors
 from models.tracking.listing import versions_json, versions_text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.text_table import aligned
+from features.terminal import aligned
 from models.formatting import markdown, scored, share_interval
 from models.report.docs import named_rows, shown_rows
 from models.report.training_text import training_table

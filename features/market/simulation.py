@@ -21,7 +21,6 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from features.market.season import MIN_COVERAGE, TOP, WINDOW_DAYS
-from features.workers import end_with_parent
 
 THRESHOLDS = (50, 75)
 LEAD_ENDS = tuple(range(30, 391, 30))
@@ -169,7 +168,6 @@ def _by_rank(
 
 def _first_passage(market: _Market, today: int, paths: int, seed: int) -> NDArray[np.float64]:
     """Return percent of the paths past each threshold by each lead's end; NaN if impossible."""
-    end_with_parent()
     impossible = np.full(len(THRESHOLDS) * len(LEAD_ENDS), np.nan)
     # A block is known once its last day has ended, which may be today: not strict.
     usable = market.block_start + BLOCK_DAYS <= today

@@ -15,7 +15,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.boundary import DEBUG, FAILURE, ended
 from features.market.index_definition import OTHERS, IndexDefinition, IndexSeries
 from features.panel import SPECS, DataError, MarketPanel
 from features.provenance import DataProvenance
@@ -31,6 +30,7 @@ from features.sources.definitions import load_index_series
 from features.sources.files import load_files
 from features.storage.atomic import staged
 from features.storage.simulations import cache_directory, simulated_series
+from features.terminal import DEBUG, FAILURE, exit_code_of
 
 START = pd.Timestamp("2012-07-01")
 SIGNIFICANT_DIGITS = 6
@@ -184,7 +184,7 @@ def _before(directory: Path) -> MarketPanel | None:
 
 def main() -> int:
     """Run the command line."""
-    return ended(_run, data_error=DataError, data_code=FAILURE)
+    return exit_code_of(_run, data_error=DataError, data_code=FAILURE)
 
 
 def _run() -> int:

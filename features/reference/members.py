@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.boundary import DEBUG, FAILURE, ended
 from features.market.season import TOP, breadth
 from features.market.universe import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.panel import DataError
@@ -19,6 +18,7 @@ from features.reference.revision import membership_text, print_findings
 from features.sources.columns import shown
 from features.sources.files import checked_tables
 from features.storage.atomic import staged
+from features.terminal import DEBUG, FAILURE, exit_code_of
 
 # Weekly where the live data must agree with the embedded history, monthly before.
 WEEKLY_DAYS = 180
@@ -176,7 +176,7 @@ def write(directory: Path, universe: pd.DataFrame, coins: pd.DataFrame, symbols:
 
 def main() -> int:
     """Run the command line."""
-    return ended(_run, data_error=DataError, data_code=FAILURE)
+    return exit_code_of(_run, data_error=DataError, data_code=FAILURE)
 
 
 def _run() -> int:

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from features.boundary import message_of
 from features.patience import Patience, patience, patient
+from features.terminal import message_of
 from models.cli.options import ExitCode, fail
 from models.cli.streams import leave_at_once, tell
 

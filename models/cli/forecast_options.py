@@ -14,8 +14,8 @@ from typing import Annotated
 
 import typer
 
-from features.boundary import short
 from features.patience import DEADLINE_SECONDS
+from features.terminal import one_line
 from models.cli.options import (
     DATE_FORMATS,
     LEDGER,
@@ -268,5 +268,7 @@ def _supposition(text: str) -> tuple[str, float]:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"must be FEATURE=VALUE with a number, got {short(text)!r}.")
+        raise ValueError(
+            f"must be FEATURE=VALUE with a number, got {one_line(text, longest=80)!r}."
+        )
     return name.strip(), number

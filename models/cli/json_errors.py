@@ -12,8 +12,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from features.boundary import answer_fault
-from features.plain_text import printable
+from features.terminal import printable, write_answer
 
 ERROR_SCHEMA = "altseason.error/1"
 USAGE = 2
@@ -49,7 +48,7 @@ def report_error(message: str, *, kind: str, exit_code: int) -> None:
         "schema": ERROR_SCHEMA, "error": message, "kind": kind, "exit_code": exit_code,
     }  # fmt: skip
     # Where stdout takes nothing, stderr and the exit code have to do.
-    answer_fault(json.dumps(content, indent=2))
+    write_answer(json.dumps(content, indent=2))
     answered()
 
 

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import typer
 
-from features.boundary import message_of
+from features.terminal import message_of
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from features.boundary import answer_fault, short
 from features.storage.atomic import staged
+from features.terminal import one_line, write_answer
 from models.cli.json_errors import answered, report_error
 from models.cli.streams import tell
 
@@ -153,7 +153,7 @@ def answer(text: str, beside: str = "") -> None:
     typer.Exit
         With `ExitCode.FAILURE`, after one message, if stdout does not take it.
     """
-    fault = answer_fault(text)
+    fault = write_answer(text)
     answered()
     if fault:
         fail(f"the answer cannot be written to stdout: {fault}{beside}.", ExitCode.FAILURE)
@@ -296,7 +296,8 @@ def parse_horizons(text: str, limit: int) -> tuple[int, ...]:
         horizons = sorted({int(part) for part in text.split(",")})
     except ValueError as error:
         raise typer.BadParameter(
-            f"--horizons must be days separated by commas such as 30,60,90, got {short(text)!r}."
+            f"--horizons must be days separated by commas such as 30,60,90, "
+            f"got {one_line(text, longest=80)!r}."
         ) from error
     wrong: Sequence[int] = [days for days in horizons if not 1 <= days <= limit]
     if wrong:

@@ -16,8 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from features.boundary import DEBUG, FAILURE, buffer_stdout, drop_stdout, message_of
-from features.plain_text import printable
+from features.terminal import DEBUG, FAILURE, buffer_stdout, drop_stdout, message_of, printable
 
 # Signals that ask a process to end: of `kill`, and of a terminal that is closed.
 _ENDING = ("SIGTERM", "SIGHUP")

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from features.boundary import short
 from features.catalogue.builder import FEATURE_NAMES
+from features.terminal import one_line
 from models.errors import MALFORMED
 from models.hazard.base import HazardModel
 from models.hazard.evidence import Evidence, evidence_from_json, evidence_json
@@ -139,7 +139,7 @@ class Forecaster:
             )
             _check_models(forecaster)
         except (zlib.error, *MALFORMED) as error:
-            said = short(str(error), _LONGEST_MESSAGE)
+            said = one_line(error, longest=_LONGEST_MESSAGE)
             raise ValueError(f"not a forecaster of this program: {said}") from error
         return forecaster
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from features.boundary import short
+from features.terminal import one_line
 from models.vocabulary import Kind
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Alert:
         >>> str(Alert.parse("broad:30 >= 50%")), str(Alert.parse("broad:year:change<=-0.1"))
         ('broad:30>=0.5', 'broad:year:change<=-0.1')
         """
-        told = short(text)
+        told = one_line(text, longest=80)
         found = _ALERT.fullmatch("".join(text.split()))
         if found is None or found["kind"] not in set(Kind):
             kinds = ", ".join(Kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from features.text_table import aligned
+from features.terminal import aligned
 from models.forecasting.parts import Forecast
 from models.forecasting.what_if import TARGET, TARGET_DAYS, BreadthNeeded, Supposition, WhatIf
 from models.formatting import long_day, percent, wrap

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from features.health import STALE_DAYS
 from features.plausibility.pegs import RULE as NO_ALTCOIN
-from features.text_table import aligned
+from features.terminal import aligned
 from models.forecasting.data_quality import DataHealth, SeriesHealth
 from models.formatting import counted, iso_day
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from features.text_table import aligned
+from features.terminal import aligned
 from models.formatting import counted, wrap
 from models.ledger.outlook_results import (
     ChanceScore,

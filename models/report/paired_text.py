@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.text_table import aligned
+from features.terminal import aligned
 from models.formatting import finite, interval, signed
 from models.vocabulary import Kind, Verdict
 

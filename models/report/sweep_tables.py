@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from features.text_table import aligned
+from features.terminal import aligned
 from models.formatting import counted, percent, scored
 from models.sweep.grid import Grid, seconds_of
 from models.sweep.influence import varied

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from features.text_table import aligned
+from features.terminal import aligned
 from models.formatting import long_day, percent, signed
 from models.hazard.candidates import TRIALS
 from models.report.claim_statements import claim_headlines

@@ -17,6 +17,7 @@ from models.sweep.evaluate import attempt
 from models.sweep.material import Material
 from models.sweep.result import Failure, Result
 from models.sweep.specification import Specification
+from models.workers import end_with_parent
 
 # A task whose worker has died so often without any other finishing meanwhile is given up.
 MOST_LOSSES = 3
@@ -100,7 +101,9 @@ def with_losses(
 
 def _round(jobs: int, path: Path, left: Tasks, horizons: tuple[int, ...]) -> Iterator[Done]:
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        parallel = Parallel(
+            n_jobs=jobs, return_as="generator_unordered", batch_size=1, initializer=end_with_parent
+        )
         yield from parallel(delayed(_from_file)(path, each, horizons) for each in left)
 
 

@@ -7,8 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from features.plain_text import one_line
-from features.text_table import aligned
+from features.terminal import aligned, one_line
 from models.formatting import scored, signed
 from models.tracking.aliases import briefly
 from models.tracking.holding import AliasHistory

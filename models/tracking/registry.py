@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from features.boundary import short
+from features.terminal import one_line
 from models.errors import TrackingError
 from models.formatting import signed
 from models.seal import digest
@@ -263,8 +263,8 @@ def _leave_other_questions(client: MlflowClient, version: str) -> None:
 
 def _require(client: MlflowClient, version: str, tracking_uri: str) -> ModelVersion:
     absent = TrackingError(
-        f"the store {shown(tracking_uri)} holds no version {short(version)!r} of {MODEL_NAME}; "
-        f"train.py versions lists them."
+        f"the store {shown(tracking_uri)} holds no version {one_line(version, longest=80)!r} of "
+        f"{MODEL_NAME}; train.py versions lists them."
     )
     try:
         found = client.get_model_version(MODEL_NAME, version)

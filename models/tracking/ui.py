@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from mlflow.tracking import MlflowClient
 
-from features.boundary import FAILURE, ended
+from features.terminal import FAILURE, exit_code_of
 from models.errors import TrackingError
 from models.tracking.store import (
     connect,
@@ -172,4 +172,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main, data_error=TrackingError, data_code=FAILURE))
+    sys.exit(exit_code_of(main, data_error=TrackingError, data_code=FAILURE))

@@ -20,7 +20,7 @@ from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
-from features.text_table import aligned
+from features.terminal import aligned
 from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates

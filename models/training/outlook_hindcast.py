@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from features.workers import end_with_parent
 from models.definition import OnsetDefinition
 from models.onset import in_season, onsets, sustained
 from models.outlook.baselines import gamma_poisson, window_frequency
@@ -20,6 +19,7 @@ from models.outlook.renewal import fit_renewal
 from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, IntArray
 from models.training.outlook_near_term import NearTerm
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS
+from models.workers import end_with_parent
 
 HORIZONS = (90, 180, 365)
 BROAD = {"broad": OnsetDefinition()}
@@ -106,7 +106,6 @@ def outlook_hindcast(
     last_day = index.index[-1]
 
     def hindcast(as_of: pd.Timestamp) -> tuple[list[_Chance], list[_DaysInSeason]]:
-        end_with_parent()
         known = index.loc[:as_of]
         hazards = near_term(as_of) if near_term else None
         paths = _paths_from(known, definitions, hazards, max(horizons), n_paths, n_groups, seed)
@@ -116,7 +115,9 @@ def outlook_hindcast(
     # An onset on the window's last day has shown its 90 days, itself included, 89 days later.
     reach = pd.Timedelta(days=min(horizons) + SUSTAINED_WITHIN - 1)
     grid = pd.date_range(first, last_day - reach, freq=f"{step_days}D")
-    by_day = Parallel(n_jobs=jobs)(delayed(hindcast)(as_of) for as_of in grid)
+    by_day = Parallel(n_jobs=jobs, initializer=end_with_parent)(
+        delayed(hindcast)(as_of) for as_of in grid
+    )
     chances, days = (pd.DataFrame(chain.from_iterable(rows)) for rows in zip(*by_day, strict=True))
     return chances, days
 

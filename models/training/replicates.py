@@ -9,11 +9,11 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from features.workers import end_with_parent
 from models.hazard.base import HazardModel
 from models.hazard.candidates import fit_candidates
 from models.hazard.leads import FloatArray, IntArray
 from models.verification.hindcast import Landmarks, training_rows
+from models.workers import end_with_parent
 
 
 def fit_with_replicates(
@@ -65,7 +65,7 @@ def fit_with_replicates(
     episode = np.searchsorted(onset_days.to_numpy(), X.index.to_numpy(), side="right")
     random = np.random.default_rng(seed)
     draws = [_draw(episode, targets, random) for _ in range(n_replicates)]
-    parallel = Parallel(n_jobs=jobs, return_as="generator")
+    parallel = Parallel(n_jobs=jobs, return_as="generator", initializer=end_with_parent)
     replicates = []
     for fitted in parallel(delayed(_refit)(settled, X, targets, weight * draw) for draw in draws):
         replicates.append(fitted)
@@ -85,7 +85,6 @@ def _draw(episode: IntArray, targets: IntArray, random: np.random.Generator) -> 
 def _refit(
     settled: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
 ) -> dict[str, HazardModel]:
-    end_with_parent()
     drawn = weight > 0
     with threadpool_limits(limits=1):
         return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])

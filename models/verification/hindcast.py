@@ -10,10 +10,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from features.workers import end_with_parent
 from models.hazard.base import HazardModel, TooFewRows
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
 from models.verification.walk_forward import Fold, WalkForward
+from models.workers import end_with_parent
 
 REFERENCE = "climatology"
 NO_KIND = ""
@@ -110,7 +110,9 @@ def hindcast(
     planned = [fold for fold in own if fold.test.size]
     if not planned:
         raise TooFewRows("no day out of sample is at risk of any kind of season.")
-    parallel = Parallel(n_jobs=min(jobs, len(planned)), return_as="generator")
+    parallel = Parallel(
+        n_jobs=min(jobs, len(planned)), return_as="generator", initializer=end_with_parent
+    )
     tables = []
     for table in parallel(delayed(_forecast)(rows, fold, fit, list(horizons)) for fold in planned):
         tables.append(table)
@@ -126,7 +128,6 @@ def training_rows(rows: Landmarks, day: pd.Timestamp) -> tuple[pd.DataFrame, Int
 
 
 def _forecast(rows: Landmarks, fold: Fold, fit: Fit, horizons: list[int]) -> pd.DataFrame:
-    end_with_parent()
     # One thread: the order of sums, and so the last bits, must not depend on the machine.
     with threadpool_limits(limits=1):
         targets = rows.targets(fold.refit_on)[fold.train]

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.boundary import DATA, DEBUG, ended, short
 from features.panel import DataError
 from features.reference.revision import revision_text
 from features.sources.append.directory import Appended, Contradiction, append
+from features.terminal import DATA, DEBUG, exit_code_of, one_line
 
 
 def contradiction_text(rows: pd.DataFrame) -> str:
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the command line."""
-    return ended(_run, data_error=DataError)
+    return exit_code_of(_run, data_error=DataError)
 
 
 def _run() -> int:
@@ -96,7 +96,7 @@ def _run() -> int:
     options = parser.parse_args()
     for path in (options.data_dir, options.add):
         if not path.is_dir():
-            parser.error(f"{short(str(path))} is no directory.")
+            parser.error(f"{one_line(path, longest=80)} is no directory.")
     if options.data_dir.resolve() == options.add.resolve():
         parser.error("--data-dir and --add must be two directories.")
     today = pd.Timestamp(datetime.now(UTC).date()).as_unit("s")

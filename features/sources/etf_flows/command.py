@@ -17,9 +17,8 @@ from typing import Annotated
 
 import typer
 
-from features.boundary import DATA, DEBUG, FAILURE, answer_fault, message_of
-from features.plain_text import printable
 from features.sources.etf_flows.location import DATA_VARIABLE, flow_directory
+from features.terminal import DATA, DEBUG, FAILURE, message_of, printable, write_answer
 
 SCHEMA = "altseason.flows/1"
 
@@ -163,7 +162,7 @@ def _clear_errors() -> Iterator[None]:
 
 
 def _answer(lines: Sequence[str]) -> None:
-    if fault := answer_fault("\n".join(lines)):
+    if fault := write_answer("\n".join(lines)):
         _tell(f"error: the answer cannot be written to stdout: {fault}.")
         raise typer.Exit(FAILURE)
 

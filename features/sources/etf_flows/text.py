@@ -12,7 +12,7 @@ from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import LIMITS, gaps
 from features.sources.etf_flows.flow_store import Merge
 from features.sources.etf_flows.layouts import Reading
-from features.text_table import aligned
+from features.terminal import aligned
 
 
 def describe(directory: Path) -> dict[str, Any]:

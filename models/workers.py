@@ -1,4 +1,4 @@
-"""Worker processes that do not outlive the one they work for."""
+"""Worker processes that end with the process they work for."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import multiprocessing
 import os
 import threading
 import time
-from functools import cache
 
 _LOOK_SECONDS = 0.5
 
 
-@cache
 def end_with_parent() -> None:
-    """End this process within a second of its parent's death, if it is a worker of another.
+    """Start a worker process that ends within a second of its parent's death.
 
-    A parent that is killed at once cannot tell its workers, which would finish what they are at
-    and then wait for more for minutes. Called again it does nothing, nor in a process that was not
-    started to work for another one.
+    The initializer of every pool of processes: a parent that is killed at once cannot stop its
+    workers, which would finish their task and then wait minutes for the next.
     """
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None:
