@@ -15,7 +15,6 @@ from models.outlook.seasons import (
     History,
     IntArray,
 )
-from models.outlook.window import OutlookWindow
 
 SUSTAINED = "sustained"
 
@@ -80,13 +79,13 @@ def first_days(onsets: BoolArray) -> IntArray:
     return np.where(onsets.any(axis=0), onsets.argmax(axis=0), len(onsets))
 
 
-def pending(paths: Paths, window: OutlookWindow) -> BoolArray:
-    """Tell on which paths a season that began in the window, before as_of, becomes sustained."""
+def pending(paths: Paths, since: pd.Timestamp) -> BoolArray:
+    """Return on which paths a season that began since a day, before as_of, becomes sustained."""
     highest = next(iter(paths.now))
     total = np.zeros(paths.n_paths, dtype=bool)
     for season in paths.now[highest].seasons:
         age = (paths.as_of - season.onset).days + 1
-        if season.onset >= window.counts_from and season.sustained() is None:
+        if season.onset >= since and season.sustained() is None:
             ahead = paths.in_season[highest][: SUSTAINED_WITHIN - age].sum(axis=0)
             total |= season.days_within() + ahead >= SUSTAINED_DAYS
     return total
