@@ -12,14 +12,14 @@ import pandas as pd
 from models.definition import OnsetDefinition
 from models.forecasting.answers import QUANTILES, Answer, Event, Question, State
 from models.forecasting.base_rates import BaseRates
-from models.forecasting.intervals import ByLead
-from models.forecasting.near_term import NEAR_DAYS, near_term_hazards
+from models.forecasting.leads import NEAR_DAYS, ByLead, near_term_hazards
+from models.hazard.forecaster import Forecaster
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, FloatArray, incidence
 from models.outlook.credible import credible_interval
 from models.outlook.first_spell import onset_by_day, parameter_draws
 from models.outlook.path_onsets import known_onsets, pending
 from models.outlook.paths import N_GROUPS, N_PATHS, REACH_DAYS, Paths, simulate
-from models.outlook.renewal import Renewal
+from models.outlook.renewal import Renewal, fit_renewal
 from models.outlook.seasons import BoolArray, History, observe
 from models.outlook.waiting import Waiting, exact_interval, waiting_times
 from models.vocabulary import Kind
@@ -27,7 +27,7 @@ from models.vocabulary import Kind
 DAY = pd.Timedelta(days=1)
 LEVEL = 0.9
 SEED = 0
-Renewals = Mapping[Kind, Renewal]
+Renewals = Mapping[str, Renewal]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Ahead:
 
     as_of: pd.Timestamp
     definitions: Mapping[Kind, OnsetDefinition]  # from the highest threshold to the lowest
-    now: Mapping[Kind, History]  # the same kinds as they stand on as_of
+    now: Mapping[str, History]  # the same kinds as they stand on as_of
     leads: Mapping[Kind, ByLead]  # what the forecaster says of as_of, one row a kind
     renewals: Renewals | None  # None where no season had ended to learn from
     base: BaseRates
@@ -60,7 +60,7 @@ class Ahead:
     ) -> Ahead:
         """Return the seasons to come on a day; what the index did after it is not read."""
         ordered = dict(sorted(definitions.items(), key=lambda each: -each[1].threshold))
-        now = {
+        now: dict[str, History] = {
             kind: observe(
                 index, until=as_of, threshold=each.threshold, quiet_days=each.quiet_days
             )
@@ -100,6 +100,7 @@ class _Answering:
 
     def __init__(self, ahead: Ahead, reach: int) -> None:
         self.ahead, self.reach = ahead, reach
+        self._waits: dict[int, dict[str, Waiting]] = {}
 
     @cached_property
     def paths(self) -> Paths:
@@ -135,7 +136,7 @@ class _Answering:
         return Answer(*question, state=self.ahead.base.state(question.kind), **values)  # type: ignore[arg-type]
 
     def _begins(self, question: Question) -> Answer:
-        ahead, (kind, _, start, end) = self.ahead, question
+        ahead, (kind, _, start, _end) = self.ahead, question
         onsets = known_onsets(list(ahead.now.values()), kind, list(ahead.now))
         begun = onsets[onsets >= start]
         base, state = self._base_of_onset(question)
@@ -167,7 +168,7 @@ class _Answering:
             return None
         # An onset on the last day counts: strict.
         if earliest > question.end:
-            quiet = ahead.definitions[names[0]].quiet_days
+            quiet = next(iter(ahead.definitions.values())).quiet_days
             return f"an onset needs {quiet} quiet days before it: none before {earliest:%Y-%m-%d}"
         return None
 
@@ -197,13 +198,15 @@ class _Answering:
             comes = (wait.first < days) | pending(self.paths, question.start)
             return _counted(comes, self.paths)
         low, high = wait.bounds(days - 1)
-        return float(wait.by_day[-1]), float(low), float(high)
+        return float(wait.by_day[days - 1]), float(low), float(high)
 
     def _wait(self, question: Question) -> Waiting:
+        """Return the wait from a window's first day, as far as the paths reach."""
         tomorrow = self.ahead.as_of + DAY
         first = (max(question.start, tomorrow) - tomorrow).days
-        last = (question.end - tomorrow).days
-        return waiting_times(self.paths, first, last, LEVEL)[question.kind]
+        if first not in self._waits:
+            self._waits[first] = waiting_times(self.paths, first, self.reach - 1, LEVEL)
+        return self._waits[first][question.kind]
 
     def _window_days(self, question: Question) -> int:
         tomorrow = self.ahead.as_of + DAY
@@ -263,7 +266,7 @@ class _Answering:
         """Return days ahead by which the first onset has come with each probability."""
         if self.ahead.renewals is None or self._impossible(question) is not None:
             return self._row(question, reason=self._impossible(question) or "no season had ended")
-        by_day = self._wait(question).by_day
+        by_day = self._wait(question).by_day[: self._window_days(question)]
         offset = (question.end - self.ahead.as_of).days - len(by_day)
         reached = [np.flatnonzero(by_day >= level) for level in QUANTILES]
         return self._row(
@@ -273,6 +276,25 @@ class _Answering:
                 for level, each in zip(QUANTILES, reached, strict=True)
             },
         )  # fmt: skip
+
+
+def fitted_renewals(
+    index: pd.Series, forecaster: Forecaster, as_of: pd.Timestamp
+) -> Renewals | None:
+    """Fit the process of each kind to what had resolved by the end of a training, or by a day.
+
+    None where no season of a kind was over by then: there is nothing to learn from.
+    """
+    until = min(forecaster.evidence.trained_until, as_of)
+    quiet_days = forecaster.evidence.definition.quiet_days
+    by_threshold = sorted(forecaster.thresholds.items(), key=lambda each: -each[1])
+    try:
+        return {
+            kind: fit_renewal(index, until=until, threshold=threshold, quiet_days=quiet_days)
+            for kind, threshold in by_threshold
+        }
+    except ValueError:
+        return None
 
 
 def continued(climatology: FloatArray, days: int) -> float:

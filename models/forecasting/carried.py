@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from features.market.season import CARRIED_DAYS, NEAR_MARGINS, daily
-from models.forecasting.moves import CarriedIndex, NearFlipping
-from models.forecasting.season_status import SeasonStatus
+from models.forecasting.parts import CarriedIndex, NearFlipping
+from models.forecasting.status import SeasonStatus
 
 
 def carried_index(status: SeasonStatus) -> tuple[CarriedIndex, ...]:

@@ -6,11 +6,9 @@ import numpy as np
 from scipy.special import logit
 
 from features.catalogue.builder import CATALOGUE
-from models.forecasting.intervals import ByLead
-from models.forecasting.moves import Driver, DriverSum
-from models.forecasting.near_term import NEAR_DAYS
-from models.forecasting.season_status import SeasonStatus
-from models.forecasting.windows import plain
+from models.forecasting.leads import NEAR_DAYS, ByLead
+from models.forecasting.parts import Driver, DriverSum
+from models.forecasting.status import SeasonStatus
 from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Forecaster
 from models.vocabulary import Kind
@@ -66,7 +64,7 @@ def drivers(
         Driver(
             str(name),
             _GROUPS[str(name)],
-            plain(row[name].iloc[0]),
+            None if np.isnan(row[name].iloc[0]) else float(row[name].iloc[0]),
             float(value),
             float(value) * worth,
         )

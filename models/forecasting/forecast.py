@@ -1,75 +1,45 @@
-"""The forecast of one day: where the season stands, probabilities, drivers, evidence."""
+"""The forecast of one day: where the season stands, the answers, drivers, evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from features.market.season import season_state
+from features.panel import DataError
+from models.forecasting.ahead import Ahead, fitted_renewals
+from models.forecasting.answers import Answer, Event, Question
 from models.forecasting.carried import carried_index, near_flipping
 from models.forecasting.drivers import drivers
-from models.forecasting.evidence import forecast_evidence
-from models.forecasting.intervals import ByLead
+from models.forecasting.leads import ByLead, by_lead
 from models.forecasting.notes import forecast_notes
 from models.forecasting.parts import (
+    DataFinding,
     DataSummary,
+    Earlier,
     Forecast,
+    ForecastEvidence,
     ModelId,
     ModelSummary,
     Season,
-    Window,
 )
-from models.forecasting.season_status import SeasonStatus
-from models.forecasting.seasons_ahead import SeasonsAhead, fitted_renewals, seasons_ahead
-from models.forecasting.trend import earlier_statuses, leads_of, trend
-from models.forecasting.windows import plain, windows
+from models.forecasting.questions import (
+    HORIZONS,
+    KINDS,
+    Window,
+    curve_questions,
+    standard_questions,
+    window_of,
+)
+from models.forecasting.status import SeasonStatus, season_status
 from models.hazard.forecaster import Forecaster
-from models.outlook.answers import Outlook
-from models.outlook.paths import REACH_DAYS
-from models.outlook.window import OutlookWindow, date_window, year_window
 from models.vocabulary import Kind
 
-HORIZONS = (30, 60, 90, 180, 365)
-
-
-class WindowError(ValueError):
-    """A window ends outside what can be said."""
-
-
-def outlook_window(
-    as_of: pd.Timestamp,
-    *,
-    by: pd.Timestamp | None = None,
-    start: pd.Timestamp | None = None,
-    year: int | None = None,
-) -> OutlookWindow:
-    """Return the window of the outlook that is asked for.
-
-    Parameters
-    ----------
-    as_of : pandas.Timestamp
-        Day whose end closes the information set.
-    by, start : pandas.Timestamp, optional
-        Last and first day; from the day after as_of where no first one is given.
-    year : int, optional
-        A calendar year; without any of these it is that of the day after as_of.
-
-    Raises
-    ------
-    WindowError
-        If it does not lie within three years after as_of.
-    """
-    try:
-        return year_window(as_of, year) if by is None else date_window(as_of, start, by)
-    except ValueError as error:
-        raise WindowError(str(error)) from error
-
-
-def month_ends(window: OutlookWindow) -> tuple[pd.Timestamp, ...]:
-    """Return the ends of the months in a window."""
-    return tuple(pd.date_range(window.start, window.end, freq="ME"))
+DAY = pd.Timedelta(days=1)
+DAYS_AGO = (7, 30)
 
 
 def forecast(
@@ -78,9 +48,8 @@ def forecast(
     model_id: ModelId,
     *,
     today: pd.Timestamp,
-    by: pd.Timestamp | None = None,
+    window: Window | None = None,
     horizons: Sequence[int] = HORIZONS,
-    window: OutlookWindow | None = None,
     dates: Sequence[pd.Timestamp] | None = None,
 ) -> Forecast:
     """Forecast from what was known at the end of a day.
@@ -88,69 +57,80 @@ def forecast(
     Parameters
     ----------
     status : SeasonStatus
-        Of the day, from `models.forecasting.season_status.season_status`.
+        Of the day, from `models.forecasting.status.season_status`.
     forecaster : Forecaster
         A fitted candidate.
     model_id : ModelId
         Where it is stored.
     today : pandas.Timestamp
-        For the age of the data and the windows that have ended, which nothing else depends on.
-    by : pandas.Timestamp, optional
-        Last day of the forecast by date, where no window is given.
-    horizons : sequence of int
-        Days ahead, each in [1, 390].
+        For the age of the data, which no answer depends on.
     window : Window, optional
-        From `outlook_window`; by default up to `by`, else the calendar year of the day after.
+        From `window_of`; by default the calendar year of the day after.
+    horizons : sequence of int
+        Days ahead.
     dates : sequence of pandas.Timestamp, optional
-        Days to tell the chance of being in season on; by default the ends of the window's months.
+        Days to be in season on; by default the ends of the window's months.
 
     Raises
     ------
     WindowError
-        If the window does not lie within three years after the day.
+        If a window or day does not lie within three years after as_of.
     """
-    window = outlook_window(status.as_of, by=by) if window is None else window
-    before = earlier_statuses(status, forecaster)
-    leads = leads_of({0: status, **before}, forecaster)
-    renewals = fitted_renewals(status.index, forecaster, status.as_of)
-    ahead = seasons_ahead(status.index, renewals, leads[0], status.as_of)
-    by_length, by_date = _windows(status, leads[0], ahead, horizons, window.end, today)
+    window = window_of(status.as_of) if window is None else window
+    before = _earlier_statuses(status, forecaster)
+    leads = _leads_of([status, *(each for each in before.values() if each)], forecaster)
+    ahead = ahead_of(status, forecaster, leads[status.as_of])
     out_of_range = _out_of_range(forecaster, status.features)
-    moved, total = drivers(status, forecaster, leads[0][Kind.BROAD])
+    kinds = list(ahead.definitions)
+    standing = [kind for kind in kinds if ahead.now[kind].current is not None]
+    questions = standard_questions(
+        status.as_of, window, kinds=kinds, horizons=horizons, dates=dates,
+        standing=standing,
+    )  # fmt: skip
+    curve = curve_questions(status.as_of, kinds)
+    answers = ahead.answers([*questions, *curve])
+    moved, total = drivers(status, forecaster, leads[status.as_of][Kind.BROAD])
+    shown = [
+        each for each in questions
+        if each.question is Event.BEGINS and each.start <= status.as_of + DAY
+    ]  # fmt: skip
     return Forecast(
         as_of=status.as_of,
         definition=forecaster.evidence.definition,
-        season=_season(status),
-        windows=by_length,
-        by_date=by_date,
-        trend=trend(
-            status, forecaster, horizons=horizons, by=window.end, before=before, leads=leads
+        thresholds=dict(forecaster.thresholds),
+        season=_season(status, ahead),
+        window=window,
+        answers=answers[: len(questions)],
+        curve=answers[len(questions) :],
+        earlier=tuple(
+            _earlier(days, status, then, forecaster, leads, shown) for days, then in before.items()
         ),
         drivers=moved,
-        evidence=forecast_evidence(status, forecaster, out_of_range),
-        model=model_summary(model_id, forecaster),
-        data=_data(status, forecaster, today),
-        notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
-        outlook=_outlook(ahead, window, dates),
         driver_sum=total,
         carried=carried_index(status),
         flipping=near_flipping(status),
+        evidence=_evidence(status, forecaster, out_of_range),
+        model=model_summary(model_id, forecaster),
+        data=_data(status, forecaster, today),
+        notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
     )
 
 
-def _outlook(
-    ahead: SeasonsAhead | None, window: OutlookWindow, dates: Sequence[pd.Timestamp] | None
-) -> Outlook | None:
-    if ahead is None:
-        return None
-    first, last = (ahead.as_of + pd.Timedelta(days=days) for days in (1, REACH_DAYS))
-    for date in dates or ():
-        if not first <= date <= last:
-            raise WindowError(
-                f"a day to be in season on must lie from {first:%Y-%m-%d} to {last:%Y-%m-%d}, "
-                f"three years after as_of, got {date:%Y-%m-%d}."
-            )
-    return ahead.outlook(window, dates=month_ends(window) if dates is None else dates)
+def ahead_of(
+    status: SeasonStatus, forecaster: Forecaster, leads: Mapping[Kind, ByLead]
+) -> Ahead:
+    """Return the seasons to come as a forecaster sees them on the day of a status."""
+    definition = forecaster.evidence.definition
+    return Ahead.from_index(
+        status.index,
+        status.as_of,
+        {
+            kind: replace(definition, threshold=threshold)
+            for kind, threshold in forecaster.thresholds.items()
+        },
+        leads,
+        fitted_renewals(status.index, forecaster, status.as_of),
+    )
 
 
 def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
@@ -163,48 +143,103 @@ def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:
     )
 
 
-def _windows(
+def _earlier_statuses(
+    status: SeasonStatus, forecaster: Forecaster
+) -> dict[int, SeasonStatus | None]:
+    """Return where the seasons stood on the earlier days, by days ago; None before the data."""
+    statuses: dict[int, SeasonStatus | None] = {}
+    for days in DAYS_AGO:
+        try:
+            statuses[days] = season_status(status.view, forecaster, status.as_of - days * DAY)
+        except DataError:
+            statuses[days] = None
+    return statuses
+
+
+def _leads_of(
+    statuses: Sequence[SeasonStatus], forecaster: Forecaster
+) -> dict[pd.Timestamp, dict[Kind, ByLead]]:
+    """Return what a forecaster says of each status's day, all in one prediction."""
+    features = pd.concat([each.features for each in statuses])
+    leads = by_lead(forecaster, features, list(forecaster.thresholds))
+    return {
+        each.as_of: {kind: rows.row(at) for kind, rows in leads.items()}
+        for at, each in enumerate(statuses)
+    }
+
+
+def _earlier(
+    days_ago: int,
     status: SeasonStatus,
-    leads: Mapping[Kind, ByLead],
-    ahead: SeasonsAhead | None,
-    horizons: Sequence[int],
-    by: pd.Timestamp,
-    today: pd.Timestamp,
-) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
-    """Return the windows by length and those by date, by kind."""
-    by_length: list[Window] = []
-    by_date: list[Window] = []
-    for kind, own in status.kinds.items():
-        lengths, until = windows(
-            kind,
-            status.as_of,
-            leads[kind],
-            ahead,
-            own.reason,
-            horizons=horizons,
-            by=by,
-            today=today,
+    then: SeasonStatus | None,
+    forecaster: Forecaster,
+    leads: Mapping[pd.Timestamp, Mapping[Kind, ByLead]],
+    questions: Sequence[Question],
+) -> Earlier:
+    """Return the same windows from an earlier day: by length as long, by date to the same day."""
+    day = status.as_of - days_ago * DAY
+    answers: tuple[Answer, ...] = ()
+    if then is not None:
+        ahead = ahead_of(then, forecaster, leads[day])
+        # Chances that only paths can count are left out: they cost a simulation each.
+        at_risk = [kind for kind in ahead.definitions if ahead.now[kind].at_risk]
+        answers = tuple(
+            replace(each, low=None, high=None, base_rate=None, base_state=None)
+            for each in ahead.answers(_moved_back(questions, status.as_of, day, at_risk))
         )
-        by_length += lengths
-        by_date.append(until)
-    return tuple(by_length), tuple(by_date)
+    return Earlier(
+        days_ago=days_ago,
+        as_of=day,
+        in_sample=forecaster.evidence.in_sample(day),
+        index=None if then is None else float(then.index.loc[day]),
+        answers=answers,
+    )
 
 
-def _season(status: SeasonStatus) -> Season:
+def _moved_back(
+    questions: Sequence[Question], as_of: pd.Timestamp, day: pd.Timestamp, kinds: Sequence[Kind]
+) -> list[Question]:
+    lengths = {as_of + days * DAY for days in HORIZONS}
+    moved = []
+    for each in questions:
+        if each.kind in kinds:
+            end = day + (each.end - as_of) if each.end in lengths else each.end
+            moved.append(each._replace(start=day + DAY, end=end))
+    return list(dict.fromkeys(moved))
+
+
+def _season(status: SeasonStatus, ahead: Ahead) -> Season:
     index = float(status.index.loc[status.as_of])
+    kinds = [kind for kind in KINDS if kind in status.kinds]
     return Season(
         index=index,
         state=season_state(index, threshold=status.kinds[Kind.BROAD].threshold),
-        at_risk={kind: own.at_risk for kind, own in status.kinds.items()},
+        states={kind: ahead.base.state(kind) for kind in kinds},
+        reasons={kind: status.kinds[kind].reason for kind in kinds},
         last_onset={
-            kind: pd.Timestamp(own.onsets[-1]) if len(own.onsets) else None
-            for kind, own in status.kinds.items()
+            kind: pd.Timestamp(status.kinds[kind].onsets[-1])
+            if len(status.kinds[kind].onsets) else None
+            for kind in kinds
         },
-    )
+        earliest_onset={kind: ahead.now[kind].earliest_onset for kind in kinds},
+    )  # fmt: skip
+
+
+def _evidence(
+    status: SeasonStatus, forecaster: Forecaster, out_of_range: tuple[str, ...]
+) -> ForecastEvidence:
+    evidence = forecaster.evidence
+    if forecaster.measured_at is None:
+        onsets = len(evidence.onsets[Kind.BROAD])
+    else:
+        # The training knew the outcome of its last day: not strict.
+        onsets = int((status.kinds[Kind.BROAD].onsets <= evidence.trained_until).sum())
+    return ForecastEvidence(onsets, evidence.skill, out_of_range, forecaster.measured_at)
 
 
 def _data(status: SeasonStatus, forecaster: Forecaster, today: pd.Timestamp) -> DataSummary:
     view, row = status.view, status.features
+    values = {name: float(row[name].iloc[0]) for name in forecaster.model.feature_names()}
     return DataSummary(
         source=view.source,
         digest=view.digest,
@@ -212,14 +247,19 @@ def _data(status: SeasonStatus, forecaster: Forecaster, today: pd.Timestamp) -> 
         last_day=view.last_day,
         age_days=int((today - view.last_day).days),
         provenance=tuple(view.provenance.steps),
-        findings=view.provenance.findings_on(status.as_of),
-        features={name: plain(row[name].iloc[0]) for name in forecaster.model.feature_names()},
+        findings=tuple(
+            DataFinding(
+                each.rule, each.series, each.first_day, each.last_day, each.text, each.consequence
+            )
+            for each in view.provenance.findings_on(status.as_of)
+        ),
+        features={name: None if np.isnan(value) else value for name, value in values.items()},
     )
 
 
 def _out_of_range(forecaster: Forecaster, row: pd.DataFrame) -> tuple[str, ...]:
     ranges = forecaster.evidence.ranges
-    # A missing value is told as missing, not as out of range.
+    # A missing value is named as missing, not as out of range.
     return tuple(
         name
         for name in forecaster.model.feature_names()

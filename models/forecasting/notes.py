@@ -12,7 +12,7 @@ from features.catalogue.flows import missing_flows, missing_flows_text
 from features.health import STALE_DAYS
 from features.provenance import DataProvenance
 from models.forecasting.parts import Note, NoteCode
-from models.forecasting.season_status import SeasonStatus
+from models.forecasting.status import SeasonStatus
 from models.formatting import iso_day, long_day
 from models.hazard.forecaster import Forecaster
 from models.vocabulary import Kind

@@ -9,8 +9,8 @@ import pandas as pd
 
 from features.catalogue.builder import build_features
 from features.market.season import at_risk
-from models.forecasting.intervals import probabilities
-from models.forecasting.season_status import SeasonStatus
+from models.forecasting.leads import by_lead
+from models.forecasting.status import SeasonStatus
 from models.hazard.forecaster import Forecaster
 from models.vocabulary import Kind
 
@@ -140,8 +140,7 @@ def _stored(
     quiet_days = forecaster.evidence.definition.quiet_days
     threshold = status.kinds[Kind.BROAD].threshold
     free = at_risk(status.index, threshold=threshold, quiet_days=quiet_days)
-    values = probabilities(
-        forecaster, features, Kind.BROAD, [horizon], at_risk=free.loc[features.index].to_numpy()
-    )
+    leads = by_lead(forecaster, features, [Kind.BROAD])[Kind.BROAD]
+    values = leads.probabilities([horizon], at_risk=free.loc[features.index].to_numpy())
     columns = {name: value[:, 0] for name, value in values._asdict().items()}
     return pd.DataFrame(columns, index=pd.DatetimeIndex(features.index).rename(None))

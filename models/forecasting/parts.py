@@ -1,19 +1,22 @@
-"""What a forecast consists of. Days are timestamps here; `schema` turns them into JSON."""
+"""What a forecast consists of beside its answers; pydantic writes and reads all of it as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Literal
 
 import pandas as pd
 
-from features.provenance import Finding
 from models.definition import OnsetDefinition
-from models.forecasting.evidence import ForecastEvidence
-from models.forecasting.moves import CarriedIndex, Driver, DriverSum, NearFlipping
-from models.outlook.answers import Outlook
+from models.forecasting.answers import Answer, Event, State, find
+from models.forecasting.questions import Window
+from models.hazard.evidence import Skill
+from models.stored import Day, Number, Share
 from models.vocabulary import Kind
+
+SCHEMA: Literal["altseason.forecast/3"] = "altseason.forecast/3"
 
 
 class NoteCode(StrEnum):
@@ -31,104 +34,73 @@ class NoteCode(StrEnum):
 
 @dataclass(frozen=True)
 class Note:
-    """A warning: its code and its figures for machines, its text for a person.
-
-    Parameters
-    ----------
-    code : NoteCode
-        What it is about.
-    text : str
-        One or two sentences.
-    fields : mapping of str to object
-        The figures in the text, ready for JSON.
-    """
+    """A warning: its code and figures for machines, its text for a person."""
 
     code: NoteCode
     text: str
-    fields: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Window:
-    """Chance of an onset in (as_of, as_of + horizon_days].
-
-    Parameters
-    ----------
-    kind : Kind
-        Kind of season.
-    horizon_days : int
-        Length in days.
-    window_end : pandas.Timestamp
-        Last day.
-    probability : float, optional
-        In [0, 1]; None where no onset can come next.
-    climatology : float, optional
-        In [0, 1]; where no onset can come next the base rate of windows as long, from any state.
-    low, high : float, optional
-        Ends of the 90 % interval; None too where the trend leaves them out.
-    reason : str, optional
-        Why there is no probability.
-    ended : bool
-        Whether its last day had passed by the clock when it was made.
-    """
-
-    kind: Kind
-    horizon_days: int
-    window_end: pd.Timestamp
-    probability: float | None
-    low: float | None = None
-    high: float | None = None
-    climatology: float | None = None
-    reason: str | None = None
-    ended: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Season:
-    """Where the seasons stand.
+    """Where the seasons stand on as_of."""
 
-    Parameters
-    ----------
-    index : float
-        Season index (0-100).
-    state : str
-        From `features.market.season.season_state`.
-    at_risk : mapping of Kind to bool
-        Whether a season of a kind can begin next.
-    last_onset : mapping of Kind to pandas.Timestamp or None
-        None where there was none.
-    """
-
-    index: float
-    state: str
-    at_risk: Mapping[Kind, bool]
-    last_onset: Mapping[Kind, pd.Timestamp | None]
+    index: Number  # 0-100
+    state: str  # in words, from features.market.season.season_state
+    states: Mapping[Kind, State]
+    reasons: Mapping[Kind, str | None]  # why a season of the kind cannot begin next
+    last_onset: Mapping[Kind, Day | None]
+    earliest_onset: Mapping[Kind, Day]
 
 
 @dataclass(frozen=True)
-class EarlierForecast:
-    """What the same model forecasts from an earlier day.
-
-    Parameters
-    ----------
-    days_ago : int
-        Before as_of.
-    as_of : pandas.Timestamp
-        The earlier day.
-    in_sample : bool
-        Whether the model has learnt from outcomes after it.
-    index : float, optional
-        Season index of that day; None before the data.
-    windows, by_date : tuple of Window
-        As in the forecast itself, without intervals and climatology.
-    """
+class Earlier:
+    """What the same model forecasts from an earlier day, without intervals."""
 
     days_ago: int
-    as_of: pd.Timestamp
-    in_sample: bool
-    index: float | None
-    windows: tuple[Window, ...]
-    by_date: tuple[Window, ...]
+    as_of: Day
+    in_sample: bool  # the model has learnt from outcomes after that day
+    index: Number | None  # None before the data
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What a feature moves the chance of a broad season in the next 90 days by."""
+
+    feature: str
+    group: str  # from the catalogue
+    value: Number | None  # None where it is missing
+    log_odds: Number  # against an average day
+    points: Number  # percentage points on the way from the base rate
+
+
+@dataclass(frozen=True)
+class DriverSum:
+    """What the drivers add up to: base rate + their points + rest = probability."""
+
+    horizon_days: int
+    base_rate: Share
+    probability: Share
+    rest: Number  # points of no feature: an average day off the base rate, leads taken together
+
+
+@dataclass(frozen=True)
+class CarriedIndex:
+    """The season index so many days on if every coin kept its price in Bitcoin."""
+
+    days: int
+    index: Number
+
+
+@dataclass(frozen=True)
+class NearFlipping:
+    """Coins of those compared that so many percent against Bitcoin would flip."""
+
+    margin: int
+    lead: int  # would begin to beat it over 90 days had they gained as much more
+    lag: int  # would cease to had they lost as much
+    compared: int
 
 
 @dataclass(frozen=True)
@@ -146,101 +118,98 @@ class ModelSummary:
     name: str
     version: str | None
     run_id: str
-    trained_until: pd.Timestamp
+    trained_until: Day
+
+
+@dataclass(frozen=True)
+class DataFinding:
+    """What a rule of plausibility found in the data of the day."""
+
+    rule: str
+    series: str
+    first_day: Day
+    last_day: Day
+    text: str
+    consequence: str
 
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The data.
-
-    Parameters
-    ----------
-    source : str
-        Of the panel.
-    digest, dataset_digest : str
-        Of what was known at as_of, and of all.
-    last_day : pandas.Timestamp
-        Last day known.
-    age_days : int
-        From that to today.
-    provenance : tuple of str
-        How they were made.
-    findings : tuple of Finding
-        What the rules of plausibility noticed that concerns the day.
-    features : mapping of str to float or None
-        What the model was given of the day; None where it is missing.
-    """
+    """The data a forecast was made from."""
 
     source: str
-    digest: str
-    dataset_digest: str
-    last_day: pd.Timestamp
-    age_days: int
+    digest: str  # of what was known at as_of
+    dataset_digest: str  # of all
+    last_day: Day
+    age_days: int  # from the last day to today
     provenance: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
-    features: Mapping[str, float | None] = field(default_factory=dict)
+    findings: tuple[DataFinding, ...] = ()
+    features: Mapping[str, Number | None] = field(default_factory=dict)  # the model's, of the day
 
     @property
     def today(self) -> pd.Timestamp:
-        """The day on which the forecast was made."""
+        """Day on which the forecast was made."""
         return self.last_day + pd.Timedelta(days=self.age_days)
 
 
 @dataclass(frozen=True)
+class ForecastEvidence:
+    """What a forecast rests on."""
+
+    onsets: int  # broad onsets in training, or seen by its end at a threshold not trained for
+    skill: tuple[Skill, ...]  # by kind and horizon, of days at risk
+    out_of_range: tuple[str, ...]  # features outside their range in training
+    measured_at: Number | None = None  # threshold verified, where the forecast is of another
+
+    def verified(self, kind: Kind) -> dict[int | str, Skill]:
+        """Return what could be computed of a kind of season, by horizon."""
+        return {
+            each.horizon_days: each
+            for each in self.skill
+            if each.kind == kind and each.value is not None
+        }
+
+
+@dataclass(frozen=True)
 class Forecast:
-    """The forecast of one day.
+    """The forecast of one day: a table of answers, where the season stands, its evidence."""
 
-    Parameters
-    ----------
-    as_of : pandas.Timestamp
-        Day whose end closes the information set.
-    definition : OnsetDefinition
-        What counts as an onset of a broad season.
-    season : Season
-        Where the seasons stand.
-    windows : tuple of Window
-        By kind and horizon.
-    by_date : tuple of Window
-        Until the last day of the outlook, by kind.
-    trend : tuple of EarlierForecast
-        A week and a month before.
-    drivers : tuple of Driver
-        Of broad seasons, the strongest first; empty in season.
-    evidence : ForecastEvidence
-        What stands behind it.
-    model : ModelSummary
-        What made it.
-    data : DataSummary
-        What it was made from.
-    notes : tuple of Note
-        Its warnings.
-    outlook : Outlook, optional
-        The seasons to come; None where no season has been seen to learn from.
-    driver_sum : DriverSum, optional
-        What the drivers add up to; None without any.
-    carried : tuple of CarriedIndex
-        What is bound to happen to the index if every price in Bitcoin stood still.
-    flipping : tuple of NearFlipping
-        How many coins a small move would flip, by its size; empty where the data do not tell.
-    """
-
-    as_of: pd.Timestamp
-    definition: OnsetDefinition
+    as_of: Day
+    definition: OnsetDefinition  # of a broad season
+    thresholds: Mapping[Kind, Number]
     season: Season
-    windows: tuple[Window, ...]
-    by_date: tuple[Window, ...]
-    trend: tuple[EarlierForecast, ...]
-    drivers: tuple[Driver, ...]
+    window: Window
+    answers: tuple[Answer, ...]
+    curve: tuple[Answer, ...]  # chances of an onset by every fifth day of the next year
+    earlier: tuple[Earlier, ...]
+    drivers: tuple[Driver, ...]  # of broad seasons, the strongest first; empty in season
+    driver_sum: DriverSum | None
+    carried: tuple[CarriedIndex, ...]
+    flipping: tuple[NearFlipping, ...]
     evidence: ForecastEvidence
     model: ModelSummary
     data: DataSummary
     notes: tuple[Note, ...]
-    outlook: Outlook | None = None
-    driver_sum: DriverSum | None = None
-    carried: tuple[CarriedIndex, ...] = ()
-    flipping: tuple[NearFlipping, ...] = ()
+    schema: Literal["altseason.forecast/3"] = SCHEMA
 
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """Kinds of season that it speaks of."""
-        return tuple(self.season.at_risk)
+    def begins(self, kind: Kind, end: pd.Timestamp | int) -> Answer | None:
+        """Return the chance that a season begins by a day, or within days; None if not asked."""
+        if isinstance(end, int):
+            end = self.as_of + pd.Timedelta(days=end)
+        return find(self.answers, kind, Event.BEGINS, end)
+
+    def year(self, kind: Kind) -> Answer:
+        """Return the chance of the window asked for, onsets already seen in its year included."""
+        return next(
+            each
+            for each in self.answers
+            if (each.kind, each.question, each.start, each.end)
+            == (kind, Event.BEGINS, self.window.counts_from, self.window.end)
+        )
+
+    def of(self, question: Event, kind: Kind | None = None) -> tuple[Answer, ...]:
+        """Return the answers to one question, of every kind or of one."""
+        return tuple(
+            each for each in self.answers
+            if each.question is question and kind in (None, each.kind)
+        )  # fmt: skip

@@ -10,6 +10,8 @@ from models.outlook.renewal import Renewal
 from models.outlook.seasons import BoolArray, FloatArray, History, IntArray
 
 LEAD_DAYS = 30
+# Weight of the process in the leads after the near term; from the next on it stands alone.
+HANDOVER = (0.25, 0.5, 0.75)
 
 
 class Level:
@@ -120,11 +122,32 @@ def spell_hazards(
     shape, scale = quiet.draw(uniform[:, :2])
     edges = np.arange(days + now.elapsed + 1)[:, None]
     later = -np.expm1(-np.diff(cumulative_hazard(edges, shape, scale), axis=0))
-    first = later[now.elapsed : now.elapsed + days].copy()
-    if near_term is not None and now.at_risk:
-        replicate = (uniform[:, 2] * len(near_term)).astype(np.int64)
-        with np.errstate(divide="ignore"):
-            daily = -np.expm1(np.log1p(-near_term[replicate].T) / LEAD_DAYS)
-        known = np.repeat(daily, LEAD_DAYS, axis=0)[:days]
-        first[: len(known)] = known
-    return first, later
+    if near_term is None or not now.at_risk:
+        return later[now.elapsed : now.elapsed + days].copy(), later
+    replicate = (uniform[:, 2] * len(near_term)).astype(np.int64)
+    ends = now.elapsed + LEAD_DAYS * np.arange(near_term.shape[1] + len(HANDOVER) + 1)[:, None]
+    process = -np.expm1(-np.diff(cumulative_hazard(ends, shape, scale), axis=0))
+    by_lead = handed_over(near_term[replicate].T, process)
+    with np.errstate(divide="ignore"):
+        daily = -np.expm1(np.log1p(-by_lead) / LEAD_DAYS)
+    mixed = np.repeat(daily, LEAD_DAYS, axis=0)[:days]
+    beyond = later[now.elapsed + len(mixed) : now.elapsed + days]
+    return np.concatenate([mixed, beyond]), later
+
+
+def handed_over(near_term: FloatArray, process: FloatArray) -> FloatArray:
+    """Return hazards of 30 days by lead that pass from the near term to the process.
+
+    What today's index tells fades over the 90 days that it looks back, it does not end with them:
+    after the near-term leads the last of them and the process are mixed, a quarter more of the
+    process each lead. Both of shape (leads, groups); `process` reaches three leads further.
+
+    Examples
+    --------
+    >>> near, process = np.full((3, 1), 0.2), np.full((6, 1), 0.1)
+    >>> handed_over(near, process).ravel().round(3).tolist()
+    [0.2, 0.2, 0.2, 0.175, 0.15, 0.125]
+    """
+    weight = np.array(HANDOVER)[:, None]
+    fading = (1 - weight) * near_term[-1] + weight * process[len(near_term) :]
+    return np.concatenate([near_term, fading])
