@@ -71,7 +71,7 @@ class Ahead:
 
     def answers(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """Answer questions, all from the same paths."""
-        reach = max((each.end - self.as_of).days for each in questions)
+        reach = max(((each.end - self.as_of).days for each in questions), default=0)
         if reach > REACH_DAYS:
             last = self.as_of + REACH_DAYS * DAY
             raise ValueError(
