@@ -9,10 +9,10 @@ from enum import StrEnum
 import pandas as pd
 
 from features.provenance import Finding
-from models.definition import OnsetDefinition
 from models.forecasting.evidence import ForecastEvidence
 from models.forecasting.moves import CarriedIndex, Driver, DriverSum, NearFlipping
 from models.outlook.answers import Outlook
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind
 
 

@@ -18,9 +18,9 @@ from models.outlook.outlook import answer, window_chances
 from models.outlook.path_onsets import known_onsets
 from models.outlook.paths import N_GROUPS, N_PATHS, Paths, simulate
 from models.outlook.renewal import Renewal, fit_renewal
-from models.outlook.seasons import FloatArray, History, observe
 from models.outlook.waiting import exact_interval
 from models.outlook.window import OutlookWindow
+from models.season.spells import FloatArray, History, observe
 from models.vocabulary import Kind
 
 SEED = 0
@@ -147,12 +147,7 @@ def seasons_ahead(
     if renewals is None:
         return None
     now = {
-        kind: observe(
-            index,
-            until=as_of,
-            threshold=renewal.history.threshold,
-            quiet_days=renewal.history.quiet_days,
-        )
+        kind: observe(index, until=as_of, definition=renewal.history.definition)
         for kind, renewal in renewals.items()
     }
     near_term = {
@@ -181,11 +176,11 @@ def fitted_renewals(
         None where no season of a kind was over by then: there is nothing to learn from.
     """
     until = fitted_until(forecaster, as_of)
-    quiet_days = forecaster.evidence.definition.quiet_days
+    definition = forecaster.evidence.definition
     by_threshold = sorted(forecaster.thresholds.items(), key=lambda each: -each[1])
     try:
         return {
-            str(kind): fit_renewal(index, until=until, threshold=threshold, quiet_days=quiet_days)
+            str(kind): fit_renewal(index, until=until, definition=definition.at(threshold))
             for kind, threshold in by_threshold
         }
     except ValueError:

@@ -25,9 +25,9 @@ from models.outlook.path_onsets import (
     pending,
 )
 from models.outlook.paths import Paths
-from models.outlook.seasons import SUSTAINED_WITHIN, BoolArray
 from models.outlook.waiting import Waiting, waiting_times
 from models.outlook.window import OutlookWindow
+from models.season.spells import BoolArray
 
 LASTS_DAYS = (7, 30, 60, 90)
 CURVE_DAYS, CURVE_STEP = 365, 5
@@ -133,8 +133,8 @@ def cumulative_chances(paths: Paths, *, days: int, level: float = 0.9) -> dict[s
 
 def _day(paths: Paths, date: pd.Timestamp) -> int:
     day = (date - paths.as_of).days - 1
-    if not 0 <= day < paths.days - SUSTAINED_WITHIN:
-        last = paths.as_of + pd.Timedelta(days=paths.days - SUSTAINED_WITHIN)
+    if not 0 <= day < paths.reach:
+        last = paths.as_of + pd.Timedelta(days=paths.reach)
         raise ValueError(
             f"the paths run from the day after {paths.as_of:%Y-%m-%d} to {last:%Y-%m-%d}, "
             f"got {date:%Y-%m-%d}; simulate more days."
@@ -154,7 +154,8 @@ def _chance(paths: Paths, kind: str, window: OutlookWindow, wait: Waiting, level
     now = list(paths.now.values())
     onsets = known_onsets(now, kind, list(paths.now))
     begun = onsets[onsets >= window.counts_from]
-    open_until = now[0].until - pd.Timedelta(days=SUSTAINED_WITHIN - 1 if kind == SUSTAINED else 0)
+    undecided = paths.definition.sustained_within - 1 if kind == SUSTAINED else 0
+    open_until = now[0].until - pd.Timedelta(days=undecided)
     base = window_frequency(onsets, now[0].first, open_until, window.days)
     if len(begun):
         return Chance(kind, 1.0, 1.0, 1.0, base, begun[0])
@@ -217,7 +218,7 @@ def _in_season_on(paths: Paths, date: pd.Timestamp) -> InSeasonOn:
 
 def _season_lasts(paths: Paths, kind: str, days: int, level: float) -> SeasonLasts:
     # `over` is the last of the quiet days: the last day at the threshold came that many before.
-    last = paths.over[kind] - paths.now[kind].quiet_days
+    last = paths.over[kind] - paths.now[kind].definition.quiet_days
     # Day 0 is the first after as_of: `days` days on is day days - 1.
     lasts = last >= days - 1
     return SeasonLasts(kind, days, *_counted(lasts, paths, level))
@@ -231,7 +232,7 @@ def _counted(comes: BoolArray, paths: Paths, level: float) -> tuple[float, float
 
 
 def _curves(paths: Paths, level: float) -> tuple[Curve, ...]:
-    days = min(CURVE_DAYS, paths.days - SUSTAINED_WITHIN)
+    days = min(CURVE_DAYS, paths.reach)
     curves = []
     for kind, by_day in cumulative_chances(paths, days=days, level=level).items():
         # Every fifth day from the last one back: 365 days away is among them.
