@@ -113,11 +113,11 @@ def outlook(bench: Bench) -> Iterator[Row]:
     """Simulate seasons from a day at risk, answer a year from them, and do all from the index."""
     from features.market.season import season_index
     from features.reference.load import load_reference
-    from models.definition import OnsetDefinition
     from models.outlook.outlook import answer
     from models.outlook.paths import Paths, simulate
     from models.outlook.renewal import Renewal, fit_renewal
     from models.outlook.window import year_window
+    from models.season.definition import OnsetDefinition
 
     index, as_of = season_index(load_reference()), pd.Timestamp("2025-12-10")
     kinds = OnsetDefinition().by_kind()
@@ -125,7 +125,7 @@ def outlook(bench: Bench) -> Iterator[Row]:
 
     def fitted() -> dict[str, Renewal]:
         return {
-            str(kind): fit_renewal(index, until=as_of, threshold=each.threshold)
+            str(kind): fit_renewal(index, until=as_of, definition=each)
             for kind, each in kinds.items()
         }
 

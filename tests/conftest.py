@@ -23,10 +23,10 @@ from features.market.season import season_index
 from features.panel import MarketPanel
 from features.reference.load import CARD_FILE, DIRECTORY, load_reference
 from features.sources.yahoo import client as yahoo
-from models.definition import OnsetDefinition
 from models.hazard.candidates import CANDIDATES
 from models.report.figures import skill_by_horizon
 from models.report.style import png
+from models.season.definition import OnsetDefinition
 from models.tracking.composition import Provenance, compose
 from models.tracking.runs import log_later
 from models.training.landmarks import landmarks

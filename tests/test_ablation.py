@@ -8,8 +8,8 @@ import pytest
 
 from features.catalogue.builder import CATALOGUE
 from features.market.season import season_index
-from models.definition import OnsetDefinition
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
+from models.season.definition import OnsetDefinition
 from models.training.ablation import COLUMNS, CORE, ablation, compare_groups, feature_groups
 from models.training.landmarks import landmarks
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings

@@ -27,7 +27,7 @@ ROOMS = (
     "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo", "features.sources.published",
     "models.workers", "models.errors", "models.plain_values", "models.seal", "models.formatting",
-    "models.vocabulary", "models.definition", "models.onset",
+    "models.vocabulary", "models.season",
     "models.outlook", "models.hazard", "models.verification", "models.training",
     "models.forecasting", "models.sweep", "models.ledger", "models.tracking", "models.report",
     "models.cli",
@@ -100,7 +100,9 @@ def floor_of(name: str) -> int | None:
 
 
 def test_the_rules_see_the_modules():
-    assert {"features.panel", "models.onset", "models.verification.scores", "train"} <= set(MODULES)
+    assert {"features.panel", "models.season.labels", "models.verification.scores", "train"} <= set(
+        MODULES
+    )
     assert "features.panel" in reached("train")
     assert all(names_of(room) for room in ROOMS)
 
@@ -174,28 +176,28 @@ def test_one_module_asks_yahoo_and_imports_late(client):
 
 
 def test_only_training_and_judging_reach_the_labels():
-    assert importers("models.onset") == {
+    assert importers("models.season.labels") == {
         "models.training.run", "models.training.landmarks", "models.training.claims",
         "models.training.prospective",
         "models.training.replay", "models.training.outlook_hindcast", "models.ledger.track_record",
         "models.sweep.evaluate",
     }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.
-    assert "models.onset" not in reached("predict", but_for="models.ledger.track_record")
+    assert "models.season.labels" not in reached("predict", but_for="models.ledger.track_record")
     assert importers("models.ledger.track_record") == {"predict"}
 
 
 @pytest.mark.parametrize("module", names_of("models.forecasting"))
 def test_forecasting_reaches_no_label_and_no_verification(module):
     assert not reached(module) & {
-        "models.onset", *names_of("models.verification", "models.training")
+        "models.season.labels", *names_of("models.verification", "models.training")
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("module", names_of("models.verification"))
 def test_verification_knows_no_coins_and_no_features(module):
     assert not reached(module) & {
-        "models.onset", *names_of("features", "models.tracking", "models.training")
+        "models.season.labels", *names_of("features", "models.tracking", "models.training")
     }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
-from models.definition import OnsetDefinition
-from models.onset import label, onsets
+from models.season.definition import OnsetDefinition
+from models.season.labels import label, onsets
 from models.training.claims import COLUMNS, CONDITIONS, HORIZONS, claims
 from models.training.landmarks import FIRST_DAY
 from models.verification.association import (

@@ -10,9 +10,9 @@ import pytest
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel
-from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import BREADTH_CORE
+from models.season.definition import OnsetDefinition
 from models.training import controls
 from models.training.controls import (
     AHEAD,

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.definition import OnsetDefinition
 from models.hazard.evidence import Evidence, Range, Skill
 from models.hazard.forecaster import Forecaster
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind, Verdict
 
 
@@ -65,13 +65,6 @@ def changed(forecaster, **evidence):
     stored = json.loads(gzip.decompress(forecaster.to_bytes()))
     stored["evidence"] |= evidence
     return gzip.compress(json.dumps(stored).encode())
-
-
-def test_a_forecaster_from_before_sustained_seasons_is_read(forecaster):
-    old = {"threshold": 75.0, "quiet_days": 30, "window_days": 90, "top": 50}
-    assert Forecaster.from_bytes(changed(forecaster, definition=old)).evidence == (
-        forecaster.evidence
-    )
 
 
 def test_rows_with_every_column_are_read(forecaster):

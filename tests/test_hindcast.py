@@ -10,14 +10,14 @@ import pytest
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
-from models.definition import OnsetDefinition
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
 from models.forecasting.season_status import season_status
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets
-from models.onset import label, onsets
+from models.season.definition import OnsetDefinition
+from models.season.labels import label, onsets
 from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.replicates import fit_with_replicates
 from models.training.run import HORIZONS, OUT_OF_SAMPLE, Settings, train

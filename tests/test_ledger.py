@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.definition import OnsetDefinition
 from models.errors import LedgerError
 from models.forecasting.evidence import ForecastEvidence
 from models.forecasting.parts import DataSummary, Forecast, ModelSummary, Season, Window
 from models.ledger.book import append, read_ledger
 from models.ledger.entry import content_of
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind
 
 ROOT = Path(__file__).parents[1]

@@ -40,9 +40,10 @@ from models.outlook.outlook import answer
 from models.outlook.path_onsets import known_onsets
 from models.outlook.paths import simulate
 from models.outlook.renewal import fit_renewal
-from models.outlook.seasons import observe
 from models.outlook.window import date_window, year_window
 from models.report.ledger_text import track_record_text
+from models.season.definition import OnsetDefinition
+from models.season.spells import observe
 from models.vocabulary import Kind
 from tests.test_ledger import content, forecast_of
 
@@ -222,8 +223,14 @@ def test_a_sealed_outlook_must_make_sense(line, rule, path):
 def test_all_answers_can_be_recorded_and_judged(as_of, reference, path):
     index, today = season_index(reference), pd.Timestamp(as_of)
     kinds = {"broad": 75.0, "partial": 50.0}
-    fitted = {k: fit_renewal(index, until=today, threshold=level) for k, level in kinds.items()}
-    now = {k: observe(index, until=today, threshold=level) for k, level in kinds.items()}
+    fitted = {
+        k: fit_renewal(index, until=today, definition=OnsetDefinition(level))
+        for k, level in kinds.items()
+    }
+    now = {
+        k: observe(index, until=today, definition=OnsetDefinition(level))
+        for k, level in kinds.items()
+    }
     paths = simulate(fitted, now, n_paths=400)
     made = answer(paths, year_window(today), dates=[today + pd.Timedelta(days=30)])
     day_after = datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)

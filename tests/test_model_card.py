@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.definition import OnsetDefinition
 from models.formatting import scored
 from models.report.known_failures import CardFacts, known_failures
 from models.report.model_card import FILE, NOT_FOR, model_card, model_cards
 from models.report.record import Prospective, ProspectiveGroup
+from models.season.definition import OnsetDefinition
 from models.tracking.attachments import attached
 from models.vocabulary import Verdict
 

@@ -348,7 +348,7 @@ def test_a_forecast_loads_no_more_than_it_needs(operated):
             "verdicts",
         )
     }
-    assert not modules & {"models.onset", "models.training.run", "models.tracking.runs",
+    assert not modules & {"models.season.labels", "models.training.run", "models.tracking.runs",
                           "models.ledger.track_record"}  # fmt: skip
 
 

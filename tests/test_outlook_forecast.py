@@ -24,9 +24,10 @@ from models.forecasting.season_status import season_status
 from models.forecasting.seasons_ahead import fitted_renewals, seasons_ahead
 from models.formatting import WIDTH, long_day
 from models.outlook.outlook import answer
-from models.outlook.seasons import observe
 from models.outlook.window import year_window
 from models.report.forecast_text import forecast_text
+from models.season.definition import OnsetDefinition
+from models.season.spells import observe
 from models.vocabulary import Kind
 from tests.embedded import END
 from tests.forecast_schema import validate
@@ -100,7 +101,7 @@ def test_every_day_has_one_coherent_outlook(every_day, forecaster, at):
         if chances[first.kind].begun_on is None and first.kind != "sustained":
             assert chances[first.kind].probability == pytest.approx(1 - first.none)
     for kind, threshold in forecaster.thresholds.items():
-        seen = observe(index, until=days[at], threshold=threshold)
+        seen = observe(index, until=days[at], definition=OnsetDefinition(threshold))
         begun = [day for day in seen.onsets if day >= window.counts_from]
         if begun:
             assert chances[kind].begun_on == begun[0] or kind == "partial"

@@ -19,8 +19,9 @@ from models.outlook.path_onsets import kinds_of, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.outlook.renewal import fit_renewal
-from models.outlook.seasons import SUSTAINED_WITHIN, observe
 from models.outlook.window import date_window, year_window
+from models.season.definition import OnsetDefinition
+from models.season.spells import observe
 
 KINDS = {"broad": 75.0, "partial": 50.0}
 AT_RISK, IN_SEASON, AFTER = "2025-12-10", "2025-09-20", "2025-10-20"
@@ -39,10 +40,13 @@ def make(index):
     def paths(day, *, kinds=KINDS, source=index, until=None, n_paths=400, **options) -> Paths:
         day = pd.Timestamp(day)
         fitted = {
-            kind: fit_renewal(source, until=until or day, threshold=threshold)
+            kind: fit_renewal(source, until=until or day, definition=OnsetDefinition(threshold))
             for kind, threshold in kinds.items()
         }
-        now = {k: observe(source, until=day, threshold=level) for k, level in kinds.items()}
+        now = {
+            k: observe(source, until=day, definition=OnsetDefinition(level))
+            for k, level in kinds.items()
+        }
         return simulate(fitted, now, n_paths=n_paths, **options)
 
     return paths
@@ -240,8 +244,8 @@ def fit_of(paths: Paths, kind: str):
 def drawn(courses: list[str], *, history: list[float], reach: int = 366, quiet: int = 30):
     """Paths from strings: one a path, 'x' at the threshold, an onset after 30 others."""
     seen = pd.Series(history, pd.date_range(end="2025-12-31", periods=len(history)), dtype=float)
-    now = observe(seen, until=seen.index[-1], threshold=75, quiet_days=quiet)
-    days = reach + SUSTAINED_WITHIN
+    now = observe(seen, until=seen.index[-1], definition=OnsetDefinition(75, quiet))
+    days = reach + OnsetDefinition().sustained_within
     inside = np.array([[c == "x" for c in course.ljust(days, ".")] for course in courses]).T
     begins, over = np.zeros_like(inside), np.full(len(courses), days)
     for path in range(inside.shape[1]):

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from features.market.season import at_risk, daily, onset_days
+from features.market.season import daily
 from models.outlook.baselines import gamma_poisson, window_frequency
 from models.outlook.patterns import season_law
 from models.outlook.posterior import PRIOR, Prior, fit_spells
-from models.outlook.seasons import Spells, observe
+from models.season.definition import OnsetDefinition
+from models.season.spells import Spells, observe
 
 DAY = pd.Timestamp("2020-01-01")
 
@@ -33,87 +34,6 @@ def spells_of(days, *, ended=True, truncated=False) -> Spells:
 @pytest.fixture(scope="module")
 def index(reference) -> pd.Series:
     return daily(reference.series("season_index"))
-
-
-class TestObserve:
-    def test_a_season_begins_again_within_the_quiet_days(self):
-        # Days: 3 quiet, season 80 20 80, 3 quiet = over, 2 more, onset, still on.
-        seen = index_of([1, 1, 1, 80, 1, 80, 1, 1, 1, 1, 1, 90])
-        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=3)
-        assert found.spells.days.tolist() == [1, 3]
-        assert found.spells.ended.all()
-        assert found.spells.truncated.tolist() == [True, False]
-        first, last = found.seasons
-        assert (first.length, first.days, first.complete) == (6, 2, True)
-        assert (last.length, last.days, last.complete) == (1, 1, False)
-        assert found.current is not None
-        assert found.current.onset == seen.index[-1]
-
-    @pytest.mark.parametrize(
-        ("run", "earliest", "risk"), [(0, 4, False), (2, 2, False), (3, 1, False), (4, 1, True)]
-    )
-    def test_the_earliest_onset_waits_for_the_quiet_days(self, run, earliest, risk):
-        seen = index_of([1, 1, 1, 1, 80] + [1] * run)
-        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=3)
-        assert found.earliest_onset == seen.index[-1] + pd.Timedelta(days=earliest)
-        assert found.at_risk is risk
-        assert (found.current is None) == (run >= 3)
-
-    def test_an_unknown_day_ends_no_spell(self):
-        seen = index_of([1, 1, 80, 1, 1, 1, np.nan, 1, 1, 1])
-        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=2)
-        assert found.spells.days.tolist() == [1, 1, 1]
-        assert found.spells.ended.tolist() == [True, False, False]
-        assert found.spells.truncated.tolist() == [True, False, True]
-
-    def test_what_is_not_yet_sustained_is_open(self):
-        seen = index_of([1] * 30 + [80] * 29)
-        (season,) = observe(seen, until=seen.index[-1], threshold=75).seasons
-        assert season.sustained() is None
-        longer = index_of([1] * 30 + [80] * 30)
-        (season,) = observe(longer, until=longer.index[-1], threshold=75).seasons
-        assert season.sustained() is True
-        for quiet, told in ((30, None), (60, None), (61, False)):  # over after 30, 90 days after 61
-            shorter = index_of([1] * 30 + [80] * 29 + [1] * quiet)
-            (season,) = observe(shorter, until=shorter.index[-1], threshold=75).seasons
-            assert season.sustained() is told
-
-    def test_later_seasons_count_from_their_onset(self):
-        seen = index_of([1] * 30 + [80] + [1] * 30 + [80] * 29)
-        touch, season = observe(seen, until=seen.index[-1], threshold=75).seasons
-        assert (touch.days, touch.days_within(), touch.complete) == (1, 30, True)
-        assert (touch.sustained(), season.sustained()) == (True, None)
-
-    @settings(max_examples=60, deadline=None)
-    @given(
-        st.lists(st.sampled_from([20.0, 60.0, 80.0, np.nan]), min_size=1, max_size=80),
-        st.integers(1, 5),
-    )
-    def test_it_agrees_with_the_definition_of_an_onset(self, values, quiet_days):
-        seen = index_of(values)
-        found = observe(seen, until=seen.index[-1], threshold=75, quiet_days=quiet_days)
-        assert list(found.onsets) == list(onset_days(seen, threshold=75, quiet_days=quiet_days))
-        risk = at_risk(seen, threshold=75, quiet_days=quiet_days)
-        assert found.at_risk == risk.iloc[-1]
-        # Every day on which an onset was possible lies in one spell.
-        possible = at_risk(seen, threshold=75, quiet_days=quiet_days - 1)
-        assert sum(found.spells.days + 1 - found.spells.ended) == possible.sum()
-
-    def test_the_future_changes_nothing(self, index):
-        until = pd.Timestamp("2021-05-01")
-        other = index.copy()
-        other[index.index > until] = 100.0
-        seen, blind = (observe(i, until=until, threshold=75) for i in (index, other))
-        np.testing.assert_array_equal(seen.spells.days, blind.spells.days)
-        assert [s.in_season.tolist() for s in seen.seasons] == [
-            s.in_season.tolist() for s in blind.seasons
-        ]
-
-    def test_the_day_must_be_known(self, index):
-        with pytest.raises(ValueError, match="until must be a day of the index"):
-            observe(index, until=index.index[-1] + pd.Timedelta(days=1), threshold=75)
-        with pytest.raises(ValueError, match="one value a day"):
-            observe(index[::2], until=index.index[0] + pd.Timedelta(days=4), threshold=75)
 
 
 class TestPosterior:
@@ -178,7 +98,9 @@ class TestPosterior:
         assert ((low >= 0) & (low <= mean) & (mean <= high) & (high <= 1)).all()
 
     def test_the_prior_hears_that_spells_are_regular(self, index):
-        spells = observe(index, until=pd.Timestamp("2025-12-10"), threshold=75).spells
+        spells = observe(
+            index, until=pd.Timestamp("2025-12-10"), definition=OnsetDefinition(75)
+        ).spells
         post = fit_spells(spells)
         assert post.weight.sum(axis=1)[post.shape > 1].sum() > 0.95
         assert PRIOR.half_life_days is None
@@ -195,7 +117,7 @@ class TestSeasonLaw:
     def law(self, lengths):
         values = [[1.0] * 30 + [80.0] * days for days in lengths]
         seen = index_of(np.concatenate([*values, [1.0] * 30]))
-        return season_law(observe(seen, until=seen.index[-1], threshold=75))
+        return season_law(observe(seen, until=seen.index[-1], definition=OnsetDefinition(75)))
 
     def test_the_longest_season_has_a_share(self):
         law, random = self.law([10, 20, 40]), np.random.default_rng(0)
@@ -211,15 +133,15 @@ class TestSeasonLaw:
     def test_an_open_season_counts_for_longer_ones(self):
         values = [[1.0] * 30 + [80.0] * days for days in (10, 20, 40, 15)]
         seen = index_of(np.concatenate(values))
-        law = season_law(observe(seen, until=seen.index[-1], threshold=75))
+        law = season_law(observe(seen, until=seen.index[-1], definition=OnsetDefinition(75)))
         np.testing.assert_allclose(law.count, [1, 1, 4 / 3, 4 / 3, 4 / 3])
 
     @pytest.mark.parametrize("elapsed", [5, 60, 300])
     def test_a_season_goes_on_whatever_its_length(self, elapsed):
         values = [[1.0] * 30 + [80.0] * days for days in (10, 20, 40, elapsed)]
         seen = index_of(np.concatenate(values))
-        now = observe(seen, until=seen.index[-1], threshold=75)
-        known = observe(seen, until=seen.index[-1 - elapsed], threshold=75)
+        now = observe(seen, until=seen.index[-1], definition=OnsetDefinition(75))
+        known = observe(seen, until=seen.index[-1 - elapsed], definition=OnsetDefinition(75))
         random = np.random.default_rng(0)
         course = season_law(known).resume(random, now, 500, random.random(10_000))
         left = np.maximum(course.length - np.maximum(course.position, 0), 0)
@@ -234,7 +156,7 @@ class TestSeasonLaw:
         # and one part for what was never seen: back each day with chance 1 / 30.
         season = [80.0] * 5 + [1.0] * 5 + [80.0] * 5
         seen = index_of(([1.0] * 30 + season) * 8 + [1.0] * run)
-        now = observe(seen, until=seen.index[-1], threshold=75)
+        now = observe(seen, until=seen.index[-1], definition=OnsetDefinition(75))
         random = np.random.default_rng(0)
         course = season_law(now).resume(random, now, 500, random.random(10_000))
         wait = np.maximum(-course.position, 0)
@@ -244,7 +166,7 @@ class TestSeasonLaw:
     def test_there_must_be_a_season(self):
         seen = index_of([1.0] * 100)
         with pytest.raises(ValueError, match="no season at 75 was over by 2020-04-09"):
-            season_law(observe(seen, until=seen.index[-1], threshold=75))
+            season_law(observe(seen, until=seen.index[-1], definition=OnsetDefinition(75)))
 
 
 class TestBaselines:

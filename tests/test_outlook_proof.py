@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from models.outlook.seasons import Spells, observe
+from models.season.definition import OnsetDefinition
+from models.season.spells import Spells, observe
 from models.training.outlook_coverage import (
     HORIZONS,
     WORLDS,
@@ -116,12 +117,12 @@ def test_the_hindcast_does_not_see_ahead(wander, hindcast):
 
 def test_its_outcomes_are_those_of_the_index(wander, hindcast):
     chances, days = hindcast
-    whole = observe(wander, until=wander.index[-1], threshold=75)
+    whole = observe(wander, until=wander.index[-1], definition=OnsetDefinition(75))
     for row in chances.itertuples():
         end = row.as_of + pd.Timedelta(days=row.horizon_days)
         came = [s for s in whole.seasons if row.as_of < s.onset <= end]
         if row.kind == "sustained":
-            came = [s for s in came if s.sustained()]
+            came = [s for s in came if s.sustained(OnsetDefinition())]
         assert row.outcome == float(bool(came))
         # Resolved for both kinds: an onset on the last day has shown 90 days, itself included.
         assert end + pd.Timedelta(days=89) <= wander.index[-1]
@@ -145,7 +146,11 @@ def test_the_near_term_is_daily(wander):
     )
     assert asked == sorted(set(chances["as_of"]))
     risk = chances[(chances["kind"] == "broad") & (chances["state"] == "at_risk")]
-    told = risk[risk["as_of"].map(lambda day: observe(wander, until=day, threshold=75).at_risk)]
+    told = risk[
+        risk["as_of"].map(
+            lambda day: observe(wander, until=day, definition=OnsetDefinition(75)).at_risk
+        )
+    ]
     assert len(told)
     assert (told["probability"] == 400.5 / 401).all()
 

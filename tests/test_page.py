@@ -37,6 +37,7 @@ from models.report.statements import (
     trust_statement,
 )
 from models.report.sweep_record import StoredSweep
+from models.season.definition import OnsetDefinition
 from models.tracking.tables import TrainingTables
 from models.training import replay
 from models.training.claims import claims
@@ -206,7 +207,7 @@ def test_without_an_outlook_the_window_leads(said):
 def viewed(day: str, today: str = "2025-12-20", **changes):
     """The view of a day's outlook, some of its fields changed."""
     outlook = replace(outlook_on(day), **changes)
-    return outlook_view(outlook, threshold=75.0, today=pd.Timestamp(today))
+    return outlook_view(outlook, definition=OnsetDefinition(), today=pd.Timestamp(today))
 
 
 def with_chances(day: str, *values: tuple[float, float, float]):
@@ -260,7 +261,9 @@ def test_a_window_is_open_on_its_last_day(today, ended):
 def test_bars_are_months_until_there_are_too_many():
     assert viewed("2025-12-10").parts == ("Dec",)
     far = outlook_view(
-        outlook_on("2025-12-10", "2027-06-30"), threshold=75.0, today=pd.Timestamp("2025-12-20")
+        outlook_on("2025-12-10", "2027-06-30"),
+        definition=OnsetDefinition(),
+        today=pd.Timestamp("2025-12-20"),
     )
     assert far.parts == ("Q4 25", "Q1 26", "Q2 26", "Q3 26", "Q4 26", "Q1 27", "Q2 27")
     assert far.period == "from 11 Dec 2025 to 30 Jun 2027"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.definition import OnsetDefinition
+from models.season.definition import OnsetDefinition
 from models.tracking.promotion import GATE, HAND, ROLLBACK, Champion, Terms, decide
 
 TERMS = Terms(

@@ -10,7 +10,7 @@ from models.hazard.base import THRESHOLD
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, incidence, lead_targets
 from models.hazard.renewal_hazard import Renewal, _spells
 from models.outlook.posterior import PRIOR, fit_spells
-from models.outlook.seasons import Spells
+from models.season.spells import Spells
 
 WEEK = 7
 ENDS = LEAD_DAYS * np.arange(1, N_LEADS + 1)

@@ -13,9 +13,9 @@ import pytest
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
-from models.definition import OnsetDefinition
 from models.formatting import signed
 from models.hazard.candidates import fit_candidates
+from models.season.definition import OnsetDefinition
 from models.training import replay as command
 from models.training.landmarks import landmarks
 from models.training.prospective import COLUMNS, judge, page, scores

@@ -44,7 +44,7 @@ def test_another_copy_of_this_program_is_no_stranger(tmp_path):
      ("other/models/a.py,,\n", False), ("predictor.py,,\n", False)],
 )  # fmt: skip
 def test_a_distribution_in_the_same_folder_is_named(tmp_path, record, shares):
-    for name, lines in (("altseason-0.1.0", "models/onset.py,,\n"), ("zoo-1.0", record)):
+    for name, lines in (("altseason-0.1.0", "models/season/labels.py,,\n"), ("zoo-1.0", record)):
         stranger(tmp_path, f"{name}.dist-info/RECORD").write_text(lines)
     assert sharing_distributions(tmp_path) == (("zoo",) if shares else ())
 

@@ -311,7 +311,7 @@ def test_the_code_digest_follows_the_code(tmp_path):
     with (tmp_path / "models/report/style.py").open("a") as file:
         file.write("# a picture\n")
     assert code_digest.__wrapped__(tmp_path) == code_digest()
-    with (tmp_path / "models/onset.py").open("a") as file:
+    with (tmp_path / "models/season/labels.py").open("a") as file:
         file.write("# a label\n")
     assert code_digest.__wrapped__(tmp_path) != code_digest()
 

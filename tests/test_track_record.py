@@ -357,8 +357,8 @@ class _Said:
 
 
 def test_scores_equal_the_hindcasts(random_panel):
-    from models.definition import OnsetDefinition
-    from models.onset import onsets
+    from models.season.definition import OnsetDefinition
+    from models.season.labels import onsets
     from models.training.landmarks import landmarks
 
     definition = OnsetDefinition()

@@ -29,7 +29,6 @@ from models.cli.options import (
 from models.cli.registry_command import warn_of_hold
 from models.cli.streams import leave_at_once
 from models.cli.training_options import LoggingOptions, TrainingOptions
-from models.definition import OnsetDefinition
 from models.errors import TrackingError, Unanswered
 from models.forecasting.data_quality import provenance_tables
 from models.hazard.candidates import available
@@ -38,6 +37,7 @@ from models.report.figures import training_figures
 from models.report.model_card import model_cards
 from models.report.style import png
 from models.report.training_text import study_text, training_table
+from models.season.definition import OnsetDefinition
 from models.tracking.attachments import attached
 from models.tracking.composition import Provenance, compose, run_title
 from models.tracking.listing import outcome_text

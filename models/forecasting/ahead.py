@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from models.definition import OnsetDefinition
-from models.forecasting.answers import QUANTILES, Answer, Event, Question, State
+from models.answers import QUANTILES, Answer, Event, Question, State
 from models.forecasting.base_rates import BaseRates
 from models.forecasting.leads import NEAR_DAYS, ByLead, near_term_hazards
 from models.hazard.forecaster import Forecaster
@@ -20,8 +19,9 @@ from models.outlook.first_spell import onset_by_day, parameter_draws
 from models.outlook.path_onsets import known_onsets, pending
 from models.outlook.paths import N_GROUPS, N_PATHS, REACH_DAYS, Paths, simulate
 from models.outlook.renewal import Renewal, fit_renewal
-from models.outlook.seasons import BoolArray, History, observe
 from models.outlook.waiting import Waiting, exact_interval, waiting_times
+from models.season.definition import OnsetDefinition
+from models.season.spells import BoolArray, History, observe
 from models.vocabulary import Kind
 
 DAY = pd.Timedelta(days=1)
@@ -61,10 +61,7 @@ class Ahead:
         """Return the seasons to come on a day; what the index did after it is not read."""
         ordered = dict(sorted(definitions.items(), key=lambda each: -each[1].threshold))
         now: dict[str, History] = {
-            kind: observe(
-                index, until=as_of, threshold=each.threshold, quiet_days=each.quiet_days
-            )
-            for kind, each in ordered.items()
+            kind: observe(index, until=as_of, definition=each) for kind, each in ordered.items()
         }
         base = BaseRates(index, as_of, ordered)
         return cls(as_of, ordered, now, leads, renewals, base, n_paths)
@@ -80,10 +77,6 @@ class Ahead:
             )
         found = _Answering(self, reach)
         return tuple(found.answer(each) for each in questions)
-
-    def history(self, kind: Kind) -> History:
-        """Return where a kind stands; a sustained season is one of the highest threshold."""
-        return next(iter(self.now.values())) if kind is Kind.SUSTAINED else self.now[kind]
 
     @cached_property
     def near_term(self) -> dict[str, FloatArray]:
@@ -164,13 +157,24 @@ class _Answering:
         stronger = names[:1] if kind is Kind.SUSTAINED else names[: names.index(kind) + 1]
         earliest = min(ahead.now[each].earliest_onset for each in stronger)
         # A season that has begun since `start` may still become sustained.
-        if kind is Kind.SUSTAINED and _pending(ahead.history(kind), question.start):
+        if self._pending(question):
             return None
         # An onset on the last day counts: strict.
         if earliest > question.end:
             quiet = next(iter(ahead.definitions.values())).quiet_days
             return f"an onset needs {quiet} quiet days before it: none before {earliest:%Y-%m-%d}"
         return None
+
+    def _pending(self, question: Question) -> bool:
+        """Return whether a season that began since `start` may still become sustained."""
+        if question.kind is not Kind.SUSTAINED:
+            return False
+        highest = next(iter(self.ahead.definitions))
+        definition = self.ahead.definitions[highest]
+        return any(
+            each.onset >= question.start and each.sustained(definition) is None
+            for each in self.ahead.now[highest].seasons
+        )
 
     def _chance(self, question: Question) -> tuple[float, float, float] | None:
         """Return the probability of an onset in a window that lies ahead, and its interval."""
@@ -191,10 +195,9 @@ class _Answering:
         return self._counted_window(question)
 
     def _counted_window(self, question: Question) -> tuple[float, float, float]:
-        kind, days = question.kind, self._window_days(question)
+        days = self._window_days(question)
         wait = self._wait(question)
-        still_open = kind is Kind.SUSTAINED and _pending(self.ahead.history(kind), question.start)
-        if still_open:
+        if self._pending(question):
             comes = (wait.first < days) | pending(self.paths, question.start)
             return _counted(comes, self.paths)
         low, high = wait.bounds(days - 1)
@@ -240,7 +243,7 @@ class _Answering:
             return self._row(question, reason="no season stands")
         base, state = self.ahead.base.share(question)
         # `over` is the last of the quiet days: the last day at the threshold came that many before.
-        last = self.paths.over[kind] - self.ahead.now[kind].quiet_days
+        last = self.paths.over[kind] - self.ahead.definitions[kind].quiet_days
         # Day 0 is the first after as_of: a day at the threshold on `end` or later.
         lasts = last >= (question.end - self.ahead.as_of).days - 1
         probability, low, high = _counted(lasts, self.paths)
@@ -286,11 +289,11 @@ def fitted_renewals(
     None where no season of a kind was over by then: there is nothing to learn from.
     """
     until = min(forecaster.evidence.trained_until, as_of)
-    quiet_days = forecaster.evidence.definition.quiet_days
+    definition = forecaster.evidence.definition
     by_threshold = sorted(forecaster.thresholds.items(), key=lambda each: -each[1])
     try:
         return {
-            kind: fit_renewal(index, until=until, threshold=threshold, quiet_days=quiet_days)
+            kind: fit_renewal(index, until=until, definition=definition.at(threshold))
             for kind, threshold in by_threshold
         }
     except ValueError:
@@ -306,11 +309,6 @@ def continued(climatology: FloatArray, days: int) -> float:
         return float(incidence(climatology, [days])[0])
     before, at_end = 1 - incidence(climatology, [LIMIT_DAYS - LEAD_DAYS, LIMIT_DAYS])
     return float(1 - at_end * (at_end / before) ** ((days - LIMIT_DAYS) / LEAD_DAYS))
-
-
-def _pending(history: History, since: pd.Timestamp) -> bool:
-    """Return whether a season that began since a day may still become sustained."""
-    return any(each.onset >= since and each.sustained() is None for each in history.seasons)
 
 
 def _counted(comes: BoolArray, paths: Paths) -> tuple[float, float, float]:

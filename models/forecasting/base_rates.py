@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.market.season import at_risk, onset_days
-from models.definition import OnsetDefinition
-from models.forecasting.answers import Event, Question, State
-from models.outlook.seasons import BoolArray, IntArray, observe
+from models.answers import Event, Question, State
+from models.season.definition import OnsetDefinition
+from models.season.spells import BoolArray, IntArray, observe
 from models.vocabulary import Kind
 
 LEAST_EPISODES = 5
@@ -125,12 +125,7 @@ class BaseRates:
 
     def _last_days(self, definition: OnsetDefinition) -> IntArray:
         """Return the last day at the threshold of the season that stands on each day, else -1."""
-        history = observe(
-            self._index,
-            until=self._as_of,
-            threshold=definition.threshold,
-            quiet_days=definition.quiet_days,
-        )
+        history = observe(self._index, until=self._as_of, definition=definition)
         last = np.full(len(self._index), -1, dtype=np.int64)
         for season in history.seasons:
             first = (season.onset - history.first).days

@@ -10,8 +10,8 @@ import pandas as pd
 
 from features.market.season import season_state
 from features.panel import DataError
+from models.answers import Answer, Event, Question
 from models.forecasting.ahead import Ahead, fitted_renewals
-from models.forecasting.answers import Answer, Event, Question
 from models.forecasting.carried import carried_index, near_flipping
 from models.forecasting.drivers import drivers
 from models.forecasting.leads import ByLead, by_lead
@@ -116,18 +116,13 @@ def forecast(
     )
 
 
-def ahead_of(
-    status: SeasonStatus, forecaster: Forecaster, leads: Mapping[Kind, ByLead]
-) -> Ahead:
+def ahead_of(status: SeasonStatus, forecaster: Forecaster, leads: Mapping[Kind, ByLead]) -> Ahead:
     """Return the seasons to come as a forecaster sees them on the day of a status."""
     definition = forecaster.evidence.definition
     return Ahead.from_index(
         status.index,
         status.as_of,
-        {
-            kind: replace(definition, threshold=threshold)
-            for kind, threshold in forecaster.thresholds.items()
-        },
+        {kind: definition.at(threshold) for kind, threshold in forecaster.thresholds.items()},
         leads,
         fitted_renewals(status.index, forecaster, status.as_of),
     )

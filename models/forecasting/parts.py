@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from models.definition import OnsetDefinition
-from models.forecasting.answers import Answer, Event, State, find
+from models.answers import Answer, Event, State, find
 from models.forecasting.questions import Window
 from models.hazard.evidence import Skill
+from models.season.definition import OnsetDefinition
 from models.stored import Day, Number, Share
 from models.vocabulary import Kind
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 
 from features.catalogue.builder import build_features
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel
+from models.answers import COLUMNS, Event, Question, answers_table
 from models.forecasting.ahead import Ahead, Renewals, fitted_renewals
-from models.forecasting.answers import COLUMNS, Event, Question, answers_table
 from models.forecasting.leads import by_lead
 from models.forecasting.questions import HORIZONS, KINDS, window_of
 from models.formatting import iso_day
@@ -49,8 +48,7 @@ def past_forecasts(
     evidence = forecaster.evidence
     leads = by_lead(forecaster, build_features(panel, days), list(forecaster.thresholds))
     definitions = {
-        kind: replace(evidence.definition, threshold=threshold)
-        for kind, threshold in forecaster.thresholds.items()
+        kind: evidence.definition.at(threshold) for kind, threshold in forecaster.thresholds.items()
     }
     fitted: dict[pd.Timestamp, Renewals | None] = {}
     tables = []

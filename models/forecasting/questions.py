@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.forecasting.answers import Event, Question
+from models.answers import Event, Question
 from models.outlook.paths import REACH_DAYS
 from models.stored import Day
 from models.vocabulary import Kind

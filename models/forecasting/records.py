@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from models.forecasting.answers import COLUMNS, QUANTILES, Answer, answers_table
+from models.answers import COLUMNS, QUANTILES, Answer, answers_table
 from models.forecasting.parts import Forecast, ModelSummary
 from models.vocabulary import Kind
 

@@ -8,12 +8,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from models.definition import OnsetDefinition
 from models.hazard.leads import LEAD_DAYS
-from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind, Verdict
-
-_SUSTAINED = {"sustained_days": SUSTAINED_DAYS, "sustained_within": SUSTAINED_WITHIN}
 
 
 class Range(NamedTuple):
@@ -156,8 +153,7 @@ def evidence_from_json(stored: Mapping[str, Any]) -> Evidence:
     LookupError, TypeError, ValueError
         If a value is missing or is none that can be.
     """
-    # Forecasters from before sustained seasons were defined do not name them.
-    definition = _SUSTAINED | stored["definition"]
+    definition = stored["definition"]
     return Evidence(
         definition=OnsetDefinition(
             **{field.name: definition[field.name] for field in fields(OnsetDefinition)}

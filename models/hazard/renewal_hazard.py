@@ -10,7 +10,7 @@ import pandas as pd
 from models.hazard.climatology import FeaturelessHazard
 from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, IntArray
 from models.outlook.posterior import fit_spells, prior_grid, rest_survival
-from models.outlook.seasons import Spells
+from models.season.spells import Spells
 
 
 class Renewal(FeaturelessHazard):

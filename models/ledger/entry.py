@@ -12,8 +12,8 @@ from models.forecasting.parts import DataSummary, Forecast
 from models.forecasting.schema import finding_json, model_json, window_json
 from models.formatting import iso_day
 from models.ledger.outlook_entry import RecordedOutlook, outlook_content, outlook_from_content
-from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.plain_values import finite
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind
 
 SCHEMA = "altseason.ledger/3"
@@ -24,7 +24,9 @@ PROMPT_DAYS = 7
 
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 # What older lines and forecasters, which do not name it, meant.
-_SUSTAINED = {"sustained_days": SUSTAINED_DAYS, "sustained_within": SUSTAINED_WITHIN}
+_SUSTAINED: dict[str, float] = {
+    name: OnsetDefinition().as_dict()[name] for name in ("sustained_days", "sustained_within")
+}
 _DEFINITION = ("threshold", "quiet_days", "window_days", "top", *_SUSTAINED)
 _DAY = timedelta(days=1)
 

@@ -45,11 +45,11 @@ class Observations:
     onsets : mapping of Kind to pandas.DatetimeIndex
         Onsets at the kind's own threshold.
     sustained : pandas.DataFrame
-        Of the broad onsets, from `models.onset.sustained`.
+        Of the broad onsets, from `models.season.labels.sustained`.
     sustained_within : int
         Days from an onset that tell whether it was sustained.
     season : mapping of Kind to tuple, optional
-        Of the season that stands on as_of, from `models.onset.last_day_in_season`.
+        Of the season that stands on as_of, from `models.season.labels.last_day_in_season`.
     """
 
     last_day: date

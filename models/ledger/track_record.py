@@ -12,7 +12,6 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import DAY, DataError, MarketPanel
-from models.definition import OnsetDefinition
 from models.hazard.leads import LEAD_DAYS
 from models.ledger.book import Ledger
 from models.ledger.entry import PROMPT_DAYS, Entry, RecordedWindow
@@ -28,7 +27,8 @@ from models.ledger.results import JudgedWindow, TrackRecord
 from models.ledger.revised import revised_forecasts
 from models.ledger.window_scores import score_windows
 from models.ledger.words import Made, Status
-from models.onset import (
+from models.season.definition import OnsetDefinition
+from models.season.labels import (
     in_season,
     label,
     last_day_in_season,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import beta
 
-from models.outlook.seasons import BoolArray, FloatArray
+from models.season.spells import BoolArray, FloatArray
 
 
 def credible_interval(

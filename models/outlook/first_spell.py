@@ -8,7 +8,7 @@ import numpy as np
 
 from models.outlook.level import spell_hazards
 from models.outlook.renewal import Renewal
-from models.outlook.seasons import FloatArray, History
+from models.season.spells import FloatArray, History
 
 
 def parameter_draws(seed: int, n_groups: int) -> FloatArray:

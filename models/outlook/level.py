@@ -7,7 +7,7 @@ import numpy as np
 from models.outlook.patterns import Draws
 from models.outlook.posterior import SpellPosterior, cumulative_hazard
 from models.outlook.renewal import Renewal
-from models.outlook.seasons import BoolArray, FloatArray, History, IntArray
+from models.season.spells import BoolArray, FloatArray, History, IntArray
 
 LEAD_DAYS = 30
 # Weight of the process in the leads after the near term; from the next on it stands alone.
@@ -34,7 +34,7 @@ class Level:
     ) -> None:
         groups = len(uniform)
         paths = groups * each
-        self.quiet, self.random, self.seasons = now.quiet_days, random, renewal.seasons
+        self.quiet, self.random, self.seasons = now.definition.quiet_days, random, renewal.seasons
         self.above, self.groups, self.each = above, groups, each
         self.first, later = spell_hazards(renewal.quiet, now, near_term, uniform, days)
         self.later, self.clocks = later.ravel(), len(later)

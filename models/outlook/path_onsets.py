@@ -8,13 +8,8 @@ import numpy as np
 import pandas as pd
 
 from models.outlook.paths import Paths
-from models.outlook.seasons import (
-    SUSTAINED_DAYS,
-    SUSTAINED_WITHIN,
-    BoolArray,
-    History,
-    IntArray,
-)
+from models.season.definition import OnsetDefinition
+from models.season.spells import BoolArray, History, IntArray
 
 SUSTAINED = "sustained"
 
@@ -40,15 +35,16 @@ def onsets_of(paths: Paths, kind: str) -> BoolArray:
 
     Returns
     -------
-    numpy.ndarray of bool, shape (days - 90, paths)
+    numpy.ndarray of bool, shape (paths.reach, paths)
     """
-    span = paths.days - SUSTAINED_WITHIN
     highest = next(iter(paths.begins))
     if kind == SUSTAINED:
-        return _sustained(paths.begins[highest][:span], paths.in_season[highest])
-    begun = np.zeros((span, paths.n_paths), dtype=bool)
+        return _sustained(
+            paths.begins[highest][: paths.reach], paths.in_season[highest], paths.definition
+        )
+    begun = np.zeros((paths.reach, paths.n_paths), dtype=bool)
     for other, begins in paths.begins.items():
-        begun |= begins[:span]
+        begun |= begins[: paths.reach]
         if other == kind:
             return begun
     raise ValueError(f"kind must be one of {', '.join(kinds_of(paths))}, got {kind!r}.")
@@ -67,7 +63,9 @@ def known_onsets(now: Sequence[History], kind: str, names: Sequence[str]) -> pd.
         The kinds of `now`.
     """
     if kind == SUSTAINED:
-        return pd.DatetimeIndex([s.onset for s in now[0].seasons if s.sustained()])
+        strongest = now[0]
+        lasting = [s.onset for s in strongest.seasons if s.sustained(strongest.definition)]
+        return pd.DatetimeIndex(lasting)
     days = now[0].onsets
     for history in now[1 : names.index(kind) + 1]:
         days = days.union(history.onsets)
@@ -81,21 +79,23 @@ def first_days(onsets: BoolArray) -> IntArray:
 
 def pending(paths: Paths, since: pd.Timestamp) -> BoolArray:
     """Return on which paths a season that began since a day, before as_of, becomes sustained."""
-    highest = next(iter(paths.now))
+    highest, definition = next(iter(paths.now)), paths.definition
     total = np.zeros(paths.n_paths, dtype=bool)
     for season in paths.now[highest].seasons:
         age = (paths.as_of - season.onset).days + 1
-        if season.onset >= since and season.sustained() is None:
-            ahead = paths.in_season[highest][: SUSTAINED_WITHIN - age].sum(axis=0)
-            total |= season.days_within() + ahead >= SUSTAINED_DAYS
+        if season.onset >= since and season.sustained(definition) is None:
+            ahead = paths.in_season[highest][: definition.sustained_within - age].sum(axis=0)
+            total |= (
+                season.days_within(definition.sustained_within) + ahead >= definition.sustained_days
+            )
     return total
 
 
-def _sustained(begins: BoolArray, in_season: BoolArray) -> BoolArray:
+def _sustained(begins: BoolArray, in_season: BoolArray, definition: OnsetDefinition) -> BoolArray:
     """Keep the onsets with enough days at the threshold in the days from them, themselves in."""
     day, path = np.nonzero(begins)
     total = np.cumsum(in_season, axis=0, dtype=np.int16)
-    days = total[day + SUSTAINED_WITHIN - 1, path] - total[day, path] + 1
+    days = total[day + definition.sustained_within - 1, path] - total[day, path] + 1
     kept = np.zeros_like(begins)
-    kept[day, path] = days >= SUSTAINED_DAYS
+    kept[day, path] = days >= definition.sustained_days
     return kept

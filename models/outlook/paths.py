@@ -11,7 +11,8 @@ import pandas as pd
 from models.outlook.first_spell import onset_by_day, parameter_draws
 from models.outlook.level import Level
 from models.outlook.renewal import Renewal
-from models.outlook.seasons import SUSTAINED_WITHIN, BoolArray, FloatArray, History, IntArray
+from models.season.definition import OnsetDefinition
+from models.season.spells import BoolArray, FloatArray, History, IntArray
 
 N_PATHS = 10_000
 N_GROUPS = 200
@@ -55,8 +56,18 @@ class Paths:
 
     @property
     def days(self) -> int:
-        """Days simulated, those that only tell whether a season is sustained included."""
+        """Days simulated, those that only show whether a season is sustained included."""
         return len(next(iter(self.in_season.values())))
+
+    @property
+    def definition(self) -> OnsetDefinition:
+        """What counts as an onset, and as sustained, at the highest threshold."""
+        return next(iter(self.now.values())).definition
+
+    @property
+    def reach(self) -> int:
+        """Days that can be asked about."""
+        return self.days - self.definition.sustained_within
 
 
 def simulate(
@@ -102,13 +113,14 @@ def simulate(
         If the kinds are not in order, do not match, or a number is out of range.
     """
     _check(renewals, now, near_term or {}, days, n_paths, n_groups)
-    total = days + SUSTAINED_WITHIN
+    # Those after the last day asked about show whether a season that begins on it is sustained.
+    total = days + next(iter(now.values())).definition.sustained_within
     each = n_paths // n_groups
     chances = np.random.default_rng([seed, 0])
     uniform = parameter_draws(seed, n_groups)
     levels: list[Level] = []
     for kind, renewal in renewals.items():
-        own = np.random.default_rng([seed, 2, round(100 * renewal.history.threshold)])
+        own = np.random.default_rng([seed, 2, round(100 * renewal.history.definition.threshold)])
         hazards = None if near_term is None else near_term.get(kind)
         above = levels[-1] if levels else None
         levels.append(Level(renewal, now[kind], hazards, uniform, total, each, own, above))
@@ -156,9 +168,10 @@ def _check(
             )
         if not ((hazards >= 0) & (hazards <= 1)).all():
             raise ValueError(f"near-term hazards must lie in [0, 1], those of {kind} do not.")
-    thresholds = [state.threshold for state in now.values()]
-    if thresholds != [renewal.history.threshold for renewal in renewals.values()]:
-        raise ValueError(f"a state's threshold must be its process's, got {thresholds}.")
+    definitions = [state.definition for state in now.values()]
+    thresholds = [definition.threshold for definition in definitions]
+    if definitions != [renewal.history.definition for renewal in renewals.values()]:
+        raise ValueError(f"a state's definition must be its process's, got {thresholds}.")
     _check_order(thresholds, list(now.values()))
 
 

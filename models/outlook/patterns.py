@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.outlook.seasons import BoolArray, FloatArray, History, IntArray, Season
+from models.season.spells import BoolArray, FloatArray, History, IntArray, Season
 
 # Deviation of the logarithm of elapsed days within which a past season is comparable: a season
 # in its third month is compared with others in their second to fifth, not with a first day.
@@ -109,7 +109,7 @@ class SeasonLaw:
         alike = (runs == run) & (position < self.days[:, None] - 1 + self.quiet_days)
         if run:
             return alike.astype(float)
-        distance = np.log((position + 1) / len(current.in_season)) / ELAPSED_DEVIATION
+        distance = np.log((position + 1) / current.span) / ELAPSED_DEVIATION
         return alike * np.exp(-0.5 * distance**2)
 
 
@@ -139,25 +139,26 @@ def season_law(history: History) -> SeasonLaw:
     https://doi.org/10.1080/01621459.1968.11009286; Efron (1967), 5th Berkeley Symposium.
     """
     over = [season for season in history.seasons if season.complete]
-    over.sort(key=lambda season: len(season.in_season))
+    over.sort(key=lambda season: season.span)
     if not over:
         raise ValueError(
-            f"no season at {history.threshold:g} was over by {history.until:%Y-%m-%d}; "
+            f"no season at {history.definition.threshold:g} was over by {history.until:%Y-%m-%d}; "
             "ask for a later day or a lower threshold."
         )
-    touch = Season(over[0].onset, np.ones(1, dtype=bool), 1 + history.quiet_days, True)
-    mean_days = float(np.mean([len(season.in_season) for season in over]))
+    quiet = history.definition.quiet_days
+    touch = Season(over[0].onset, np.ones(1, dtype=bool), 1, 1 + quiet, True)
+    mean_days = float(np.mean([season.span for season in over]))
     over = [touch, *over]
-    days = np.array([len(season.in_season) for season in over])
+    days = np.array([season.span for season in over])
     at = np.zeros((len(over), days.max()), dtype=bool)
     for row, season in zip(at, over, strict=True):
-        row[: len(season.in_season)] = season.in_season
+        row[: season.span] = season.in_season
     count = np.ones(len(over) + 1)
     for season in history.seasons:
         if not season.complete:
-            longer = np.append(days > len(season.in_season), True)
+            longer = np.append(days > season.span, True)
             count += longer / longer.sum()
-    return SeasonLaw(at, days, count, history.quiet_days, mean_days)
+    return SeasonLaw(at, days, count, quiet, mean_days)
 
 
 def _pick(mark: FloatArray, cumulative: FloatArray) -> IntArray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaincc
 
-from models.outlook.seasons import FloatArray, Spells
+from models.season.spells import FloatArray, Spells
 
 
 @dataclass(frozen=True)

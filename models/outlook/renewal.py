@@ -8,7 +8,8 @@ import pandas as pd
 
 from models.outlook.patterns import SeasonLaw, season_law
 from models.outlook.posterior import PRIOR, Prior, SpellPosterior, fit_spells
-from models.outlook.seasons import QUIET_DAYS, History, observe
+from models.season.definition import OnsetDefinition
+from models.season.spells import History, observe
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +35,7 @@ def fit_renewal(
     index: pd.Series,
     *,
     until: pd.Timestamp,
-    threshold: float,
-    quiet_days: int = QUIET_DAYS,
+    definition: OnsetDefinition,
     prior: Prior = PRIOR,
 ) -> Renewal:
     """Fit the process of one threshold to the index up to a day.
@@ -46,10 +46,8 @@ def fit_renewal(
         Season index (0-100) on consecutive days; what comes after `until` is not read.
     until : pandas.Timestamp
         Last day known.
-    threshold : float
-        Index at which a season stands.
-    quiet_days : int
-        Days below it that come before an onset.
+    definition : OnsetDefinition
+        What counts as an onset.
     prior : Prior
         Of the quiet spells.
 
@@ -62,5 +60,5 @@ def fit_renewal(
     ValueError
         If no season was over by then.
     """
-    history = observe(index, until=until, threshold=threshold, quiet_days=quiet_days)
+    history = observe(index, until=until, definition=definition)
     return Renewal(history, fit_spells(history.spells, prior), season_law(history))

@@ -9,7 +9,7 @@ import numpy as np
 from models.outlook.credible import credible_interval
 from models.outlook.path_onsets import SUSTAINED, first_days, kinds_of, onsets_of
 from models.outlook.paths import Paths
-from models.outlook.seasons import FloatArray, IntArray
+from models.season.spells import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

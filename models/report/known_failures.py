@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from models.definition import OnsetDefinition
 from models.formatting import counted, long_day, percent
-from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind, Verdict
 
 if TYPE_CHECKING:
@@ -150,18 +149,19 @@ def _drought(facts: CardFacts) -> str | None:
 
 def _brief(facts: CardFacts) -> str | None:
     """Tell how many seasons were brief: an onset is one day at the threshold."""
-    last = facts.index.index[-1] - pd.Timedelta(days=SUSTAINED_WITHIN - 1)
+    needed, within = facts.definition.sustained_days, facts.definition.sustained_within
+    last = facts.index.index[-1] - pd.Timedelta(days=within - 1)
     # A season of which not all days are known is left out; on the last one of them they are: <=.
     onsets = facts.onsets[facts.onsets <= last]
     if onsets.empty:
         return None
     standing = facts.index >= facts.definition.threshold
-    days = [int(standing.loc[day:].iloc[:SUSTAINED_WITHIN].sum()) for day in onsets]
-    brief, held = (np.array(days) < BRIEF_DAYS).sum(), (np.array(days) >= SUSTAINED_DAYS).sum()
+    days = [int(standing.loc[day:].iloc[:within].sum()) for day in onsets]
+    brief, held = (np.array(days) < BRIEF_DAYS).sum(), (np.array(days) >= needed).sum()
     return (
         f"Brief seasons: of {counted(len(days), 'onset')}, {brief} were followed by fewer than "
-        f"{BRIEF_DAYS} days at the threshold in {SUSTAINED_WITHIN} days, {held} by at least "
-        f"{SUSTAINED_DAYS} (sustained). A chance of an onset is not a chance of a lasting season; "
+        f"{BRIEF_DAYS} days at the threshold in {within} days, {held} by at least "
+        f"{needed} (sustained). A chance of an onset is not a chance of a lasting season; "
         f"the outlook tells that one apart."
     )
 

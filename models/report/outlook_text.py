@@ -10,7 +10,6 @@ from features.market.season import PARTIAL_THRESHOLD
 from models.forecasting.parts import Forecast
 from models.formatting import listed, long_day, percent, share_interval, short_day, wrap
 from models.outlook.answers import Chance, DaysInSeason, FirstOnset, Outlook
-from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import OutlookWindow
 from models.report.outlook_words import (
     base_rate_side,
@@ -95,7 +94,8 @@ def _reading(forecast: Forecast, outlook: Outlook) -> list[str]:
     threshold = forecast.definition.threshold
     sentences = [
         f"Partial: season index {PARTIAL_THRESHOLD:g} or more; broad: {threshold:g} or more; "
-        f"sustained: broad on {SUSTAINED_DAYS} of its first {SUSTAINED_WITHIN} days. Base rate: "
+        f"sustained: broad on {forecast.definition.sustained_days} of its first "
+        f"{forecast.definition.sustained_within} days. Base rate: "
         f"how often one began in past windows of the same length."
     ]
     if years := years_statement(outlook, threshold):

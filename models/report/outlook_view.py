@@ -23,6 +23,7 @@ from models.report.outlook_words import (
     worth_words,
     years_statement,
 )
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind
 
 MOST_BARS = 12
@@ -102,7 +103,7 @@ class OutlookView:
 def outlook_view(
     outlook: Outlook,
     *,
-    threshold: float,
+    definition: OnsetDefinition,
     today: pd.Timestamp,
     evidence: ForecastEvidence | None = None,
 ) -> OutlookView:
@@ -112,15 +113,15 @@ def outlook_view(
     ----------
     outlook : Outlook
         From `models.outlook.outlook.answer`.
-    threshold : float
-        Season index of a broad season.
+    definition : OnsetDefinition
+        Of a broad season.
     today : pandas.Timestamp
         Day on which the forecast was made, which tells whether its window has ended.
     evidence : ForecastEvidence, optional
         What the outlook has shown; nothing is said of it without.
     """
     window = outlook.window
-    meanings = kind_meanings(threshold)
+    meanings = kind_meanings(definition)
     parts, onsets = _onsets(outlook)
     kinds = tuple(dict.fromkeys(each.kind for each in outlook.season_lasts))
     return OutlookView(
@@ -134,7 +135,7 @@ def outlook_view(
         sentences=tuple(
             sentence
             for sentence in (
-                years_statement(outlook, threshold),
+                years_statement(outlook, definition.threshold),
                 base_rate_statement(outlook),
                 open_statement(outlook),
                 earliest_statement(outlook),

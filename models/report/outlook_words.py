@@ -12,9 +12,9 @@ from models.hazard.evidence import OutlookSkill
 from models.outlook.answers import FirstOnset, Outlook
 from models.outlook.path_onsets import SUSTAINED
 from models.outlook.paths import REACH_DAYS
-from models.outlook.seasons import SUSTAINED_DAYS, SUSTAINED_WITHIN
 from models.outlook.window import OutlookWindow
 from models.report.verdicts import SKILL
+from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind
 
 # At this index the seasons of 2017 and 2021 are the sustained ones that everybody knows.
@@ -37,13 +37,15 @@ def period(window: OutlookWindow) -> str:
     return f"from {long_day(window.start)} to {long_day(window.end)}"
 
 
-def kind_meanings(threshold: float) -> dict[str, str]:
+def kind_meanings(definition: OnsetDefinition) -> dict[str, str]:
     """Return what each kind of season means, in a few words."""
+    threshold = definition.threshold
     like = ", as in 2017 and 2021" if threshold == FAMOUS_THRESHOLD else ""
     return {
         Kind.PARTIAL: f"season index {PARTIAL_THRESHOLD:g} or more",
         Kind.BROAD: f"season index {threshold:g} or more, if only for a day",
-        SUSTAINED: f"a broad one with {SUSTAINED_DAYS} such days in its first {SUSTAINED_WITHIN}"
+        SUSTAINED: f"a broad one with {definition.sustained_days} such days in its first "
+        f"{definition.sustained_within}"
         f"{like}",
     }
 

@@ -182,9 +182,11 @@ def _record(tables: TrainingTables, name: str) -> dict[str, object]:
 def _outlook(forecast: Forecast, today: pd.Timestamp) -> OutlookView | None:
     if forecast.outlook is None:
         return None
-    threshold = forecast.definition.threshold
     return outlook_view(
-        forecast.outlook, threshold=threshold, today=today, evidence=forecast.evidence
+        forecast.outlook,
+        definition=forecast.definition,
+        today=today,
+        evidence=forecast.evidence,
     )
 
 

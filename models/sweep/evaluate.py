@@ -12,10 +12,10 @@ from models.forecasting.seasons_ahead import fitted_renewals, seasons_ahead
 from models.hazard.candidates import fit_candidates
 from models.hazard.evidence import Evidence
 from models.hazard.forecaster import Forecaster
-from models.onset import onsets
 from models.outlook.answers import Chance
 from models.outlook.paths import N_PATHS
 from models.outlook.window import year_window
+from models.season.labels import onsets
 from models.sweep.material import Material
 from models.sweep.result import Failure, Result, Trace
 from models.sweep.specification import Specification

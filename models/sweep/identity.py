@@ -13,7 +13,7 @@ from pathlib import Path
 # What a result can depend on; what is made of results, pictures and commands are not among it.
 _PARTS = (
     "features/catalogue", "features/market", "features/panel.py",
-    "models/forecasting", "models/hazard", "models/onset.py", "models/outlook",
+    "models/forecasting", "models/hazard", "models/season/labels.py", "models/outlook",
     "models/sweep/cluster.py", "models/sweep/evaluate.py", "models/sweep/material.py",
     "models/sweep/result.py", "models/sweep/specification.py", "models/sweep/tasks.py",
     "models/training/ablation.py", "models/training/run.py", "models/verification",

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from features.catalogue.builder import CATALOGUE
 from features.market.index_definition import DEFAULT, IndexDefinition
 from features.market.season import PARTIAL_THRESHOLD
-from models.definition import OnsetDefinition
 from models.hazard.base import HazardModel
 from models.hazard.candidates import CANDIDATES, available, seeded
+from models.season.definition import OnsetDefinition
 from models.training.ablation import feature_groups
 
 GROUPS = feature_groups()

@@ -18,10 +18,10 @@ import pandas as pd
 from features.catalogue.builder import build_features
 from features.market.season import at_risk, season_index
 from features.panel import MarketPanel, end_of_day
-from models.definition import OnsetDefinition
 from models.formatting import percent, signed
 from models.hazard.leads import FloatArray
-from models.onset import label, onsets
+from models.season.definition import OnsetDefinition
+from models.season.labels import label, onsets
 from models.training.landmarks import FIRST_DAY
 from models.verification.association import (
     CANNOT_TELL,

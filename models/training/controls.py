@@ -21,7 +21,6 @@ from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
 from features.terminal import aligned
-from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
@@ -35,6 +34,7 @@ from models.hazard.leads import (
 )
 from models.hazard.pooling import to_state
 from models.hazard.regression import LogisticHazard
+from models.season.definition import OnsetDefinition
 from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
 from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.outlook_coverage import CHANGING, chance_coverage

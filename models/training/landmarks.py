@@ -9,9 +9,9 @@ import pandas as pd
 
 from features.catalogue.builder import build_features
 from features.panel import DataError, MarketPanel
-from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD
-from models.onset import label
+from models.season.definition import OnsetDefinition
+from models.season.labels import label
 from models.verification.hindcast import NO_KIND, Landmarks
 
 FIRST_DAY = pd.Timestamp("2014-07-01")

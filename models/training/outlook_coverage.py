@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from models.outlook.posterior import PRIOR, cumulative_hazard, fit_spells
-from models.outlook.seasons import FloatArray, Spells
+from models.season.spells import FloatArray, Spells
 
 # As long as the history there is, in days at risk, with as long a mean wait.
 HISTORY_DAYS = 2_900

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from models.definition import OnsetDefinition
-from models.onset import in_season, onsets, sustained
 from models.outlook.baselines import gamma_poisson, window_frequency
 from models.outlook.path_onsets import SUSTAINED, known_onsets, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.renewal import fit_renewal
-from models.outlook.seasons import SUSTAINED_WITHIN, FloatArray, IntArray
+from models.season.definition import OnsetDefinition
+from models.season.labels import in_season, onsets, sustained
+from models.season.spells import FloatArray, IntArray
 from models.training.outlook_near_term import NearTerm
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS
 from models.workers import end_with_parent
@@ -113,7 +113,8 @@ def outlook_hindcast(
         return chances, _days(paths, stood, horizons)
 
     # An onset on the window's last day has shown its 90 days, itself included, 89 days later.
-    reach = pd.Timedelta(days=min(horizons) + SUSTAINED_WITHIN - 1)
+    within = next(iter(definitions.values())).sustained_within
+    reach = pd.Timedelta(days=min(horizons) + within - 1)
     grid = pd.date_range(first, last_day - reach, freq=f"{step_days}D")
     by_day = Parallel(n_jobs=jobs, initializer=end_with_parent)(
         delayed(hindcast)(as_of) for as_of in grid
@@ -133,9 +134,7 @@ def _paths_from(
 ) -> Paths:
     """Simulate from the last day known, with processes fitted to what had resolved by then."""
     renewals = {
-        kind: fit_renewal(
-            known, until=known.index[-1], threshold=each.threshold, quiet_days=each.quiet_days
-        )
+        kind: fit_renewal(known, until=known.index[-1], definition=each)
         for kind, each in definitions.items()
     }
     return simulate(
@@ -211,11 +210,11 @@ def _chances(
     rows = []
     for kind in (SUSTAINED, *names):
         begun, known = onsets_of(paths, kind), known_onsets(now, kind, names)
-        wait = SUSTAINED_WITHIN - 1 if kind == SUSTAINED else 0
+        wait = paths.definition.sustained_within - 1 if kind == SUSTAINED else 0
         last = as_of - pd.Timedelta(days=wait)
         for horizon in horizons:
             end = as_of + pd.Timedelta(days=horizon)
-            if end > last_day - pd.Timedelta(days=SUSTAINED_WITHIN - 1):
+            if end > last_day - pd.Timedelta(days=paths.definition.sustained_within - 1):
                 continue
             # The window is (as_of, end]: as_of itself is known.
             inside = to_come[kind][(to_come[kind] > as_of) & (to_come[kind] <= end)]
@@ -241,13 +240,13 @@ def _chances(
 def _days(
     paths: Paths, stood: Mapping[str, IntArray], horizons: tuple[int, ...]
 ) -> list[_DaysInSeason]:
-    rows = []
+    rows, within = [], paths.definition.sustained_within
     for kind, simulated in paths.in_season.items():
         later = stood[kind]
         today = len(paths.now[kind].in_season)
         known = later[: today + 1]
         for horizon in horizons:
-            if today + horizon >= len(later) - SUSTAINED_WITHIN + 1 or horizon >= len(known):
+            if today + horizon >= len(later) - within + 1 or horizon >= len(known):
                 continue
             sample = simulated[:horizon].sum(axis=0)
             observed = int(later[today + horizon] - later[today])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from models.outlook.seasons import FloatArray
+from models.season.spells import FloatArray
 
 # Ends of the leads in which the near-term forecaster knows what the process does not.
 NEAR_HORIZONS = (30, 60, 90)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from models.outlook.seasons import FloatArray
+from models.season.spells import FloatArray
 from models.training.outlook_hindcast import REFERENCES
 from models.training.run import REFIT_DAYS
 from models.verification.contrasts import Contrasts, window_contrasts

@@ -9,9 +9,9 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import DAY, MarketPanel
-from models.definition import OnsetDefinition
 from models.formatting import counted, interval, iso_day, listed, percent, signed
-from models.onset import label, onsets
+from models.season.definition import OnsetDefinition
+from models.season.labels import label, onsets
 from models.training.run import HORIZONS
 from models.verification.counts import PERIOD_DAYS, dispersion, rare_event_scores
 from models.verification.hindcast import REFERENCE

@@ -9,8 +9,8 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import MarketPanel
-from models.definition import OnsetDefinition
 from models.formatting import counted, iso_day, listed, markdown, signed
+from models.season.definition import OnsetDefinition
 from models.training.prospective import SHOWN_HORIZONS, judge, scores
 from models.verification.hindcast import REFERENCE
 from models.vocabulary import Kind

@@ -27,7 +27,7 @@ from models.formatting import iso_day
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import PRIMARY
 from models.hazard.leads import incidence
-from models.onset import onsets
+from models.season.labels import onsets
 from models.training.landmarks import FIRST_DAY, STEP_DAYS, landmarks
 from models.training.prospective import COLUMNS, PROBABILITIES, page
 from models.training.prospective_table import COMPARED, known_section

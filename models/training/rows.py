@@ -15,18 +15,18 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from models.definition import OnsetDefinition
-from models.forecasting.answers import Event, Question, State
+from models.answers import Event, Question, State
 from models.forecasting.base_rates import BaseRates
 from models.forecasting.leads import NEAR_DAYS
 from models.forecasting.questions import window_of
 from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, incidence
-from models.outcomes import Outcomes
 from models.outlook.first_spell import onset_by_day, parameter_draws
 from models.outlook.path_onsets import first_days, onsets_of
-from models.outlook.paths import Paths, simulate
+from models.outlook.paths import simulate
 from models.outlook.renewal import Renewal, fit_renewal
-from models.outlook.seasons import History, IntArray, observe
+from models.season.definition import OnsetDefinition
+from models.season.outcomes import Outcomes
+from models.season.spells import History, IntArray, observe
 from models.verification.hindcast import REFERENCE
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
@@ -100,9 +100,7 @@ def hindcast_rows(
     )
 
 
-def _tasks(
-    near: pd.DataFrame, days: pd.DatetimeIndex, horizons: Sequence[int]
-) -> list[_Day]:
+def _tasks(near: pd.DataFrame, days: pd.DatetimeIndex, horizons: Sequence[int]) -> list[_Day]:
     wide = near.pivot_table(
         index=["as_of", "kind", "model"], columns="horizon_days", values="probability"
     )
@@ -143,8 +141,7 @@ def _rows_of_refit(
 ) -> list[tuple[object, ...]]:
     """Return the rows of the days that one refit serves."""
     renewals = {
-        kind: fit_renewal(index, until=until, threshold=each.threshold, quiet_days=each.quiet_days)
-        for kind, each in definitions.items()
+        kind: fit_renewal(index, until=until, definition=each) for kind, each in definitions.items()
     }
     rows: list[tuple[object, ...]] = []
     for task in tasks:
@@ -165,9 +162,7 @@ class _Week:
     ) -> None:
         self.task, self.renewals = task, renewals
         self.now: dict[str, History] = {
-            kind: observe(
-                index, until=task.as_of, threshold=each.threshold, quiet_days=each.quiet_days
-            )
+            kind: observe(index, until=task.as_of, definition=each)
             for kind, each in definitions.items()
         }
         self.base = BaseRates(index, task.as_of, definitions)
@@ -272,5 +267,7 @@ def hazards_of(chances: FloatArray) -> FloatArray:
     """
     survival = 1 - np.append(0.0, chances)
     # Whoever is certain of an onset by a lead's end has no hazard left for the next.
-    ratio = np.divide(survival[1:], survival[:-1], out=np.zeros(len(chances)), where=survival[:-1] > 0)
+    ratio = np.divide(
+        survival[1:], survival[:-1], out=np.zeros(len(chances)), where=survival[:-1] > 0
+    )
     return 1 - ratio

@@ -12,12 +12,12 @@ import pandas as pd
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
-from models.definition import OnsetDefinition
 from models.hazard.base import THRESHOLD, HazardModel, TooFewRows
 from models.hazard.candidates import CANDIDATES, PRIMARY, fit_candidates, seeded
 from models.hazard.evidence import Evidence, Range, skill_of
 from models.hazard.forecaster import Forecaster
-from models.onset import onsets
+from models.season.definition import OnsetDefinition
+from models.season.labels import onsets
 from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.replicates import fit_with_replicates
 from models.verification.comparison import compare, integrated_differences

@@ -12,38 +12,18 @@ from models.vocabulary import Kind
 class OnsetDefinition:
     """What counts as the onset of an altcoin season; its values are fixed, not tuned.
 
-    Parameters
-    ----------
-    threshold : float
-        Season index (0-100) at which the season stands.
-    quiet_days : int
-        Days below the threshold that must come before an onset.
-    window_days : int
-        Days over which a coin must beat Bitcoin.
-    top : int
-        Number of altcoins by market cap.
-    sustained_days : int
-        Days at the threshold that make a broad season a sustained one.
-    sustained_within : int
-        Days from its onset, itself included, in which they must fall.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
-
     Examples
     --------
     >>> OnsetDefinition().partial().threshold
     50.0
     """
 
-    threshold: float = 75.0
-    quiet_days: int = 30
-    window_days: int = 90
-    top: int = 50
-    sustained_days: int = 30
-    sustained_within: int = 90
+    threshold: float = 75.0  # season index (0-100) at which the season stands
+    quiet_days: int = 30  # days below the threshold that must come before an onset
+    window_days: int = 90  # days over which a coin must beat Bitcoin
+    top: int = 50  # altcoins by market cap
+    sustained_days: int = 30  # days at the threshold that make a broad season a sustained one
+    sustained_within: int = 90  # days from its onset, itself included, in which they must fall
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 100:
@@ -58,9 +38,13 @@ class OnsetDefinition:
                 f"got {self.sustained_days}."
             )
 
+    def at(self, threshold: float) -> OnsetDefinition:
+        """Return the same definition for seasons that begin at another threshold."""
+        return replace(self, threshold=threshold)
+
     def partial(self) -> OnsetDefinition:
         """Return the same definition for a partial season."""
-        return replace(self, threshold=PARTIAL_THRESHOLD)
+        return self.at(PARTIAL_THRESHOLD)
 
     def by_kind(self) -> dict[Kind, OnsetDefinition]:
         """Return the definition of each kind that has a threshold of its own."""

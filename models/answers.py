@@ -91,6 +91,4 @@ def find(
     answers: Sequence[Answer], kind: Kind, question: Event, end: pd.Timestamp
 ) -> Answer | None:
     """Return the answer to a question about a window, by its last day; None where not asked."""
-    return next(
-        (a for a in answers if (a.kind, a.question, a.end) == (kind, question, end)), None
-    )
+    return next((a for a in answers if (a.kind, a.question, a.end) == (kind, question, end)), None)

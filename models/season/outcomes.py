@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.definition import OnsetDefinition
-from models.forecasting.answers import Event, Question
-from models.onset import in_season, last_day_in_season, onsets, sustained
+from models.answers import Event, Question
+from models.season.definition import OnsetDefinition
+from models.season.labels import in_season, last_day_in_season, onsets, sustained
 from models.vocabulary import Kind
 
 DAY = pd.Timedelta(days=1)
@@ -72,8 +72,7 @@ class Outcomes:
     @cached_property
     def _stood(self) -> dict[Kind, pd.Series]:
         return {
-            kind: in_season(self._index, each.threshold)
-            for kind, each in self._definitions.items()
+            kind: in_season(self._index, each.threshold) for kind, each in self._definitions.items()
         }
 
     def _decided(self, question: Question) -> pd.Timestamp:
