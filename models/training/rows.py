@@ -140,7 +140,7 @@ def _rows_of_refit(
     n_paths: int,
 ) -> list[tuple[object, ...]]:
     """Return the rows of the days that one refit serves."""
-    renewals = {
+    renewals: dict[str, Renewal] = {
         kind: fit_renewal(index, until=until, definition=each) for kind, each in definitions.items()
     }
     rows: list[tuple[object, ...]] = []
