@@ -15,29 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
-from mlflow.tracking import MlflowClient
-from sklearn.base import clone
 
-import train
 from features.market.season import season_index
 from features.panel import MarketPanel
 from features.reference.load import CARD_FILE, DIRECTORY, load_reference
-from features.sources.yahoo import client as yahoo
-from models.hazard.candidates import CANDIDATES
-from models.report.figures import skill_by_horizon
-from models.report.style import png
 from models.season.definition import OnsetDefinition
-from models.tracking.composition import Provenance, compose
-from models.tracking.runs import log_later
-from models.training.landmarks import landmarks
-from models.training.run import Settings, Training
-from models.training.run import train as run_training
-from models.verification.gate import Choice
-from models.verification.hindcast import training_rows
-from tests.commands import run_command
 from tests.embedded import DRAWN
-from tests.hazard_rows import SIMULATED
-from tests.yahoo_server import Market, YahooServer
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -104,6 +87,8 @@ def random_panel() -> MarketPanel:
 @pytest.fixture(scope="session")
 def lead_rows(once, reference):
     """X, targets and weights of the embedded history until 2021: rows enough to grow trees."""
+    from models.training.landmarks import landmarks
+    from models.verification.hindcast import training_rows
 
     def make(folder):
         rows = landmarks(reference, season_index(reference), OnsetDefinition())
@@ -115,6 +100,10 @@ def lead_rows(once, reference):
 @pytest.fixture(scope="session")
 def fitted(once, lead_rows):
     """Every candidate, fitted to the same rows."""
+    from sklearn.base import clone
+
+    from models.hazard.candidates import CANDIDATES
+
     unfitted = {name: clone(candidate.model) for name, candidate in CANDIDATES.items()}
     return once("fitted", lambda _: {name: m.fit(*lead_rows) for name, m in unfitted.items()})
 
@@ -122,6 +111,8 @@ def fitted(once, lead_rows):
 @pytest.fixture(scope="session")
 def asked(lead_rows):
     """Feature rows nobody has seen: ordinary, extreme and missing values in any mixture."""
+    from tests.hazard_rows import SIMULATED
+
     X, _, _ = lead_rows
     random = np.random.default_rng(0)
     seen = X.to_numpy()
@@ -136,8 +127,11 @@ def asked(lead_rows):
 
 
 @pytest.fixture
-def yahoo_server(tmp_path_factory, monkeypatch) -> Iterator[YahooServer]:
+def yahoo_server(tmp_path_factory, monkeypatch) -> Iterator:
     """Run a local Yahoo that this process and its children are led to; give it a market."""
+    from features.sources.yahoo import client as yahoo
+    from tests.yahoo_server import Market, YahooServer
+
     market = Market(pd.Timestamp("2025-12-10 18:00"))
     with YahooServer(market, tmp_path_factory.mktemp("yahoo")) as server:
         for name, value in server.environment.items():
@@ -175,6 +169,7 @@ def once(tmp_path_factory):
 @pytest.fixture(scope="session")
 def empty_database(once) -> Path:
     """A store of MLflow with nothing in it: to make one takes seconds, to copy it none."""
+    from mlflow.tracking import MlflowClient
 
     def make(folder: Path) -> Path:
         uri = f"sqlite:///{folder / 'mlflow.db'}"
@@ -187,6 +182,8 @@ def empty_database(once) -> Path:
 @pytest.fixture(scope="session")
 def trained(once):
     """A store with one training on the whole embedded history, and what the command printed."""
+    import train
+    from tests.commands import run_command
 
     def make(folder: Path):
         uri = f"sqlite:///{folder / 'mlflow.db'}"
@@ -204,8 +201,11 @@ def trained(once):
 
 
 @pytest.fixture(scope="session")
-def quick(once, reference) -> Training:
+def quick(once, reference):
     """A small training that ended long before the data do."""
+    from models.training.run import Settings
+    from models.training.run import train as run_training
+
     settings = Settings(candidates=("logistic", "persistence"), replicates=8)
     until = pd.Timestamp("2019-06-30")
     return once("quick", lambda folder: run_training(reference, settings, until=until))
@@ -214,6 +214,10 @@ def quick(once, reference) -> Training:
 @pytest.fixture(scope="session")
 def small_training(once, reference):
     """A training of seconds: two candidates on the embedded history until 2018."""
+    from models.training.run import Settings
+    from models.training.run import train as run_training
+    from models.verification.gate import Choice
+
     settings = Settings(candidates=("persistence", "logistic"), horizons=(30, 60), replicates=3)
     until = pd.Timestamp("2018-12-31")
     training = once("small", lambda folder: run_training(reference, settings, until=until))
@@ -224,6 +228,9 @@ def small_training(once, reference):
 @pytest.fixture(scope="session")
 def make_record(small_training):
     """Make records of the small training that differ in what a test says."""
+    from models.report.figures import skill_by_horizon
+    from models.report.style import png
+    from models.tracking.composition import Provenance, compose
 
     def make(title: str = "small", run_id: str = "", data_end: str = "2018-12-31", **changes):
         return compose(
@@ -244,6 +251,7 @@ def make_record(small_training):
 @pytest.fixture(scope="session")
 def logged_database(once, make_record, empty_database) -> Path:
     """A store with the small training; to be copied, never changed."""
+    from models.tracking.runs import log_later
 
     def make(folder: Path) -> Path:
         path = Path(shutil.copy(empty_database, folder / "mlflow.db"))
