@@ -1,6 +1,5 @@
-"""The ledger: forecasts written down before the fact, and judged by what came after them.
+"""Forecasts written down before the fact, and judged when the data have come.
 
-`book` appends and reads the file, `entry` is one line of it, `track_record` judges. Only
-`track_record` looks forward, so that `predict.py` loads it for its command `score` alone. Knows
-nothing of MLflow, pictures or the command line.
+A line of the ledger holds the answers of a forecast; read again they are rows, with outcomes they
+are scored. Imports the labels and no MLflow; draws nothing.
 """

@@ -1,108 +1,123 @@
-"""The ledger: an append-only file of forecasts, one JSON line each, to be judged later.
+"""The ledger: an append-only file of forecasts, one JSON line each, linked to the line before.
 
-A line holds all that judging it needs and the digest of the line before, and ends
-in a digest of itself. Lines are added, never changed or removed: what was said
-stays said.
+Each line ends in a digest of itself and holds that of the line before, so that a changed or
+missing line shows. That its end is missing no chain can show: for that keep a copy.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import mmap
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from features.storage.atomic import locked
 from models.errors import MALFORMED, LedgerError
-from models.ledger.chain import Chain
-from models.ledger.entry import SCHEMA, SCHEMAS, Entry
-from models.seal import digest
+from models.ledger.entry import SCHEMA, Entry
 
-_STARTS = tuple(json.dumps({"schema": schema}).encode()[:-1] for schema in SCHEMAS)
-_SEAL = re.compile(rb'"sha256": "[0-9a-f]{64}"\}$')
+PREVIOUS, SEAL = "previous", "sha256"
+# What the first line of a ledger has instead of the seal of a line before.
+NOTHING = "0" * 64
+_START = json.dumps({"schema": SCHEMA}).encode()[:-1]
+_SEALED = re.compile(rb'"sha256": "([0-9a-f]{64})"\}$')
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a ledger file holds.
+    """What a ledger file holds."""
 
-    Parameters
-    ----------
-    entries : tuple of Entry
-        In the order in which they were recorded.
-    torn : tuple of int
-        Numbers of the lines that a crash cut off; nothing was lost but them.
-    chain : Chain
-        Its end, and where it begins.
-    """
-
-    entries: tuple[Entry, ...]
-    torn: tuple[int, ...]
-    chain: Chain = field(default_factory=Chain)
+    entries: tuple[Entry, ...]  # in the order in which they were recorded
+    torn: tuple[int, ...] = ()  # numbers of the lines that a crash cut off
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What became of a forecast that was to be recorded.
-
-    Parameters
-    ----------
-    line : int
-        Number of its line.
-    added : bool
-        False if the same forecast was there already.
-    torn : tuple of int
-        As in `Ledger`.
-    """
+    """What became of a forecast that was to be recorded."""
 
     line: int
-    added: bool
-    torn: tuple[int, ...]
+    added: bool  # False if the same forecast was there already
+    torn: bool = False  # a crash had cut off the line before
 
 
 def append(path: Path, content: Mapping[str, Any]) -> Recorded:
     """Append a forecast to a ledger unless it is there already.
 
-    Of the same day, model, data and threshold there is one line. Writers take turns behind
-    a lock (an empty hidden file beside the ledger, which stays), and the line is
-    on the disk when this returns. A line that a crash cut off is left as it is;
-    the new one begins below it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The ledger; made if it does not exist.
-    content : mapping
-        From `models.ledger.entry.content_of`.
+    Of the same day, model, data and threshold there is one line. Writers take turns behind a lock
+    on the file itself, by whatever link they name it, and the line is on the disk when this
+    returns. A line that a crash cut off is left as it is; the new one begins below it. Only the
+    end of the file is read: `read_ledger` checks it whole.
 
     Raises
     ------
     LedgerError
-        If a line of the file is not one that was recorded, or one is missing.
+        If the last line is not one that was recorded.
     OSError
         If the file or its lock cannot be written; the ledger is then as it was before.
     """
+    path = Path(os.path.realpath(path))
     with locked(path), _made(path) as made, path.open("a+b") as file:
-        file.seek(0)
-        old = file.read()
-        ledger = _parse(old, path)
-        for entry in ledger.entries:
-            if entry.id == content["id"]:
-                return Recorded(entry.line, False, ledger.torn)
-        below = b"" if not old or old.endswith(b"\n") else b"\n"
-        _append(file.fileno(), below + _line(ledger.chain.linked(content, _seal)), len(old))
+        size = file.seek(0, os.SEEK_END)
+        number = _line_with(file.fileno(), size, f'"id": "{content["id"]}"'.encode())
+        if number:
+            return Recorded(number, added=False)
+        last, whole = _last_line(file.fileno(), size, path)
+        below = b"" if whole else b"\n"
+        seal = NOTHING if last is None else _seal_of(last, path)
+        _write(file.fileno(), below + _line({**content, PREVIOUS: seal}), size)
         if made:
             _sync(path.parent)
-    return Recorded((old + below).count(b"\n") + 1, True, ledger.torn)
+        lines = _count_lines(file.fileno(), size + len(below))
+    return Recorded(lines + 1, added=True, torn=not whole)
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Read and check a ledger in one pass.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such file, or a line of it is not one that was recorded or is missing.
+    """
+    if not path.exists():
+        raise LedgerError(
+            f"the ledger {path} cannot be read (no such file); predict.py --record begins one."
+        )
+    if not path.is_file():
+        raise LedgerError(f"the ledger {path} cannot be read: it is no file.")
+    entries: list[Entry] = []
+    torn: list[int] = []
+    seal, last = NOTHING, 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = line.strip(b" \t\r\n")
+                if not text:
+                    continue
+                if _is_torn(text):
+                    torn.append(number)
+                    continue
+                try:
+                    content, sealed = _unsealed(text)
+                    _check_link(content, seal, last)
+                    entries.append(Entry.from_content(content, number))
+                except MALFORMED as error:
+                    raise LedgerError(_refusal(path, number, torn, last, error)) from error
+                seal, last = sealed, number
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}.") from error
+    return Ledger(tuple(entries), tuple(torn))
 
 
 @contextlib.contextmanager
 def _made(path: Path) -> Iterator[bool]:
-    """Tell whether a file is made in the block; if that fails, none stays."""
+    """Return whether a file is made in the block; if that fails, none stays."""
     made = not path.exists()
     try:
         yield made
@@ -112,94 +127,98 @@ def _made(path: Path) -> Iterator[bool]:
         raise
 
 
-def read_ledger(path: Path) -> Ledger:
-    """Read a ledger.
+def _line_with(file: int, size: int, text: bytes) -> int:
+    """Return the number of the first line that holds a text, 0 if none does."""
+    if not size:
+        return 0
+    with mmap.mmap(file, size, access=mmap.ACCESS_READ) as content:
+        place = content.find(text)
+        return 0 if place < 0 else content[:place].count(b"\n") + 1
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
 
-    Returns
-    -------
-    Ledger
-        Its entries, and the numbers of lines that a crash cut off.
+def _count_lines(file: int, size: int) -> int:
+    count = 0
+    for start in range(0, size, _BLOCK):
+        count += os.pread(file, min(_BLOCK, size - start), start).count(b"\n")
+    return count
 
-    Raises
-    ------
-    LedgerError
-        If there is no such file, or a line of it is not one that was recorded or is missing.
-    """
+
+def _last_line(file: int, size: int, path: Path) -> tuple[bytes | None, bool]:
+    """Return the last whole line, None where there is none, and whether the file ends with it."""
+    tail, start = b"", size
+    while True:
+        lines = tail.split(b"\n")
+        # The first piece may lack its beginning unless the whole file has been read.
+        for line in reversed(lines if start == 0 else lines[1:]):
+            text = line.strip(b" \t\r")
+            if text and not _is_torn(text):
+                return text, tail.endswith(b"\n")
+        if start == 0:
+            return None, not size or tail.endswith(b"\n")
+        step = min(_BLOCK, start)
+        start -= step
+        tail = os.pread(file, step, start) + tail
+
+
+def _seal_of(line: bytes, path: Path) -> str:
     try:
-        if not path.exists():
-            raise LedgerError(
-                f"the ledger {path} cannot be read (no such file); predict.py --record begins one."
-            )
-        if not path.is_file():
-            raise LedgerError(f"the ledger {path} cannot be read: it is no file.")
-        return _parse(path.read_bytes(), path)
-    except OSError as error:
-        raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}.") from error
+        return _unsealed(line)[1]
+    except MALFORMED as error:
+        raise LedgerError(
+            f"{path}, last line: not as it was recorded ({error}). Restore the file from a copy, "
+            f"or move it away: predict.py --record begins another."
+        ) from error
 
 
-def _parse(text: bytes, path: Path) -> Ledger:
-    entries: list[Entry] = []
-    torn: list[int] = []
-    chain = Chain()
-    for number, line in enumerate(text.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        if _is_torn(line):
-            torn.append(number)
-            continue
-        try:
-            content, seal = _unsealed(line)
-            chain = chain.after(content, seal, number, _seal, links=content["schema"] == SCHEMA)
-            entries.append(Entry.from_content(content, number))
-        except MALFORMED as error:
-            raise LedgerError(_refusal(path, number, torn, chain, error)) from error
-    return Ledger(tuple(entries), tuple(torn), chain)
-
-
-def _refusal(path: Path, number: int, torn: Sequence[int], chain: Chain, error: Exception) -> str:
+def _refusal(path: Path, number: int, torn: list[int], last: int, error: Exception) -> str:
     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
     # A line that seems cut off by a crash, though another one goes on from it, was whole once.
-    gap = "is missing" in reason
-    cut = [f"line {each} was cut off" for each in torn if gap and each > chain.line]
-    said = "; ".join([reason or type(error).__name__, *cut])
+    cut = [f"line {each} was cut off" for each in torn if "is missing" in reason and each > last]
+    why = "; ".join([reason.splitlines()[0] if reason else type(error).__name__, *cut])
     return (
-        f"{path}, line {number}: not as it was recorded ({said}). Restore the file from a copy, "
+        f"{path}, line {number}: not as it was recorded ({why}). Restore the file from a copy, "
         f"or move it away: predict.py --record begins another."
     )
 
 
 def _is_torn(line: bytes) -> bool:
-    """Tell whether a line begins as lines do but was cut off before its end."""
+    """Return whether a line begins as lines do but was cut off before its end."""
     # A machine that loses power may leave zeros where the end of the line was to be.
-    kept = line.rstrip(b"\0")
+    kept = line.rstrip(b"\0").rstrip()
+    begins = kept.startswith(_START) or _START.startswith(kept)
+    if _SEALED.search(kept) or not begins:
+        return False
     try:
         json.loads(kept)
     except RecursionError:
         return False
     except ValueError:
-        begins = any(kept.startswith(start) or start.startswith(kept) for start in _STARTS)
-        return begins and not _SEAL.search(kept.rstrip())
+        return True
     return False
 
 
 def _unsealed(line: bytes) -> tuple[dict[str, Any], str]:
     """Return a line's content and its seal; ValueError unless that is the content's digest."""
     content = json.loads(line, parse_constant=_no_constant, object_pairs_hook=_unique)
-    if not isinstance(content, dict) or content.get("schema") not in SCHEMAS:
-        raise ValueError(f"schema must be {' or '.join(SCHEMAS)}")
-    seal = content.pop("sha256", None)
-    if seal != _seal(content):
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise ValueError(f"schema must be {SCHEMA}")
+    seal = content.pop(SEAL, None)
+    if seal != _digest(content):
         raise ValueError("its sha256 is not that of its content")
     return content, str(seal)
 
 
+def _check_link(content: Mapping[str, Any], seal: str, last: int) -> None:
+    if content[PREVIOUS] == seal:
+        return
+    if content[PREVIOUS] == NOTHING:
+        raise ValueError("it was the first line of a ledger, and others stand before it")
+    place = f"after line {last}" if last else "before it"
+    raise ValueError(f"a line that was {place} is missing or another one")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; ValueError if a name is in it twice, which would hide one of its values."""
+    """Return an object; ValueError if a name is in it twice, which would hide a value."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -209,20 +228,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
-    sealed = {**content, "sha256": _seal(content)}
-    return json.dumps(sealed, allow_nan=False).encode() + b"\n"
+    return json.dumps({**content, SEAL: _digest(content)}, allow_nan=False).encode() + b"\n"
 
 
-def _seal(content: Mapping[str, Any]) -> str:
-    return digest(json.dumps(content, allow_nan=False).encode())
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _append(file: int, line: bytes, size: int) -> None:
-    """Write a line behind the end and wait for the disk; on an error leave nothing of it."""
+def _write(file: int, line: bytes, size: int) -> None:
+    """Write a line after the end and wait for the disk; on an error leave nothing of it."""
     try:
         written = 0
         while written < len(line):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import date
 
 import pandas as pd
 
@@ -26,51 +25,27 @@ _OBSERVED = {feature.name for feature in CATALOGUE if feature.group != "simulati
 
 @dataclass(frozen=True)
 class RevisedForecast:
-    """A recorded forecast whose day looks otherwise by today's data.
-
-    Parameters
-    ----------
-    line : int
-        Of the ledger.
-    as_of : datetime.date
-        Its day.
-    index, index_now : float, optional
-        Season index as it was known, and as it is now; None where there is none.
-    features : mapping of str to tuple of (float or None, float or None)
-        What the model was given and would be given now, of the features that differ.
-    findings : tuple of str
-        What the rules of plausibility noticed when it was recorded.
-    """
+    """A recorded forecast whose day looks otherwise by today's data."""
 
     line: int
-    as_of: date
-    index: float | None
+    as_of: pd.Timestamp
+    index: float  # season index as it was known
     index_now: float | None
+    # What the model was given and would be given now, of the features that differ.
     features: Mapping[str, tuple[float | None, float | None]]
-    findings: tuple[str, ...]
+    findings: tuple[str, ...]  # what the rules of plausibility noticed when it was recorded
 
 
 def revised_forecasts(ledger: Ledger, panel: MarketPanel) -> tuple[RevisedForecast, ...]:
-    """Compare what recorded forecasts rested on with the data of today.
+    """Return the forecasts whose index differs by half a point now, or a feature by a thousandth.
 
-    Parameters
-    ----------
-    ledger : Ledger
-        From `models.ledger.book.read_ledger`.
-    panel : MarketPanel
-        The market as it is known now; of each day only what was available at its end counts.
-
-    Returns
-    -------
-    tuple of RevisedForecast
-        Those of which the season index differs by half a point, or a feature by a thousandth.
+    Of each day only what was available at its end counts.
     """
-    days = pd.DatetimeIndex(sorted({pd.Timestamp(each.as_of) for each in ledger.entries}))
-    days = days.as_unit("s")
+    days = pd.DatetimeIndex(sorted({each.as_of for each in ledger.entries})).as_unit("s")
     if not len(days):
         return ()
     index, features = season_index(panel), build_features(panel, days)
-    rows = dict(zip((day.date() for day in days), features.to_dict("records"), strict=True))
+    rows = dict(zip(days, features.to_dict("records"), strict=True))
     found = (_compared(entry, index, rows[entry.as_of]) for entry in ledger.entries)
     return tuple(each for each in found if each is not None)
 
@@ -78,16 +53,16 @@ def revised_forecasts(ledger: Ledger, panel: MarketPanel) -> tuple[RevisedForeca
 def _compared(
     entry: Entry, index: pd.Series, row: Mapping[Hashable, float]
 ) -> RevisedForecast | None:
-    now = _known(index.get(pd.Timestamp(entry.as_of)))
+    now = _known(index.get(entry.as_of))
     changed = {
         name: (then, _known(row[name]))
-        for name, then in entry.features.items()
+        for name, then in entry.data.features.items()
         if name in _OBSERVED and _differs(then, _known(row[name]), part=FEATURE_STEP)
     }
-    moved = entry.index is not None and _differs(entry.index, now, step=INDEX_STEP)
+    moved = _differs(entry.index, now, step=INDEX_STEP)
     if not (moved or changed):
         return None
-    return RevisedForecast(entry.line, entry.as_of, entry.index, now, changed, entry.findings)
+    return RevisedForecast(entry.line, entry.as_of, entry.index, now, changed, entry.data.findings)
 
 
 def _differs(
