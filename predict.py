@@ -203,7 +203,7 @@ def health(
     Ends with exit code 3 when a forecast would be refused.
     """
     if rules:
-        from features.plausibility.document import rules_text
+        from features.plausibility.check import rules_text
 
         answer(rules_text())
         return

@@ -20,7 +20,7 @@ from features.market.season import (
     breadth,
 )
 from features.panel import DAY, DataError, MarketPanel
-from features.plausibility.checked import CheckedMarket, check_market, check_series
+from features.plausibility.check import CheckedMarket, check_market, check_series
 from features.plausibility.pegs import Named
 from features.provenance import DataProvenance, Finding
 from features.reference.exclusions import excluded, read_exclusions

@@ -13,7 +13,7 @@ from features.market.season import GOOD_COVERAGE, NEAR_MARGINS, TOP, WINDOW_DAYS
 from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, until_gap
 from features.market.universe import carried_rankings
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
-from features.plausibility.checked import check_market, check_series
+from features.plausibility.check import check_market, check_series
 from features.provenance import DataProvenance, Finding, YearCoverage
 from features.reference.load import load_reference
 from features.reference.membership import Membership, load_membership

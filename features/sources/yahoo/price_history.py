@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel import DAY
-from features.plausibility.levels import suspicious_steps
-from features.plausibility.rules import SCALE_DAYS, StepLimit
+from features.plausibility.limits import SCALE_DAYS, StepLimit
+from features.plausibility.series import suspicious_steps
 from features.provenance import Revision
 from features.sources.yahoo.closes import Fetched
 from features.sources.yahoo.sessions import is_crypto, last_complete_day

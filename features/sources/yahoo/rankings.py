@@ -11,8 +11,8 @@ import pandas as pd
 from features.market.season import TOP
 from features.market.universe import RANKS, check_snapshots
 from features.panel import DataError
+from features.plausibility.book import found
 from features.plausibility.pegs import RULE
-from features.plausibility.rules import found
 from features.provenance import Finding
 from features.reference.membership import Membership
 from features.sources.bounded import check_size
