@@ -106,6 +106,8 @@ def carry_out_sweep(
     engine: EngineOptions,
     jobs: int,
     progress: ProgressLine,
+    *,
+    deadline: float,
 ) -> tuple[MarketPanel, Sweep]:
     """Read the data and evaluate what is missing.
 
@@ -122,7 +124,7 @@ def carry_out_sweep(
         if market.source is not Source.files:
             require_embedded(order.made)
         progress.step(f"reading {market.source.value} data")
-        panel = load_panel(market, now(), progress, jobs)
+        panel = load_panel(market, now(), progress, jobs, deadline=deadline)
         shared = material(
             panel,
             _indices(market, order.made),

@@ -18,7 +18,7 @@ from features.provenance import DataProvenance, Finding, YearCoverage
 from features.reference.load import load_reference
 from features.reference.membership import Membership, load_membership
 from features.sources.yahoo.flows import joined_flows
-from features.sources.yahoo.rankings import RANKING_COINS, altcoins, left_out, read_universe
+from features.sources.yahoo.rankings import altcoins, left_out, read_universe
 from features.sources.yahoo.request import Notes, Request
 from features.sources.yahoo.tickers import Closes, coin_closes
 from features.storage.simulations import simulated_series
@@ -124,7 +124,7 @@ def _rankings(
 ) -> dict[pd.Timestamp, pd.DataFrame]:
     """Fetch the ranking of the day, and return the altcoins of all kept ones since the seam."""
     try:
-        request.cache.ranking(RANKING_COINS, now=request.now, mode=request.mode)
+        request.cache.ranking(now=request.now, mode=request.mode)
     except (SourceUnavailable, DataError) as error:
         notes.problems.append(f"No current ranking: {error}")
     usable = {}

@@ -18,7 +18,6 @@ from features.reference.membership import Membership
 from features.sources.bounded import check_size
 from features.sources.columns import shown
 
-RANKING_COINS = 250
 # A daily universe of ten years has 10 MB.
 MAX_BYTES = 100_000_000
 _FIRST_DAY = pd.Timestamp("2009-01-03")
