@@ -11,11 +11,10 @@ from features.catalogue.builder import CATALOGUE, build_features
 from features.catalogue.momentum import sessions_since_record
 from features.market.simulation import simulate
 from features.panel import MarketPanel
-from features.reference.compile import LAST_DATED_RIGHT
 from features.reference.load import CARD_FILE, load_reference
 from features.sources.files import load_files
 from tests.commands import run_python
-from tests.embedded import COMPLETE_DAYS, END, SIMULATED_SERIES
+from tests.embedded import COMPLETE_DAYS, SIMULATED_SERIES
 
 pytestmark = pytest.mark.real_data
 
@@ -89,8 +88,7 @@ def compilation(real_data, tmp_path_factory):
     ids=lambda feature: feature.name,
 )
 def test_embedded_features_are_those_of_the_files(frames, feature):
-    end = min(LAST_DATED_RIGHT.get(name, END) for name in feature.sources)
-    real, embedded = (frame.loc[:end, feature.name] for frame in frames)
+    real, embedded = (frame[feature.name] for frame in frames)
     assert real.notna().any()
     pd.testing.assert_series_equal(
         embedded, real, check_exact=False, rtol=0, atol=TOLERANCE[feature.unit]
