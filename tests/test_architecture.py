@@ -183,6 +183,7 @@ def test_only_training_and_judging_reach_the_labels():
         "models.training.replay", "models.training.outlook_hindcast", "models.ledger.track_record",
         "models.sweep.evaluate",
     }  # fmt: skip
+    assert importers("models.season.outcomes") == {"models.training.prospective_outcomes"}
     # A forecast reaches no label; `predict.py score` judges old ones and must.
     assert "models.season.labels" not in reached("predict", but_for="models.ledger.track_record")
     assert importers("models.ledger.track_record") == {"predict"}
