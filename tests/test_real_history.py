@@ -9,7 +9,8 @@ import pytest
 
 from features.catalogue.builder import CATALOGUE, build_features
 from features.catalogue.momentum import sessions_since_record
-from features.market.simulation import simulate
+from features.market.market import Market
+from features.market.paths import simulate
 from features.panel import MarketPanel
 from features.reference.load import CARD_FILE, load_reference
 from features.sources.files import load_files
@@ -103,7 +104,7 @@ def test_compiling_reproduces_the_embedded_history(compilation, card):
 
 def test_simulating_again_gives_the_embedded_shares(real_data, reference):
     coins, universe = (pd.read_parquet(real_data / f"{n}.parquet") for n in ("coins", "universe"))
-    again = simulate(coins, universe, COMPLETE_DAYS[-1:])
+    again = simulate(Market.from_tables(coins, universe), COMPLETE_DAYS[-1:])
     embedded = [reference.series(name).loc[COMPLETE_DAYS[-1]] for name in SIMULATED_SERIES]
     # Two paths in a thousand: another processor may round a float32 sum the other way.
     assert again[SIMULATED_SERIES].iloc[0].tolist() == pytest.approx(embedded, abs=0.2)

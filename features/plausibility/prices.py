@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.market.season import MAX_SNAPSHOT_AGE_DAYS, TOP, WINDOW_DAYS
+from features.market.market import MAX_SNAPSHOT_AGE_DAYS
+from features.market.season import TOP, WINDOW_DAYS
 from features.market.supply import bitcoin_supply
 from features.plausibility.steps import Flags, Floats
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.market.index_definition import OTHERS, IndexDefinition, IndexSeries
+from features.market.season import OTHERS, IndexDefinition, IndexSeries
 from features.panel import SPECS, DataError, MarketPanel
 from features.provenance import DataProvenance
 from features.reference.definitions import (

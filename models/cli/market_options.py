@@ -21,6 +21,7 @@ from models.patience import DEADLINE_SECONDS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from features.market.market import Market
     from features.panel import MarketPanel
     from features.sources.deferred import DeferredPanel
     from models.cli.options import ProgressLine
@@ -221,11 +222,9 @@ def _files(
 
     cache, told = _cache_directory(options), partial(progress, "simulation")
 
-    def simulation(
-        coins: pd.DataFrame, universe: pd.DataFrame, **span: pd.Timestamp | None
-    ) -> pd.DataFrame:
+    def simulation(market: Market, **span: pd.Timestamp | None) -> pd.DataFrame:
         with _told(progress):
-            return simulated_series(coins, universe, **span, cache=cache, jobs=jobs, progress=told)
+            return simulated_series(market, **span, cache=cache, jobs=jobs, progress=told)
 
     assert options.data_dir is not None
     return deferred_files(

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import typer
 
-from features.market.index_definition import IndexDefinition, IndexSeries
+from features.market.season import IndexDefinition, IndexSeries
 from features.panel import MarketPanel
 from models.cli.market_options import MarketOptions, Source, load_panel
 from models.cli.options import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.market.rankings import RANKS, check_snapshots
 from features.market.season import TOP
-from features.market.universe import RANKS, check_snapshots
 from features.panel import DataError
 from features.plausibility.book import found
 from features.plausibility.pegs import RULE
