@@ -288,7 +288,9 @@ def test_kept_simulations_are_those_of_simulate(walk, tmp_path, monkeypatch):
     past, (since, day) = until(on(400)[0], walk), on(399, 400)
     for _ in range(2):
         table = simulated_series(market_of(*past), since=since, cache=tmp_path)
-        pd.testing.assert_frame_equal(table, few(*past, on(400).as_unit("s")), check_freq=False)
+        pd.testing.assert_frame_equal(
+            table, few(market_of(*past), on(400).as_unit("s")), check_freq=False
+        )
     assert simulated_series(market_of(*past), since=day, cache=tmp_path).empty
 
 
