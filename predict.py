@@ -16,7 +16,6 @@ except ImportError as error:  # another package of that name comes first on the 
         "into a virtual environment of its own."
     ) from None
 
-from features.patience import DEADLINE_SECONDS
 from models.cli.boundary import DebugOption, clear_errors
 from models.cli.forecast_options import (
     AsOfOption,
@@ -53,6 +52,7 @@ from models.cli.options import (
     other_command,
 )
 from models.cli.streams import run, tell
+from models.patience import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from features.panel import MarketPanel
@@ -91,7 +91,7 @@ def predict(
         clock, progress = now(), ProgressLine(quiet=False)
         today = clock.normalize()
         newest = as_of is None and printed.history is None
-        data = load_market(market, clock, progress, newest=newest)
+        data = load_market(market, clock, progress, newest=newest, deadline=store.deadline)
         from models.cli import forecast_command
 
         _tell_problems(data.panel, as_of, printed, progress)
@@ -168,7 +168,8 @@ def score(
         path = ledger or LEDGER
         entries = read_ledger(path)
         clock = now()
-        panel = load_market(market, clock, ProgressLine(quiet=False)).panel
+        progress = ProgressLine(quiet=False)
+        panel = load_market(market, clock, progress, deadline=deadline).panel
         from models.ledger.results import track_record_json
         from models.ledger.track_record import track_record
         from models.report.ledger_text import track_record_text
@@ -203,14 +204,14 @@ def health(
     Ends with exit code 3 when a forecast would be refused.
     """
     if rules:
-        from features.plausibility.document import rules_text
+        from features.plausibility.check import rules_text
 
         answer(rules_text())
         return
     with clear_errors(deadline):
         clock = now()
         witness = published_index(published, online=online, now=clock)
-        data = load_market(market, clock, ProgressLine(quiet=False))
+        data = load_market(market, clock, ProgressLine(quiet=False), deadline=deadline)
         from models.cli.health_command import health_of
         from models.forecasting.schema import health_json
         from models.report.health_text import health_text

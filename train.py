@@ -15,7 +15,6 @@ except ImportError as error:  # another package of that name comes first on the 
         "into a virtual environment of its own."
     ) from None
 
-from features.patience import DEADLINE_SECONDS
 from models.cli.boundary import DebugOption, clear_errors
 from models.cli.json_errors import Commands
 from models.cli.market_options import MarketOptions, load_panel
@@ -51,6 +50,7 @@ from models.cli.training_options import (
     ReasonOption,
     TrainingOptions,
 )
+from models.patience import DEADLINE_SECONDS
 
 app = typer.Typer(cls=Commands, add_completion=True, pretty_exceptions_enable=False)
 
@@ -86,7 +86,7 @@ def train(
         order = order_of(training, logging, jobs)
         progress.step(f"reading {market.source.value} data")
         instant = now()
-        panel = load_panel(market, instant, progress, jobs)
+        panel = load_panel(market, instant, progress, jobs, deadline=logging.deadline)
         for problem in panel.provenance.problems_on(order.until or panel.last_day):
             progress.message(f"warning: {problem}")
         outcome = carry_out(order, panel, instant, progress)
@@ -235,7 +235,9 @@ def sweep(
             answer(command.dry_run_text(order, engine, jobs))
             return
         started = now()
-        panel, done = command.carry_out_sweep(order, market, engine, jobs, progress)
+        panel, done = command.carry_out_sweep(
+            order, market, engine, jobs, progress, deadline=deadline
+        )
         summary = command.summary_of(done)
         files = command.write_outputs(order, done, summary, outputs)
         answer(command.answer_of(done, summary, as_json=json))

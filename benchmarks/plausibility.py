@@ -17,18 +17,17 @@ import pandas as pd
 
 from benchmarks.faults import Fault, Slice, faults
 from features.market.season import TOP
-from features.plausibility.checked import check_market, check_series
-from features.plausibility.document import rules_table
-from features.plausibility.levels import suspicious_steps
-from features.plausibility.market_limits import (
+from features.plausibility.check import check_market, check_series, rules_table
+from features.plausibility.limits import (
     BITCOIN,
     ETHER,
     PEG_DAYS,
     PEG_MIN_DAYS,
     PEGS,
+    STEPS,
 )
 from features.plausibility.pegs import RULE as NO_ALTCOIN
-from features.plausibility.rules import STEPS
+from features.plausibility.series import suspicious_steps
 from features.provenance import Finding
 from features.sources.files import PANEL_NAMES, load_tables
 

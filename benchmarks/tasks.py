@@ -80,16 +80,16 @@ def panel(bench: Bench) -> Iterator[Row]:
 
 def simulation(bench: Bench) -> Iterator[Row]:
     """Simulate one as_of day and nine."""
-    from features.market.simulation import simulate
+    from features.market.market import Market
+    from features.market.paths import simulate
 
     tables = bench.market()
-    coins, universe = tables["coins"], tables["universe"]
-    last = pd.Timestamp(coins["date"].max()).as_unit("s")
+    market = Market.from_tables(tables["coins"], tables["universe"])
     for count in (1, 9):
-        days = pd.date_range(end=last, periods=count, freq="7D", unit="s")
+        days = pd.date_range(end=market.days[-1], periods=count, freq="7D", unit="s")
         yield (
             f"{count} as_of day{'s' if count > 1 else ''}, {bench.sizes.paths} paths",
-            partial(simulate, coins, universe, days, paths=bench.sizes.paths),
+            partial(simulate, market, days, paths=bench.sizes.paths),
         )
 
 

@@ -21,7 +21,7 @@ class Finding:
     Parameters
     ----------
     rule : str
-        Name of the rule in `features.plausibility.rules.RULES`.
+        Name of the rule in `features.plausibility.book.RULES`.
     series : str
         Series or coin.
     first_day, last_day : pandas.Timestamp

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import logit
 
 from features.catalogue.builder import FEATURE_NAMES
-from features.market.simulation import series_name
+from features.market.paths import series_name
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, incidence

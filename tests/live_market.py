@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from features.market.rankings import CHECK_DAYS
 from features.market.season import TOP
 from features.market.splice import OVERLAP_DAYS
-from features.market.universe import CHECK_DAYS
 from features.panel import DAY
 from features.reference.load import load_reference
 from features.reference.membership import load_membership

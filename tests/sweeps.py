@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.market.index_definition import DEFAULT
+from features.market.season import DEFAULT
 from models.sweep.material import Material, material
 from models.sweep.result import Result, Trace
 from models.sweep.specification import Specification

@@ -17,7 +17,7 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 
 # The floor plan: a module imports its own room and those before it, never one after it.
 ROOMS = (
-    "features.terminal", "features.patience",
+    "features.terminal",
     "features.provenance", "features.panel",
     "features.witness", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
@@ -26,7 +26,8 @@ ROOMS = (
     "features.sources.definitions", "features.sources.deferred",
     "features.reference", "features.sources.etf_flows", "features.sources.append",
     "features.sources.yahoo", "features.sources.published",
-    "models.workers", "models.errors", "models.plain_values", "models.seal", "models.formatting",
+    "models.patience", "models.workers", "models.errors", "models.plain_values", "models.seal",
+    "models.formatting",
     "models.vocabulary", "models.season",
     "models.outlook", "models.hazard", "models.verification", "models.training",
     "models.forecasting", "models.sweep", "models.ledger", "models.tracking", "models.report",
@@ -42,7 +43,7 @@ DISK_AND_NETWORK = {
 PROCESSES = {"features.terminal"}
 READ_THE_CLOCK = {
     "models.cli.options", "features.sources.etf_flows.command", "features.sources.append.command",
-    "features.patience",  # how long, never which day
+    "models.patience", "features.sources.yahoo.client",  # how long, never which day
 }  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}
 
@@ -182,6 +183,7 @@ def test_only_training_and_judging_reach_the_labels():
         "models.training.replay", "models.training.outlook_hindcast", "models.ledger.track_record",
         "models.sweep.evaluate",
     }  # fmt: skip
+    assert importers("models.season.outcome_file") == {"models.training.prospective_outcomes"}
     # A forecast reaches no label; `predict.py score` judges old ones and must.
     assert "models.season.labels" not in reached("predict", but_for="models.ledger.track_record")
     assert importers("models.ledger.track_record") == {"predict"}

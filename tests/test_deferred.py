@@ -27,7 +27,7 @@ def asked(monkeypatch):
     """Days that were simulated; each day's value tells the day, one week cannot be simulated."""
     days_asked = []
 
-    def cheap(coins, universe, days, **options):
+    def cheap(market, days, **options):
         days_asked.extend(days)
         values = (days - simulations.FIRST_DAY).days / 50.0
         table = pd.DataFrame(dict.fromkeys(SIMULATED, values), index=days.rename("date"))
@@ -41,8 +41,8 @@ def asked(monkeypatch):
 def market(tmp_path, asked) -> DeferredPanel:
     directory = write_tables(tmp_path / "data", small_market())
 
-    def simulation(coins, universe, **span):
-        return simulated_series(coins, universe, cache=tmp_path / "cache", **span)
+    def simulation(market, **span):
+        return simulated_series(market, cache=tmp_path / "cache", **span)
 
     return deferred_files(directory, today=LAST + DAY, newest=True, simulation=simulation)
 

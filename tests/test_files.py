@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.market.market import Market
 from features.market.season import breadth
 from features.panel import DAY, SERIES, SPECS, DataError
 from features.sources.files import load_files
@@ -38,12 +39,10 @@ def test_every_series_of_the_panel_is_derived(tmp_path):
 def test_simulated_series_join_the_panel(tmp_path):
     tables = small_market()
 
-    def simulation(coins, universe):
-        columns = ["date", "coin", "close_btc"]
-        pd.testing.assert_frame_equal(
-            coins[columns], tables["coins"][columns], check_dtype=False, check_column_type=False
-        )
-        assert len(universe) == len(tables["universe"])
+    def simulation(market):
+        given = tables["coins"].pivot_table(index="date", columns="coin", values="close_btc")
+        assert (given[market.coins].to_numpy() == market.btc).all()
+        assert len(market.universe) == len(tables["universe"])
         days = pd.date_range(FIRST, periods=3, freq="7D", unit="s")
         return pd.DataFrame({SIMULATED_SERIES[0]: [1.0, 2.0, 3.0]}, index=days)
 
@@ -114,7 +113,9 @@ def test_without_a_raw_series_only_its_derived_is_missing(tmp_path):
 def test_the_index_is_that_of_the_tables(tmp_path, definition, length):
     tables = small_market()
     panel = load_files(write_tables(tmp_path, tables), **definition)
-    rows = breadth(tables["coins"], tables["universe"], carried_days=(), **definition)
+    rows = breadth(
+        Market.from_tables(tables["coins"], tables["universe"]), carried_days=(), **definition
+    )
     index = rows["season_index"].dropna()
     assert len(index) == length
     pd.testing.assert_series_equal(panel.series("season_index"), index, check_freq=False)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from features.market.simulation import series_name
+from features.market.paths import series_name
 from models.hazard.base import THRESHOLD
 from models.hazard.first_passage import simulated_hazards, simulated_or
 from models.hazard.leads import LEAD_DAYS, N_LEADS, incidence, lead_probabilities

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.market.index_definition import (
+from features.market.market import Market
+from features.market.season import (
     BEYOND,
     DEFAULT,
-    GRID,
     OTHERS,
     TOPS,
     WINDOWS,
@@ -29,6 +29,8 @@ from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE
 from features.reference.members import COINS_FILE, SNAPSHOTS_FILE
 from features.sources.definitions import load_index_series
 from tests.small_market import load_small_market, small_market, write_tables
+
+market_of = Market.from_tables
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_a_window_and_a_top_by_hand(tmp_path):
     # The ranks are the same every day: ethereum and aaa are the two largest.
     ahead = closes[["ethereum", "aaa"]] > closes[["ethereum", "aaa"]].shift(30)
     expected = 100 * ahead.mean(axis=1).iloc[30:]
-    found = index_series(tables["coins"], tables["universe"], IndexDefinition(30, 2))
+    found = index_series(market_of(tables["coins"], tables["universe"]), IndexDefinition(30, 2))
     assert list(found) == ["season_index"]
     assert found["season_index"].tolist() == expected.tolist()
 
@@ -62,13 +64,13 @@ def test_an_index_begins_after_its_last_long_gap():
     tables = small_market()
     coins, universe = tables["coins"], tables["universe"]
     days = universe["snapshot_date"]
-    whole = index_series(coins, universe, IndexDefinition(30, 4))["season_index"]
+    whole = index_series(market_of(coins, universe), IndexDefinition(30, 4))["season_index"]
     # Without prices of all but one coin the coverage is too thin, on the lost days and 30 days
     # after them; 7 days apart is allowed, 8 not.
     for missing, first in ((6, whole.index[0]), (7, whole.index[20] + (30 + 7) * DAY)):
         lost = pd.date_range(whole.index[20], periods=missing)
         thin = coins[~(coins["date"].isin(lost) & ~coins["coin"].isin(["bitcoin", "aaa"]))]
-        values = index_series(thin, universe, IndexDefinition(30, 4))["season_index"]
+        values = index_series(market_of(thin, universe), IndexDefinition(30, 4))["season_index"]
         assert values.index[0] == first
     assert days.min() < whole.index[0]
 
@@ -83,7 +85,7 @@ def test_a_window_longer_than_the_history_has_no_index(tmp_path):
 
 
 def test_every_definition_but_the_default_is_embedded(embedded, reference):
-    assert tuple(IndexDefinition(w, t) for w in WINDOWS for t in TOPS) == GRID
+    assert {*OTHERS, DEFAULT} == {IndexDefinition(w, t) for w in WINDOWS for t in TOPS}
     assert tuple(embedded) == OTHERS
     assert DEFAULT not in embedded
     for each, series in embedded.items():

@@ -55,7 +55,7 @@ class Prices:
         unknown = tuple(f"{t} is unknown to Yahoo; left out." for t in tickers if t in absent)
         return Answer(pd.concat(span, axis=1, sort=True), unknown, now, absent)
 
-    def ranking(self, count, *, now, mode="online"):
+    def ranking(self, *, now, mode="online"):
         raise DataError("none here.")
 
     def rankings(self):

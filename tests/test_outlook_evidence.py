@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import predict
+from features.market.market import Market
 from features.market.season import NEAR_MARGINS, breadth
 from features.panel import MarketPanel, end_of_day
 from models.forecasting.carried import near_flipping
@@ -259,7 +260,7 @@ def test_coins_near_flipping_are_counted_by_hand():
         for day, close in zip(days, (1.0, end), strict=True)
     ]
     universe = pd.DataFrame({"snapshot_date": days[1], "rank": range(1, 6), "coin": list(last)})
-    row = breadth(pd.DataFrame(rows), universe).loc["2025-04-01"]
+    row = breadth(Market.from_tables(pd.DataFrame(rows), universe)).loc["2025-04-01"]
     lead = [row[f"near_lead_{margin}"] for margin in NEAR_MARGINS]
     lag = [row[f"near_lag_{margin}"] for margin in NEAR_MARGINS]
     assert lead == [20, 40, 40]  # c at 5 %, d too from 7.5 % on

@@ -14,12 +14,11 @@ from typer.testing import CliRunner
 
 import predict
 from features.health import require_usable
-from features.plausibility.checked import check_market, check_series
-from features.plausibility.document import rules_table, rules_text
-from features.plausibility.flows import check_flow
-from features.plausibility.levels import check_frozen, check_sessions, check_steps, own_scale
-from features.plausibility.market_limits import PEGS
-from features.plausibility.rules import RULES, STEPS, is_unit
+from features.plausibility.book import RULES, is_unit
+from features.plausibility.check import check_market, check_series, rules_table, rules_text
+from features.plausibility.limits import PEGS, STEPS
+from features.plausibility.series import check_flow, check_frozen, check_sessions, check_steps
+from features.plausibility.steps import usual_step
 from features.provenance import DataProvenance, Finding
 from features.sources.files import load_files
 from models.forecasting.data_quality import data_health
@@ -354,10 +353,10 @@ def test_steps_of_one_series(factor, first, after, rule, consequence):
     assert kept.index.tolist() == values.index.difference(gone).tolist()
 
 
-def test_the_own_scale_is_the_median_of_the_past():
+def test_the_usual_step_is_the_median_of_the_past():
     """By hand: steps of 1, 2, 3, ... percent; the median of the first 60 is 30.5 percent."""
     steps = pd.Series(np.arange(1.0, 63.0) / 100)
-    scale = own_scale(steps)
+    scale = usual_step(steps)
     assert np.isnan(scale.iloc[:60]).all()
     assert scale.iloc[60] == pytest.approx(0.305 / 0.6745)
 
@@ -392,7 +391,7 @@ def test_a_frozen_series_ends_where_the_gap_is_too_long():
 def test_three_equal_closes_are_no_frozen_feed():
     values = closes()
     values.iloc[100:104] = values.iloc[100]
-    assert check_frozen("sp500", values, 4, since=DAYS[0])[1] == []
+    assert check_frozen("sp500", values, STEPS["sp500"])[1] == []
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e-3, 1e3, 1e6])

@@ -9,13 +9,13 @@ import pytest
 
 from features.catalogue.builder import CATALOGUE, build_features
 from features.catalogue.momentum import sessions_since_record
-from features.market.simulation import simulate
+from features.market.market import Market
+from features.market.paths import simulate
 from features.panel import MarketPanel
-from features.reference.compile import LAST_DATED_RIGHT
 from features.reference.load import CARD_FILE, load_reference
 from features.sources.files import load_files
 from tests.commands import run_python
-from tests.embedded import COMPLETE_DAYS, END, SIMULATED_SERIES
+from tests.embedded import COMPLETE_DAYS, SIMULATED_SERIES
 
 pytestmark = pytest.mark.real_data
 
@@ -89,8 +89,7 @@ def compilation(real_data, tmp_path_factory):
     ids=lambda feature: feature.name,
 )
 def test_embedded_features_are_those_of_the_files(frames, feature):
-    end = min(LAST_DATED_RIGHT.get(name, END) for name in feature.sources)
-    real, embedded = (frame.loc[:end, feature.name] for frame in frames)
+    real, embedded = (frame[feature.name] for frame in frames)
     assert real.notna().any()
     pd.testing.assert_series_equal(
         embedded, real, check_exact=False, rtol=0, atol=TOLERANCE[feature.unit]
@@ -105,7 +104,7 @@ def test_compiling_reproduces_the_embedded_history(compilation, card):
 
 def test_simulating_again_gives_the_embedded_shares(real_data, reference):
     coins, universe = (pd.read_parquet(real_data / f"{n}.parquet") for n in ("coins", "universe"))
-    again = simulate(coins, universe, COMPLETE_DAYS[-1:])
+    again = simulate(Market.from_tables(coins, universe), COMPLETE_DAYS[-1:])
     embedded = [reference.series(name).loc[COMPLETE_DAYS[-1]] for name in SIMULATED_SERIES]
     # Two paths in a thousand: another processor may round a float32 sum the other way.
     assert again[SIMULATED_SERIES].iloc[0].tolist() == pytest.approx(embedded, abs=0.2)

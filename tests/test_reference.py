@@ -9,7 +9,6 @@ import pytest
 
 from features.catalogue.builder import CATALOGUE, build_features
 from features.panel import SERIES, SPECS, DataError
-from features.reference.compile import LAST_DATED_RIGHT
 from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE, load_reference
 from tests.embedded import COMPLETE_DAYS, END, SIMULATED_SERIES, session
 
@@ -72,8 +71,7 @@ def test_levels_begin_at_100(reference, name):
 def test_every_series_ends_on_time(reference):
     for name in reference.names:
         traded = SPECS[name].kind == "flow" or name in ("russell2000", "sp500")
-        end = min(session(END) if traded else END, LAST_DATED_RIGHT.get(name, END))
-        assert reference.series(name).index[-1] == end, name
+        assert reference.series(name).index[-1] == (session(END) if traded else END), name
 
 
 def test_older_features_are_complete_from_2014_07_on(reference):

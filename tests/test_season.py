@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from features.market.market import Market
 from features.market.season import at_risk, breadth, daily, onset_days, season_index, season_state
 from features.panel import DAY, DataError, MarketPanel
 
+market_of = Market.from_tables
 FIRST = pd.Timestamp("2025-01-01")
 NA = np.nan
 
@@ -41,7 +43,8 @@ def universe_table(snapshots):
 
 def small_breadth(closes, snapshots, **parameters):
     defaults = {"window_days": 3, "top": 5, "carried_days": (1,)}
-    return breadth(coin_table(closes), universe_table(snapshots), **{**defaults, **parameters})
+    market = market_of(coin_table(closes), universe_table(snapshots))
+    return breadth(market, **{**defaults, **parameters})
 
 
 def random_market(seed, *, coins=8, days=120, missing=0.1, whole=False):
@@ -162,7 +165,9 @@ def test_the_mean_is_of_50_dollar_closes():
     coins = coin_table({coin: [1.0] * 51 for coin in usd})
     coins["close_usd"] = [close for path in usd.values() for close in path]
     universe = universe_table({0: ["a", "b"], 40: ["a", "b"]})
-    above = breadth(coins, universe, window_days=3, carried_days=())["share_above_50d_mean"]
+    above = breadth(market_of(coins, universe), window_days=3, carried_days=())[
+        "share_above_50d_mean"
+    ]
     # Day 49: the spike of day 0 is still in the mean, and no close equal to its mean is above it.
     assert above.iloc[49] == 0.0
     # Day 50: days 1 to 50 have the means 10.02 and 9.98, below the close of one coin.
@@ -173,7 +178,7 @@ def test_a_doubled_coin_day_is_an_error():
     coins = coin_table({"a": [1, 2, 3], "b": [1, 2, 3]})
     twice = pd.concat([coins, coins.iloc[[4]]])
     with pytest.raises(DataError, match="coins: b on 2025-01-02: two rows for one day"):
-        breadth(twice, universe_table({0: ["a", "b"]}), window_days=1, carried_days=())
+        market_of(twice, universe_table({0: ["a", "b"]}))
 
 
 @pytest.mark.parametrize(
@@ -271,7 +276,7 @@ def slow_breadth(coins, universe, window, top, ahead):
 @settings(max_examples=40, deadline=None)
 def test_breadth_equals_its_definition_said_slowly(seed, coins, days, top, window, missing):
     tables = random_market(seed, coins=coins, days=days, missing=missing, whole=True)
-    fast = breadth(*tables, window_days=window, top=top, carried_days=(window - 1,))
+    fast = breadth(market_of(*tables), window_days=window, top=top, carried_days=(window - 1,))
     slow = slow_breadth(*tables, window, top, window - 1)
     assert fast.index.equals(slow.index.as_unit("s"))
     np.testing.assert_array_equal(fast.iloc[:, :3], slow.iloc[:, :3])
@@ -282,10 +287,11 @@ def test_breadth_equals_its_definition_said_slowly(seed, coins, days, top, windo
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_rows_does_not_matter(seed):
     coins, universe = random_market(seed)
-    settled = breadth(coins, universe, window_days=9, carried_days=(4,))
+    settled = breadth(market_of(coins, universe), window_days=9, carried_days=(4,))
     shuffled = breadth(
-        coins.sample(frac=1, random_state=seed),
-        universe.sample(frac=1, random_state=seed),
+        market_of(
+            coins.sample(frac=1, random_state=seed), universe.sample(frac=1, random_state=seed)
+        ),
         window_days=9,
         carried_days=(4,),
     )
@@ -295,13 +301,12 @@ def test_the_order_of_rows_does_not_matter(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_breadth_does_not_depend_on_later_days(seed):
     coins, universe = random_market(seed, days=150)
-    whole = breadth(coins, universe, window_days=20, carried_days=(5,))
+    whole = breadth(market_of(coins, universe), window_days=20, carried_days=(5,))
     assert whole["season_index"].notna().mean() > 0.5
     for days in (40, 90, 91, 149):
         cut = FIRST + days * DAY
         before = breadth(
-            coins[coins["date"] <= cut],
-            universe[universe["snapshot_date"] <= cut],
+            market_of(coins[coins["date"] <= cut], universe[universe["snapshot_date"] <= cut]),
             window_days=20,
             carried_days=(5,),
         )
@@ -428,7 +433,7 @@ def test_a_panel_without_season_index_is_an_error():
 @pytest.mark.real_data
 def test_the_computed_index_agrees_with_the_published_one(real_data):
     tables = (pd.read_parquet(real_data / f"{name}.parquet") for name in ("coins", "universe"))
-    computed = breadth(*tables)["season_index"]
+    computed = breadth(market_of(*tables))["season_index"]
     published = pd.read_parquet(real_data / "published_index.parquet").set_index("date")
     both = pd.DataFrame({"computed": computed, "published": published["index_90d"]}).dropna()
     assert len(both) > 1700

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.patience import Patience, patient
 from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.flow_store import rows_of
 from features.storage import atomic
@@ -70,7 +69,7 @@ def test_a_file_is_synced_before_it_is_named(path, monkeypatch):
     assert path.read_text() == "whole"
 
 
-def test_another_process_waits_for_its_turn(path, monkeypatch):
+def test_another_process_waits_for_its_turn(path, monkeypatch, caplog):
     code = (
         "import sys; from pathlib import Path; from features.storage.atomic import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); input()\n"
@@ -82,15 +81,13 @@ def test_another_process_waits_for_its_turn(path, monkeypatch):
     assert other.stdout.readline() == "held\n"
     monkeypatch.setattr(atomic, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(atomic, "SILENT_SECONDS", 0.1)
-    said = []
     with (
-        patient(Patience(say=said.append)),
         pytest.raises(OSError, match=r"another process has held it for 0.1 s") as refused,
         locked(path),
     ):
         pass
     assert refused.value.errno == errno.EBUSY
-    assert said == [f"waiting for another process that holds {path} ..."]
+    assert caplog.messages == [f"waiting for another process that holds {path} ..."]
     other.kill()  # the system frees what it held
     other.wait()
     with locked(path):

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from features.catalogue.builder import CATALOGUE, build_features
-from features.market.index_definition import DEFAULT, OTHERS, IndexDefinition
+from features.market.season import DEFAULT, OTHERS, IndexDefinition
 from features.panel import DataError
 from features.reference.definitions import load_definitions
 from models.errors import SweepError

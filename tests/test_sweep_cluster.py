@@ -10,8 +10,8 @@ import time
 import pytest
 
 from benchmarks.sweep import Costs, on_paper, report
-from features.patience import Patience, patient
 from models.errors import SweepError
+from models.patience import Patience, patient
 from models.sweep.cluster import check_workers, on_cluster
 from models.sweep.identity import identity
 from models.sweep.result import Failure

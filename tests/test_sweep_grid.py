@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.market.index_definition import BEYOND
+from features.market.season import BEYOND
 from models.hazard.candidates import CANDIDATES
 from models.sweep.grid import DEFAULT_AXES, Grid, grid, read_axes
 from models.sweep.run import axes_of, require_embedded

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.market.season import MAX_SNAPSHOT_AGE_DAYS
+from features.market.market import MAX_SNAPSHOT_AGE_DAYS
+from features.market.rankings import RANKS, carried_rankings, check_snapshots, recognised
 from features.market.splice import joined_flow, joined_index, joined_level, until_gap
-from features.market.universe import RANKS, carried_rankings, check_snapshots, recognised
 from features.panel import DataError
 from features.reference import members
 from features.reference.membership import DIRECTORY, load_membership

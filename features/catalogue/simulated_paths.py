@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.catalogue.feature import Feature
-from features.market.simulation import LEAD_ENDS, THRESHOLDS, series_name
+from features.market.paths import LEAD_ENDS, THRESHOLDS, series_name
 from features.panel import SPECS
 
 FEATURES: tuple[Feature, ...] = tuple(

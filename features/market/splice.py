@@ -22,38 +22,17 @@ INDEX_TOLERANCE = 5.0
 FLOW_SESSIONS = 21
 MIN_FLOW_SESSIONS = 18
 
+_FROM_FILES = "Run again with --refresh; if it stays, use --source files."
+
 
 def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Series, str]:
-    """Continue an embedded level with a live one on the embedded base.
+    """Continue an embedded level with a live one, and return it with how well both agreed.
 
-    The base is the median ratio over the last 60 embedded days.
-
-    Parameters
-    ----------
-    embedded, live : pandas.Series
-        Levels by observation day.
-    name : str
-        Name of the series.
-
-    Returns
-    -------
-    series : pandas.Series
-        The embedded values and, from the day after their last, the rebased
-        live ones.
-    sentence : str
-        How well both agreed.
-
-    Raises
-    ------
-    DataError
-        If both share fewer than 20 days, if the returns of more than three
-        days differ by more than the tolerance of the series, or if the base of
-        the last ten days does.
+    The base is the median ratio over the last 60 embedded days. Both must share at least 20 of
+    them; the returns of at most three days, and never the base of the last ten, may differ by
+    more than the tolerance of the series: anything else is a `DataError`.
     """
-    # The embedded value of the last day stands; live ones begin the day after (end + DAY).
-    end = _last(embedded)
-    both = pd.concat({"embedded": embedded, "live": live}, axis=1, join="inner")
-    both = both.loc[end - (OVERLAP_DAYS - 1) * DAY :]
+    both, end = _overlap(embedded, live)
     if len(both) < MIN_COMMON:
         raise DataError(
             f"{name}: the live values share {len(both)} of the last {OVERLAP_DAYS} embedded days "
@@ -72,51 +51,31 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
             f"{100 * returns['live'].iloc[0]:+.2f} % live, "
             f"{100 * returns['embedded'].iloc[0]:+.2f} % embedded "
             f"(at most {100 * tolerance:.1f} % apart on all but {MAX_DISAGREEING} days). "
-            "Run again with "
-            "--refresh; if it stays, use --source files."
+            f"{_FROM_FILES}"
         )
     shift = float(ratio.iloc[-RECENT_DAYS:].median()) / base - 1
     if abs(shift) > tolerance:
         raise DataError(
             f"{name}: live values changed their base within the {OVERLAP_DAYS} days to "
             f"{end:%Y-%m-%d}: the last {RECENT_DAYS} are {100 * shift:+.2f} % off (limit "
-            f"{100 * tolerance:.1f} %). "
-            "Run again with --refresh; if it stays, use --source files."
+            f"{100 * tolerance:.1f} %). {_FROM_FILES}"
         )
     sentence = (
         f"{name}: rebased over {len(both)} days to {end:%Y-%m-%d}; daily returns differ by at most "
         f"{100 * gap.max():.2f} %."
     )
+    # The embedded value of the last day stands; live ones begin the day after.
     return pd.concat([embedded, base * live.loc[end + DAY :]]), sentence
 
 
 def joined_index(embedded: pd.DataFrame, live: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Continue the embedded season series with live ones, if the season indices agree.
+    """Continue the embedded season series with live ones, and return how well both agreed.
 
-    Parameters
-    ----------
-    embedded, live : pandas.DataFrame
-        Columns `season_index` and others, by day; live ones also for the last
-        60 embedded days.
-
-    Returns
-    -------
-    table : pandas.DataFrame
-        The embedded rows and the live ones after them.
-    sentence : str
-        How well both agreed.
-
-    Raises
-    ------
-    DataError
-        If fewer than 20 days can be compared, or the mean absolute difference
-        is above 5 points.
+    At least 20 of the last 60 embedded days must be there in both, and the season indices may
+    differ by five points on average: anything else is a `DataError`.
     """
-    end = _last(embedded["season_index"])
-    both = pd.concat(
-        {"embedded": embedded["season_index"], "live": live["season_index"]}, axis=1, join="inner"
-    ).dropna()
-    both = both.loc[end - (OVERLAP_DAYS - 1) * DAY : end]
+    both, end = _overlap(embedded["season_index"], live["season_index"])
+    both = both.loc[:end].dropna()
     if len(both) < MIN_COMMON:
         raise DataError(
             f"season_index: only {len(both)} of the {OVERLAP_DAYS} days to {end:%Y-%m-%d} can be "
@@ -130,8 +89,7 @@ def joined_index(embedded: pd.DataFrame, live: pd.DataFrame) -> tuple[pd.DataFra
             f"season_index: live and embedded values differ by {gap.mean():.1f} points on average "
             f"over {len(gap)} days to {end:%Y-%m-%d}, at most {INDEX_TOLERANCE:g} are allowed; "
             f"most on {worst.index[0]:%Y-%m-%d}, {worst['live'].iloc[0]:.1f} live, "
-            f"{worst['embedded'].iloc[0]:.1f} embedded. Run again with --refresh; if it stays, use "
-            "--source files."
+            f"{worst['embedded'].iloc[0]:.1f} embedded. {_FROM_FILES}"
         )
     sentence = (
         f"season_index: live and embedded values differ by {gap.mean():.1f} points on average over "
@@ -140,58 +98,51 @@ def joined_index(embedded: pd.DataFrame, live: pd.DataFrame) -> tuple[pd.DataFra
     return pd.concat([embedded, live.loc[end + DAY :]]), sentence
 
 
+def _overlap(embedded: pd.Series, live: pd.Series) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Return both series over the last embedded days that they share, and the last of these."""
+    end = _last(embedded)
+    both = pd.concat({"embedded": embedded, "live": live}, axis=1, join="inner")
+    return both.loc[end - (OVERLAP_DAYS - 1) * DAY :], end
+
+
 def _last(values: pd.Series) -> pd.Timestamp:
-    """Return the last day with a value."""
     return pd.DatetimeIndex(values.dropna().index)[-1]
 
 
-def until_gap(values: pd.Series, name: str) -> tuple[pd.Series, str | None]:
-    """Cut a series at its first gap that is too long, and say so.
+def gaps(days: pd.Index, longest: int) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Return the neighbouring days that lie more than `longest` days apart."""
+    # A gap of the longest allowed length is allowed: strict.
+    far = np.diff(days.to_numpy()) > np.timedelta64(longest, "D")
+    return [(days[at], days[at + 1]) for at in map(int, np.flatnonzero(far))]
 
-    Returns
-    -------
-    values : pandas.Series
-        As they are, or those before the gap.
-    sentence : str or None
-        What was left out, to follow the name of the series.
-    """
+
+def since_gap(values: pd.Series, longest: int) -> pd.Series:
+    """Return what follows the last gap of a series."""
+    too_long = gaps(values.index, longest)
+    return values.loc[too_long[-1][1] :] if too_long else values
+
+
+def until_gap(values: pd.Series, name: str) -> tuple[pd.Series, str | None]:
+    """Return a series up to its first gap, and what was left out, to follow its name."""
     values = values.dropna()
     longest = SPECS[name].max_gap_days
-    steps = np.diff(values.index.to_numpy()) / np.timedelta64(1, "D")
-    if not (steps > longest).any():
+    too_long = gaps(values.index, longest)
+    if not too_long:
         return values, None
-    at = int(np.argmax(steps > longest))
-    return values.iloc[: at + 1], (
-        f"no value between {values.index[at]:%Y-%m-%d} and "
-        f"{values.index[at + 1]:%Y-%m-%d} (at most {longest} days may lie between two); "
-        f"it ends on {values.index[at]:%Y-%m-%d}."
+    before, after = too_long[0]
+    return values.loc[:before], (
+        f"no value between {before:%Y-%m-%d} and {after:%Y-%m-%d} (at most {longest} days may lie "
+        f"between two); it ends on {before:%Y-%m-%d}."
     )
 
 
 def joined_flow(
     embedded: pd.Series, live: pd.Series, sessions: pd.DatetimeIndex, name: str
 ) -> tuple[pd.Series, str | None]:
-    """Continue an embedded flow, as long as at least 18 of 21 sessions have a figure.
+    """Continue an embedded flow while at least 18 of 21 sessions of the exchange have a figure.
 
-    Parameters
-    ----------
-    embedded, live : pandas.Series
-        Figures by session; live ones after the embedded end count.
-    sessions : pandas.DatetimeIndex
-        Sessions of the exchange.
-    name : str
-        Name of the series.
+    Returns it with what was left out, if anything was.
 
-    Returns
-    -------
-    series : pandas.Series
-        The embedded figures and the live ones before the first session with
-        too few.
-    sentence : str or None
-        What was left out.
-
-    Examples
-    --------
     >>> days = pd.bdate_range("2025-12-01", periods=60)
     >>> known, later = pd.Series(1.0, days[:30]), pd.Series(2.0, days[30::2])
     >>> joined_flow(known, later, days, "iwm_flow")[1]

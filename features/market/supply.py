@@ -2,7 +2,7 @@
 
 For market caps of today, which Yahoo does not give. Against the supplies that
 market data imply, Bitcoin's is within 1.3 % on every day from the first US
-spot fund to 2026-05-31 (0.1 % on average), Ether's within 0.5 %; so are flows
+spot fund to 2026-06-06 (0.1 % on average), Ether's within 0.5 %; so are flows
 in percent of the market cap.
 """
 

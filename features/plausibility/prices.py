@@ -1,4 +1,4 @@
-"""Prices of a market of coins as arrays, and who was ranked when."""
+"""Log prices of a market of coins as arrays, and who was ranked when."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.market.season import MAX_SNAPSHOT_AGE_DAYS, TOP, WINDOW_DAYS
+from features.market.market import MAX_SNAPSHOT_AGE_DAYS
+from features.market.season import TOP, WINDOW_DAYS
 from features.market.supply import bitcoin_supply
-
-Floats = NDArray[np.float64]
+from features.plausibility.steps import Flags, Floats
 
 
 class Prices:
-    """Log prices of coins by day, and who was ranked when.
+    """Log prices of coins, days x coins, and who was ranked when.
 
-    Parameters
-    ----------
-    coins : pandas.DataFrame
-        Columns `date`, `coin`, `close_usd`, `close_btc`; one row a coin and day.
-    universe : pandas.DataFrame
-        Columns `snapshot_date`, `rank`, `coin`.
-    bitcoin_usd : pandas.Series, optional
-        Bitcoin's close in US dollars by day, where it is not among the coins.
-    bitcoin_cap : pandas.Series, optional
-        Its market cap in US dollars by day.
+    `bitcoin_usd` is Bitcoin's close by day where it is not among the coins, `bitcoin_cap` its
+    market cap.
     """
 
     def __init__(
@@ -52,7 +44,7 @@ class Prices:
             cap = bitcoin_cap.reindex(self.days).to_numpy(dtype=float)
             self.bitcoin_by_cap = np.log(cap / bitcoin_supply(self.days).to_numpy())
         self.members: NDArray[np.int64] = np.empty((0, TOP), int)
-        self.ranked: NDArray[np.bool_] = np.empty((0, 0), bool)
+        self.ranked: Flags = np.empty((0, 0), bool)
         self.rank(universe)
 
     def column(self, coin: str) -> int | None:
@@ -84,8 +76,8 @@ class Prices:
         self.members = np.where(fresh[:, None], table[newest], -1)
         self.ranked = self._near()
 
-    def _near(self) -> NDArray[np.bool_]:
-        """Tell on which days a coin's close is compared: ranked then, or within the window after.
+    def _near(self) -> Flags:
+        """Return on which days a coin's close is compared: ranked then, or in the window after.
 
         Other closes of the table bear on nothing.
         """
@@ -101,20 +93,3 @@ def day_numbers(days: pd.Series, first: pd.Timestamp) -> NDArray[np.int64]:
     """Return how many days after the first each day is."""
     since = days.to_numpy().astype("datetime64[D]") - np.datetime64(first, "D")
     return np.asarray(since.astype(np.int64))
-
-
-def carried(table: Floats) -> Floats:
-    """Return a table with each column's last value carried over at most a week."""
-    return pd.DataFrame(table).ffill(limit=7).to_numpy()
-
-
-def spells(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return first day and day after the last of each run of days.
-
-    Examples
-    --------
-    >>> spells(np.array([False, True, True, False, True]))
-    [(1, 3), (4, 5)]
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], bad, [False]]).astype(int)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

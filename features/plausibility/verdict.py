@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.plausibility.prices import Floats, Prices
-from features.plausibility.rules import found, shown_factor
+from features.plausibility.book import found, shown_factor
+from features.plausibility.limits import MIN_WITNESSES
+from features.plausibility.prices import Prices
+from features.plausibility.steps import Flags, Floats
 from features.provenance import Consequence, Finding
 
 # Coins that a rule names one by one; the others are counted.
@@ -17,39 +18,50 @@ _NAMED = 6
 
 @dataclass
 class Verdict:
-    """What the rules say of a market.
+    """A market and what the rules say of it, as far as they have been asked."""
 
-    Parameters
-    ----------
-    withheld : numpy.ndarray
-        bool by day: no index may be made of that day's closes.
-    left_out : numpy.ndarray
-        bool, days x coins: values that are not used.
-    bitcoin_out : numpy.ndarray
-        bool by day: further days of which Bitcoin's own close is not used.
-    findings : list of Finding
-        What was noticed.
-    """
-
-    withheld: NDArray[np.bool_]
-    left_out: NDArray[np.bool_]
-    bitcoin_out: NDArray[np.bool_]
+    market: Prices
+    withheld: Flags = field(init=False)  # by day: no index may be made of that day's closes
+    left_out: Flags = field(init=False)  # days x coins: values that are not used
+    bitcoin_out: Flags = field(init=False)  # by day: further days without Bitcoin's own close
     findings: list[Finding] = field(default_factory=list)
 
-    @classmethod
-    def none_yet(cls, prices: Prices) -> Verdict:
-        """Return the verdict before any rule has been asked."""
-        days, coins = prices.usd.shape
-        return cls(np.zeros(days, bool), np.zeros((days, coins), bool), np.zeros(days, bool))
+    def __post_init__(self) -> None:
+        """Begin with nothing left out."""
+        days = len(self.market.days)
+        self.withheld, self.bitcoin_out = np.zeros(days, bool), np.zeros(days, bool)
+        self.left_out = np.zeros(self.market.usd.shape, bool)
 
     def used(self, table: Floats) -> Floats:
         """Return a table of the market without the days and values that are not used."""
         return np.where(self.left_out | self.withheld[:, None], np.nan, table)
 
-    def say_coins(
+    def median(self, table: Floats) -> Floats:
+        """Return the median of the ranked coins by day; NaN where they are too few."""
+        values = self.market.of_members(table)
+        enough = np.isfinite(values).sum(axis=1) >= MIN_WITNESSES
+        middle = np.full(len(values), np.nan)
+        middle[enough] = np.nanmedian(values[enough], axis=1)
+        return middle
+
+    def note(
         self,
-        prices: Prices,
-        bad: NDArray[np.bool_],
+        rule: str,
+        series: str,
+        span: tuple[int, int],
+        value: float,
+        factor: float,
+        consequence: Consequence,
+        said: str,
+    ) -> None:
+        """Add a finding of the days from the first to before the second of a span."""
+        first, after = span
+        days = self.market.days[first], self.market.days[max(after - 1, first)]
+        self.findings.append(found(rule, series, days, value, factor, consequence, said))
+
+    def note_coins(
+        self,
+        bad: Flags,
         rule: str,
         what: str,
         *,
@@ -58,34 +70,21 @@ class Verdict:
     ) -> None:
         """Name the coins of which closes are left out, the first ones one by one.
 
-        Parameters
-        ----------
-        prices : Prices
-            The market.
-        bad : numpy.ndarray
-            bool, days x coins.
-        rule, what : str
-            Name of the rule, and what it saw.
-        steps : numpy.ndarray, optional
-            Log steps, days x coins, for the factor.
-        consequence : str
-            What became of them.
+        `bad` is days x coins; `steps`, log steps of the same shape, give the factor.
         """
         columns = np.flatnonzero(bad.any(axis=0))
         for column in columns[:_NAMED]:
             days = np.flatnonzero(bad[:, column])
-            first = int(days[0])
-            factor = np.nan if steps is None else float(np.exp(steps[first, column]))
-            by = "" if steps is None else f" by {shown_factor(float(steps[first, column]))}"
-            close = float(np.exp(prices.usd[first, column]))
-            where = (prices.days[first], prices.days[days[-1]])
+            first, span = int(days[0]), (int(days[0]), int(days[-1]) + 1)
+            step = np.nan if steps is None else float(steps[first, column])
+            by = "" if steps is None else f" by {shown_factor(step)}"
+            close = float(np.exp(self.market.usd[first, column]))
             said = f"{what}{by}, {close:g} USD ({len(days)} days)"
-            self.findings.append(
-                found(rule, str(prices.ids[column]), where, close, factor, consequence, said)
-            )
+            coin = str(self.market.ids[column])
+            self.note(rule, coin, span, close, float(np.exp(step)), consequence, said)
         others = columns[_NAMED:]
         if len(others):
             days = np.flatnonzero(bad[:, others].any(axis=1))
-            where = (prices.days[days[0]], prices.days[days[-1]])
+            span = (int(days[0]), int(days[-1]) + 1)
             name, count = f"{len(others)} other coins", float(len(others))
-            self.findings.append(found(rule, name, where, count, np.nan, consequence, what))
+            self.note(rule, name, span, count, np.nan, consequence, what)

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.market.index_definition import OTHERS, IndexDefinition, IndexSeries
+from features.market.season import OTHERS, IndexDefinition, IndexSeries
 from features.panel import SPECS, DataError, MarketPanel
 from features.provenance import DataProvenance
 from features.reference.definitions import (
@@ -53,16 +53,11 @@ _FAULTS = (
     "From 2026-04-11 on 34 or 35 of the top 50 have a price (all on 04-17, 04-24 and 05-01). On "
     "the 41 days from 2026-03-01 with 49 or 50 the index of those 35 alone was 9.5 points lower on "
     "average.",
-    "The coin closes from 2026-06-01 on are dated a day late (Bitcoin's against its market cap and "
-    "against a fund's closes): Bitcoin and ETH/BTC end on 2026-05-31, and the season index of the "
-    "six days after is that of the evening before.",
+    "On 2026-05-28 and from 2026-06-01 to 2026-06-06 the prices in Bitcoin that the season index "
+    "compares are of some hours before the close.",
     "Ether's market cap since 2025 is its close times the last known supply.",
     "Bitcoin dominance rests on a spliced series of the market cap outside Bitcoin.",
 )
-
-# Closes of one day under the date of the next are right for an index that compares coins at the
-# same hour, and wrong for a level that goes on with another source's returns.
-LAST_DATED_RIGHT = dict.fromkeys(("bitcoin", "eth_btc"), pd.Timestamp("2026-05-31"))
 
 
 def derive(panel: MarketPanel) -> MarketPanel:
@@ -81,7 +76,7 @@ def derive(panel: MarketPanel) -> MarketPanel:
     """
     derived = {}
     for name in panel.names:
-        values = panel.series(name).loc[START : LAST_DATED_RIGHT.get(name)]
+        values = panel.series(name).loc[START:]
         if SPECS[name].kind == "level":
             values = values * (BASE / values.iloc[0])
         derived[name] = values.map(_rounded)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.market.index_definition import OTHERS, IndexDefinition, IndexSeries
+from features.market.season import OTHERS, IndexDefinition, IndexSeries
 from features.panel import DataError
 from features.reference.load import CARD_FILE, DIRECTORY
 from features.storage.atomic import staged

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.market.market import Market
+from features.market.rankings import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.market.season import TOP, breadth
-from features.market.universe import CHECK_DAYS, HISTORY_YEARS, RANKS
 from features.panel import DataError
 from features.reference.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
 from features.reference.revision import membership_text, print_findings
@@ -136,7 +137,7 @@ def coin_table(universe: pd.DataFrame, coins: pd.DataFrame, symbols: pd.Series) 
 
 def coverage(universe: pd.DataFrame, coins: pd.DataFrame) -> list[dict[str, object]]:
     """Return by year how many of the top 50 could be compared over 90 days: dead ones included."""
-    shares = breadth(coins, universe)
+    shares = breadth(Market.from_tables(coins, universe))
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     return [
         {

@@ -15,6 +15,7 @@ import pandas as pd
 
 from features.catalogue.builder import MAX_AGE_DAYS
 from features.health import refusal_for_age
+from features.market.market import Market
 from features.panel import DAY, SERIES, DataError, MarketPanel
 from features.sources.files import load_files, table_path
 
@@ -108,17 +109,17 @@ def deferred_files(
     # No index is newer than the last price, so that the whole would be refused too.
     if last is not None and (refused := refusal_for_age(last, today)):
         raise DataError(refused)
-    tables: list[pd.DataFrame] = []
+    markets: list[Market] = []
 
-    def wait(coins: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:
-        tables.extend((coins, universe))
+    def wait(market: Market) -> pd.DataFrame:
+        markets.append(market)
         return pd.DataFrame()
 
     panel = load_files(directory, until=today, simulation=wait)
     waiting = replace(panel.provenance, sources=dict.fromkeys(SIMULATED, NOT_SIMULATED))
     return DeferredPanel(
         replace(panel, provenance=waiting),
-        lambda since, until: simulation(*tables, since=since, until=until),
+        lambda since, until: simulation(*markets, since=since, until=until),
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.market.index_definition import IndexDefinition, IndexSeries, index_series
-from features.market.season import Prices
+from features.market.market import Market
+from features.market.season import IndexDefinition, IndexSeries, index_series
 from features.sources.files import checked_tables
 
 
@@ -30,5 +30,5 @@ def load_index_series(
         If a table is missing, unreadable or breaks a rule.
     """
     tables = checked_tables(directory, until=until)
-    prices = Prices(tables.coins)
-    return {each: index_series(prices, tables.universe, each) for each in definitions}
+    market = Market.from_tables(tables.coins, tables.universe)
+    return {each: index_series(market, each) for each in definitions}

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.flows import fund_flow, share_of_market_cap
+from features.market.market import Market
 from features.market.season import (
     CARRIED_DAYS,
     GOOD_COVERAGE,
@@ -20,7 +21,7 @@ from features.market.season import (
     breadth,
 )
 from features.panel import DAY, DataError, MarketPanel
-from features.plausibility.checked import CheckedMarket, check_market, check_series
+from features.plausibility.check import CheckedMarket, check_market, check_series
 from features.plausibility.pegs import Named
 from features.provenance import DataProvenance, Finding
 from features.reference.exclusions import excluded, read_exclusions
@@ -57,7 +58,7 @@ def load_files(
     until: pd.Timestamp | None = None,
     window_days: int = WINDOW_DAYS,
     top: int = TOP,
-    simulation: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] | None = None,
+    simulation: Callable[[Market], pd.DataFrame] | None = None,
 ) -> MarketPanel:
     """Read a directory of market history into a panel.
 
@@ -71,7 +72,7 @@ def load_files(
     window_days, top : int
         Definition of the season index.
     simulation : callable, optional
-        Takes coins and universe, returns the simulated series, for instance
+        Takes the market, returns the simulated series, for instance
         `features.storage.simulations.simulated_series`; without it the panel
         lacks them.
 
@@ -88,7 +89,8 @@ def load_files(
     tables = checked_tables(directory, until=until)
     coins, universe = tables.coins, tables.universe
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
-    shares = breadth(coins, universe, window_days=window_days, top=top, carried_days=carried)
+    market = Market.from_tables(coins, universe)
+    shares = breadth(market, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     compared = shares["coins_compared"]
     provenance = _ranking_provenance(universe, compared, top)
@@ -105,7 +107,7 @@ def load_files(
     )  # fmt: skip
     if simulation is None:
         return panel
-    simulated = simulation(coins, universe)
+    simulated = simulation(market)
     return panel.with_series({str(name): simulated[name] for name in simulated})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from errno import EBUSY
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from features.patience import patience
+# Without a handler of the program's own, Python prints its warnings to stderr.
+_log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 60.0
 SILENT_SECONDS = 1.0
@@ -83,7 +85,7 @@ def locked(path: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=SILENT_SECONDS)
         except Timeout:
-            patience().say(f"waiting for another process that holds {path} ...")
+            _log.warning("waiting for another process that holds %s ...", path)
             lock.acquire(timeout=LOCK_SECONDS)
     except Timeout as error:
         said = f"another process has held it for {LOCK_SECONDS:g} s"

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 from platformdirs import user_cache_path
 
-from features.market import season, simulation
-from features.market.simulation import simulate
+from features.market import market as market_module
+from features.market import paths, season
+from features.market.market import Market
+from features.market.paths import simulate
 from features.storage.atomic import locked
 from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
 
@@ -32,8 +34,7 @@ def cache_directory() -> Path:
 
 
 def simulated_series(
-    coins: pd.DataFrame,
-    universe: pd.DataFrame,
+    market: Market,
     *,
     since: pd.Timestamp | None = None,
     until: pd.Timestamp | None = None,
@@ -48,30 +49,28 @@ def simulated_series(
 
     Parameters
     ----------
-    coins, universe : pandas.DataFrame
-        As for `features.market.simulation.simulate`.
     since, until : pandas.Timestamp, optional
         Only those days that are after `since` and not after `until`.
     cache : pathlib.Path
         Directory of computed tables; made if absent.
     jobs, progress
-        As for `features.market.simulation.simulate`, of the days that are not kept.
+        As for `features.market.paths.simulate`, of the days that are not kept.
 
     Returns
     -------
     pandas.DataFrame
-        From `features.market.simulation.simulate`; empty if no day can be simulated.
+        From `features.market.paths.simulate`; empty if no day can be simulated.
     """
-    days = _days(coins["date"].max(), since, until)
+    days = _days(market.days[-1], since, until)
     if days.empty:
         return pd.DataFrame()
-    keys = _keys(coins, universe, days)
+    keys = _keys(market, days)
     path = cache / f"simulations-{_code().hexdigest()[:16]}.parquet"
     held = _kept(path)
     table = pd.DataFrame() if held is None else held[held.index.isin(keys)]
     wanted = pd.DatetimeIndex(days[~keys.isin(table.index)])
     if len(wanted):
-        fresh = simulate(coins, universe, wanted, jobs=jobs, progress=progress)
+        fresh = simulate(market, wanted, jobs=jobs, progress=progress)
         fresh = fresh.reindex(wanted)  # days that cannot be simulated are kept as such
         fresh.index = pd.Index(keys[wanted])
         table = pd.concat([table, fresh]) if len(table) else fresh
@@ -90,29 +89,35 @@ def _days(
     )
 
 
-def _keys(coins: pd.DataFrame, universe: pd.DataFrame, days: pd.DatetimeIndex) -> pd.Series:
+def _keys(market: Market, days: pd.DatetimeIndex) -> pd.Series:
     """Return what identifies each day's simulation: everything on that day and before it."""
     sums = []
-    for table, columns in _read_by_simulation(coins, universe):
+    for table, columns in _read_by_simulation(market):
         rows = pd.util.hash_pandas_object(table[columns], index=False)
         by_day = rows.groupby(table[columns[0]].to_numpy()).sum().cumsum()
         # Rows of the day itself are known at its end: side="right". Before the first is nothing: 0.
         before = by_day.index.searchsorted(days, side="right")
         sums.append(np.append(np.uint64(0), by_day.to_numpy())[before])
     # The draws are counted from the first coin day.
-    first = coins["date"].min()
+    first = market.days[0]
     return pd.Series(
         [f"{day:%Y-%m-%d}-{first:%Y%m%d}-{a:016x}{b:016x}"
          for day, a, b in zip(days, *sums, strict=True)], days,
     )  # fmt: skip
 
 
-def _read_by_simulation(
-    coins: pd.DataFrame, universe: pd.DataFrame
-) -> tuple[tuple[pd.DataFrame, list[str]], ...]:
+def _read_by_simulation(market: Market) -> tuple[tuple[pd.DataFrame, list[str]], ...]:
+    row, column = np.nonzero(np.isfinite(market.btc))
+    closes = pd.DataFrame(
+        {
+            "date": market.days[row],
+            "coin": pd.Categorical.from_codes(column, market.coins),
+            "close_btc": market.btc[row, column],
+        }
+    )
     return (
-        (coins, ["date", "coin", "close_btc"]),
-        (universe, ["snapshot_date", "rank", "coin", "market_cap_usd"]),
+        (closes, ["date", "coin", "close_btc"]),
+        (market.universe, ["snapshot_date", "rank", "coin", "market_cap_usd"]),
     )
 
 
@@ -145,6 +150,8 @@ def _keep(table: pd.DataFrame, path: Path) -> None:
 
 def _code() -> hashlib._Hash:
     """Digest how a day is simulated: what it draws from, and what the index takes from it."""
-    content = hashlib.sha256(Path(str(simulation.__file__)).read_bytes())
+    content = hashlib.sha256()
+    for module in (market_module, paths):
+        content.update(Path(str(module.__file__)).read_bytes())
     content.update(f"{season.MIN_COVERAGE} {season.TOP} {season.WINDOW_DAYS}".encode())
     return content

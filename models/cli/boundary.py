@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from features.patience import Patience, patience, patient
 from features.terminal import message_of
 from models.cli.options import ExitCode, fail
 from models.cli.streams import leave_at_once, tell
+from models.patience import Patience, patience, patient
 
 
 @contextlib.contextmanager

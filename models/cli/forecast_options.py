@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from features.patience import DEADLINE_SECONDS
 from features.terminal import one_line
 from models.cli.options import (
     DATE_FORMATS,
@@ -25,6 +24,7 @@ from models.cli.options import (
     require_writable,
 )
 from models.ledger.alerts import Alert
+from models.patience import DEADLINE_SECONDS
 
 AsOfOption = Annotated[
     datetime | None,

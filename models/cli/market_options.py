@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from models.patience import DEADLINE_SECONDS
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from features.market.market import Market
     from features.panel import MarketPanel
     from features.sources.deferred import DeferredPanel
     from models.cli.options import ProgressLine
@@ -115,7 +118,12 @@ class MarketOptions:
 
 
 def load_panel(
-    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int = 2
+    options: MarketOptions,
+    now: pd.Timestamp,
+    progress: ProgressLine,
+    jobs: int = 2,
+    *,
+    deadline: float = DEADLINE_SECONDS,
 ) -> MarketPanel:
     """Load the market whole, with every simulated week, as a training needs it.
 
@@ -129,8 +137,10 @@ def load_panel(
         Told what is fetched and simulated.
     jobs : int
         Threads of the simulation.
+    deadline : float
+        Seconds for which an answer is waited for over the network.
     """
-    return load_market(options, now, progress, jobs).whole()
+    return load_market(options, now, progress, jobs, deadline=deadline).whole()
 
 
 def load_market(
@@ -140,12 +150,13 @@ def load_market(
     jobs: int = 2,
     *,
     newest: bool = False,
+    deadline: float = DEADLINE_SECONDS,
 ) -> DeferredPanel:
     """Load the market from the source asked for; rows later than today are an error.
 
     Parameters
     ----------
-    options, now, progress, jobs
+    options, now, progress, jobs, deadline
         As for `load_panel`.
     newest : bool
         Whether its newest day is asked for: a directory too old for that is
@@ -165,7 +176,7 @@ def load_market(
     with _told(progress):
         if options.source is Source.files:
             return _files(options, now, progress, jobs, newest=newest)
-        return DeferredPanel(_yahoo(options, now, progress, jobs))
+        return DeferredPanel(_yahoo(options, now, progress, jobs, deadline))
 
 
 @contextlib.contextmanager
@@ -211,11 +222,9 @@ def _files(
 
     cache, told = _cache_directory(options), partial(progress, "simulation")
 
-    def simulation(
-        coins: pd.DataFrame, universe: pd.DataFrame, **span: pd.Timestamp | None
-    ) -> pd.DataFrame:
+    def simulation(market: Market, **span: pd.Timestamp | None) -> pd.DataFrame:
         with _told(progress):
-            return simulated_series(coins, universe, **span, cache=cache, jobs=jobs, progress=told)
+            return simulated_series(market, **span, cache=cache, jobs=jobs, progress=told)
 
     assert options.data_dir is not None
     return deferred_files(
@@ -224,15 +233,16 @@ def _files(
 
 
 def _yahoo(
-    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int
+    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int, deadline: float
 ) -> MarketPanel:
     from features.sources.etf_flows.location import flow_directory
+    from features.sources.yahoo.client import YahooClient
     from features.sources.yahoo.panel import load_yahoo
     from features.sources.yahoo.price_cache import PriceCache, spoken
     from features.sources.yahoo.request import Request
 
     directory = _cache_directory(options)
-    cache = PriceCache(directory)
+    cache = PriceCache(directory, YahooClient(deadline, progress.message))
     if options.offline:
         age = cache.age(now)
         state = "nothing is stored" if age is None else f"the stored prices are {spoken(age)} old"

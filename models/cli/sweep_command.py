@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import typer
 
-from features.market.index_definition import IndexDefinition, IndexSeries
+from features.market.season import IndexDefinition, IndexSeries
 from features.panel import MarketPanel
 from models.cli.market_options import MarketOptions, Source, load_panel
 from models.cli.options import (
@@ -106,6 +106,8 @@ def carry_out_sweep(
     engine: EngineOptions,
     jobs: int,
     progress: ProgressLine,
+    *,
+    deadline: float,
 ) -> tuple[MarketPanel, Sweep]:
     """Read the data and evaluate what is missing.
 
@@ -122,7 +124,7 @@ def carry_out_sweep(
         if market.source is not Source.files:
             require_embedded(order.made)
         progress.step(f"reading {market.source.value} data")
-        panel = load_panel(market, now(), progress, jobs)
+        panel = load_panel(market, now(), progress, jobs, deadline=deadline)
         shared = material(
             panel,
             _indices(market, order.made),

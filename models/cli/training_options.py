@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from features.patience import DEADLINE_SECONDS
 from models.cli.options import (
     DATE_FORMATS,
     DeadlineOption,
@@ -22,6 +21,7 @@ from models.cli.options import (
     some_text,
 )
 from models.hazard.names import CandidateName
+from models.patience import DEADLINE_SECONDS
 
 UntilOption = Annotated[
     datetime | None,

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from features.catalogue.builder import CATALOGUE
-from features.market.simulation import THRESHOLDS
+from features.market.paths import THRESHOLDS
 from models.hazard.base import HazardModel
 from models.hazard.boosting import BoostedHazard
 from models.hazard.climatology import Climatology

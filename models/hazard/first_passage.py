@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from features.market.simulation import LEAD_ENDS, PATHS, THRESHOLDS, series_name
+from features.market.paths import LEAD_ENDS, PATHS, THRESHOLDS, series_name
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.climatology import Climatology
 from models.hazard.leads import FloatArray, IntArray, lead_hazards
@@ -71,7 +71,7 @@ def driver_name(X: pd.DataFrame) -> str:
 def simulated_hazards(X: pd.DataFrame) -> FloatArray:
     """Return the simulated hazards of each row's own threshold, NaN where there are none.
 
-    Paths were counted at the thresholds of `features.market.simulation`. Between
+    Paths were counted at the thresholds of `features.market.paths`. Between
     two of them the log-odds of a crossing by the end of a lead run straight from
     the one's to the other's; above the highest stands its own chance, which is
     the most that a higher threshold's can be.

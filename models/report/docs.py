@@ -44,6 +44,7 @@ from models.training.coverage_tables import (
 )
 from models.training.outlook_coverage import chance_coverage
 from models.training.outlook_proof import OutlookProof, outlook_proof
+from models.training.prospective_outcomes import outcome_summary
 from models.training.prospective_table import since_release
 from models.training.replay import TABLE, extend, read
 from models.training.run import Training, train
@@ -98,7 +99,7 @@ def find(panel: MarketPanel, docs: Path, jobs: int = 2) -> Findings:
         claims=claims(panel, definition, training.until),
         skill_coverage=skill_coverage(),
         chance_coverage=chance_coverage(),
-        prospective=since_release(read(docs / TABLE), panel, definition),
+        prospective=outcome_summary(docs) or since_release(read(docs / TABLE), panel, definition),
         picture=picture(panel, training),
     )
 

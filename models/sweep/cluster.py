@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from features.patience import patience
 from models.errors import SweepError
+from models.patience import patience
 from models.sweep.identity import code_digest, difference, identity
 from models.sweep.material import Material
 from models.sweep.specification import Specification

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from features.catalogue.builder import CATALOGUE, build_features
-from features.market.index_definition import (
+from features.market.season import (
     BEYOND,
     DEFAULT,
     OTHERS,
     IndexDefinition,
     IndexSeries,
+    season_index,
 )
-from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
 from models.sweep.specification import Specification, SpecificationError, hidden_features
 from models.training.landmarks import grid_days

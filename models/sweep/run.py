@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from features.market.index_definition import DEFAULT, IndexDefinition, IndexSeries
+from features.market.season import DEFAULT, IndexDefinition, IndexSeries
 from features.panel import MarketPanel
 from features.reference.definitions import load_definitions
 from features.reference.load import load_reference

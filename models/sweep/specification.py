@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
 from features.catalogue.builder import CATALOGUE
-from features.market.index_definition import DEFAULT, IndexDefinition
-from features.market.season import PARTIAL_THRESHOLD
+from features.market.season import DEFAULT, PARTIAL_THRESHOLD, IndexDefinition
 from models.hazard.base import HazardModel
 from models.hazard.candidates import CANDIDATES, available, seeded
 from models.season.definition import OnsetDefinition

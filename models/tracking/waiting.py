@@ -15,8 +15,8 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
-from features.patience import Patience, patience
 from models.errors import Unanswered
+from models.patience import Patience, patience
 
 # After this long a person wonders what is going on.
 _SAY_AFTER_SECONDS = 2.0

@@ -1,5 +1,7 @@
 """What a release says each week after its data: ``python -m models.training.replay [DIR]``.
 
+``--outcomes FILE`` scores the windows that end after the embedded history by a file of outcomes.
+
 Extends `prospective.csv` by the weeks that the embedded history has gained since the release that
 this program is, and writes `prospective.md` from it: every forecast of every release beside what
 came of it. Run it on new data before the models are changed for the next release: what was said by
@@ -9,6 +11,7 @@ differently is an error.
 
 from __future__ import annotations
 
+import argparse
 import io
 import sys
 from dataclasses import dataclass, replace
@@ -30,6 +33,7 @@ from models.hazard.leads import incidence
 from models.season.labels import onsets
 from models.training.landmarks import FIRST_DAY, STEP_DAYS, landmarks
 from models.training.prospective import COLUMNS, PROBABILITIES, page
+from models.training.prospective_outcomes import outcome_section, write_scores
 from models.training.prospective_table import COMPARED, known_section
 from models.training.replicates import fit_with_replicates
 from models.training.run import HORIZONS, OUT_OF_SAMPLE, REFIT_DAYS, Settings
@@ -309,15 +313,22 @@ def extend(
     earlier = table.loc[table["frozen"] < release.frozen, "frozen"]
     if len(earlier):
         document += "\n" + known_months(panel, release, earlier.max(), settings, jobs=jobs)
+    document = "\n".join([document, *filter(None, [outcome_section(directory)])])
     with staged(directory / PAGE) as beside:
         beside.write_text(document)
     return added["as_of"].nunique()
 
 
-def main(directory: Path) -> int:
-    """Extend both files by the embedded history; return 1, saying why, if they cannot be."""
+def main(directory: Path, outcomes: Path | None = None) -> int:
+    """Extend both files by the embedded history; return 1, saying why, if they cannot be.
+
+    With a file of outcomes, all forecasts of the directory are scored by it first.
+    """
     try:
-        weeks = extend(directory, load_reference(), jobs=2)
+        panel = load_reference()
+        if outcomes is not None:
+            write_scores(directory, panel, outcomes, Settings().definition)
+        weeks = extend(directory, panel, jobs=2)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -326,4 +337,8 @@ def main(directory: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs")))
+    parser = argparse.ArgumentParser(description="Write what each release said of the weeks since.")
+    parser.add_argument("directory", type=Path, nargs="?", default=Path("docs"))
+    parser.add_argument("--outcomes", type=Path, help="score by a file of outcomes first")
+    given = parser.parse_args()
+    sys.exit(main(given.directory, given.outcomes))

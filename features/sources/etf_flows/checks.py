@@ -7,7 +7,8 @@ import pandas as pd
 
 from features.catalogue.flows import FUND_START
 from features.panel import DataError
-from features.plausibility.rules import FLOW_TIMES, LARGEST_FLOW, RULES
+from features.plausibility.book import UNITS
+from features.plausibility.limits import FLOW_TIMES, LARGEST_FLOW
 
 # From, to (both excluded): what no figure of these funds can reach, but a mistaken unit does. For
 # flows ten times the largest day so far, as in the rule book.
@@ -49,7 +50,7 @@ def check(rows: pd.DataFrame) -> None:
             raise DataError(
                 f"{row['origin']}: {name} on {row['date']:%Y-%m-%d}: must be between {low:g} and "
                 f"{high:g}, on a day from {_EARLIEST:%Y} on, got {row['value']:g}: another unit? "
-                f"{RULES['scale'].way_out}."
+                f"{UNITS}."
             )
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 from features.market.splice import joined_flow
 from features.panel import DAY, DataError, MarketPanel, SourceUnavailable
 from features.sources.etf_flows.series import fund_flows, record_shares
-from features.sources.yahoo.client import fetch_shares
 from features.sources.yahoo.request import Notes, Request
 from features.sources.yahoo.tickers import Closes
 
@@ -49,7 +48,7 @@ def joined_flows(
 
 def _record(request: Request, notes: Notes) -> None:
     try:
-        day, shares, nav = fetch_shares(FUND, now=request.now)
+        day, shares, nav = request.cache.shares(FUND, now=request.now, mode=request.mode)
         kept = record_shares(request.flows, day, shares, nav)
     except (SourceUnavailable, DataError, OSError) as error:
         notes.problems.append(f"{FUND}: today's shares outstanding were not recorded: {error}")

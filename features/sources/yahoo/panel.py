@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.builder import MAX_AGE_DAYS
+from features.market.market import Market
+from features.market.rankings import carried_rankings
 from features.market.season import GOOD_COVERAGE, NEAR_MARGINS, TOP, WINDOW_DAYS, breadth
 from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, until_gap
-from features.market.universe import carried_rankings
 from features.panel import DAY, SPECS, DataError, MarketPanel, SourceUnavailable
-from features.plausibility.checked import check_market, check_series
+from features.plausibility.check import check_market, check_series
 from features.provenance import DataProvenance, Finding, YearCoverage
 from features.reference.load import load_reference
 from features.reference.membership import Membership, load_membership
 from features.sources.yahoo.flows import joined_flows
-from features.sources.yahoo.rankings import RANKING_COINS, altcoins, left_out, read_universe
+from features.sources.yahoo.rankings import altcoins, left_out, read_universe
 from features.sources.yahoo.request import Notes, Request
 from features.sources.yahoo.tickers import Closes, coin_closes
 from features.storage.simulations import simulated_series
@@ -124,7 +125,7 @@ def _rankings(
 ) -> dict[pd.Timestamp, pd.DataFrame]:
     """Fetch the ranking of the day, and return the altcoins of all kept ones since the seam."""
     try:
-        request.cache.ranking(RANKING_COINS, now=request.now, mode=request.mode)
+        request.cache.ranking(now=request.now, mode=request.mode)
     except (SourceUnavailable, DataError) as error:
         notes.problems.append(f"No current ranking: {error}")
     usable = {}
@@ -205,7 +206,7 @@ def _season(
     notes: Notes,
 ) -> tuple[dict[str, pd.Series], list[YearCoverage]]:
     """Continue the season series by Yahoo's closes, on days with enough coins."""
-    live = breadth(table, snapshots)
+    live = breadth(Market.from_tables(table, snapshots))
     covered = live["coins_compared"] / TOP
     live = live.where(covered >= MIN_LIVE_COVERAGE)
     joined = _joined_season(reference, membership, table, snapshots, live, notes)
@@ -253,7 +254,7 @@ def _joined_season(
     embedded = pd.DataFrame({name: reference.series(name) for name in SEASON})
     checked = membership.coins["check_day"]
     lasting = table["coin"].isin(checked.index[checked == checked.max()])
-    same = breadth(table[lasting], snapshots)
+    same = breadth(Market.from_tables(table[lasting], snapshots))
     _, sentence = joined_index(embedded, same[list(SEASON)])
     notes.steps.append(sentence)
     end = reference.last_day
@@ -293,7 +294,8 @@ def _simulations(
     """Continue the simulated series; what a simulation of Yahoo's coins cannot see is said."""
     names = [name for name in reference.names if name.startswith("simulated_")]
     simulated = simulated_series(
-        table, snapshots, since=reference.last_day, cache=request.simulations, jobs=request.jobs,
+        Market.from_tables(table, snapshots), since=reference.last_day,
+        cache=request.simulations, jobs=request.jobs,
         progress=partial(request.progress, "simulation"),
     )  # fmt: skip
     if simulated.empty:

@@ -1,47 +1,45 @@
-"""Closes and crypto rankings kept on disk: only the tail of a history is fetched anew."""
+"""Closes, rankings and fund shares of Yahoo kept on disk, each asked for once a day."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import quote, unquote
 
 import pandas as pd
 
 from features.panel import DataError, SourceUnavailable
-from features.sources.yahoo import client
-from features.sources.yahoo.closes import Answer, Fetched, Missing, gather, lacks_of
-from features.sources.yahoo.price_history import PATIENCE, History, Span
-from features.sources.yahoo.sessions import is_required, naive_utc
+from features.sources.yahoo.client import YahooClient
+from features.sources.yahoo.closes import Answer, Fetched, lacks_of
+from features.sources.yahoo.price_history import History
+from features.sources.yahoo.sessions import is_required, last_complete_day, naive_utc
 from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
 
 Mode = Literal["online", "offline", "refresh"]
+Progress = Callable[[int, int], None]  # takes the number of tickers done and of all
 
-SCHEMA = 1
-_SOURCE = "Yahoo Finance"
 _GO = "run once without --offline"
+_Kept = TypeVar("_Kept")
 
 
+@dataclass(frozen=True)
 class PriceCache:
-    """Daily closes and crypto rankings of Yahoo Finance, kept in a directory.
+    """Prices in a directory: every file is replaced whole, so that processes may share it.
 
-    Every ticker and every day's ranking is one Parquet file that is replaced
-    as a whole, so that processes may share the directory. A file whose digest
-    is wrong is set aside with a warning and never read.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Where computed tables are kept; the prices get a directory in it,
-        made when the first one is kept.
+    A file whose digest is wrong is set aside with a warning and never read.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory / "yahoo"
+    parent: Path  # where computed tables are kept; the prices get a directory in it
+    client: YahooClient = field(default_factory=YahooClient)
+
+    @property
+    def directory(self) -> Path:
+        """Where the prices are."""
+        return self.parent / "yahoo"
 
     def closes(
         self,
@@ -52,189 +50,138 @@ class PriceCache:
         now: pd.Timestamp,
         mode: Mode = "online",
         doubted: Collection[str] = (),
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Progress = lambda done, total: None,
     ) -> Answer:
-        """Return daily closes, stored ones as far as they go.
+        """Return daily closes of the days over at `now`, both ends included, stored ones if fresh.
 
-        Parameters
-        ----------
-        tickers, first, last, now, progress
-            As for `features.sources.yahoo.client.fetch_closes`.
-        mode : {"online", "offline", "refresh"}
-            Fetch what is missing, nothing, or everything.
-        doubted : collection of str
-            Tickers whose closes a rule finds wrong: asked for whole, where they
-            were fetched more than an hour ago.
-
-        Returns
-        -------
-        Answer
-            `fetched_at` is the instant of the oldest fetch among the tickers.
-
-        Raises
-        ------
-        SourceUnavailable
-            If Yahoo is needed and unavailable; what came before is kept.
-        DataError
-            As for `fetch_closes`, or if offline nothing is stored for an
-            index, a fund, Bitcoin or Ether.
+        Fetches what is stale (online), nothing (offline) or everything (refresh). Tickers in which
+        a rule doubts a close are stale after an hour. SourceUnavailable if Yahoo is needed and
+        unavailable: what came before is kept. DataError if an index, a fund, Bitcoin or Ether is
+        missing, or nothing at all can be used.
         """
-        asked = tuple(dict.fromkeys(tickers))
-        span = Span(first, last, naive_utc(now))
-        problems: list[str] = []
-        absent: set[str] = set()
-        held = self._held(asked)
-        if mode == "offline":
-            absent.update(self._absent(asked, held))
-            problems += [f"offline: no closes of {ticker} are stored; left out."
-                         for ticker in asked if ticker in absent]  # fmt: skip
-        else:
-            wanted = _wanted(asked, held, span, everything=mode == "refresh", doubted=doubted)
-            with self._age_told(span.now):
-                self._renew(wanted, held, span, problems, absent, progress)
-        closes = {}
-        for ticker, history in held.items():
-            until = span.until(ticker)
-            if mode == "offline":
-                until = min(until, history.complete_to)
-            shown = history.closes.loc[first:until]
-            if len(shown):
-                closes[ticker] = shown
-                lacks = lacks_of(ticker, shown, history.first_trade, first, until)
-                problems += [f"{ticker} {lack}." for lack in lacks]
-        instants = [held[ticker].fetched_at for ticker in closes]
-        answer = gather(asked, closes, problems, min(instants, default=span.now))
-        revisions = tuple(each for ticker in closes for each in held[ticker].revisions)
-        return replace(answer, absent=frozenset(absent), revisions=revisions)
+        asked, now = tuple(dict.fromkeys(tickers)), naive_utc(now)
+        held = {ticker: kept for ticker in asked if (kept := self._stored(ticker)) is not None}
+        if mode != "offline":
+            stale = {
+                ticker: min(first, held[ticker].asked_from) if ticker in held else first
+                for ticker in asked
+                if mode == "refresh"
+                or ticker not in held
+                or held[ticker].is_stale(ticker, first, now, doubted=ticker in doubted)
+            }
+            with self._with_age(now):
+                fetched = self.client.closes(stale, now.normalize(), now=now)
+                for done, answer in enumerate(fetched, 1):
+                    self._take(answer, stale[answer.ticker], now, held)
+                    progress(done, len(stale))
+        return self._answer(asked, held, first, last, now, offline=mode == "offline")
 
-    def ranking(self, count: int, *, now: pd.Timestamp, mode: Mode = "online") -> pd.DataFrame:
-        """Return the current crypto ranking, of this UTC day if online.
-
-        Parameters
-        ----------
-        count, now
-            As for `features.sources.yahoo.client.fetch_ranking`.
-        mode : {"online", "offline", "refresh"}
-            Fetch unless this day's is stored, read the newest stored one, or
-            fetch in any case.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As from `fetch_ranking`; `attrs["fetched_at"]` is its instant, UTC.
-
-        Raises
-        ------
-        SourceUnavailable, DataError
-            As for `fetch_ranking`; also if offline none is stored.
-        """
+    def ranking(self, *, now: pd.Timestamp, mode: Mode = "online") -> None:
+        """Fetch the crypto ranking of this UTC day, unless it is stored or the mode is offline."""
         now = naive_utc(now)
-        today = self._ranking_path(now)
-        if mode == "offline":
-            stored = sorted(self.directory.glob("ranking-????-??-??.parquet"), reverse=True)
-            paths = [path for path in stored if path.name <= today.name]
-        else:
-            paths = [today] if mode == "online" else []
-        for path in paths:
-            table = self._ranking_in(path, count, mode)
-            if table is not None:
-                return table
-        if mode == "offline":
-            raise DataError(f"offline: no crypto ranking is stored in {self.directory}; {_GO}.")
-        with self._age_told(now):
-            table = client.fetch_ranking(count, now=now)
-        note = {"schema": SCHEMA, "source": _SOURCE, "fetched_at": now.isoformat(), "count": count}
-        with suppress(OSError):  # it is said of the closes, which go to the same place
-            write_table(today, table, note)
-        table.attrs["fetched_at"] = now
-        return table
+        path = self.directory / f"ranking-{now:%Y-%m-%d}.parquet"
+        if mode == "offline" or (mode == "online" and _whole(path, _table) is not None):
+            return
+        with self._with_age(now):
+            table = self.client.ranking(now=now)
+        with suppress(OSError):  # said of the closes, which go to the same place
+            write_table(path, table, {})
 
     def rankings(self) -> dict[pd.Timestamp, pd.DataFrame]:
-        """Return every stored ranking by the UTC day on which it was fetched, oldest first.
+        """Return every stored ranking by the UTC day on which it was fetched, oldest first."""
+        tables = {
+            pd.Timestamp(path.stem.removeprefix("ranking-")).as_unit("s"): _whole(path, _table)
+            for path in sorted(self.directory.glob("ranking-????-??-??.parquet"))
+        }
+        return {day: table for day, table in tables.items() if table is not None}
 
-        A damaged one is set aside with a warning and left out.
-        """
-        found = {}
-        for path in sorted(self.directory.glob("ranking-????-??-??.parquet")):
-            table = self._ranking_in(path, 0, "offline")
-            if table is not None:
-                found[table.attrs["fetched_at"].normalize().as_unit("s")] = table
-        return found
+    def shares(
+        self, ticker: str, *, now: pd.Timestamp, mode: Mode = "online"
+    ) -> tuple[pd.Timestamp, float, float]:
+        """Return a fund's last session, shares and their value, as Yahoo said on this UTC day."""
+        now = naive_utc(now)
+        path = self.directory / f"shares-{now:%Y-%m-%d}-{quote(ticker, safe='')}.parquet"
+        kept = None if mode == "refresh" else _whole(path, _table)
+        if kept is None:
+            day, shares, value = self.client.shares(ticker, now=now)
+            kept = pd.DataFrame({"day": [day], "shares": [shares], "value": [value]})
+            with suppress(OSError):
+                write_table(path, kept, {})
+            for older in set(self.directory.glob(f"shares-*-{quote(ticker, safe='')}.parquet")):
+                older.unlink(missing_ok=True) if older != path else None
+        return kept["day"][0], float(kept["shares"][0]), float(kept["value"][0])
 
     def age(self, now: pd.Timestamp) -> pd.Timedelta | None:
         """Return how long ago the oldest required series was fetched; None if none is stored."""
-        table = self.contents()
-        required = table[[is_required(str(ticker)) for ticker in table.index]]
-        return None if required.empty else naive_utc(now) - required["fetched_at"].min()
-
-    def contents(self) -> pd.DataFrame:
-        """Return what is stored: one row per ticker.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Index ticker; columns first_day, last_day, rows, digest,
-            fetched_at (UTC). Damaged files are left out.
-        """
-        columns = ["ticker", "first_day", "last_day", "rows", "digest", "fetched_at"]
-        rows = []
-        for path in sorted(self.directory.glob("closes-*.parquet")):
-            try:
-                table, note = read_table(path)
-                history = History.parsed(table, note)
-            except (DamagedFile, OSError):
-                continue
-            ticker = unquote(path.stem.removeprefix("closes-"))
-            days = table.index
-            rows.append(
-                (ticker, days[0], days[-1], note["rows"], note["digest"], history.fetched_at)
-            )
-        return pd.DataFrame(rows, columns=columns).set_index("ticker")
+        names = (
+            unquote(path.stem.removeprefix("closes-"))
+            for path in self.directory.glob("closes-*.parquet")
+        )
+        kept = [self._stored(ticker) for ticker in names if is_required(ticker)]
+        ages = (naive_utc(now) - history.fetched_at for history in kept if history is not None)
+        return max(ages, default=None)
 
     def _path(self, ticker: str) -> Path:
         return self.directory / f"closes-{quote(ticker, safe='')}.parquet"
 
-    def _ranking_path(self, now: pd.Timestamp) -> Path:
-        return self.directory / f"ranking-{now:%Y-%m-%d}.parquet"
+    def _stored(self, ticker: str) -> History | None:
+        return _whole(self._path(ticker), History.read)
 
-    def _held(self, asked: Sequence[str]) -> dict[str, History]:
-        held = {}
-        for ticker in asked:
-            path = self._path(ticker)
-            try:
-                held[ticker] = History.parsed(*read_table(path))
-            except OSError:  # none is stored, or none that we may read
-                continue
-            except DamagedFile as error:
-                _say_damaged(f"closes of {ticker}", path, error)
-        return held
-
-    def _absent(self, asked: Sequence[str], held: Mapping[str, History]) -> list[str]:
-        absent = [ticker for ticker in asked if ticker not in held]
-        for ticker in absent:
-            if is_required(ticker):
-                raise DataError(
-                    f"offline: no closes of {ticker} are stored in {self.directory}; {_GO}."
-                )
-        return absent
-
-    def _ranking_in(self, path: Path, count: int, mode: Mode) -> pd.DataFrame | None:
-        """Read a stored ranking, whole if count is 0; None if there is none, or too short a one."""
+    def _take(
+        self, fetched: Fetched, start: pd.Timestamp, now: pd.Timestamp, held: dict[str, History]
+    ) -> None:
+        """Keep an answer, or that there was none to be used: the same is not asked again today."""
+        ticker = fetched.ticker
+        old = held.get(ticker, History.without_closes(start))
+        held[ticker] = old.answered(fetched, start, now)
         try:
-            table, note = read_table(path)
-        except OSError:  # none is stored, or none that we may read
-            return None
-        except DamagedFile as error:
-            _say_damaged("crypto ranking", path, error)
-            return None
-        if mode != "offline" and note["count"] < count:
-            return None
-        table = table.head(count) if count else table
-        table.attrs["fetched_at"] = pd.Timestamp(note["fetched_at"])
-        return table
+            held[ticker].write(self._path(ticker))
+        except OSError as error:
+            reason = error.strerror or error
+            warnings.warn(f"prices cannot be kept in {self.directory}: {reason}.", stacklevel=3)
+
+    def _answer(
+        self,
+        asked: Sequence[str],
+        held: Mapping[str, History],
+        first: pd.Timestamp,
+        last: pd.Timestamp,
+        now: pd.Timestamp,
+        *,
+        offline: bool,
+    ) -> Answer:
+        closes: dict[str, pd.Series] = {}
+        problems: list[str] = []
+        absent = set()
+        for ticker in asked:
+            history = held.get(ticker, History.without_closes(first))
+            until = min(last, last_complete_day(ticker, history.fetched_at if offline else now))
+            shown = history.usable.loc[first:until]
+            if offline and history.closes.empty:
+                if is_required(ticker):
+                    raise DataError(
+                        f"offline: no closes of {ticker} are stored in {self.directory}; {_GO}."
+                    )
+                problems.append(f"offline: no closes of {ticker} are stored; left out.")
+                absent.add(ticker)
+            elif history.problem:
+                problems.append(history.problem)
+                absent |= {ticker} if history.absent else set()
+            if len(shown):
+                closes[ticker] = shown
+                lacks = lacks_of(ticker, shown, history.first_trade, first, until)
+                problems += [f"{ticker} {lack}." for lack in lacks]
+        if not closes:
+            raise DataError(f"no close of {len(asked)} tickers can be used: {problems[0]}")
+        table = pd.concat(closes, axis=1, sort=True)
+        # Plain days: whether they have a frequency must not depend on where they came from.
+        table.index = pd.DatetimeIndex(table.index.to_numpy().astype("datetime64[s]"), name="date")
+        oldest = min(held[ticker].fetched_at for ticker in closes)
+        revisions = tuple(revision for ticker in closes for revision in held[ticker].revisions)
+        return Answer(table, tuple(problems), oldest, frozenset(absent), revisions)
 
     @contextmanager
-    def _age_told(self, now: pd.Timestamp) -> Iterator[None]:
+    def _with_age(self, now: pd.Timestamp) -> Iterator[None]:
         """Add to a refusal what is left to do: how old the stored prices are."""
         try:
             yield
@@ -243,53 +190,10 @@ class PriceCache:
             held = "No prices are" if age is None else f"Prices {spoken(age)} old are"
             raise SourceUnavailable(f"{error} {held} stored.") from error
 
-    def _renew(
-        self,
-        wanted: Mapping[str, pd.Timestamp],
-        held: dict[str, History],
-        span: Span,
-        problems: list[str],
-        absent: set[str],
-        progress: Callable[[int, int], None],
-    ) -> None:
-        """Fetch what is wanted and keep each as it comes; `held` becomes what is kept."""
-        anew: dict[str, pd.Timestamp] = {}
-        stored = dict(held)
-        for part in (wanted, anew):
-            # Whatever is shown of it, a history is fetched to its end: one piece without gaps.
-            today = span.now.normalize()
-            for done, fetched in enumerate(client.fetch_each(part, today, now=span.now), 1):
-                old = held.pop(fetched.ticker, None)
-                kept, problem = _judge(fetched, part[fetched.ticker], span, old)
-                if kept is not None and kept is not old:
-                    if fetched.ticker in stored:
-                        kept = kept.after(fetched.ticker, stored[fetched.ticker])
-                    self._keep(fetched.ticker, kept)
-                if kept is not None:
-                    held[fetched.ticker] = kept
-                if kept is None and fetched.closes is not None and old is not None:
-                    anew[fetched.ticker] = min(span.first, old.asked_from)
-                problems += [problem] if problem else []
-                if isinstance(fetched.rejected, Missing):
-                    absent.add(fetched.ticker)
-                progress(done, len(part))
-
-    def _keep(self, ticker: str, history: History) -> None:
-        note = {"schema": SCHEMA, "source": _SOURCE, "ticker": ticker, **history.note()}
-        try:
-            write_table(self._path(ticker), history.closes.to_frame("close_usd"), note)
-        except OSError as error:
-            warnings.warn(
-                f"prices cannot be kept in {self.directory}: {error.strerror or error}.",
-                stacklevel=2,
-            )
-
 
 def spoken(age: pd.Timedelta) -> str:
     """Return an age in whole hours, or in days from two days on.
 
-    Examples
-    --------
     >>> spoken(pd.Timedelta(hours=5.5)), spoken(pd.Timedelta(days=3.2))
     ('5 hours', '3 days')
     """
@@ -297,48 +201,18 @@ def spoken(age: pd.Timedelta) -> str:
     return f"{hours} hour{'s' * (hours != 1)}" if hours < 48 else f"{hours // 24} days"
 
 
-def _say_damaged(what: str, path: Path, error: DamagedFile) -> None:
-    """Set a damaged file aside, with a warning: it concerns the store, not the market."""
-    warnings.warn(
-        f"damaged: the stored {what} ({error}); set aside as {set_aside(path)}.", stacklevel=3
-    )
+def _table(path: Path) -> pd.DataFrame:
+    return read_table(path)[0]
 
 
-def _wanted(
-    asked: Sequence[str],
-    held: Mapping[str, History],
-    span: Span,
-    *,
-    everything: bool,
-    doubted: Collection[str],
-) -> dict[str, pd.Timestamp]:
-    """First day to fetch by ticker, for those of which something is to be fetched."""
-    wanted = {}
-    for ticker in asked:
-        history = held.get(ticker)
-        start: pd.Timestamp | None = span.first
-        if history is not None:
-            old = span.now - history.fetched_at >= PATIENCE
-            whole = everything or (ticker in doubted and old)
-            start = history.wanted_from(ticker, span, everything=whole)
-        if start is not None:
-            wanted[ticker] = start
-    return wanted
-
-
-def _judge(
-    fetched: Fetched, start: pd.Timestamp, span: Span, old: History | None
-) -> tuple[History | None, str | None]:
-    """Return the history to use, if any, and what is to be said about it."""
-    if fetched.closes is None:
-        reason = f"Yahoo: {fetched.ticker} {fetched.rejected}"
-        if old is None or not isinstance(fetched.rejected, Missing):
-            return None, f"{reason}; left out."
-        last = old.closes.index[-1]
-        return old, f"{reason}; the stored closes until {last:%Y-%m-%d} are used."
-    tail = old is not None and start > old.asked_from
-    if old is not None and tail and (why := old.contradiction(fetched.closes)):
-        return None, f"{fetched.ticker}: {why}; its whole history is fetched anew."
-    if old is not None and not tail and (why := old.shrunk(fetched.closes)):
-        return old, f"{fetched.ticker} {why}; the stored ones are used."
-    return History.new(fetched, start, span, old if tail else None), None
+def _whole(path: Path, read: Callable[[Path], _Kept]) -> _Kept | None:
+    """Read a file; None if there is none, or a damaged one, which is set aside with a warning."""
+    try:
+        return read(path)
+    except OSError:  # none is stored, or none that we may read
+        return None
+    except DamagedFile as error:
+        # It concerns the store, not the market.
+        aside = set_aside(path)
+        warnings.warn(f"damaged: {path.name} ({error}); set aside as {aside}.", stacklevel=4)
+        return None

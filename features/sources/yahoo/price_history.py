@@ -1,224 +1,138 @@
-"""A ticker's stored closes: how far they reach, and whether a new answer fits them."""
+"""A ticker's stored closes: when they are stale, and what a newer answer changes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from features.panel import DAY
-from features.plausibility.levels import suspicious_steps
-from features.plausibility.rules import SCALE_DAYS, StepLimit
 from features.provenance import Revision
-from features.sources.yahoo.closes import Fetched
-from features.sources.yahoo.sessions import is_crypto, last_complete_day
-from features.storage.parquet import DamagedFile
+from features.sources.yahoo.closes import Fetched, Missing
+from features.sources.yahoo.sessions import is_late, last_complete_day
+from features.storage.parquet import DamagedFile, read_table, write_table
 
-OVERLAP_DAYS = 14
 # Closes of a day are equal but for rounding, or one of them was revised.
 AGREEMENT = 1e-6
-# A whole history this much shorter than the stored one is a broken answer.
+# A history this much shorter than the stored one is a broken answer.
 SHRUNK = 0.9
-# A close that should be there by now is asked for again after this time.
+# A close that is doubted, or should be there by now, is asked for again after this time.
 PATIENCE = pd.Timedelta(hours=1)
-# A history is asked for whole after this time, so that a correction older than the overlap is seen:
-# it is one request a ticker either way.
-WHOLE_EVERY = pd.Timedelta(days=7)
-# The last ones are kept beside the closes.
-_REVISIONS_KEPT = 20
-# A close as far from the one before is asked for again while the season index looks back to it:
-# sources correct wrong closes days later. Wide of what is refused: asking again costs nothing.
-_DOUBTFUL = {True: StepLimit(0.40, 12), False: StepLimit(0.09, 12)}
-_DOUBTFUL_DAYS = 100
+REVISIONS_KEPT = 20
 
+State = Literal["good", "absent", "unusable", "short"]
 
-@dataclass(frozen=True)
-class Span:
-    """The days asked for, both included, and the instant (UTC) at which they are."""
-
-    first: pd.Timestamp
-    last: pd.Timestamp
-    now: pd.Timestamp
-
-    def until(self, ticker: str) -> pd.Timestamp:
-        """Return the last day asked for whose close is final."""
-        return min(self.last, last_complete_day(ticker, self.now))
+_INSTANTS = ("fetched_at", "asked_at", "asked_from", "first_trade")
+_REVISED = ("first_day", "last_day", "seen_at")
 
 
 @dataclass(frozen=True)
 class History:
-    """A ticker's closes and what they were asked for.
+    """What Yahoo has answered about a ticker; instants are UTC."""
 
-    Parameters
-    ----------
-    closes : pandas.Series
-        Positive closes by observation day, not empty.
-    fetched_at : pandas.Timestamp
-        Instant (UTC) of the newest fetch.
-    asked_from, complete_to : pandas.Timestamp
-        First and last day asked for: the source has no other closes between.
-    first_trade : pandas.Timestamp or None
-        First day on which the source has a price at all.
-    whole_at : pandas.Timestamp or None
-        Instant (UTC) of the newest fetch of all of it; None where it is not known.
-    revisions : tuple of Revision
-        What later answers said otherwise, oldest first.
-    """
-
-    closes: pd.Series
-    fetched_at: pd.Timestamp
-    asked_from: pd.Timestamp
-    complete_to: pd.Timestamp
-    first_trade: pd.Timestamp | None
-    whole_at: pd.Timestamp | None = None
-    revisions: tuple[Revision, ...] = ()
+    closes: pd.Series  # US dollars by observation day; empty where none ever came
+    fetched_at: pd.Timestamp  # of these closes
+    asked_at: pd.Timestamp  # the last time, whatever came
+    asked_from: pd.Timestamp  # first day asked for
+    first_trade: pd.Timestamp | None = None  # first day on which Yahoo has a price at all
+    state: State = "good"  # of the last answer
+    problem: str | None = None  # that state as a sentence
+    revisions: tuple[Revision, ...] = ()  # what later answers changed, oldest first
 
     @classmethod
-    def new(cls, fetched: Fetched, start: pd.Timestamp, span: Span, old: History | None) -> History:
-        """Build a history from an answer that begins at `start`, `old` being what is before it.
-
-        Parameters
-        ----------
-        fetched : Fetched
-            With closes.
-        start : pandas.Timestamp
-            First day asked for.
-        span : Span
-            Of the call.
-        old : History or None
-            Agrees with the answer; its later closes give way to the new ones.
-        """
-        assert fetched.closes is not None
-        return cls(
-            closes=fetched.closes if old is None else fetched.closes.combine_first(old.closes),
-            fetched_at=span.now,
-            asked_from=start if old is None else old.asked_from,
-            complete_to=last_complete_day(fetched.ticker, span.now),
-            first_trade=fetched.first_trade,
-            whole_at=span.now if old is None else old.whole_at,
-        )
+    def without_closes(cls, day: pd.Timestamp) -> History:
+        """Return what is known of a ticker before it has been asked for."""
+        none = pd.Series(dtype=float, index=pd.DatetimeIndex([], dtype="datetime64[s]"))
+        return cls(none.rename_axis("date"), day, day, day)
 
     @classmethod
-    def parsed(cls, table: pd.DataFrame, note: Mapping[str, Any]) -> History:
-        """Build it from a stored table and its note.
-
-        Raises
-        ------
-        DamagedFile
-            If they are in another layout.
-        """
+    def read(cls, path: Path) -> History:
+        """Read it from its file: OSError if there is none, DamagedFile if it is damaged."""
+        table, note = read_table(path)
         try:
             values = table["close_usd"].to_numpy(dtype=np.float64)
             days = pd.DatetimeIndex(table.index).as_unit("s").rename("date")
-            first_trade, whole_at = note["first_trade"], note.get("whole_at")
+            instants = {name: note[name] and pd.Timestamp(note[name]) for name in _INSTANTS}
+            revisions = tuple(
+                Revision(**{**row, **{name: pd.Timestamp(row[name]) for name in _REVISED}})
+                for row in note["revisions"]
+            )
             return cls(
-                closes=pd.Series(values, days),
-                fetched_at=pd.Timestamp(note["fetched_at"]),
-                asked_from=pd.Timestamp(note["asked_from"]),
-                complete_to=pd.Timestamp(note["complete_to"]),
-                first_trade=None if first_trade is None else pd.Timestamp(first_trade),
-                whole_at=None if whole_at is None else pd.Timestamp(whole_at),
-                revisions=tuple(_revision(row) for row in note.get("revisions", ())),
+                pd.Series(values, days),
+                **instants,
+                state=note["state"],
+                problem=note["problem"],
+                revisions=revisions,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedFile(f"its layout is another one ({type(error).__name__})") from error
 
-    def note(self) -> dict[str, Any]:
-        """Return what is kept beside the closes."""
-        return {
-            "fetched_at": self.fetched_at.isoformat(),
-            "asked_from": self.asked_from.isoformat(),
-            "complete_to": self.complete_to.isoformat(),
-            "first_trade": None if self.first_trade is None else self.first_trade.isoformat(),
-            "whole_at": None if self.whole_at is None else self.whole_at.isoformat(),
-            "revisions": [
-                [
-                    each.series,
-                    each.first_day.isoformat(),
-                    each.last_day.isoformat(),
-                    each.days,
-                    each.old,
-                    each.new,
-                    each.seen_at.isoformat(),
-                ]
-                for each in self.revisions
-            ],
-        }
+    def write(self, path: Path) -> None:
+        """Replace its file."""
+        note: dict[str, Any] = {"state": self.state, "problem": self.problem}
+        note |= {name: _written(getattr(self, name)) for name in _INSTANTS}
+        note["revisions"] = [
+            {name: _written(value) for name, value in asdict(revision).items()}
+            for revision in self.revisions
+        ]
+        write_table(path, self.closes.to_frame("close_usd"), note)
 
-    def after(self, ticker: str, before: History) -> History:
-        """Return it with what it says otherwise than the history stored before."""
-        common = before.closes.index.intersection(self.closes.index)
-        old, new = before.closes[common], self.closes[common]
-        changed = pd.DatetimeIndex(common[_apart(old, new)])
-        found = before.revisions
-        if len(changed):
-            at = changed[0]
-            found += (
-                Revision(
-                    ticker,
-                    at,
-                    changed[-1],
-                    len(changed),
-                    float(old[at]),
-                    float(new[at]),
-                    self.fetched_at,
-                ),
+    @property
+    def usable(self) -> pd.Series:
+        """The closes, unless the last answer made them doubtful as a whole."""
+        return self.closes.iloc[:0] if self.state == "unusable" else self.closes
+
+    @property
+    def absent(self) -> bool:
+        """Whether Yahoo had nothing when it was last asked."""
+        return self.state == "absent"
+
+    def is_stale(
+        self, ticker: str, first: pd.Timestamp, now: pd.Timestamp, *, doubted: bool
+    ) -> bool:
+        """Return whether Yahoo may have more than this, or something else."""
+        complete = last_complete_day(ticker, now)
+        # A day has ended since, or earlier days are asked for.
+        if complete > last_complete_day(ticker, self.asked_at) or first < self.asked_from:
+            return True
+        # Yahoo's closes come hours late at times; a coin without any for days is dead.
+        late = len(self.closes) > 0 and self.closes.index[-1] < complete
+        awaited = late and not is_late(ticker, self.closes.index[-1], complete)
+        return (doubted or awaited) and now - self.asked_at >= PATIENCE
+
+    def answered(self, fetched: Fetched, start: pd.Timestamp, now: pd.Timestamp) -> History:
+        """Return it after another answer, which takes its place unless it cannot be used."""
+        new, had = fetched.closes, len(self.closes)
+        ticker, asked = fetched.ticker, replace(self, asked_at=now, asked_from=start)
+        if new is None:
+            state: State = "absent" if isinstance(fetched.rejected, Missing) else "unusable"
+            rest = "left out"
+            if state == "absent" and had:
+                rest = f"the stored closes until {self.closes.index[-1]:%Y-%m-%d} are used"
+            problem = f"Yahoo: {ticker} {fetched.rejected}; {rest}."
+            return replace(asked, state=state, problem=problem)
+        if len(new) < SHRUNK * had:
+            problem = (
+                f"{ticker} came with {len(new)} closes, {had} are stored; the stored ones are used."
             )
-        return replace(self, revisions=found[-_REVISIONS_KEPT:])
-
-    def wanted_from(self, ticker: str, span: Span, *, everything: bool) -> pd.Timestamp | None:
-        """Return the first day to fetch, an overlap before the tail; None if nothing is."""
-        due = self.whole_at is None or span.now - self.whole_at >= WHOLE_EVERY
-        if everything or self.asked_from > span.first:
-            return min(span.first, self.asked_from)
-        last = self.closes.index[-1]
-        expected = span.until(ticker)
-        doubtful = self._doubtful(ticker)
-        settled = last >= expected and doubtful is None
-        if self.complete_to >= expected and (settled or span.now - self.fetched_at < PATIENCE):
-            return None
-        if due:
-            return min(span.first, self.asked_from)
-        start = last if doubtful is None else doubtful
-        return max(self.asked_from, start - OVERLAP_DAYS * DAY)
-
-    def _doubtful(self, ticker: str) -> pd.Timestamp | None:
-        """Return the first recent day whose close the source may yet correct."""
-        recent = self.closes.iloc[-SCALE_DAYS - _DOUBTFUL_DAYS :]
-        steps = pd.DatetimeIndex(
-            recent.index[suspicious_steps(recent, _DOUBTFUL[is_crypto(ticker)])]
+            return replace(asked, state="short", problem=problem)
+        return History(
+            new, now, now, start, fetched.first_trade, revisions=self._revisions(ticker, new, now)
         )
-        steps = steps[steps > self.closes.index[-1] - _DOUBTFUL_DAYS * DAY]
-        return steps[0] if len(steps) else None
 
-    def contradiction(self, new: pd.Series) -> str | None:
-        """Say where new closes of the tail differ from the stored ones; None if they agree."""
-        common = self.closes.index.intersection(new.index)
-        if common.empty:
-            return "the new closes share no day with the stored ones"
-        off = _apart(self.closes[common], new[common])
-        if not off.any():
-            return None
-        day = common[off][0]
-        return f"the stored close of {day:%Y-%m-%d} is {self.closes[day]:g}, now it is {new[day]:g}"
-
-    def shrunk(self, new: pd.Series) -> str | None:
-        """Say that a whole history came back much shorter; None if it did not."""
-        if len(new) >= SHRUNK * len(self.closes):
-            return None
-        return f"came with {len(new)} closes, {len(self.closes)} are stored"
+    def _revisions(self, ticker: str, new: pd.Series, now: pd.Timestamp) -> tuple[Revision, ...]:
+        """Return what was changed before and what new closes of the same days change."""
+        days = self.closes.index.intersection(new.index)
+        changed = pd.DatetimeIndex(days[np.abs(new[days] / self.closes[days] - 1) > AGREEMENT])
+        if changed.empty:
+            return self.revisions
+        first, last = changed[0], changed[-1]
+        old, right = float(self.closes[first]), float(new[first])
+        seen = Revision(ticker, first, last, len(changed), old, right, now)
+        return (*self.revisions, seen)[-REVISIONS_KEPT:]
 
 
-def _apart(old: pd.Series, new: pd.Series) -> NDArray[np.bool_]:
-    """Tell which closes of the same days differ by more than rounding."""
-    return np.asarray(np.abs(new / old - 1).to_numpy() > AGREEMENT)
-
-
-def _revision(row: Sequence[Any]) -> Revision:
-    series, first, last, days, old, new, seen_at = row
-    begin, end, seen = (pd.Timestamp(each) for each in (first, last, seen_at))
-    return Revision(str(series), begin, end, int(days), float(old), float(new), seen)
+def _written(value: Any) -> Any:  # noqa: ANN401 - of any field of a revision
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value

@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.market.rankings import RANKS, check_snapshots
 from features.market.season import TOP
-from features.market.universe import RANKS, check_snapshots
 from features.panel import DataError
+from features.plausibility.book import found
 from features.plausibility.pegs import RULE
-from features.plausibility.rules import found
 from features.provenance import Finding
 from features.reference.membership import Membership
 from features.sources.bounded import check_size
 from features.sources.columns import shown
 
-RANKING_COINS = 250
 # A daily universe of ten years has 10 MB.
 MAX_BYTES = 100_000_000
 _FIRST_DAY = pd.Timestamp("2009-01-03")

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from features.market.universe import HISTORY_YEARS, recognised
+from features.market.rankings import HISTORY_YEARS, recognised
 from features.panel import DataError
 from features.provenance import Revision
 from features.reference.membership import Membership

@@ -1,11 +1,94 @@
-"""Limits of the rules on many coins: the market against Bitcoin, single coins, pegs."""
+"""The limits of every rule, with the evidence for them; logs are natural unless said otherwise."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, log
 
 import pandas as pd
+
+_ALWAYS = pd.Timestamp("1900-01-01")
+
+# --- steps of one series -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StepLimit:
+    """How far a series may move from one observation to the next.
+
+    The limit of a day is the larger of `floor` and `deviations` times the series' usual step: the
+    median of its last 252 absolute log returns over 0.6745, which is the standard deviation if
+    they were normal and which no single wrong value moves.
+    """
+
+    floor: float  # log return below which no step is suspicious
+    deviations: float  # multiple of the usual step
+    lasting: float = log(1.5)  # a step that stays is from here on a change of unit
+    frozen: int = 4  # observations in a row that equal the one before: the feed stands still
+    since: pd.Timestamp = _ALWAYS  # first day judged
+
+
+SCALE_DAYS = 252
+# The median absolute deviation of a normal law with a standard deviation of 1.
+NORMAL_MAD = 0.6745
+MIN_OBSERVATIONS = 60
+# Observations within which a step must return to be a spike, and after which it has not.
+RETURN_STEPS = 5
+CONFIRMING = 2
+# A value repeats the one before if it changes by this part of the mean change of the 90 days
+# before, or for six days in a row by no more than the larger part: a feed that stands still may
+# carry noise. Chance does that once in 1,000 days, and for six days in a row never in 10,000 years.
+STILL = 1e-3
+NEARLY = 0.02
+NEARLY_RUN = 6
+NOISE_DAYS = 90
+NOISE_MIN = 20
+
+# Greatest real steps to 2026-06 (log, and in own deviations): Russell -0.154, 17; S&P 500 -0.128,
+# 19 (but -0.229 on 1987-10-19); IWM's NAV -0.153, 17; its shares 0.194, 8 (from 2008); Bitcoin
+# -0.465, 20; ETH/BTC 0.33, 11 after its first two months; the market cap without Bitcoin 0.96, 22.
+STEPS: Mapping[str, StepLimit] = {
+    # What stays though the other index did not move is no market: real steps differ by 0.061.
+    "russell2000": StepLimit(0.25, 25, lasting=0.15),
+    "sp500": StepLimit(0.25, 25, lasting=0.15),
+    "iwm_nav": StepLimit(0.20, 25, since=pd.Timestamp("2008-01-01")),
+    "iwm_shares_outstanding": StepLimit(0.30, 15, since=pd.Timestamp("2008-01-01")),
+    "bitcoin": StepLimit(0.60, 30, lasting=log(2)),
+    "eth_btc": StepLimit(0.45, 20, lasting=log(2)),
+    "crypto_market_cap_ex_btc_usd": StepLimit(0.95, 25, lasting=log(3)),
+}
+
+# Two series that move together: the step of one less that of the other (the second witness).
+# Greatest real differences: Russell and S&P 500 0.061 (11 deviations); NAV and Russell 0.0084.
+TOGETHER: Mapping[str, tuple[str, StepLimit]] = {
+    "russell2000": ("sp500", StepLimit(0.09, 15)),
+    "sp500": ("russell2000", StepLimit(0.09, 15)),
+    "iwm_nav": ("russell2000", StepLimit(0.05, 25, since=pd.Timestamp("2008-01-01"))),
+}
+
+# --- units ---------------------------------------------------------------------------------------
+
+# Median of the last 252 values (absolute, without zeros), in the unit that is meant; three decades
+# off is another unit. Levels have no place here: their features are ratios.
+SCALES: Mapping[str, tuple[float, float]] = {
+    "btc_etf_net_flow_usd": (1e6, 2e10),
+    "eth_etf_net_flow_usd": (5e5, 1e10),
+    "iwm_shares_outstanding": (1e6, 1e10),
+    "iwm_nav": (10.0, 1e4),
+}
+# Largest day of all funds so far, US dollars: ten times as much is another unit.
+LARGEST_FLOW: Mapping[str, float] = {
+    "btc_etf_net_flow_usd": 1.38e9,
+    "eth_etf_net_flow_usd": 1.02e9,
+}
+FLOW_TIMES = 10.0
+# So many sessions in a row below this part of the usual day: another unit, or zeros filled in.
+# The real least of three in a row: 0.056 (Ether), 0.08 (Bitcoin).
+SMALL_FLOWS = 3
+SMALL_FLOW = 0.01
+# Market cap over close must be Bitcoin's supply, within this factor (real: within 1.03).
+SUPPLY_FACTOR = 1.25
 
 # --- the market of coins -------------------------------------------------------------------------
 
@@ -74,25 +157,13 @@ PEG_LEVEL_SHARE = 0.95
 
 @dataclass(frozen=True)
 class Peg:
-    """What a price must do to be another one's.
+    """What a price must do, in 60 days, to be another asset's."""
 
-    Parameters
-    ----------
-    asset : str
-        What is tracked: for people.
-    low, high : float
-        Ratio to the asset within which 95 % of the last 60 days must lie.
-    median : float
-        Half of the daily log moves against the asset are at most this.
-    most : float
-        Nine tenths of them are at most this.
-    """
-
-    asset: str
-    low: float
+    asset: str  # what is followed: for people
+    low: float  # ratio to the asset within which 95 % of the days must lie
     high: float
-    median: float
-    most: float
+    median: float  # half of the daily log moves against the asset are at most this
+    most: float  # nine tenths of them are at most this
 
 
 DOLLAR, INTEREST = "the dollar", "the dollar with interest"

@@ -1,0 +1,118 @@
+"""The rule book applied: tables in, what can be used of them out, with every finding."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+import pandas as pd
+
+from features.plausibility.bitcoin import (
+    check_common_mode,
+    check_contradiction,
+    check_frozen_bitcoin,
+    check_market_cap,
+)
+from features.plausibility.book import RULES, markdown_table
+from features.plausibility.coins import (
+    check_coin_steps,
+    check_frozen_coins,
+    check_frozen_market,
+)
+from features.plausibility.limits import PEGS, STEPS
+from features.plausibility.pegs import Named, without_pegged
+from features.plausibility.prices import Prices
+from features.plausibility.series import check_series
+from features.plausibility.verdict import Verdict
+from features.provenance import Finding
+
+__all__ = ["CheckedMarket", "check_market", "check_series", "rules_table", "rules_text"]
+
+
+@dataclass(frozen=True)
+class CheckedMarket:
+    """A market of coins that passed the rules."""
+
+    coins: pd.DataFrame  # what can be used, columns as given
+    universe: pd.DataFrame
+    withheld: pd.DatetimeIndex  # days of which no close is used
+    bitcoin_out: pd.DatetimeIndex  # further days of which Bitcoin's own close is not used
+    findings: tuple[Finding, ...]
+
+
+def check_market(
+    coins: pd.DataFrame,
+    universe: pd.DataFrame,
+    *,
+    bitcoin_usd: pd.Series | None = None,
+    bitcoin_cap: pd.Series | None = None,
+    named: Named = lambda coin: None,
+) -> CheckedMarket:
+    """Apply every rule on coins (one row a coin and day) and rankings.
+
+    `bitcoin_usd` is Bitcoin's close by day where it is not among the coins, `bitcoin_cap` its
+    market cap, a second witness; `named` returns why a coin's name makes it no altcoin.
+    """
+    prices = Prices(coins, universe, bitcoin_usd=bitcoin_usd, bitcoin_cap=bitcoin_cap)
+    universe, pegged = without_pegged(universe, prices, named=named)
+    if pegged:
+        prices.rank(universe)
+    verdict = Verdict(prices)
+    # What withholds whole days comes first, so that no later rule compares with them.
+    for check in (
+        check_frozen_market,
+        check_frozen_bitcoin,
+        check_market_cap,
+        check_common_mode,
+        check_contradiction,
+        check_frozen_coins,
+        check_coin_steps,
+    ):
+        check(verdict)
+    bad = (verdict.left_out | verdict.withheld[:, None])[prices.row, prices.code]
+    if verdict.bitcoin_out.any():
+        bad |= verdict.bitcoin_out[prices.row] & (coins["coin"] == "bitcoin").to_numpy()
+    return CheckedMarket(
+        coins[~bad] if bad.any() else coins,
+        universe,
+        prices.days[verdict.withheld],
+        prices.days[verdict.bitcoin_out],
+        (*pegged, *verdict.findings),
+    )
+
+
+def rules_text() -> str:
+    """Return every rule with its limit, the reason and what follows, for a terminal."""
+    lines = []
+    for rule in RULES.values():
+        text = (
+            f"{rule.meaning}. Limit: {rule.limit}. Why: {rule.reason}. Then: {rule.consequence}. "
+            f"Way out: {rule.way_out}."
+        )
+        lines += [rule.name, textwrap.indent(textwrap.fill(text, 94), "    ")]
+    return "\n".join(lines)
+
+
+def rules_table() -> str:
+    """Return the rules, the step limits of single series and the pegs as Markdown tables."""
+    rules = [(r.name, r.meaning, r.limit, r.reason, r.consequence, r.way_out)
+             for r in RULES.values()]  # fmt: skip
+    steps = [(f"`{name}`", f"{s.floor:g}", f"{s.deviations:g}", f"{s.lasting:.2f}", s.frozen)
+             for name, s in STEPS.items()]  # fmt: skip
+    pegs = [(peg.asset, f"{peg.low:g} to {peg.high:g}", f"{100 * peg.median:.2f} %",
+             f"{100 * peg.most:.2f} %") for peg in PEGS]  # fmt: skip
+    return "\n".join((
+        *markdown_table(("rule", "looks for", "limit", "reason", "consequence", "way out"), rules),
+        "",
+        "Steps of single series (log): the limit is the larger of the floor and so many usual",
+        "steps (median absolute step of the last 252 observations over 0.6745).",
+        "",
+        *markdown_table(("series", "floor", "usual steps", "stays: another unit from",
+                         "frozen after"), steps),
+        "",
+        "What follows another asset, over the last 60 days (at least 14): 95 % of the days",
+        "with the price in the range, half and nine tenths of the daily moves in the limits.",
+        "",
+        *markdown_table(("asset", "price in it", "half of the moves", "nine tenths"), pegs),
+        "",
+    ))  # fmt: skip

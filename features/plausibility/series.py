@@ -1,0 +1,353 @@
+"""Rules on one series: steps, values that stand still, weekends, units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from features.market.supply import bitcoin_supply
+from features.plausibility.book import found, rule, shown_factor
+from features.plausibility.limits import (
+    FLOW_TIMES,
+    LARGEST_FLOW,
+    MIN_OBSERVATIONS,
+    SCALE_DAYS,
+    SCALES,
+    SMALL_FLOW,
+    SMALL_FLOWS,
+    STEPS,
+    SUPPLY_FACTOR,
+    TOGETHER,
+    StepLimit,
+)
+from features.plausibility.steps import Flags, in_runs, judged_series, repeats, runs, usual_step
+from features.provenance import Finding
+
+Checked = tuple[pd.Series, list[Finding]]
+
+# Series of American sessions: a value of theirs on a weekend is none.
+SESSIONS = frozenset({"russell2000", "sp500", "iwm_nav", "iwm_shares_outstanding", *LARGEST_FLOW})
+# The panel takes no series with a longer gap.
+MAX_GAP = pd.Timedelta(days=7)
+
+
+def check_series(
+    observed: Mapping[str, pd.Series], *, bitcoin_usd: pd.Series | None = None
+) -> tuple[dict[str, pd.Series], list[Finding]]:
+    """Return what the rules leave of single series (sorted, by observation day), and the findings.
+
+    Names are those of `limits.STEPS` and `SCALES`; others pass. `bitcoin_usd`, Bitcoin's close by
+    day, is the witness of its market cap. A series that is dropped comes back empty.
+    """
+    kept, findings = dict(observed), list[Finding]()
+    for name in observed:
+        kept[name], noticed = _check_one(name, kept[name], observed)
+        findings += noticed
+    if bitcoin_usd is not None and "btc_market_cap_usd" in kept:
+        kept["btc_market_cap_usd"], noticed = check_supply(kept["btc_market_cap_usd"], bitcoin_usd)
+        findings += noticed
+    return kept, findings
+
+
+def _check_one(name: str, values: pd.Series, observed: Mapping[str, pd.Series]) -> Checked:
+    before, findings = values, list[Finding]()
+    # What is no number is refused by the panel's own rules.
+    if not np.isfinite(values).all():
+        return values, findings
+    if name in SESSIONS and len(values):
+        values, findings = check_sessions(name, values, flow=name in LARGEST_FLOW)
+    if name in LARGEST_FLOW:
+        values, noticed = check_flow(name, values)
+        findings += noticed
+    if name in SCALES:
+        values, noticed = check_scale(name, values)
+        findings += noticed
+    limit = STEPS.get(name)
+    if limit is None or not len(values) or not (values > 0).all():
+        return values, findings
+    other, apart = TOGETHER.get(name, ("", limit))
+    whole = other in observed and (observed[other] > 0).all()
+    witness = (observed[other], apart) if whole else None
+    values, noticed = check_steps(name, values, limit, witness=witness)
+    values, stood = check_frozen(name, values, limit)
+    values, cut = _until_gap(name, values, before)
+    return values, [*findings, *noticed, *stood, *cut]
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+def check_steps(
+    name: str,
+    values: pd.Series,
+    limit: StepLimit,
+    *,
+    witness: tuple[pd.Series, StepLimit] | None = None,
+) -> Checked:
+    """Leave out spikes and unconfirmed steps, and end a series at a step that stays.
+
+    Examples
+    --------
+    >>> days = pd.bdate_range("2025-01-01", periods=100)
+    >>> closes = pd.Series(100 * 1.01 ** (np.arange(100) % 2), days)
+    >>> closes.iloc[80:] *= 10
+    >>> kept, findings = check_steps("russell2000", closes, StepLimit(0.2, 25))
+    >>> len(kept), findings[0].rule, round(findings[0].factor)
+    (80, 'level shift', 10)
+    """
+    logs, keep = np.log(values.to_numpy()), np.ones(len(values), bool)
+    findings: list[Finding] = []
+    suspicious = suspicious_steps(values, limit, witness)
+    kinds = {"spike": _spike, "unconfirmed": _unconfirmed, "lasting": _shift, "note": _confirmed}
+    for first, after, kind in judged_series(
+        logs, suspicious, lambda step: abs(step) >= limit.lasting
+    ):
+        ends = kind in ("unconfirmed", "lasting")
+        keep[first : len(values) if ends else after] = kind == "note"
+        days = (values.index[first], values.index[-1 if ends else after - 1])
+        findings.append(kinds[kind](name, days, values.iloc[first - 1 : first + 1]))
+        if ends:
+            break
+    return values[keep], findings
+
+
+def suspicious_steps(
+    values: pd.Series, limit: StepLimit, witness: tuple[pd.Series, StepLimit] | None = None
+) -> Flags:
+    """Return which observations are a step beyond the limit away from the one before.
+
+    A witness is a series that moves alike, with the limit for the difference of both steps.
+    """
+    steps = pd.Series(np.log(values), values.index).diff()
+    usual = usual_step(steps)
+    bad = steps.abs() > np.maximum(limit.floor, limit.deviations * usual)
+    if witness is not None:
+        other, apart = witness
+        both = pd.concat({"own": values, "other": other}, axis=1, join="inner")
+        logs = pd.DataFrame(np.log(both.to_numpy()), both.index, both.columns).diff()
+        gap = logs["own"] - logs["other"]
+        far = gap.abs() > np.maximum(apart.floor, apart.deviations * usual_step(gap))
+        # Of the two the one that moved is at fault; after a fault of the other both look apart.
+        mine = logs["own"].abs() > logs["other"].abs()
+        bad |= (far & mine).reindex(bad.index, fill_value=False)
+    judged = usual.notna() & (values.index >= limit.since)
+    return (bad & judged).to_numpy()
+
+
+Days = tuple[pd.Timestamp, pd.Timestamp]
+
+
+def _seen(two: pd.Series) -> tuple[float, float, str]:
+    """Return a value, its factor over the one before, and both as words."""
+    before, value = map(float, two)
+    step = float(np.log(value) - np.log(before))
+    said = f"{value:g} after {before:g} the observation before, {shown_factor(step)}"
+    return value, float(np.exp(step)), said
+
+
+@rule("spike")
+def _spike(name: str, days: Days, two: pd.Series) -> Finding:
+    """A step that returns within five observations.
+
+    Limit: series: the step limit below; coins: x{x.COIN_SPIKE:.0f} and {COIN_DEVIATIONS:.0f} usual
+    steps of the coin.
+    Why: floors lie a third above the greatest real step; 15 to 30 robust deviations above 20.
+    Then: the days between are left out.
+    Way out: {WAIT}.
+    """
+    value, factor, said = _seen(two)
+    return found("spike", name, days, value, factor, "value left out", said)
+
+
+@rule("unconfirmed step")
+def _unconfirmed(name: str, days: Days, two: pd.Series) -> Finding:
+    """A step beyond the limit on the last two observations.
+
+    Limit: the step limit below, or that against the series that moves alike.
+    Why: one observation does not separate a fault from news; {CONFIRMING} more do.
+    Then: the values are left out until then.
+    Way out: {WAIT}.
+    """
+    value, factor, said = _seen(two)
+    return found("unconfirmed step", name, days, value, factor, "value left out", said)
+
+
+@rule("level shift")
+def _shift(name: str, days: Days, two: pd.Series) -> Finding:
+    """A step that stays: a unit, a split, another instrument.
+
+    Limit: series: x1.16 (indices) to x3 beyond the step limit; coins: x{x.COIN_SHIFT:.0f} and
+    {COIN_DEVIATIONS:.0f} usual steps, or x{x.COIN_RISE:.0f} up.
+    Why: two more observations confirm a market's step, but no market does this.
+    Then: the series ends before it; a coin is left out of comparisons across it where the factor
+    is a unit's (a power of ten) or the rise is too great, else it is noted.
+    Way out: {UNITS}.
+    """
+    value, factor, seen = _seen(two)
+    said = f"{seen}, and it stays: the series ends the day before"
+    return found("level shift", name, days, value, factor, "feature dropped", said)
+
+
+def _confirmed(name: str, days: Days, two: pd.Series) -> Finding:
+    value, factor, seen = _seen(two)
+    said = f"{seen}; the observations after it confirm it"
+    return found("unconfirmed step", name, days, value, factor, "note", said)
+
+
+# --- what stands still, and gaps -----------------------------------------------------------------
+
+
+@rule("frozen")
+def check_frozen(name: str, values: pd.Series, limit: StepLimit) -> Checked:
+    """One feed stands still.
+
+    Limit: a change far below the usual one ({STILL:.1%} of the mean of the {NOISE_DAYS} days
+    before, or {NEARLY:.0%} for {NEARLY_RUN} days in a row); coins: {FROZEN_FINE} days (with under
+    {FINE_DIGITS} digits {FROZEN_COARSE}); series: 4 observations; Bitcoin: {FROZEN_BITCOIN} days,
+    or exactly on the last one.
+    Why: real runs: 2 days (12 with few digits); indices and shares 2; Bitcoin 1, twice since 2014.
+    Then: the repeated values are left out; where the closes in Bitcoin rest on them, the days are
+    left out for all coins and the last ones held back.
+    Way out: fetch these days again.
+    """
+    same, nearly = repeats(np.log(values.to_numpy()))
+    bad = (in_runs(same, limit.frozen) | nearly) & (values.index >= limit.since)
+    findings = []
+    for first, after in runs(bad):
+        days, value = (values.index[first], values.index[after - 1]), float(values.iloc[first])
+        said = f"{value:g} is repeated on {after - first} observations"
+        findings.append(found("frozen", name, days, value, 1.0, "value left out", said))
+    return values[~bad], findings
+
+
+def _until_gap(name: str, values: pd.Series, before: pd.Series) -> Checked:
+    """End a series where leaving values out has made a gap that no window may span."""
+    left_out = before.index.difference(values.index)
+    steps = values.index.to_series().diff()
+    wide = steps[steps > MAX_GAP]
+    for day in wide.index:
+        start = day - wide[day]
+        if ((left_out > start) & (left_out < day)).any():
+            said = f"too many values in a row were left out: the series ends on {start:%Y-%m-%d}"
+            where, value = (pd.Timestamp(day), values.index[-1]), float(values[day])
+            cut = found("frozen", name, where, value, np.nan, "feature dropped", said)
+            return values.loc[:start], [cut]
+    return values, []
+
+
+@rule("calendar")
+def check_sessions(name: str, values: pd.Series, *, flow: bool = False) -> Checked:
+    """Values on days without a session.
+
+    Limit: a Saturday or Sunday in a series of American sessions.
+    Why: windows count sessions: filled days shorten them, shifted days move them.
+    Then: repeated and zero values are left out; others show shifted days: the feature is dropped.
+    Way out: give one row per session, dated in New York.
+
+    Examples
+    --------
+    >>> closes = pd.Series([1.0, 1.0, 1.0, 2.0], pd.date_range("2025-12-05", periods=4))
+    >>> check_sessions("sp500", closes)[0].tolist()
+    [1.0, 2.0]
+    """
+    weekend = pd.DatetimeIndex(values.index).day_of_week >= 5
+    if not weekend.any():
+        return values, []
+    days = pd.DatetimeIndex(values.index[weekend])
+    filled = (values == 0) if flow else (values.diff() == 0)
+    where, first = (days[0], days[-1]), float(values[weekend].iloc[0])
+    if filled[weekend].iloc[1:].all():
+        said = f"{len(days)} Saturdays and Sundays repeat the session before or are zero"
+        return values[~weekend], [
+            found("calendar", name, where, first, np.nan, "value left out", said)
+        ]
+    said = f"{first:g} on {days[0]:%A}: no session of New York; {len(days)} such days"
+    dropped = found("calendar", name, where, first, np.nan, "feature dropped", said)
+    return values.iloc[:0], [dropped]
+
+
+# --- units ---------------------------------------------------------------------------------------
+
+
+@rule("scale")
+def check_scale(name: str, values: pd.Series) -> Checked:
+    """A series in another unit.
+
+    Limit: median of a year decades off; a flow above {FLOW_TIMES:.0f} times the largest day; three
+    sessions below {SMALL_FLOW:.0%} of the usual day; a cap over close that is no supply.
+    Why: units differ by thousands, markets do not.
+    Then: the feature is dropped from there on; an import is refused.
+    Way out: {UNITS}.
+
+    Examples
+    --------
+    >>> millions = pd.Series(120.0, pd.bdate_range("2025-01-01", periods=70))
+    >>> kept, findings = check_scale("btc_etf_net_flow_usd", millions)
+    >>> len(kept), findings[0].consequence
+    (0, 'feature dropped')
+    """
+    low, high = SCALES[name]
+    size = values[values != 0].abs()
+    # A few figures are no series to speak of.
+    if len(size) < MIN_OBSERVATIONS:
+        return values, []
+    usual = float(size.iloc[-SCALE_DAYS:].median())
+    if low <= usual <= high:
+        return values, []
+    said = f"the usual value is {usual:g}, not between {low:g} and {high:g}: another unit"
+    factor = usual / float(np.sqrt(low * high))
+    where = (values.index[0], values.index[-1])
+    return values.iloc[:0], [found("scale", name, where, usual, factor, "feature dropped", said)]
+
+
+def check_flow(name: str, values: pd.Series) -> Checked:
+    """End a series of flows (US dollars) where its unit changes: far above any day, or far below.
+
+    Examples
+    --------
+    >>> days = pd.bdate_range("2025-01-01", periods=3)
+    >>> kept, findings = check_flow(
+    ...     "btc_etf_net_flow_usd", pd.Series([1e8, -1.48e10, 1e8], days)
+    ... )
+    >>> len(kept), findings[0].rule
+    (1, 'scale')
+    """
+    size = values.abs()
+    largest = size.cummax().shift(fill_value=0.0).clip(lower=LARGEST_FLOW[name])
+    high = (size > FLOW_TIMES * largest).to_numpy()
+    usual = size.rolling(SCALE_DAYS, min_periods=MIN_OBSERVATIONS).median().shift(SMALL_FLOWS)
+    # The run is seen on its last day and begins before it.
+    low = (size.rolling(SMALL_FLOWS).max() < SMALL_FLOW * usual).to_numpy()
+    starts = [int(np.argmax(high))] if high.any() else []
+    starts += [int(np.argmax(low)) - SMALL_FLOWS + 1] if low.any() else []
+    if not starts:
+        return values, []
+    first = min(starts)
+    value = float(values.iloc[first])
+    if high[first]:
+        base, seen = float(largest.iloc[first]), f"{value:g}, the largest day before is"
+    else:
+        base = float(usual.iloc[first + SMALL_FLOWS - 1])
+        seen = f"{SMALL_FLOWS} sessions in a row as small as {value:g}, the usual day is"
+    said = f"{seen} {base:g}: another unit; the series ends the day before"
+    where = (values.index[first], values.index[-1])
+    dropped = found("scale", name, where, value, abs(value) / base, "feature dropped", said)
+    return values.iloc[:first], [dropped]
+
+
+def check_supply(values: pd.Series, bitcoin_usd: pd.Series) -> Checked:
+    """Leave out market caps of Bitcoin that are not its close times its supply."""
+    days = values.index.intersection(bitcoin_usd.index)
+    # A few figures are no series to speak of.
+    if len(days) < MIN_OBSERVATIONS:
+        return values, []
+    off = values[days] / bitcoin_usd[days] / bitcoin_supply(pd.DatetimeIndex(days))
+    bad = off[(off > SUPPLY_FACTOR) | (off < 1 / SUPPLY_FACTOR)]
+    if bad.empty:
+        return values, []
+    where, value, factor = (bad.index[0], bad.index[-1]), values[bad.index[0]], float(bad.iloc[0])
+    said = f"{value:g} over Bitcoin's close is {factor:.3g} times its supply ({len(bad)} days)"
+    finding = found("scale", "btc_market_cap_usd", where, value, factor, "value left out", said)
+    return values.drop(bad.index), [finding]
