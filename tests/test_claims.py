@@ -24,7 +24,7 @@ from models.verification.association import (
     in_words,
     rank,
 )
-from models.verification.resampling import resample_counts
+from models.verification.intervals import resample_counts
 
 PARTIAL = "partial alone"
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.verification.comparison import integrated_differences
+from models.verification.skill import integrated_differences
 from models.verification.gate import Choice, choose_champion
-from models.verification.significance import Interval
-from models.verification.summary import verify
+from models.verification.intervals import Interval
+from models.verification.skill import verify
 
 SIMPLEST_FIRST = ("climatology", "persistence", "logistic", "lightgbm", "blend")
 NAN = float("nan")

@@ -23,7 +23,7 @@ from models.training.replicates import fit_with_replicates
 from models.training.run import HORIZONS, OUT_OF_SAMPLE, Settings, train
 from models.verification import hindcast as hindcast_module
 from models.verification.hindcast import COLUMNS, NO_KIND, Landmarks, hindcast, training_rows
-from models.verification.summary import verify
+from models.verification.skill import verify
 from models.verification.walk_forward import WalkForward
 from tests.embedded import DRAWN
 

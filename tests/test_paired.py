@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from models.report.paired_text import paired_json, paired_text
-from models.verification.comparison import compare
-from models.verification.paired import NotComparable, common_rows, paired_scores
+from models.verification.skill import compare
+from models.verification.skill import NotComparable, common_rows, paired_scores
 
 DAYS = pd.date_range("2018-01-02", periods=120, freq="7D", unit="s")
 ONSETS = {"broad": pd.DatetimeIndex(DAYS[[20, 60, 100]] + pd.Timedelta(days=3))}

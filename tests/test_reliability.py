@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.verification.reliability import consistency_band, reliability_table
+from models.verification.scores import consistency_band, reliability_table
 from models.verification.scores import (
     average_precision,
     brier_scores,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.verification.resampling import resample_counts
+from models.verification.intervals import resample_counts
 
 WEEKS = pd.date_range("2017-01-03", periods=520, freq="7D", unit="s")
 

@@ -10,8 +10,8 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from models.verification.contrasts import window_contrasts
 from models.verification.scores import brier_scores, corp, log_scores, recalibrate, skill
-from models.verification.significance import skill_interval
-from models.verification.summary import COLUMNS, verify
+from models.verification.intervals import skill_interval
+from models.verification.skill import COLUMNS, verify
 
 fast = settings(derandomize=True, deadline=None, max_examples=100)
 

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from models.verification.comparison import COLUMNS as COMPARE_COLUMNS
-from models.verification.comparison import compare, integrated_differences
+from models.verification.skill import COLUMNS as COMPARE_COLUMNS
+from models.verification.skill import compare, integrated_differences
 from models.verification.contrasts import MIN_UNITS, episode_contrasts, window_contrasts
 from models.verification.scores import brier_scores, log_scores, skill
-from models.verification.significance import (
+from models.verification.intervals import (
     Interval,
     diebold_mariano,
     difference_interval,
     skill_interval,
     verdict,
 )
-from models.verification.summary import INTEGRATED_COLUMNS, integrated, verify
+from models.verification.skill import INTEGRATED_COLUMNS, integrated, verify
 
 fast = settings(derandomize=True, deadline=None, max_examples=50)
 

@@ -22,7 +22,7 @@ from models.ledger.track_record import track_record
 from models.report.ledger_text import track_record_text
 from models.verification.counts import number_test
 from models.verification.hindcast import hindcast
-from models.verification.summary import verify
+from models.verification.skill import verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 

@@ -12,7 +12,7 @@ from models.training.run import REFIT_DAYS
 from models.verification.contrasts import Contrasts, window_contrasts
 from models.verification.ranking import auc_interval
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import difference_interval, skill_interval
+from models.verification.intervals import difference_interval, skill_interval
 
 PIT_BINS = 10
 YEAR_DAYS = 365

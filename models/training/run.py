@@ -20,11 +20,11 @@ from models.season.definition import OnsetDefinition
 from models.season.labels import onsets
 from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.replicates import fit_with_replicates
-from models.verification.comparison import compare, integrated_differences
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.samples import with_episodes
 from models.verification.scores import log_scores
-from models.verification.summary import integrated, verify
+from models.verification.skill import compare, integrated, integrated_differences, verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
@@ -176,8 +176,9 @@ def train(
             n_replicates=settings.replicates, seed=settings.seed,
             progress=partial(progress, "intervals"),
         )  # fmt: skip
-    verification = verify(table, onset_days, step_days=STEP_DAYS)
-    choice = _choice(table, verification)
+    judged = with_episodes(table, onset_days)
+    verification = verify(judged, step_days=STEP_DAYS)
+    choice = _choice(judged, verification)
     shared = _shared(rows, trained_until, onset_days, settings, known.digest)
     return Training(
         settings=settings,
@@ -188,8 +189,8 @@ def train(
         onsets=onset_days,
         hindcast=table,
         verification=verification,
-        comparison=_comparison(table, choice.champion, onset_days),
-        integrated=integrated(table, onset_days, step_days=STEP_DAYS),
+        comparison=_comparison(judged, choice.champion),
+        integrated=integrated(judged, step_days=STEP_DAYS),
         choice=choice,
         forecasters=_forecasters(models, replicates, verification, choice, settings, shared),
     )
@@ -246,16 +247,14 @@ def _choice(table: pd.DataFrame, verification: pd.DataFrame) -> Choice:
     return choose_champion(
         verification[verification["kind"] == Kind.BROAD],
         tuple(CANDIDATES),
-        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
+        integrated_differences(table[table["kind"] == Kind.BROAD], step_days=STEP_DAYS),
         primary=PRIMARY,
     )
 
 
-def _comparison(
-    table: pd.DataFrame, champion: str, onset_days: Mapping[str, pd.DatetimeIndex]
-) -> pd.DataFrame:
+def _comparison(table: pd.DataFrame, champion: str) -> pd.DataFrame:
     rivals = [name for name in table["model"].unique() if name != champion]
-    return compare(table, champion, rivals, onset_days, step_days=STEP_DAYS)
+    return compare(table, champion, rivals, step_days=STEP_DAYS)
 
 
 def _shared(
