@@ -139,9 +139,10 @@ def _rare_events(row: Score) -> str:
     return wrap(
         f"{_season(row)}, {_window(row)}: {counted(row.separate_windows, 'window')}; onsets "
         f"seen {rare.onsets}, expected {rare.expected:.1f} (base rate "
-        f"{rare.expected_by_climatology:.1f}); N-test {_tails(rare.number_test)}; log score {own} (base rate "
-        f"{reference}); gain over the base rate {signed(rare.gain_per_forecast)} nats per "
-        f"forecast, {signed(gain.value)}{'' if ends == 'n/a' else f' {ends}'} per onset.",
+        f"{rare.expected_by_climatology:.1f}); N-test {_tails(rare.number_test)}; "
+        f"log score {own} (base rate {reference}); gain over the base rate "
+        f"{signed(rare.gain_per_forecast)} nats per forecast, "
+        f"{signed(gain.value)}{'' if ends == 'n/a' else f' {ends}'} per onset.",
         first="    ",
         indent="      ",
     )

@@ -170,15 +170,14 @@ def train(
     }
     trained_until = SCHEDULE.refit_day(until)
     with _refused_in_words(known, until):
-        table = _hindcast(rows, settings, jobs, partial(progress, "hindcast"))
+        table = _hindcast(rows, onset_days, settings, jobs, partial(progress, "hindcast"))
         models, replicates = fit_with_replicates(
             rows, trained_until, onset_days[Kind.BROAD], settings.unfitted(), jobs=jobs,
             n_replicates=settings.replicates, seed=settings.seed,
             progress=partial(progress, "intervals"),
         )  # fmt: skip
-    judged = with_episodes(table, onset_days)
-    verification = verify(judged, step_days=STEP_DAYS)
-    choice = _choice(judged, verification)
+    verification = verify(table, step_days=STEP_DAYS)
+    choice = _choice(table, verification)
     shared = _shared(rows, trained_until, onset_days, settings, known.digest)
     return Training(
         settings=settings,
@@ -187,10 +186,10 @@ def train(
         data_digest=known.digest,
         index=index,
         onsets=onset_days,
-        hindcast=table,
+        hindcast=table.drop(columns="episode"),
         verification=verification,
-        comparison=_comparison(judged, choice.champion),
-        integrated=integrated(judged, step_days=STEP_DAYS),
+        comparison=_comparison(table, choice.champion),
+        integrated=integrated(table, step_days=STEP_DAYS),
         choice=choice,
         forecasters=_forecasters(models, replicates, verification, choice, settings, shared),
     )
@@ -225,6 +224,7 @@ def _refused_in_words(known: MarketPanel, until: pd.Timestamp) -> Iterator[None]
 
 def _hindcast(
     rows: Landmarks,
+    onset_days: Mapping[str, pd.DatetimeIndex],
     settings: Settings,
     jobs: int,
     progress: Callable[[int, int], None],
@@ -240,7 +240,7 @@ def _hindcast(
             f"one is on {broad['resolved_on'].min():%Y-%m-%d}. Give data, or --until, to then or "
             "later."
         )
-    return table
+    return with_episodes(table, onset_days)
 
 
 def _choice(table: pd.DataFrame, verification: pd.DataFrame) -> Choice:

@@ -21,8 +21,8 @@ from models.verification.contrasts import (
     next_onset,
     window_contrasts,
 )
-from models.verification.scores import brier_scores, log_scores
 from models.verification.intervals import difference_interval, skill_interval
+from models.verification.scores import brier_scores, log_scores
 
 HORIZONS = (30, 60, 90, 180, 365)
 COLUMNS = ("world", "statistic", "unit", "horizon_days", "histories", "coverage")

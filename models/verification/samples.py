@@ -80,7 +80,7 @@ def with_episodes(rows: pd.DataFrame, onsets: Mapping[str, pd.DatetimeIndex]) ->
     """Return forecasts with the `episode` that each waits for: the next onset of its kind."""
     code, kinds = pd.factorize(rows["kind"])
     as_of = pd.DatetimeIndex(rows["as_of"])
-    episode = np.full(len(rows), np.datetime64("NaT"), dtype=as_of.dtype)
+    episode = np.full(len(rows), np.datetime64("NaT", "s"))
     for position, kind in enumerate(kinds):
         waiting = code == position
         episode[waiting] = next_onset(as_of[waiting], onsets[kind])[1]
@@ -136,28 +136,43 @@ def _groups(rows: pd.DataFrame, layout: Layout) -> Iterator[tuple[Sample, list[o
     """Yield the forecasts of each group, resolved or not, and its horizons."""
     for names, group in rows.groupby(list(layout.groups), sort=False, dropna=False):
         key = dict(zip(layout.groups, names, strict=True))
+        _check_once(group, layout)
         day, days = pd.factorize(group["as_of"], sort=True)
         model, models = pd.factorize(group["model"])
         horizon, horizons = pd.factorize(group[layout.horizon])
-        values = group.reindex(columns=["outcome", layout.reference, "probability"])
-        cube = np.full((3, len(models), len(days), len(horizons)), np.nan)
-        cube[:, model, day, horizon] = values.to_numpy(dtype=float).T
-        probability = dict(zip(models, cube[2], strict=True))
+        columns = ["outcome", "probability", layout.reference]
+        values = np.full((3, len(models), len(days), len(horizons)), np.nan)
+        values[:, model, day, horizon] = group.reindex(columns=columns).to_numpy(dtype=float).T
+        probability = dict(zip(models, values[1], strict=True))
         _check_complete(probability, key)
-        resolved_on = np.full(cube.shape[2:], np.datetime64("NaT"), dtype=days.dtype)
+        resolved_on = np.full((len(days), len(horizons)), np.datetime64("NaT", "s"))
         resolved_on[day, horizon] = group["resolved_on"]
-        episode = np.full(len(days), np.datetime64("NaT"), dtype=days.dtype)
+        episode = np.full(len(days), np.datetime64("NaT", "s"))
         episode[day] = group["episode"]
-        sample = Sample(
-            key=key,
-            as_of=pd.DatetimeIndex(days),
-            episode=pd.DatetimeIndex(episode),
-            resolved_on=resolved_on,
-            outcome=cube[0, 0],
-            reference=(cube[1, 0] if layout.reference in group else probability[layout.reference]),
-            probability=probability,
+        column = layout.reference in group
+        yield (
+            Sample(
+                key=key,
+                as_of=pd.DatetimeIndex(days),
+                episode=pd.DatetimeIndex(episode),
+                resolved_on=resolved_on,
+                outcome=values[0, 0],
+                reference=values[2, 0] if column else probability[layout.reference],
+                probability=probability,
+            ),
+            list(horizons),
         )
-        yield sample, list(horizons)
+
+
+def _check_once(group: pd.DataFrame, layout: Layout) -> None:
+    """Refuse a group in which a model has two forecasts of a window."""
+    window = ["model", "as_of", layout.horizon]
+    if (again := group.duplicated(window)).any():
+        model, as_of, horizon = group.loc[again.to_numpy(), window].iloc[0]
+        raise ValueError(
+            f"a model must forecast a window once, {model} has two forecasts of {as_of:%Y-%m-%d} "
+            f"at horizon {horizon}; group them by what sets them apart."
+        )
 
 
 def _check_complete(probability: Mapping[str, FloatArray], key: Mapping[str, object]) -> None:
