@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from models.hazard.base import THRESHOLD
-from models.hazard.first_passage import INFORMED_LEADS
+from models.hazard.simulation import INFORMED_LEADS
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import LEAD_DAYS, FloatArray, incidence, lead_hazards
 from models.vocabulary import Kind
