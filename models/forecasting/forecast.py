@@ -10,11 +10,11 @@ import pandas as pd
 
 from features.market.season import season_state
 from features.panel import DataError
-from models.answers import Answer, Event, Question
+from models.answers import Answer, Event, Question, find
 from models.forecasting.ahead import Ahead, fitted_renewals
 from models.forecasting.carried import carried_index, near_flipping
 from models.forecasting.drivers import drivers
-from models.forecasting.leads import ByLead, by_lead
+from models.forecasting.leads import NEAR_DAYS, ByLead, by_lead
 from models.forecasting.notes import forecast_notes
 from models.forecasting.parts import (
     DataFinding,
@@ -109,7 +109,7 @@ def forecast(
         driver_sum=total,
         carried=carried_index(status),
         flipping=near_flipping(status),
-        evidence=_evidence(status, forecaster, out_of_range),
+        evidence=_evidence(status, forecaster, out_of_range, answers),
         model=model_summary(model_id, forecaster),
         data=_data(status, forecaster, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
@@ -221,7 +221,10 @@ def _season(status: SeasonStatus, ahead: Ahead) -> Season:
 
 
 def _evidence(
-    status: SeasonStatus, forecaster: Forecaster, out_of_range: tuple[str, ...]
+    status: SeasonStatus,
+    forecaster: Forecaster,
+    out_of_range: tuple[str, ...],
+    answers: Sequence[Answer],
 ) -> ForecastEvidence:
     evidence = forecaster.evidence
     if forecaster.measured_at is None:
@@ -229,7 +232,17 @@ def _evidence(
     else:
         # The training knew the outcome of its last day: not strict.
         onsets = int((status.kinds[Kind.BROAD].onsets <= evidence.trained_until).sum())
-    return ForecastEvidence(onsets, evidence.skill, out_of_range, forecaster.measured_at)
+    near = find(answers, Kind.BROAD, Event.BEGINS, status.as_of + NEAR_DAYS * DAY)
+    chance = None if near is None else near.probability
+    return ForecastEvidence(
+        onsets=onsets,
+        skill=evidence.skill,
+        out_of_range=out_of_range,
+        measured_at=forecaster.measured_at,
+        states=evidence.states,
+        fifth=None if chance is None else evidence.fifth(chance),
+        alarms=evidence.alarms,
+    )
 
 
 def _data(status: SeasonStatus, forecaster: Forecaster, today: pd.Timestamp) -> DataSummary:

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from models.hazard.base import THRESHOLD
-from models.hazard.simulation import INFORMED_LEADS
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import LEAD_DAYS, FloatArray, incidence, lead_hazards
+from models.hazard.simulation import INFORMED_LEADS
 from models.vocabulary import Kind
 
 INTERVAL = (0.05, 0.95)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.answers import Answer, Event, State, find
 from models.forecasting.questions import Window
-from models.hazard.evidence import Skill
+from models.hazard.forecaster import AlarmRecord, Fifth, Skill, StateRecord
 from models.season.definition import OnsetDefinition
 from models.stored import Day, Number, Share
 from models.vocabulary import Kind
@@ -160,11 +160,14 @@ class ForecastEvidence:
     skill: tuple[Skill, ...]  # by kind and horizon, of days at risk
     out_of_range: tuple[str, ...]  # features outside their range in training
     measured_at: Number | None = None  # threshold verified, where the forecast is of another
+    states: tuple[StateRecord, ...] = ()
+    fifth: Fifth | None = None  # that today's chance of a broad season within 90 days falls into
+    alarms: AlarmRecord | None = None
 
-    def verified(self, kind: Kind) -> dict[int | str, Skill]:
+    def verified(self, kind: Kind) -> dict[str, Skill]:
         """Return what could be computed of a kind of season, by horizon."""
         return {
-            each.horizon_days: each
+            each.horizon: each
             for each in self.skill
             if each.kind == kind and each.value is not None
         }

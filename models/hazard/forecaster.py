@@ -6,9 +6,8 @@ import gzip
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import pandas as pd
 from pydantic import (
@@ -22,22 +21,17 @@ from pydantic import (
 )
 
 from features.catalogue.builder import FEATURE_NAMES
+from models.answers import State
 from models.hazard.base import HazardModel
 from models.hazard.candidates import from_state, to_state
 from models.hazard.leads import LEAD_DAYS
 from models.season.definition import OnsetDefinition
+from models.stored import Day
 from models.vocabulary import Kind, Verdict
 
 SCHEMA: Literal["altseason.forecaster/3"] = "altseason.forecaster/3"
 
 
-def _day(value: object) -> pd.Timestamp:
-    if isinstance(value, str):
-        return pd.Timestamp(date.fromisoformat(value))
-    raise ValueError(f"a day must be YYYY-MM-DD, got {str(value)[:40]}")
-
-
-Day = Annotated[pd.Timestamp, PlainValidator(_day), PlainSerializer(lambda day: f"{day:%Y-%m-%d}")]
 Stored = Annotated[HazardModel, PlainValidator(from_state), PlainSerializer(to_state)]
 Threshold = Annotated[float, Field(gt=0, le=100)]
 
@@ -51,13 +45,14 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Skill:
-    """Brier skill against climatology out of sample, at one horizon.
+    """What forecasts of days at risk have shown out of sample, at one horizon.
 
-    Higher is better, 0 is climatology; None stands for what cannot be computed.
+    Skill is the Brier skill against the base rate: higher is better, 0 is the base rate; None
+    stands for what cannot be computed.
     """
 
     kind: Kind
-    horizon_days: int
+    horizon: str  # days ahead, or "year": the rest of the calendar year
     value: Annotated[FiniteFloat, Field(le=1)] | None
     # 90 % interval: nothing is better than perfect, but its end may lie beyond.
     low: FiniteFloat | None
@@ -69,23 +64,51 @@ class Skill:
     auc: FiniteFloat | None = None
     auc_low: FiniteFloat | None = None
     auc_high: FiniteFloat | None = None
-
-
-@dataclass(frozen=True)
-class OutlookSkill(Skill):
-    """The same of the outlook, from any state, against the frequency of past windows."""
-
-    # Unbroken runs of forecasts with the rarer outcome: its independent cases.
-    spells: NonNegativeInt = 0
-    expected: FiniteFloat = 0.0  # mean chance
-    observed: FiniteFloat = 0.0  # share of the windows with an onset
+    expected: FiniteFloat | None = None  # mean forecast
+    observed: FiniteFloat | None = None  # share of the windows in which a season began
     excess_low: FiniteFloat | None = None  # 90 % interval of expected - observed
     excess_high: FiniteFloat | None = None
 
     @property
-    def promised_too_much(self) -> bool:
+    def too_high(self) -> bool:
         """Whether the interval of expected - observed lies above 0."""
         return self.excess_low is not None and self.excess_low > 0
+
+
+@dataclass(frozen=True)
+class StateRecord:
+    """What came of the forecasts made in a state in which no candidate's hazards have a say."""
+
+    kind: Kind
+    state: State
+    horizon: str
+    forecasts: NonNegativeInt
+    expected: FiniteFloat  # mean forecast
+    observed: FiniteFloat  # share in which a season began
+
+
+@dataclass(frozen=True)
+class Fifth:
+    """A fifth of the out-of-sample chances of a broad season within 90 days, and what came."""
+
+    low: FiniteFloat  # the smallest and the largest of its chances
+    high: FiniteFloat
+    forecasts: NonNegativeInt
+    episodes: NonNegativeInt  # different onsets that followed in time
+    expected: FiniteFloat
+    observed: FiniteFloat
+
+
+@dataclass(frozen=True)
+class AlarmRecord:
+    """What came of the weeks with a high chance of a broad season within 90 days."""
+
+    level: FiniteFloat  # probability from which on a week counts
+    alarms: NonNegativeInt  # unbroken runs of such weeks
+    false_alarms: NonNegativeInt  # that no onset followed in time
+    seasons: NonNegativeInt  # onsets that a forecast could have foreseen
+    announced: NonNegativeInt  # of them preceded by an alarm
+    median_days: FiniteFloat | None  # from an alarm to the onset it announced
 
 
 @dataclass(frozen=True)
@@ -99,7 +122,14 @@ class Evidence:
     onsets: Mapping[Kind, tuple[Day, ...]]  # in training
     skill: tuple[Skill, ...]  # of the candidate, by kind and horizon
     reason: str  # why it is champion, or that it is not
-    outlook: tuple[OutlookSkill, ...] = ()  # of the outlook with its hazards, if hindcast
+    states: tuple[StateRecord, ...] = ()
+    fifths: tuple[Fifth, ...] = ()  # of broad seasons within 90 days, the lowest first
+    alarms: AlarmRecord | None = None
+
+    def fifth(self, probability: float) -> Fifth | None:
+        """Return the fifth that a chance of a broad season within 90 days falls into."""
+        above = [each for each in self.fifths if probability <= each.high]
+        return above[0] if above else (self.fifths[-1] if self.fifths else None)
 
     def in_training(self, as_of: pd.Timestamp) -> bool:
         """Whether the row of a day is one of those fitted."""
@@ -155,7 +185,9 @@ class Forecaster:
             definition=self.evidence.definition.at(threshold),
             onsets={**self.evidence.onsets, Kind.BROAD: ()},
             skill=tuple(skill for skill in self.evidence.skill if skill.kind != Kind.BROAD),
-            outlook=(),
+            states=(),
+            fifths=(),
+            alarms=None,
             reason=f"verified at {verified:g}, asked for {threshold:g}",
         )
         thresholds = {**self.thresholds, Kind.BROAD: threshold}
@@ -206,26 +238,3 @@ def _check(forecaster: Forecaster) -> None:
 
 def _refusal(reason: str) -> str:
     return f"not a forecaster of this program: {reason[:200]}"
-
-
-def skill_of(row: Mapping[Any, Any]) -> Skill:
-    """Return what a row of a verification says of the Brier skill, None for what is NaN in it.
-
-    Examples
-    --------
-    >>> row = {"kind": "broad", "horizon_days": 30, "days": 400, "episodes": 9, "verdict": "better"}
-    >>> interval = {"brier_skill": 0.3, "brier_skill_low": 0.1, "brier_skill_high": float("nan")}
-    >>> skill_of(row | interval).high is None
-    True
-    """
-    value, low, high, *ranking = (
-        None if pd.isna(number := row.get(column)) else float(number)
-        for column in (
-            "brier_skill", "brier_skill_low", "brier_skill_high", "auc", "auc_low", "auc_high"
-        )
-    )  # fmt: skip
-    counts = int(row["days"]), int(row["episodes"])
-    return Skill(
-        Kind(row["kind"]), int(row["horizon_days"]), value, low, high, *counts,
-        Verdict(row["verdict"]), *ranking,
-    )  # fmt: skip
