@@ -184,8 +184,12 @@ class _Week:
             for label, days in task.horizons.items():
                 base, base_state = self._base(kind, days, state)
                 key = (task.as_of, kind, label, task.as_of + days * DAY)
-                for name, chance in self._chances(kind, days, exact, unweighted, onset).items():
-                    rows.append((*key, name, state, chance, base, base_state))
+                chances = self._chances(kind, days, exact, unweighted, onset)
+                if chances and base is not None and PROCESS not in chances:
+                    chances[REFERENCE] = base
+                rows += [
+                    (*key, *each[:1], state, each[1], base, base_state) for each in chances.items()
+                ]
         return rows
 
     def _models(self) -> list[str]:

@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
+from models.answers import State
 from models.hazard.base import THRESHOLD, HazardModel, TooFewRows
 from models.hazard.candidates import CANDIDATES, PRIMARY, fit_candidates, seeded
-from models.hazard.forecaster import Evidence, Forecaster, Range, skill_of
+from models.hazard.forecaster import Evidence, Forecaster, Range
 from models.season.definition import OnsetDefinition
 from models.season.labels import onsets
-from models.training.landmarks import STEP_DAYS, landmarks
+from models.season.outcomes import Outcomes
+from models.training.evidence import LAYOUT, alarm_record, fifths, skills, state_records
+from models.training.landmarks import STEP_DAYS, grid_days, landmarks
 from models.training.replicates import fit_with_replicates
+from models.training.rows import LEAD_ENDS, PROCESS, YEAR, hindcast_rows
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.samples import with_episodes
@@ -42,27 +45,13 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training run is asked to do; logged whole with the run.
+    """What a training run is asked to do; logged whole with the run."""
 
-    Parameters
-    ----------
-    candidates : tuple of str
-        Names from `CANDIDATES`; climatology is always among them.
-    definition : OnsetDefinition
-        What counts as an onset of a broad season.
-    horizons : tuple of int
-        Days ahead at which forecasts are verified, each in [1, 390].
-    seed : int
-        Seed of LightGBM and of the replicates.
-    replicates : int
-        Refits to resampled episodes behind the intervals of a forecast.
-    """
-
-    candidates: tuple[str, ...] = tuple(CANDIDATES)
-    definition: OnsetDefinition = field(default_factory=OnsetDefinition)
-    horizons: tuple[int, ...] = HORIZONS
-    seed: int = 0
-    replicates: int = REPLICATES
+    candidates: tuple[str, ...] = tuple(CANDIDATES)  # climatology is always among them
+    definition: OnsetDefinition = field(default_factory=OnsetDefinition)  # of a broad season
+    horizons: tuple[int, ...] = HORIZONS  # days ahead at which forecasts are verified
+    seed: int = 0  # of LightGBM and of the replicates
+    replicates: int = REPLICATES  # refits to resampled episodes, for the intervals of a forecast
 
     def unfitted(self) -> dict[str, HazardModel]:
         """Return the candidates to fit, simplest first."""
@@ -71,59 +60,31 @@ class Settings:
 
 @dataclass(frozen=True)
 class Training:
-    """All that one training run has produced.
-
-    Parameters
-    ----------
-    settings : Settings
-        What it was asked to do.
-    until : pandas.Timestamp
-        Last day of the data used.
-    trained_until : pandas.Timestamp
-        Last scheduled refit: its outcomes and no later ones were learnt from.
-    data_digest : str
-        Digest of the data used.
-    index : pandas.Series
-        Season index by day.
-    onsets : dict of str to pandas.DatetimeIndex
-        Onsets of each kind.
-    hindcast : pandas.DataFrame
-        Out-of-sample forecasts.
-    verification : pandas.DataFrame
-        Their scores at each horizon.
-    integrated : pandas.DataFrame
-        Their scores over all horizons.
-    comparison : pandas.DataFrame
-        Paired differences between the champion and each other candidate.
-    choice : Choice
-        The champion and why.
-    forecasters : dict of str to Forecaster
-        Every candidate, fitted on the last scheduled refit.
-    """
+    """All that one training run has produced."""
 
     settings: Settings
-    until: pd.Timestamp
-    trained_until: pd.Timestamp
+    until: pd.Timestamp  # last day of the data used
+    trained_until: pd.Timestamp  # last scheduled refit: no later outcome was learnt from
     data_digest: str
-    index: pd.Series
-    onsets: dict[str, pd.DatetimeIndex]
-    hindcast: pd.DataFrame
-    verification: pd.DataFrame
-    integrated: pd.DataFrame
-    comparison: pd.DataFrame
+    index: pd.Series  # season index by day
+    onsets: dict[str, pd.DatetimeIndex]  # of each kind or a stronger one
+    hindcast: pd.DataFrame  # from `models.training.rows`: every week, state, kind and horizon
+    verification: pd.DataFrame  # scores of the days at risk, at each horizon and for the year
+    integrated: pd.DataFrame  # the same over all horizons
+    comparison: pd.DataFrame  # paired differences between the champion and each other candidate
     choice: Choice
-    forecasters: dict[str, Forecaster]
+    forecasters: dict[str, Forecaster]  # every candidate, fitted on the last scheduled refit
 
     def yearly_log_scores(self, name: str) -> dict[int, float]:
         """Return a candidate's mean log score of broad seasons by year of the forecast."""
-        own = self.hindcast[
-            (self.hindcast["model"] == name)
-            & (self.hindcast["kind"] == Kind.BROAD)
-            & self.hindcast["outcome"].notna()
+        rows = at_risk_rows(self.hindcast)
+        rows = rows[
+            (rows["model"] == name) & (rows["kind"] == Kind.BROAD) & rows["outcome"].notna()
         ]
-        scores = log_scores(own["outcome"].to_numpy(), own["probability"].to_numpy())
-        years = pd.DatetimeIndex(own["as_of"]).year.to_numpy()
-        return {int(year): float(scores[years == year].mean()) for year in np.unique(years)}
+        scores = log_scores(rows["outcome"].to_numpy(), rows["probability"].to_numpy())
+        years = pd.DatetimeIndex(rows["as_of"]).year.to_numpy()
+        by_year = pd.Series(scores).groupby(years).mean()
+        return {int(str(year)): float(score) for year, score in by_year.items()}
 
 
 def train(
@@ -136,23 +97,10 @@ def train(
 ) -> Training:
     """Hindcast, verify and fit the candidates, and choose the champion.
 
-    The model in force on a day is the one refitted on the last scheduled day,
-    every 28 days from 2017-01-03: the forecasters returned are those that a
-    longer hindcast would use from then on.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market.
-    settings : Settings, optional
-        What to do.
-    until : pandas.Timestamp, optional
-        Nothing published after the end of this day is used; by default the
-        panel's last day.
-    jobs : int
-        Processes; the result does not depend on it.
-    progress : callable
-        Called with a stage and how many of its steps are done and in all.
+    The model in force on a day is the one refitted on the last scheduled day, every 28 days from
+    2017-01-03: the forecasters returned are those that a longer hindcast would use from then on.
+    Nothing published after the end of `until`, by default the panel's last day, is used; the
+    result does not depend on the number of processes (`jobs`).
 
     Raises
     ------
@@ -164,20 +112,37 @@ def train(
     known, until = _known(panel, until)
     index = season_index(known)
     rows = landmarks(known, index, settings.definition)
+    definitions = settings.definition.by_kind()
+    outcomes = Outcomes(index, definitions)
     onset_days: dict[str, pd.DatetimeIndex] = {
-        kind: onsets(index, each) for kind, each in settings.definition.by_kind().items()
+        kind: outcomes.onsets(kind) for kind in (*definitions, Kind.SUSTAINED)
     }
     trained_until = SCHEDULE.refit_day(until)
     with _refused_in_words(known, until):
-        table = _hindcast(rows, onset_days, settings, jobs, partial(progress, "hindcast"))
+        table = _hindcast(rows, index, settings, jobs, progress)
         models, replicates = fit_with_replicates(
-            rows, trained_until, onset_days[Kind.BROAD], settings.unfitted(), jobs=jobs,
-            n_replicates=settings.replicates, seed=settings.seed,
+            rows, trained_until, onsets(index, settings.definition), settings.unfitted(),
+            jobs=jobs, n_replicates=settings.replicates, seed=settings.seed,
             progress=partial(progress, "intervals"),
         )  # fmt: skip
-    verification = verify(table, step_days=STEP_DAYS)
-    choice = _choice(table, verification)
-    shared = _shared(rows, trained_until, onset_days, settings, known.digest)
+    scored = with_episodes(at_risk_rows(table), onset_days)
+    verification = verify(scored, step_days=STEP_DAYS, layout=LAYOUT)
+    by_length = scored[scored["horizon"] != YEAR]
+    choice = _choice(by_length, verification)
+    shared = Evidence(
+        definition=settings.definition,
+        trained_until=trained_until,
+        data_digest=known.digest,
+        ranges=_ranges(rows, trained_until),
+        onsets={
+            kind: tuple(days[(days > rows.as_of[0]) & (days <= trained_until)])
+            for kind, days in ((k, onsets(index, d)) for k, d in definitions.items())
+        },
+        skill=(),
+        reason="not the champion",
+        states=state_records(table),
+    )
+    rivals = [name for name in scored["model"].unique() if name != choice.champion]
     return Training(
         settings=settings,
         until=until,
@@ -185,13 +150,18 @@ def train(
         data_digest=known.digest,
         index=index,
         onsets=onset_days,
-        hindcast=table.drop(columns="episode"),
+        hindcast=table,
         verification=verification,
-        comparison=_comparison(table, choice.champion),
-        integrated=integrated(table, step_days=STEP_DAYS),
+        integrated=integrated(by_length, step_days=STEP_DAYS, layout=LAYOUT),
+        comparison=compare(by_length, choice.champion, rivals, step_days=STEP_DAYS, layout=LAYOUT),
         choice=choice,
-        forecasters=_forecasters(models, replicates, verification, choice, settings, shared),
+        forecasters=_forecasters(models, replicates, scored, verification, choice, shared),
     )
+
+
+def at_risk_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a hindcast in which the candidates have a say: those that show skill."""
+    return table[(table["state"] == State.AT_RISK) & (table["model"] != PROCESS)]
 
 
 def _known(panel: MarketPanel, until: pd.Timestamp | None) -> tuple[MarketPanel, pd.Timestamp]:
@@ -222,84 +192,64 @@ def _refused_in_words(known: MarketPanel, until: pd.Timestamp) -> Iterator[None]
 
 
 def _hindcast(
-    rows: Landmarks,
-    onset_days: Mapping[str, pd.DatetimeIndex],
-    settings: Settings,
-    jobs: int,
-    progress: Callable[[int, int], None],
+    rows: Landmarks, index: pd.Series, settings: Settings, jobs: int, progress: Progress
 ) -> pd.DataFrame:
+    """Return the hindcast of every candidate, continued to all horizons, kinds and states."""
     fit = partial(fit_candidates, settings.unfitted())
-    table = hindcast(rows, SCHEDULE, fit, settings.horizons, jobs=jobs, progress=progress)
-    broad = table[table["kind"] == Kind.BROAD]
-    if broad.empty:
+    near = hindcast(
+        rows, SCHEDULE, fit, LEAD_ENDS, jobs=jobs, progress=partial(progress, "hindcast")
+    )
+    if near[near["kind"] == Kind.BROAD].empty:
         raise TooFewRows("no day out of sample is at risk of a broad season.")
+    days = grid_days(index)
+    table = hindcast_rows(
+        near, index, settings.definition.by_kind(), SCHEDULE, days[days >= OUT_OF_SAMPLE],
+        settings.horizons, jobs=jobs, progress=partial(progress, "horizons"),
+    )  # fmt: skip
+    broad = at_risk_rows(table[table["kind"] == Kind.BROAD])
     if broad["outcome"].isna().all():
         raise TooFewRows(
             "no forecast out of sample has been resolved, so that none can be scored; the first "
             f"one is on {broad['resolved_on'].min():%Y-%m-%d}. Give data, or --until, to then or "
             "later."
         )
-    return with_episodes(table, onset_days)
+    return table
 
 
-def _choice(table: pd.DataFrame, verification: pd.DataFrame) -> Choice:
+def _choice(scored: pd.DataFrame, verification: pd.DataFrame) -> Choice:
+    """Return the champion by its broad seasons at the horizons; the year repeats their windows."""
+    broad = verification[(verification["kind"] == Kind.BROAD) & (verification["horizon"] != YEAR)]
     return choose_champion(
-        verification[verification["kind"] == Kind.BROAD],
+        broad,
         tuple(CANDIDATES),
-        integrated_differences(table[table["kind"] == Kind.BROAD], step_days=STEP_DAYS),
+        integrated_differences(
+            scored[scored["kind"] == Kind.BROAD], step_days=STEP_DAYS, layout=LAYOUT
+        ),
         primary=PRIMARY,
-    )
-
-
-def _comparison(table: pd.DataFrame, champion: str) -> pd.DataFrame:
-    rivals = [name for name in table["model"].unique() if name != champion]
-    return compare(table, champion, rivals, step_days=STEP_DAYS)
-
-
-def _shared(
-    rows: Landmarks,
-    trained_until: pd.Timestamp,
-    onset_days: Mapping[str, pd.DatetimeIndex],
-    settings: Settings,
-    digest: str,
-) -> Evidence:
-    """Return the evidence that all forecasters of a training share, without their skill."""
-    return Evidence(
-        definition=settings.definition,
-        trained_until=trained_until,
-        data_digest=digest,
-        ranges=_ranges(rows, trained_until),
-        onsets={
-            Kind(kind): tuple(days[(days > rows.as_of[0]) & (days <= trained_until)])
-            for kind, days in onset_days.items()
-        },
-        skill=(),
-        reason="not the champion",
     )
 
 
 def _forecasters(
     models: Mapping[str, HazardModel],
     replicates: Sequence[Mapping[str, HazardModel]],
+    scored: pd.DataFrame,
     verification: pd.DataFrame,
     choice: Choice,
-    settings: Settings,
     shared: Evidence,
 ) -> dict[str, Forecaster]:
-    definitions = settings.definition.by_kind()
-    of_model = {
-        name: verification[verification["model"] == name].to_dict("records") for name in models
-    }
+    thresholds = {kind: each.threshold for kind, each in shared.definition.by_kind().items()}
     return {
         name: Forecaster(
             name=name,
-            thresholds={kind: each.threshold for kind, each in definitions.items()},
+            thresholds=thresholds,
             model=model,
             climatology=models[REFERENCE],
             replicates=[replicate[name] for replicate in replicates],
             evidence=replace(
                 shared,
-                skill=tuple(map(skill_of, of_model[name])),
+                skill=skills(scored, verification, name),
+                fifths=fifths(scored, name),
+                alarms=alarm_record(scored, name),
                 reason=choice.reason if name == choice.champion else shared.reason,
             ),
         )
