@@ -96,7 +96,7 @@ def simulation(bench: Bench) -> Iterator[Row]:
 def interval(bench: Bench) -> Iterator[Row]:
     """Make a skill interval over several times the weekly forecasts."""
     from models.verification.contrasts import window_contrasts
-    from models.verification.significance import skill_interval
+    from models.verification.intervals import skill_interval
 
     def made(count: int) -> object:
         weeks = pd.date_range("1990-01-02", periods=count, freq="7D", unit="s")

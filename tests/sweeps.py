@@ -9,7 +9,7 @@ from features.market.season import DEFAULT
 from models.sweep.material import Material, material
 from models.sweep.result import Result, Trace
 from models.sweep.specification import Specification
-from models.verification.significance import Interval
+from models.verification.intervals import Interval
 
 HORIZONS = (30, 60)
 UNTIL = pd.Timestamp("2018-09-30")

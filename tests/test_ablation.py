@@ -15,7 +15,7 @@ from models.training.landmarks import landmarks
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.contrasts import window_contrasts
 from models.verification.hindcast import hindcast
-from models.verification.significance import difference_interval
+from models.verification.intervals import difference_interval
 from models.verification.walk_forward import WalkForward
 
 UNTIL = pd.Timestamp("2017-09-30")

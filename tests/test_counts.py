@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from models.verification.counts import (
-    dispersion,
     gain_per_event,
     information_gain,
     number_test,
@@ -86,99 +85,29 @@ def test_number_test_of_pycsep():
 
 
 @pytest.mark.parametrize(
-    ("expected", "dispersion", "seen", "delta1", "delta2"),
+    ("expected", "seen", "delta1", "delta2"),
     [
-        # Mean 1 and variance 2 is the geometric distribution P(N = k) = 2^-(k + 1).
-        (1.0, 2.0, 0, 1.0, 1 / 2),
-        (1.0, 2.0, 2, 1 / 4, 7 / 8),
-        # Size 2, p = 1/2: P(N = k) = (k + 1) 2^-(k + 2), that is 1/4, 1/4, 3/16.
-        (2.0, 2.0, 0, 1.0, 1 / 4),
-        (2.0, 2.0, 1, 3 / 4, 1 / 2),
-        (2.0, 2.0, 2, 1 / 2, 11 / 16),
-        # Poisson: with 2 expected P(0) = e^-2, P(1) = 2 e^-2.
-        (2.0, 1.0, 1, 1 - math.exp(-2), 3 * math.exp(-2)),
-        (2.0, 0.4, 1, 1 - math.exp(-2), 3 * math.exp(-2)),  # no narrower than Poisson
-        (0.0, 3.0, 0, 1.0, 1.0),
-        (0.0, 3.0, 1, 0.0, 1.0),
+        # With 2 expected P(0) = e^-2, P(1) = 2 e^-2.
+        (2.0, 1, 1 - math.exp(-2), 3 * math.exp(-2)),
+        (0.0, 0, 1.0, 1.0),
+        (0.0, 1, 0.0, 1.0),
     ],
 )
-def test_number_tests_worked_by_hand(expected, dispersion, seen, delta1, delta2):
-    assert number_test(expected, seen, dispersion=dispersion) == pytest.approx((delta1, delta2))
+def test_number_tests_worked_by_hand(expected, seen, delta1, delta2):
+    assert number_test(expected, seen) == pytest.approx((delta1, delta2))
 
 
-expectations, dispersions = st.floats(0.01, 50), st.floats(0, 10)
-
-
-@given(expectations, dispersions, st.integers(0, 80))
-def test_the_two_tails_share_what_was_seen(expected, dispersion, seen):
-    test = number_test(expected, seen, dispersion=dispersion)
-    more = number_test(expected, seen + 1, dispersion=dispersion)
-    assert test.delta1 + test.delta2 >= 1 - 1e-12
+@given(st.floats(0.01, 50), st.integers(0, 80))
+def test_the_two_tails_share_what_was_seen(expected, seen):
+    test, more = number_test(expected, seen), number_test(expected, seen + 1)
+    assert test.delta1 + test.delta2 == pytest.approx(1 + stats.poisson.pmf(seen, expected))
     assert more.delta1 == pytest.approx(1 - test.delta2, abs=1e-12)
-    assert more.delta1 <= test.delta1
 
 
-@given(expectations, st.floats(1.01, 8))
-def test_the_negative_binomials_mean_and_variance(expected, dispersion):
-    # P(N >= k), summed over k from 1, is the mean, and so from the tails is the second moment.
-    number = stats.nbinom(expected / (dispersion - 1), 1 / dispersion)
-    assert number.stats("mv") == pytest.approx((expected, dispersion * expected))
-    for seen in (0, 1, 5):
-        said = number_test(expected, seen, dispersion=dispersion)
-        assert said == pytest.approx((1 - number.cdf(seen - 1), number.cdf(seen)), abs=1e-12)
-
-
-def test_clustering_near_none_is_poisson():
-    assert number_test(3.0, 5, dispersion=1 + 1e-7) == pytest.approx(number_test(3.0, 5), rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"expected": -0.1}, "expected must be at least 0, got -0.1"),
-        ({"expected": math.nan}, "expected must be at least 0, got nan"),
-        ({"expected": 1.0, "dispersion": math.nan}, "dispersion must be at least 0, got nan"),
-    ],
-)
-def test_what_is_no_number_is_refused(values, message):
-    with pytest.raises(ValueError, match=message):
-        number_test(observed=0, **values)
-
-
-# --- clustering ----------------------------------------------------------------------------------
-
-
-def test_dispersion_worked_by_hand():
-    # Five periods of ten days up to day 50 with 0, 3, 0, 1 and 1 onsets: mean 1, variance 1.5.
-    onsets = days(11, 15, 20, 31, 50)
-    found = dispersion(onsets, first=FIRST, until=days(50)[0], period_days=10)
-    assert found == pytest.approx(1.5)
-
-
-@pytest.mark.parametrize(
-    ("onset", "counts"),
-    [(0, False), (1, True), (50, True), (51, False)],  # periods are (day 0, day 10] and so on
-)
-def test_periods_begin_after_their_first_day(onset, counts):
-    alone = dispersion(days(onset), first=FIRST, until=days(50)[0], period_days=10)
-    assert alone == pytest.approx(1.0) if counts else math.isnan(alone)
-
-
-def test_days_before_a_whole_period_are_dropped():
-    early = dispersion(days(5, 25), first=FIRST, until=days(57)[0], period_days=10)
-    assert early == pytest.approx(dispersion(days(25), first=FIRST, until=days(57)[0],
-                                             period_days=10))  # fmt: skip
-
-
-def test_too_short_a_history_knows_no_clustering():
-    assert math.isnan(dispersion(days(5), first=FIRST, until=days(49)[0], period_days=10))
-
-
-def test_the_dispersion_of_a_poisson_process_is_one():
-    random = np.random.default_rng(0)
-    onsets = days(*np.flatnonzero(random.random(400_000) < 0.01))
-    found = dispersion(onsets, first=FIRST, until=days(400_000)[0], period_days=100)
-    assert found == pytest.approx(0.99, abs=0.05)  # binomial within a period: 1 - 0.01
+@pytest.mark.parametrize("expected", [-0.1, math.nan])
+def test_what_is_no_number_is_refused(expected):
+    with pytest.raises(ValueError, match=f"expected must be at least 0, got {expected}"):
+        number_test(expected, 0)
 
 
 # --- T-test --------------------------------------------------------------------------------------
@@ -267,13 +196,12 @@ def test_scores_of_overlapping_windows_worked_by_hand():
     probability = np.array([0.2, 0.9, 0.5, 0.9, 0.3])
     climatology = np.full(5, 0.25)
     found = rare_event_scores(
-        as_of, as_of + pd.Timedelta(days=14), outcome, probability, climatology, clustering=2.0
+        as_of, as_of + pd.Timedelta(days=14), outcome, probability, climatology
     )
     assert (found.separate_windows, found.onsets) == (3, 1)
     assert found.expected == pytest.approx(1.0)  # 0.2 + 0.5 + 0.3
     assert found.expected_by_climatology == pytest.approx(0.75)
-    assert found.poisson == pytest.approx((1 - math.exp(-1), 2 * math.exp(-1)))
-    assert found.clustered == pytest.approx((1 / 2, 3 / 4))
+    assert found.number_test == pytest.approx((1 - math.exp(-1), 2 * math.exp(-1)))
     assert found.log_score == pytest.approx(-math.log(0.8 * 0.5 * 0.7))
     assert found.log_score_climatology == pytest.approx(-math.log(0.75 * 0.25 * 0.75))
     gained = math.log(0.8 * 0.5 * 0.7) - math.log(0.75 * 0.25 * 0.75)
@@ -284,7 +212,7 @@ def test_scores_of_overlapping_windows_worked_by_hand():
 
 def test_nothing_resolved_is_no_score_but_no_error():
     none = np.array([])
-    found = rare_event_scores(days(), days(), none, none, none, clustering=math.nan)
+    found = rare_event_scores(days(), days(), none, none, none)
     assert (found.separate_windows, found.onsets, found.expected) == (0, 0, 0.0)
-    assert found.poisson == (1.0, 1.0)
-    assert np.isnan([*found.clustered, *found.gain_per_onset, found.gain_per_forecast]).all()
+    assert found.number_test == (1.0, 1.0)
+    assert np.isnan([*found.gain_per_onset, found.gain_per_forecast]).all()

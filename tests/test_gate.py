@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.verification.comparison import integrated_differences
 from models.verification.gate import Choice, choose_champion
-from models.verification.significance import Interval
-from models.verification.summary import verify
+from models.verification.intervals import Interval
+from models.verification.samples import with_episodes
+from models.verification.skill import integrated_differences, verify
 
 SIMPLEST_FIRST = ("climatology", "persistence", "logistic", "lightgbm", "blend")
 NAN = float("nan")
@@ -297,14 +297,15 @@ def gated(forecasts, seed=0):
                 "probability": forecast(truth, random),
                 "climatology": 0.5,
                 "outcome": outcome,
+                "resolved_on": WEEKS + pd.Timedelta(days=horizon),
             }
         )
         for horizon in (30, 60)
         for model, forecast in {"climatology": lambda p, _: 0 * p + 0.5, **forecasts}.items()
     ]
-    table = pd.concat(tables, ignore_index=True)
-    scores = verify(table, {"broad": ONSETS}, step_days=7)
-    differences = integrated_differences(table, "broad", step_days=7)
+    table = with_episodes(pd.concat(tables, ignore_index=True), {"broad": ONSETS})
+    scores = verify(table, step_days=7)
+    differences = integrated_differences(table, step_days=7)
     return choose_champion(scores, SIMPLEST_FIRST, differences)
 
 

@@ -15,14 +15,19 @@ import pytest
 
 from models.verification.association import History, rank
 from models.verification.association import compare as associate
-from models.verification.comparison import compare, integrated_differences
 from models.verification.counts import rare_event_scores
 from models.verification.events import before_onsets, contingency, leave_one_episode_out, select
 from models.verification.gate import choose_champion
-from models.verification.paired import paired_scores
-from models.verification.reliability import consistency_band, reliability_table
-from models.verification.resampling import resample_counts
-from models.verification.summary import integrated, verify
+from models.verification.intervals import resample_counts
+from models.verification.samples import common_rows, with_episodes
+from models.verification.scores import consistency_band, reliability_table
+from models.verification.skill import (
+    compare,
+    integrated,
+    integrated_differences,
+    paired_scores,
+    verify,
+)
 
 GOLDEN = Path(__file__).parent / "golden_verification.json"
 WEEKS = pd.date_range("2017-01-03", periods=300, freq="7D", unit="s")
@@ -57,16 +62,16 @@ def hindcast() -> pd.DataFrame:
 
 def _of_models(table: pd.DataFrame) -> dict[str, pd.DataFrame | list[object]]:
     episodes = {"broad": ONSETS}
-    scores = verify(table, episodes, step_days=7)
-    differences = integrated_differences(table, "broad", step_days=7)
-    hazard, other = (
-        table[table["model"] == name].drop(columns="model") for name in ("hazard", "persistence")
-    )
+    table = with_episodes(table, episodes)
+    scores = verify(table, step_days=7)
+    differences = integrated_differences(table, step_days=7)
+    hazard, other = (table[table["model"] == name] for name in ("hazard", "persistence"))
+    pair = with_episodes(common_rows(hazard, other[other["as_of"] > WEEKS[30]]), episodes)
     return {
         "verify": scores,
-        "integrated": integrated(table, episodes, step_days=7),
-        "compare": compare(table, "hazard", ["persistence", "climatology"], episodes, step_days=7),
-        "paired": paired_scores(hazard, other[other["as_of"] > WEEKS[30]], episodes, step_days=7),
+        "integrated": integrated(table, step_days=7),
+        "compare": compare(table, "hazard", ["persistence", "climatology"], step_days=7),
+        "paired": paired_scores(pair, step_days=7),
         "differences": [[*pair, *interval] for pair, interval in sorted(differences.items())],
         "choice": [
             choose_champion(scores, SIMPLEST_FIRST, differences),
@@ -84,8 +89,7 @@ def _of_events(table: pd.DataFrame) -> dict[str, pd.DataFrame | list[object]]:
     as_of = pd.DatetimeIndex(resolved["as_of"])
     band = consistency_band(probability, as_of, horizon_days=90, resamples=50)
     counts = rare_event_scores(
-        as_of, pd.DatetimeIndex(resolved["resolved_on"]), outcome, probability, base,
-        clustering=float("nan"),
+        as_of, pd.DatetimeIndex(resolved["resolved_on"]), outcome, probability, base
     )._asdict()  # fmt: skip
     return {
         "before_onsets": before_onsets(own, ONSETS, level=0.6, step_days=7),
@@ -93,7 +97,7 @@ def _of_events(table: pd.DataFrame) -> dict[str, pd.DataFrame | list[object]]:
         "without_episode": leave_one_episode_out(own, ONSETS),
         "reliability": reliability_table(outcome, probability).iloc[::20],
         "band": band.iloc[::20],
-        "counts": [[name, value] for name, value in counts.items() if "cluster" not in name],
+        "counts": [[name, value] for name, value in counts.items()],
     }
 
 

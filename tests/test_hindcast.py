@@ -23,7 +23,8 @@ from models.training.replicates import fit_with_replicates
 from models.training.run import HORIZONS, OUT_OF_SAMPLE, Settings, train
 from models.verification import hindcast as hindcast_module
 from models.verification.hindcast import COLUMNS, NO_KIND, Landmarks, hindcast, training_rows
-from models.verification.summary import verify
+from models.verification.samples import with_episodes
+from models.verification.skill import verify
 from models.verification.walk_forward import WalkForward
 from tests.embedded import DRAWN
 
@@ -511,7 +512,7 @@ def test_nothing_has_skill_on_noise(seed):
     table = hindcast(rows_of(panel), WalkForward(OUT_OF_SAMPLE, 168), fit_of(*names), [30])
     index = season_index(panel)
     begun = {kind: onsets(index, each) for kind, each in OnsetDefinition().by_kind().items()}
-    scores = verify(table, begun, step_days=STEP_DAYS)
+    scores = verify(with_episodes(table, begun), step_days=STEP_DAYS)
     own = scores[scores["model"] != "climatology"]
     assert len(own) == 2 * len(names)
     assert (own["episodes"] >= 8).all()

@@ -1,3 +1,5 @@
+"""Scores by hand and against scikit-learn; CORP, the reliability table and its band."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,15 +7,25 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.isotonic import IsotonicRegression
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, log_loss
 
-from models.verification.contrasts import window_contrasts
-from models.verification.scores import brier_scores, corp, log_scores, recalibrate, skill
-from models.verification.significance import skill_interval
-from models.verification.summary import COLUMNS, verify
+from models.verification.scores import (
+    brier_scores,
+    consistency_band,
+    corp,
+    log_scores,
+    ranked_probability_score,
+    recalibrate,
+    reliability_table,
+    sharpness,
+    skill,
+)
 
 fast = settings(derandomize=True, deadline=None, max_examples=100)
+
+WEEKS = pd.date_range("2017-01-03", periods=400, freq="7D", unit="s")
 
 OUTCOME = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
 PROBABILITY = np.array([0.4, 0.3, 0.2, 0.1, 0.5, 0.9])
@@ -63,6 +75,15 @@ def test_skill_compares_with_the_reference():
     assert np.isnan(skill(0.1, 0.0))
 
 
+def test_the_ranked_probability_score_counts_how_far_off_it_was():
+    # Cumulative 1/4, 3/4 against 0, 1 and 1, 1 and 0, 0; two classes are the Brier score.
+    forecast = np.array([0.25, 0.5, 0.25])
+    scores = [ranked_probability_score(came, forecast) for came in range(3)]
+    assert scores == [(9 / 16 + 1 / 16) / 2, (1 / 16 + 1 / 16) / 2, (1 / 16 + 9 / 16) / 2]
+    assert ranked_probability_score(1, np.array([0.7, 0.3])) == pytest.approx(0.7**2)
+    assert ranked_probability_score(2, np.array([0.0, 0.0, 1.0])) == 0
+
+
 # CORP
 
 
@@ -104,133 +125,204 @@ def test_equal_forecasts_are_recalibrated_to_their_frequency():
     assert recalibrate(outcome, probability) == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1, 0])
 
 
-WEEKS = pd.date_range("2017-01-03", periods=520, freq="7D", unit="s")
+# The reliability table
 
 
-# The verification of a hindcast
+def test_a_reliability_table_worked_by_hand():
+    # 0.1 and 0.3 are out of order (1 before 0, 0) and pool to 1/3; 0.9 stands alone.
+    outcome, probability = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.3, 0.9, 0.1, 0.3])
+    table = reliability_table(outcome, probability)
+    assert table.columns.tolist() == ["forecast", "recalibrated", "count"]
+    assert table["forecast"].tolist() == [0.1, 0.3, 0.9]
+    assert table["recalibrated"].tolist() == pytest.approx([1 / 3, 1 / 3, 1.0])
+    assert table["count"].tolist() == [1, 2, 1]
 
-FIVE = WEEKS[:5]
-TINY_OUTCOME = [0.0, 1.0, 1.0, 0.0, np.nan]
-TINY_MODEL = [0.2, 0.6, 0.8, 0.4, 0.9]
-TINY_CLIMATOLOGY = [0.5, 0.5, 0.5, 0.25, 0.25]
+
+def test_the_reliability_table_agrees_with_scores():
+    # scores 2.7.0 with the arrays below:
+    # fit = scores.probability.isotonic_fit(probability, outcome)
+    # fit["fcst_sorted"], fit["regression_values"], fit["fcst_counts"]
+    random = np.random.default_rng(0)
+    probability = random.integers(0, 11, 60) / 10
+    outcome = (random.random(60) < probability**2).astype(float)
+    table = reliability_table(outcome, probability)
+    sixth, twelfths, sevenths = 1 / 6, 5 / 12, 5 / 7
+    values = [0, 0, 0, 0, sixth, sixth, twelfths, twelfths, sevenths, 1, 1]
+    np.testing.assert_allclose(table["forecast"], np.arange(11) / 10)
+    np.testing.assert_allclose(table["recalibrated"], values, atol=1e-12)
+    assert table["count"].tolist() == [11, 3, 2, 3, 5, 7, 5, 7, 7, 4, 6]
 
 
-def tiny_hindcast(outcome=TINY_OUTCOME, kind="broad", horizon=30):
-    common = {
-        "as_of": FIVE,
-        "kind": kind,
-        "horizon_days": horizon,
-        "climatology": TINY_CLIMATOLOGY,
-        "outcome": outcome,
+@fast
+@given(forecasts)
+def test_the_table_holds_the_recalibration_of_every_row(drawn):
+    outcome, probability = drawn
+    table = reliability_table(outcome, probability)
+    assert table["forecast"].is_monotonic_increasing
+    assert table["forecast"].is_unique
+    assert table["count"].sum() == len(outcome)
+    assert (np.diff(table["recalibrated"]) >= 0).all()
+    by_forecast = table.set_index("forecast")["recalibrated"]
+    assert (by_forecast[probability].to_numpy() == recalibrate(outcome, probability)).all()
+    # What recalibration leaves of the Brier score is uncertainty less discrimination.
+    _, discrimination, uncertainty = corp(outcome, probability)
+    left = brier_scores(outcome, by_forecast[probability].to_numpy()).mean()
+    assert left == pytest.approx(uncertainty - discrimination, abs=1e-12)
+
+
+# The consistency band
+
+
+def test_the_band_of_independent_rows_is_binomial():
+    # One forecast value and windows shorter than a step: the recalibrated value is a frequency.
+    n = 60
+    band = consistency_band(
+        np.full(n, 0.3), WEEKS[:n], horizon_days=7, resamples=4000, seed=1
+    ).iloc[0]
+    expected = stats.binom.ppf([0.05, 0.95], n, 0.3) / n
+    assert band["forecast"] == 0.3
+    np.testing.assert_allclose(band[["low", "high"]].astype(float), expected, atol=1 / n)
+
+
+def test_independent_rows_are_drawn_row_by_row():
+    # A single row pools with many: the value of all is their frequency, not the mean of two values.
+    probability = np.array([0.5] * 39 + [0.6])
+    band = consistency_band(probability, WEEKS[:40], horizon_days=7, resamples=2000)
+    random = np.random.default_rng(0)
+    drawn = [
+        recalibrate((random.random(40) < probability).astype(float), probability)
+        for _ in range(2000)
+    ]
+    expected = np.quantile(np.array(drawn)[:, [0, 39]], [0.05, 0.95], axis=0)
+    np.testing.assert_allclose(band[["low", "high"]].to_numpy().T, expected, atol=0.03)
+
+
+def test_rows_of_one_day_share_their_outcome():
+    band = consistency_band(np.full(20, 0.5), WEEKS[:1].repeat(20), horizon_days=30).iloc[0]
+    assert (band["low"], band["high"]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("lag", "different"), [(15, 0.25), (42, 0.7), (60, 1.0), (90, 1.0)])
+def test_rows_share_outcomes_as_their_windows_overlap(lag, different):
+    # Two rows with forecast 1/2 and, in this share of all draws, numbers of their own, of which
+    # half fall apart: their mean is 0 in (1 - different / 2) / 2 of all draws, else 1/2 or 1. The
+    # low end passes from 1/2 to 0 where the level passes different / 2.
+    rows = pd.DatetimeIndex([WEEKS[0], WEEKS[0] + pd.Timedelta(days=lag)])
+    low = [
+        consistency_band(
+            np.full(2, 0.5), rows, horizon_days=60, resamples=2000, level=different / 2 + aside
+        )["low"].item()
+        for aside in (-0.06, 0.06)
+    ]
+    assert low == [0.5, 0.0]
+
+
+@fast
+@given(forecasts, st.integers(1, 400), st.integers(0, 100))
+def test_bands_rise_within_the_unit_interval(drawn, horizon_days, seed):
+    outcome, probability = drawn
+    rows = WEEKS[: len(outcome)]
+    band = consistency_band(probability, rows, horizon_days=horizon_days, resamples=30, seed=seed)
+    assert band.columns.tolist() == ["forecast", "low", "high"]
+    assert (band["forecast"] == reliability_table(outcome, probability)["forecast"]).all()
+    assert (np.diff(band[["low", "high"]], axis=0) >= 0).all()
+    assert (band["low"] <= band["high"]).all()
+    assert (band["low"] >= 0).all()
+    assert (band["high"] <= 1).all()
+    certain = band["forecast"].isin([0.0, 1.0])
+    if certain.all():
+        assert (band["low"] == band["forecast"]).all()
+        assert (band["high"] == band["forecast"]).all()
+
+
+def test_rows_of_the_band_need_no_order():
+    random = np.random.default_rng(0)
+    probability, order = random.random(100), random.permutation(100)
+    band = consistency_band(probability, WEEKS[:100], horizon_days=90, resamples=50)
+    moved = consistency_band(probability[order], WEEKS[:100][order], horizon_days=90, resamples=50)
+    pd.testing.assert_frame_equal(band, moved)
+
+
+def test_the_seed_decides_the_band():
+    probability = np.random.default_rng(0).random(100)
+    bands = [
+        consistency_band(probability, WEEKS[:100], horizon_days=90, resamples=50, seed=seed)
+        for seed in (1, 1, 2)
+    ]
+    assert bands[0].equals(bands[1])
+    assert not bands[0].equals(bands[2])
+
+
+def test_level_and_horizon_widen_the_band():
+    probability = np.random.default_rng(0).random(400)
+    widths = {
+        (horizon_days, level): consistency_band(
+            probability, WEEKS, horizon_days=horizon_days, level=level
+        ).pipe(lambda band: (band["high"] - band["low"]).mean())
+        for horizon_days, level in ((7, 0.9), (90, 0.5), (90, 0.9))
     }
-    tables = [
-        pd.DataFrame({**common, "model": "climatology", "probability": TINY_CLIMATOLOGY}),
-        pd.DataFrame({**common, "model": "m", "probability": TINY_MODEL}),
-    ]
-    return pd.concat(tables, ignore_index=True)
+    assert widths[90, 0.9] > 1.5 * widths[90, 0.5]
+    assert widths[90, 0.9] > 1.3 * widths[7, 0.9]
 
 
-def verified(hindcast, onsets=()):
-    days = pd.DatetimeIndex(list(onsets)).as_unit("s")
-    kinds = hindcast["kind"].unique()
-    return verify(hindcast, dict.fromkeys(kinds, days), step_days=7)
+def known_hazard(horizon_days, days, seed=0):
+    """Return the true probability of an event within the horizon and a way to draw outcomes."""
+    hazard = 0.004 * np.exp(1.5 * np.sin(2 * np.pi * np.arange(days[-1] + horizon_days) / 730))
+    survival = np.concatenate([[1.0], np.cumprod(1 - hazard)])
+    random = np.random.default_rng(seed)
+
+    def outcomes():
+        events = np.concatenate([[0], np.cumsum(random.random(len(hazard)) < hazard)])
+        return (events[days + horizon_days] > events[days]).astype(float)
+
+    return 1 - survival[days + horizon_days] / survival[days], outcomes
 
 
-def test_verification_worked_by_hand():
-    table = verified(tiny_hindcast(), [WEEKS[1] + pd.Timedelta(days=3)])
-    assert table.columns.tolist() == list(COLUMNS)
-    assert table["model"].tolist() == ["climatology", "m"]
-    climatology, row = table.iloc[0], table.iloc[1]
-    assert (row["days"], row["base_rate"]) == (4, 0.5)
-    assert row["brier"] == pytest.approx((0.04 + 0.16 + 0.04 + 0.16) / 4)
-    assert climatology["brier"] == pytest.approx((0.25 * 3 + 0.0625) / 4)
-    assert row["brier_skill"] == pytest.approx(1 - 0.4 / 0.8125)
-    log_score = -np.log([0.8, 0.6, 0.8, 0.6]).mean()
-    reference = -np.log([0.5, 0.5, 0.5, 0.75]).mean()
-    assert row["log_score"] == pytest.approx(log_score)
-    assert row["log_skill"] == pytest.approx(1 - log_score / reference)
-    assert row["auc"] == 1
-    assert row["miscalibration"] == pytest.approx(0.1)
-    assert row["discrimination"] == row["uncertainty"] == pytest.approx(0.25)
+@pytest.mark.parametrize("horizon_days", [30, 90])
+def test_calibrated_forecasts_stay_in_the_band(horizon_days):
+    probability, outcomes = known_hazard(horizon_days, 7 * np.arange(400))
+    fitting = consistency_band(probability, WEEKS, horizon_days=horizon_days)
+    naive = consistency_band(probability, WEEKS, horizon_days=1)
+    inside = []
+    for _ in range(150):
+        value = reliability_table(outcomes(), probability)["recalibrated"]
+        inside.append(
+            [
+                ((value >= band["low"] - 1e-12) & (value <= band["high"] + 1e-12)).mean()
+                for band in (fitting, naive)
+            ]
+        )
+    fitting_share, naive_share = np.mean(inside, axis=0)
+    assert 0.85 < fitting_share < 0.98
+    assert naive_share < 0.78
 
 
-def test_climatology_has_no_skill_against_itself():
-    outcome, _ = random_forecasts(300)
-    table = pd.DataFrame(
-        {
-            "as_of": WEEKS[:300],
-            "kind": "broad",
-            "horizon_days": 30,
-            "outcome": outcome,
-            "climatology": 0.5,
-            "model": "climatology",
-            "probability": 0.5,
-        }
+def test_forecasts_that_are_not_calibrated_leave_the_band():
+    probability, outcomes = known_hazard(30, 7 * np.arange(400))
+    claimed = np.clip(3 * probability, 0, 1)
+    band = consistency_band(claimed, WEEKS, horizon_days=30)
+    value = reliability_table(outcomes(), claimed)["recalibrated"]
+    assert (value < band["low"]).mean() > 0.5
+
+
+def test_a_horizon_of_no_day_is_an_error():
+    with pytest.raises(ValueError, match="horizon_days must be at least 1, got 0"):
+        consistency_band(np.array([0.5]), WEEKS[:1], horizon_days=0)
+
+
+# Sharpness
+
+
+def test_sharpness_is_the_forecast_variance():
+    assert sharpness(np.array([0.1, 0.5])) == pytest.approx((0.09 + 0.25) / 2)
+    assert sharpness(np.array([0.0, 1.0, 1.0])) == 0
+    assert sharpness(np.full(3, 0.5)) == 0.25
+
+
+def test_sharpness_is_the_expected_brier_score():
+    random = np.random.default_rng(0)
+    probability = random.random(200_000)
+    outcome = (random.random(200_000) < probability).astype(float)
+    assert brier_scores(outcome, probability).mean() == pytest.approx(
+        sharpness(probability), abs=0.002
     )
-    row = verified(table).set_index("model").loc["climatology"]
-    skills = [f"{score}_skill{end}" for score in ("brier", "log") for end in ("", "_low", "_high")]
-    assert row[skills].tolist() == [0.0] * 6
-
-
-def test_episodes_are_the_different_onsets_inside_the_windows():
-    days = [
-        FIVE[0],  # on the first row's own day: not ahead of it
-        FIVE[0] + pd.Timedelta(days=10),  # seen by rows 0 and 1: one episode
-        FIVE[3] + pd.Timedelta(days=30),  # on the last day of the last resolved window
-        FIVE[4] + pd.Timedelta(days=30),  # ahead of an unresolved row only
-    ]
-    assert verified(tiny_hindcast(), days)["episodes"].tolist() == [2, 2]
-    assert verified(tiny_hindcast(), days[:1])["episodes"].tolist() == [0, 0]
-    assert verified(tiny_hindcast(horizon=29), days)["episodes"].tolist() == [1, 1]
-
-
-@pytest.mark.parametrize("same", [0.0, 1.0])
-def test_what_cannot_be_computed_is_not_a_number(same):
-    row = verified(tiny_hindcast([same] * 4 + [np.nan])).iloc[1]
-    assert row.filter(regex="skill|auc").isna().all()
-    expected = np.mean((np.array(TINY_MODEL[:4]) - same) ** 2)
-    assert row["brier"] == row["miscalibration"] == pytest.approx(expected)
-    assert (row["base_rate"], row["discrimination"], row["uncertainty"]) == (same, 0, 0)
-
-
-def test_nothing_resolved_gives_an_empty_table():
-    table = verified(tiny_hindcast([np.nan] * 5))
-    assert table.empty
-    assert table.columns.tolist() == list(COLUMNS)
-
-
-def test_every_kind_and_horizon_is_scored_by_itself():
-    flipped = [1.0, 0.0, 0.0, 1.0, 1.0]
-    hindcast = pd.concat(
-        [tiny_hindcast(), tiny_hindcast(horizon=60), tiny_hindcast(flipped, kind="partial")]
-    )
-    table = verified(hindcast)
-    keys = table[["kind", "horizon_days"]].drop_duplicates().apply(tuple, axis=1).tolist()
-    assert keys == [("broad", 30), ("broad", 60), ("partial", 30)]
-    by_key = table[table["model"] == "m"].set_index(["kind", "horizon_days"])
-    assert by_key.loc[("broad", 30), "brier"] == by_key.loc[("broad", 60), "brier"]
-    assert by_key.loc[("partial", 30), "days"] == 5
-    assert by_key.loc[("partial", 30), "auc"] == pytest.approx(roc_auc_score(flipped, TINY_MODEL))
-
-
-@pytest.mark.parametrize("horizon", [30, 90, 365])
-def test_windows_are_as_long_as_the_horizon(horizon):
-    outcome, probability = random_forecasts(300)
-    days = WEEKS[:300]
-    table = pd.DataFrame(
-        {
-            "as_of": days,
-            "kind": "broad",
-            "horizon_days": horizon,
-            "outcome": outcome,
-            "climatology": 0.5,
-            "model": "m",
-            "probability": probability,
-        }
-    )
-    row = verify(table, {"broad": days[:0]}, step_days=7).iloc[0]
-    contrasts = window_contrasts(days, horizon_days=horizon, step_days=7)
-    reference = brier_scores(outcome, np.full(300, 0.5))
-    expected = skill_interval(brier_scores(outcome, probability), reference, contrasts)
-    ends = row[["brier_skill", "brier_skill_low", "brier_skill_high"]]
-    assert ends.tolist() == pytest.approx(list(expected))

@@ -24,7 +24,7 @@ from models.sweep.specification import Specification
 from models.sweep.summary import SCHEMA, summarise
 from models.training.run import OUT_OF_SAMPLE
 from models.verification.contrasts import window_contrasts
-from models.verification.significance import skill_interval
+from models.verification.intervals import skill_interval
 from tests.sweeps import HORIZONS, made_up
 
 UNTIL = pd.Timestamp("2026-06-06")

@@ -20,9 +20,9 @@ from models.ledger.entry import Entry, RecordedWindow
 from models.ledger.results import TrackRecord, track_record_json
 from models.ledger.track_record import track_record
 from models.report.ledger_text import track_record_text
-from models.verification.counts import number_test
 from models.verification.hindcast import hindcast
-from models.verification.summary import verify
+from models.verification.samples import with_episodes
+from models.verification.skill import verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
@@ -119,8 +119,6 @@ def test_rare_events_worked_by_hand():
     assert rare["expected_by_climatology"] == pytest.approx(0.2)
     assert rare["n_test"]["delta1"] == pytest.approx(1 - np.exp(-0.75))
     assert rare["n_test"]["delta2"] == pytest.approx(1.75 * np.exp(-0.75))
-    assert rare["clustering"] is None  # a month of history
-    assert rare["n_test_clustered"] == {"delta1": None, "delta2": None}
     own, reference = -np.log(0.75 * 0.5), -np.log(0.9 * 0.1)
     assert rare["log_score"] == pytest.approx(own)
     assert rare["log_score_climatology"] == pytest.approx(reference)
@@ -134,26 +132,6 @@ def test_rare_events_worked_by_hand():
         "N-test d1 0.528, d2 0.827; log score 0.98 (base rate 2.41); gain over the base rate +1.21 "
         "nats per forecast, +1.43 per onset."
     ) in " ".join(track_record_text(whole).split())
-
-
-def test_onsets_cluster_as_before_the_first_forecast():
-    # One onset in each of five years but the third, with four; then three more that do not count.
-    begin = date(2014, 1, 1)
-    on = {0: [200], 1: [200], 2: [50, 120, 190, 260], 3: [200], 4: [200], 5: [50, 120, 190]}
-    values = np.full(6 * 365, 20.0)
-    values[[year * 365 + number for year, numbers in on.items() for number in numbers]] = 80.0
-    as_of = begin + timedelta(days=5 * 365)
-    made = entry(as_of, window(as_of, 40), window(as_of, 60))
-    whole = record_of(panel_of(*values, first=begin), made)
-    record = track_record_json(whole)
-    for row, onsets in zip(record["scores"], (0, 1), strict=True):
-        rare = row["rare_events"]
-        assert rare["clustering"] == pytest.approx(np.var([1, 1, 4, 1, 1], ddof=1) / 1.6)
-        tails = number_test(0.2, onsets, dispersion=rare["clustering"])
-        assert rare["n_test_clustered"] == pytest.approx(tails._asdict())
-        assert rare["n_test_clustered"] != rare["n_test"]
-        told = f"d1 {tails.delta1:.3f}, d2 {tails.delta2:.3f}"
-        assert f"clustered {told}; log score" in " ".join(track_record_text(whole).split())
 
 
 @pytest.mark.parametrize(
@@ -384,7 +362,7 @@ def test_scores_equal_the_hindcasts(random_panel):
     ]  # fmt: skip
     record = judge(random_panel, *made)
     days = {kind: onsets(index, each) for kind, each in definition.by_kind().items()}
-    oracle = verify(table, days, step_days=7).set_index(["kind", "horizon_days"])
+    oracle = verify(with_episodes(table, days), step_days=7).set_index(["kind", "horizon_days"])
     assert len(record["scores"]) == 4
     for row in record["scores"]:
         own = oracle.loc[(row["kind"], row["horizon_days"])]

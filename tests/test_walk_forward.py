@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import TimeSeriesSplit
 
-from models.hazard.leads import LEAD_DAYS
 from models.verification.walk_forward import WalkForward
 
 fast = settings(derandomize=True, deadline=None, max_examples=100)
@@ -113,26 +112,6 @@ def test_without_overlap_equals_time_series_split(weeks, splits):
         assert not fold.purged.size
         assert fold.train.tolist() == train.tolist()
         assert fold.test.tolist() == test.tolist()
-
-
-def test_split_purges_what_one_lead_leaves_open():
-    table = pd.DataFrame({"x": 0.0}, index=WEEKS)
-    folds = WalkForward(WEEKS[10], refit_days=28)
-    lead = pd.Timedelta(days=LEAD_DAYS)
-    expected = [(fold.train, fold.test) for fold in folds.folds(WEEKS, WEEKS + lead)]
-    made = list(folds.split(table))
-    assert folds.get_n_splits(table) == len(made) == 5
-    assert made[0][0].tolist() == [0, 1, 2, 3, 4, 5]
-    for (train, test), (expected_train, expected_test) in zip(made, expected, strict=True):
-        assert train.tolist() == expected_train.tolist()
-        assert test.tolist() == expected_test.tolist()
-
-
-def test_split_leaves_out_folds_that_forecast_nothing():
-    table = pd.DataFrame({"x": 0.0}, index=WEEKS.delete(range(14, 22)))
-    folds = WalkForward(WEEKS[10], refit_days=28)
-    assert folds.get_n_splits(table) == 3
-    assert all(test.size for _, test in folds.split(table))
 
 
 def test_an_outcome_precedes_no_row():

@@ -11,7 +11,8 @@ from models.report.paired_text import paired_json, paired_text
 from models.tracking.reading import Stored, load_forecaster
 from models.tracking.tables import load_tables
 from models.training.landmarks import STEP_DAYS
-from models.verification.paired import NotComparable, paired_scores
+from models.verification.samples import NotComparable, common_rows, with_episodes
+from models.verification.skill import paired_scores
 
 
 def compared(tracking_uri: str, first: str, second: str, *, json: bool) -> str:
@@ -42,9 +43,10 @@ def compared(tracking_uri: str, first: str, second: str, *, json: bool) -> str:
         raise TrackingError(f"{first} and {second} are not comparable: other events ({other}).")
     before, beside = (_hindcast(tracking_uri, each) for each in stored)
     try:
-        table = paired_scores(before, beside, _onsets(stored), step_days=STEP_DAYS)
+        rows = with_episodes(common_rows(before, beside), _onsets(stored))
     except NotComparable as error:
         raise TrackingError(f"{first} and {second} are not comparable: {error}") from error
+    table = paired_scores(rows, step_days=STEP_DAYS)
     names = [_name(each) for each in stored]
     if json:
         return jsonlib.dumps(paired_json(table, *names), indent=2, allow_nan=False)

@@ -232,10 +232,8 @@ def _rare_events(rare: RareEventScores) -> dict[str, Any]:
                 "log_score": rare.log_score,
                 "log_score_climatology": rare.log_score_climatology,
                 "gain_per_forecast": rare.gain_per_forecast,
-                "clustering": rare.clustering,
             }
         ),
         "gain_per_onset": finite(rare.gain_per_onset._asdict()),
-        "n_test": finite(rare.poisson._asdict()),
-        "n_test_clustered": finite(rare.clustered._asdict()),
+        "n_test": finite(rare.number_test._asdict()),
     }

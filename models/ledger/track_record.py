@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -35,7 +35,6 @@ from models.season.labels import (
     onsets,
     sustained,
 )
-from models.verification.counts import dispersion
 from models.vocabulary import Kind
 
 RULE = (
@@ -78,7 +77,7 @@ def track_record(
         digest=panel.digest,
         last_day=panel.last_day.date(),
         age_days=None if today is None else (today - panel.last_day).days,
-        scores=tuple(score_windows(windows, outcomes.clustering)),
+        scores=tuple(score_windows(windows)),
         windows=windows,
         outlook=_outlook(ledger, outcomes),
         revised=revised_forecasts(ledger, panel),
@@ -123,7 +122,7 @@ def _judged(ledger: Ledger, outcomes: _Outcomes) -> Iterator[JudgedWindow]:
 
 
 class _Outcomes:
-    """What came after the recorded days, and how onsets clustered before them."""
+    """What came after the recorded days."""
 
     def __init__(self, panel: MarketPanel, days: pd.DatetimeIndex) -> None:
         index = season_index(panel)
@@ -158,16 +157,6 @@ class _Outcomes:
         begin = (as_of - self.first).days + 1
         begin, end = np.minimum([begin, begin + horizon], len(self.unknown) - 1)
         return int(self.unknown[end] - self.unknown[begin])
-
-    def clustering(self, group: Sequence[JudgedWindow]) -> float:
-        """Return the dispersion of onsets before a group's first forecast, NaN if not known.
-
-        Only what came before: a forecast is not excused by the cluster that it failed to foresee.
-        """
-        first = group[0]
-        own = OnsetDefinition(threshold=first.threshold, quiet_days=first.quiet_days)
-        until = pd.Timestamp(min(window.as_of for window in group))
-        return dispersion(self.onsets(own), first=self.first, until=until)
 
 
 def _windows(entry: Entry, outcomes: _Outcomes) -> Iterator[JudgedWindow]:

@@ -19,26 +19,22 @@ Compared = tuple[float | None, float | None, float | None]
 CLASSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def score_windows(
-    windows: Sequence[JudgedWindow], clustering: Callable[[Sequence[JudgedWindow]], float]
-) -> Iterator[Score]:
+def score_windows(windows: Sequence[JudgedWindow]) -> Iterator[Score]:
     """Yield the score of each group of windows, in the order of the groups.
 
     Parameters
     ----------
     windows : sequence of JudgedWindow
         In the order of recording.
-    clustering : callable
-        Gives the dispersion of the onsets before a group of windows, NaN if it is not known.
     """
     groups: dict[tuple[object, ...], list[JudgedWindow]] = {}
     for window in sorted(windows, key=lambda window: window.group):
         groups.setdefault(window.group, []).append(window)
     for group in groups.values():
-        yield _score(group, clustering(group))
+        yield _score(group)
 
 
-def _score(group: Sequence[JudgedWindow], clustering: float) -> Score:
+def _score(group: Sequence[JudgedWindow]) -> Score:
     first, counts = group[0], Counter(window.status for window in group)
     done = [window for window in group if window.status is Status.RESOLVED]
     waiting = [window.window_end for window in group if window.status is Status.OPEN]
@@ -46,7 +42,7 @@ def _score(group: Sequence[JudgedWindow], clustering: float) -> Score:
     rare_events = rare_event_scores(
         pd.DatetimeIndex([window.as_of for window in done]),
         pd.DatetimeIndex([window.window_end for window in done]),
-        outcome, own, climatology, clustering=clustering,
+        outcome, own, climatology,
     )  # fmt: skip
     brier, log = (scored(score, outcome, own, climatology) for score in (brier_scores, log_scores))
     return Score(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 from models.report.picture import draw_index
 from models.report.reliability_diagram import reliability
@@ -18,7 +18,6 @@ from models.report.timeline import event_timeline
 from models.training.landmarks import STEP_DAYS
 from models.training.study import champion_forecasts, has_events
 from models.verification.events import WARNING_LEVEL
-from models.verification.scores import precision_recall
 from models.vocabulary import Kind
 
 if TYPE_CHECKING:
@@ -136,10 +135,10 @@ def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> 
         own = rows[rows["model"] == name]
         outcome, probability = own["outcome"].to_numpy(), own["probability"].to_numpy()
         false_alarms, hits, _ = roc_curve(outcome, probability)
-        precision, recall, _ = precision_recall(outcome, probability)
+        precision, recall, _ = precision_recall_curve(outcome, probability)
         label = f"{name}{' (champion)' if name == champion else ''}, AUC {auc:.2f}"
         left.plot(false_alarms, hits, color=colour, linewidth=2, linestyle=line, label=label)
-        right.plot(recall, precision, color=colour, linewidth=2, linestyle=line)
+        right.plot(recall[:-1], precision[:-1], color=colour, linewidth=2, linestyle=line)
     left.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="base rate, AUC 0.50")
     left.set(xlabel="false alarm rate", ylabel="hit rate", title="ROC")
     right.axhline(rows["outcome"].mean(), color=GREY, linewidth=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from models.formatting import counted, interval, percent, signed, wrap
@@ -134,18 +133,16 @@ def _classes(row: Score) -> str:
 def _rare_events(row: Score) -> str:
     """Return the N-test and the information gained, and how many windows stand behind them."""
     rare = row.rare_events
-    tests = _tails(rare.poisson)
-    if rare.clustered != rare.poisson and not math.isnan(rare.clustered.delta1):
-        tests += f", clustered {_tails(rare.clustered)}"
     gain = rare.gain_per_onset
     ends = interval(gain.low, gain.high)
     own, reference = (f"{value:.2f}" for value in (rare.log_score, rare.log_score_climatology))
     return wrap(
         f"{_season(row)}, {_window(row)}: {counted(row.separate_windows, 'window')}; onsets "
         f"seen {rare.onsets}, expected {rare.expected:.1f} (base rate "
-        f"{rare.expected_by_climatology:.1f}); N-test {tests}; log score {own} (base rate "
-        f"{reference}); gain over the base rate {signed(rare.gain_per_forecast)} nats per "
-        f"forecast, {signed(gain.value)}{'' if ends == 'n/a' else f' {ends}'} per onset.",
+        f"{rare.expected_by_climatology:.1f}); N-test {_tails(rare.number_test)}; "
+        f"log score {own} (base rate {reference}); gain over the base rate "
+        f"{signed(rare.gain_per_forecast)} nats per forecast, "
+        f"{signed(gain.value)}{'' if ends == 'n/a' else f' {ends}'} per onset.",
         first="    ",
         indent="      ",
     )

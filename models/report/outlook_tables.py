@@ -13,7 +13,7 @@ from models.report.regions import folded
 from models.training.outlook_hindcast import REFERENCES
 from models.training.outlook_proof import OutlookProof
 from models.training.outlook_skill import PIT_BINS
-from models.verification.significance import Interval, verdict
+from models.verification.intervals import Interval, verdict
 from models.vocabulary import Verdict
 
 _REFERENCE_NAMES = {

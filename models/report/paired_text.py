@@ -25,7 +25,7 @@ def paired_text(table: pd.DataFrame, first: str, second: str) -> str:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `models.verification.paired.paired_scores`.
+        From `models.verification.skill.paired_scores`.
     first, second : str
         What the two are called.
     """

@@ -37,8 +37,7 @@ def prospective_summary(table: pd.DataFrame, panel: MarketPanel) -> pd.DataFrame
         frozen, champion = own[["frozen", "champion"]].iloc[0]
         shown = dict.fromkeys((champion, *SHOWN))
         near = (own["kind"] == Kind.BROAD) & own["horizon_days"].isin(SHOWN_HORIZONS)
-        # The test that the dispersion of onsets is for is not among the columns.
-        scored = scores(own[near & own["candidate"].isin(list(shown))], {Kind.BROAD: 1.0})
+        scored = scores(own[near & own["candidate"].isin(list(shown))])
         rank = scored["candidate"].map({name: place for place, name in enumerate(shown)})
         parts.append(
             scored.assign(

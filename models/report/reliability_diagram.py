@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from models.report.style import BLUE, GREY, blank, inked
-from models.verification.reliability import consistency_band, reliability_table
+from models.verification.scores import consistency_band, reliability_table
 from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90)

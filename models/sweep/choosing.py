@@ -14,7 +14,7 @@ from models.sweep.specification import Specification
 from models.training.landmarks import STEP_DAYS
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS
 from models.verification.contrasts import window_contrasts
-from models.verification.significance import Interval, skill_interval
+from models.verification.intervals import Interval, skill_interval
 
 # Before a year of resolved forecasts there is nothing to choose on.
 FIRST_CHOICE_DAYS = 365

@@ -22,9 +22,10 @@ from models.sweep.specification import Specification
 from models.training.landmarks import STEP_DAYS, grid_days, landmarks_of
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
-from models.verification.sample import SCORES, over_horizons
-from models.verification.significance import Interval
-from models.verification.summary import integrated, verify
+from models.verification.intervals import Interval
+from models.verification.samples import over_horizons, with_episodes
+from models.verification.scores import brier_scores
+from models.verification.skill import integrated, verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
@@ -92,13 +93,11 @@ def evaluate(
 def _scored(
     table: pd.DataFrame, index: pd.Series, specification: Specification, chance: Chance | None
 ) -> Result:
-    broad = table[table["kind"] == Kind.BROAD]
     days = onsets(index, specification.definition)
-    episodes = {str(Kind.BROAD): days}
-    by_horizon = _of(verify(broad, episodes, step_days=STEP_DAYS), specification.candidate)
-    overall = _of(integrated(broad, episodes, step_days=STEP_DAYS), specification.candidate)
+    broad = with_episodes(table[table["kind"] == Kind.BROAD], {Kind.BROAD: days})
+    by_horizon = _of(verify(broad, step_days=STEP_DAYS), specification.candidate)
+    overall = _of(integrated(broad, step_days=STEP_DAYS), specification.candidate)
     sample = next(iter(over_horizons(broad)))
-    (brier,) = (score for name, score in SCORES if name == "brier")
     nan = float("nan")
     as_of = index.index[-1]
     return Result(
@@ -116,8 +115,8 @@ def _scored(
         begun=chance is not None and chance.begun_on is not None,
         trace=Trace(
             sample.as_of,
-            sample.scores(brier, specification.candidate),
-            sample.scores(brier),
+            sample.scores(brier_scores, specification.candidate),
+            sample.scores(brier_scores),
         ),
     )
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from models.hazard.leads import FloatArray
 from models.sweep.specification import Specification
-from models.verification.significance import Interval
+from models.verification.intervals import Interval
 
 
 class Trace(NamedTuple):

@@ -14,7 +14,7 @@ from models.sweep.influence import Influence, additive_share, influences
 from models.sweep.result import Result
 from models.sweep.run import Sweep
 from models.sweep.specification import Specification
-from models.verification.significance import Interval, verdict
+from models.verification.intervals import Interval, verdict
 from models.vocabulary import Verdict
 
 SCHEMA = "altseason.sweep/1"

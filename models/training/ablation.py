@@ -18,8 +18,8 @@ from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.contrasts import Contrasts, window_contrasts
 from models.verification.hindcast import REFERENCE, hindcast
+from models.verification.intervals import Interval, difference_interval
 from models.verification.scores import brier_scores, log_scores, skill
-from models.verification.significance import Interval, difference_interval
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Verdict
 

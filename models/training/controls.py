@@ -53,8 +53,8 @@ from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.contrasts import window_contrasts
 from models.verification.coverage import OVERLAP, skill_coverage
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.intervals import Interval, skill_interval
 from models.verification.scores import brier_scores, corp
-from models.verification.significance import Interval, skill_interval
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 

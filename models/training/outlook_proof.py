@@ -13,7 +13,7 @@ from models.training.outlook_hindcast import HORIZONS, outlook_hindcast
 from models.training.outlook_near_term import NEAR_HORIZONS, near_term_of
 from models.training.outlook_skill import rank_chances, score_chances, score_days
 from models.training.run import Training
-from models.verification.significance import Interval, verdict
+from models.verification.intervals import Interval, verdict
 from models.vocabulary import Kind
 
 N_PATHS = 2_000

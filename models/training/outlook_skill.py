@@ -10,9 +10,9 @@ from models.season.spells import FloatArray
 from models.training.outlook_hindcast import REFERENCES
 from models.training.run import REFIT_DAYS
 from models.verification.contrasts import Contrasts, window_contrasts
+from models.verification.intervals import difference_interval, skill_interval
 from models.verification.ranking import auc_interval
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import difference_interval, skill_interval
 
 PIT_BINS = 10
 YEAR_DAYS = 365

@@ -13,10 +13,10 @@ from models.formatting import counted, interval, iso_day, listed, percent, signe
 from models.season.definition import OnsetDefinition
 from models.season.labels import label, onsets
 from models.training.run import HORIZONS
-from models.verification.counts import PERIOD_DAYS, dispersion, rare_event_scores
+from models.verification.counts import rare_event_scores
 from models.verification.hindcast import REFERENCE
-from models.verification.sample import SCORES
 from models.verification.scores import skill
+from models.verification.skill import SCORES
 from models.vocabulary import Kind
 
 PROBABILITIES = {f"p{horizon}": horizon for horizon in HORIZONS}
@@ -26,7 +26,7 @@ COLUMNS = (
 SHOWN_HORIZONS = HORIZONS[:3]
 SHOWN = ("pool", "simulation", REFERENCE)  # beside the champion
 
-_PREFACE = f"""# Forecasts since each release
+_PREFACE = """# Forecasts since each release
 
 Written by `python -m models.training.replay`, which adds the weeks that the embedded history has
 gained since the release. All probabilities are in [prospective.csv](prospective.csv): every
@@ -54,10 +54,8 @@ one onset would otherwise count four times.
 
 - *expected*: the sum of the probabilities, to set against the onsets seen.
 - *N-test*: d1 = P(N >= seen), small if too few onsets were expected; d2 = P(N <= seen), small if
-  too many were. At 5 % a forecast fails if either is below 0.025. N is Poisson; in the clustered
-  test it is negative binomial with the variance over the mean that the number of onsets had in the
-  {PERIOD_DAYS}-day periods before the release, where that is above 1, and left out where it is not.
-  Both are lenient: a window holds one onset at most, so that N varies less.
+  too many were. At 5 % a forecast fails if either is below 0.025. N is Poisson, which
+  is lenient: a window holds one onset at most, so that N varies less.
 - *log score, summed*: lower is better; the distance below that of the base rate is the
   information gained.
 - *gain per onset*: that difference over the onsets seen, with the 90 % interval of the T-test; n/a
@@ -110,15 +108,13 @@ def judge(table: pd.DataFrame, index: pd.Series, definition: OnsetDefinition) ->
     )
 
 
-def scores(judged: pd.DataFrame, clustering: Mapping[Kind, float]) -> pd.DataFrame:
+def scores(judged: pd.DataFrame) -> pd.DataFrame:
     """Score the resolved forecasts of each candidate, kind and horizon.
 
     Parameters
     ----------
     judged : pandas.DataFrame
         Of one release, from `judge`.
-    clustering : mapping of str to float
-        Dispersion of the onsets of each kind before the release.
 
     Returns
     -------
@@ -137,7 +133,7 @@ def scores(judged: pd.DataFrame, clustering: Mapping[Kind, float]) -> pd.DataFra
         )
         rare_events = rare_event_scores(
             pd.DatetimeIndex(own["as_of"]), pd.DatetimeIndex(own["window_end"]),
-            outcome, probability, climatology, clustering=clustering[Kind(str(kind))],
+            outcome, probability, climatology,
         )  # fmt: skip
         rows.append(
             {
@@ -191,10 +187,6 @@ def _release(
 ) -> Iterator[str]:
     first = rows.iloc[0]
     frozen, champion = first["frozen"], first["champion"]
-    clustering = {
-        kind: dispersion(days, first=index.index[0], until=frozen)
-        for kind, days in onset_days.items()
-    }
     yield f"## Release with data to {iso_day(frozen)}\n"
     yield (
         f"Champion: {champion}; models fitted on {iso_day(first['trained_until'])}, the last "
@@ -207,9 +199,9 @@ def _release(
     yield ""
     yield from _weeks(rows, judged, champion)
     for kind in onset_days:
-        table = scores(judged[judged["kind"] == kind], clustering)
+        table = scores(judged[judged["kind"] == kind])
         for _, group in table.groupby("horizon_days") if len(table) else ():
-            yield from _scores(group, clustering[kind])
+            yield from _scores(group)
 
 
 def _weeks(rows: pd.DataFrame, judged: pd.DataFrame, champion: str) -> Iterator[str]:
@@ -236,26 +228,23 @@ def _weeks(rows: pd.DataFrame, judged: pd.DataFrame, champion: str) -> Iterator[
     yield ""
 
 
-def _scores(table: pd.DataFrame, clustering: float) -> Iterator[str]:
+def _scores(table: pd.DataFrame) -> Iterator[str]:
     """Yield the scores of one kind and horizon."""
     first = table.iloc[0]
     yield f"### {first['kind'].capitalize()} season within {first['horizon_days']} days\n"
     yield (
         f"{counted(first['forecasts'], 'forecast')} resolved; "
         f"{counted(first['separate_windows'], 'separate window')} with "
-        f"{counted(first['onsets'], 'onset')}. {_clustering_words(clustering)}"
+        f"{counted(first['onsets'], 'onset')}."
     )
     if not first["onsets"]:
         yield (
             "Where no onset comes lower probabilities score better, whatever they rest on: this "
             "says nothing of who foresees one."
         )
-    # Up to 1 both tests are one.
-    tests = {"poisson": "", **({"clustered": " clustered"} if clustering > 1 else {})}
     heads = [
         "candidate", "Brier skill", "log skill", "gain per forecast", "expected",
-        *(f"d{side}{test}" for test in tests.values() for side in (1, 2)),
-        "log score, summed", "gain per onset",
+        "d1", "d2", "log score, summed", "gain per onset",
     ]  # fmt: skip
     yield f"\n| {' | '.join(heads)} |"
     yield "|---" + "|---:" * (len(heads) - 1) + "|"
@@ -267,18 +256,9 @@ def _scores(table: pd.DataFrame, clustering: float) -> Iterator[str]:
             signed(row["log_skill"]),
             signed(row["gain_per_forecast"], 3),
             f"{row['expected']:.2f}",
-            *(f"{tail:.3f}" for test in tests for tail in row[test]),
+            *(f"{tail:.3f}" for tail in row["number_test"]),
             f"{row['log_score']:.2f}",
             signed(gain.value) + ("" if ends == "n/a" else f" {ends}"),
         ]
         yield f"| {' | '.join(cells)} |"
     yield ""
-
-
-def _clustering_words(clustering: float) -> str:
-    if np.isnan(clustering):
-        return "The onsets before are too few to tell how they cluster."
-    words = f"Variance over mean of the number of onsets before: {clustering:.2f}"
-    return (
-        f"{words}." if clustering > 1 else f"{words}, no more than Poisson's: both tests are one."
-    )

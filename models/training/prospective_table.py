@@ -36,7 +36,7 @@ def skill_rows(judged: pd.DataFrame, candidates: Sequence[str]) -> list[list[str
         no day, and how many of these had an onset; n/a where nothing is resolved.
     """
     broad = judged[judged["kind"] == Kind.BROAD]
-    scored = scores(broad, {Kind.BROAD: float("nan")})
+    scored = scores(broad)
     table = scored.set_index(["candidate", "horizon_days"]) if len(scored) else scored
     shown = [name for name in (*candidates, REFERENCE) if name in set(broad["candidate"])]
 

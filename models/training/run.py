@@ -20,11 +20,11 @@ from models.season.definition import OnsetDefinition
 from models.season.labels import onsets
 from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.replicates import fit_with_replicates
-from models.verification.comparison import compare, integrated_differences
 from models.verification.gate import Choice, choose_champion
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
+from models.verification.samples import with_episodes
 from models.verification.scores import log_scores
-from models.verification.summary import integrated, verify
+from models.verification.skill import compare, integrated, integrated_differences, verify
 from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
@@ -170,13 +170,13 @@ def train(
     }
     trained_until = SCHEDULE.refit_day(until)
     with _refused_in_words(known, until):
-        table = _hindcast(rows, settings, jobs, partial(progress, "hindcast"))
+        table = _hindcast(rows, onset_days, settings, jobs, partial(progress, "hindcast"))
         models, replicates = fit_with_replicates(
             rows, trained_until, onset_days[Kind.BROAD], settings.unfitted(), jobs=jobs,
             n_replicates=settings.replicates, seed=settings.seed,
             progress=partial(progress, "intervals"),
         )  # fmt: skip
-    verification = verify(table, onset_days, step_days=STEP_DAYS)
+    verification = verify(table, step_days=STEP_DAYS)
     choice = _choice(table, verification)
     shared = _shared(rows, trained_until, onset_days, settings, known.digest)
     return Training(
@@ -186,10 +186,10 @@ def train(
         data_digest=known.digest,
         index=index,
         onsets=onset_days,
-        hindcast=table,
+        hindcast=table.drop(columns="episode"),
         verification=verification,
-        comparison=_comparison(table, choice.champion, onset_days),
-        integrated=integrated(table, onset_days, step_days=STEP_DAYS),
+        comparison=_comparison(table, choice.champion),
+        integrated=integrated(table, step_days=STEP_DAYS),
         choice=choice,
         forecasters=_forecasters(models, replicates, verification, choice, settings, shared),
     )
@@ -224,6 +224,7 @@ def _refused_in_words(known: MarketPanel, until: pd.Timestamp) -> Iterator[None]
 
 def _hindcast(
     rows: Landmarks,
+    onset_days: Mapping[str, pd.DatetimeIndex],
     settings: Settings,
     jobs: int,
     progress: Callable[[int, int], None],
@@ -239,23 +240,21 @@ def _hindcast(
             f"one is on {broad['resolved_on'].min():%Y-%m-%d}. Give data, or --until, to then or "
             "later."
         )
-    return table
+    return with_episodes(table, onset_days)
 
 
 def _choice(table: pd.DataFrame, verification: pd.DataFrame) -> Choice:
     return choose_champion(
         verification[verification["kind"] == Kind.BROAD],
         tuple(CANDIDATES),
-        integrated_differences(table, Kind.BROAD, step_days=STEP_DAYS),
+        integrated_differences(table[table["kind"] == Kind.BROAD], step_days=STEP_DAYS),
         primary=PRIMARY,
     )
 
 
-def _comparison(
-    table: pd.DataFrame, champion: str, onset_days: Mapping[str, pd.DatetimeIndex]
-) -> pd.DataFrame:
+def _comparison(table: pd.DataFrame, champion: str) -> pd.DataFrame:
     rivals = [name for name in table["model"].unique() if name != champion]
-    return compare(table, champion, rivals, onset_days, step_days=STEP_DAYS)
+    return compare(table, champion, rivals, step_days=STEP_DAYS)
 
 
 def _shared(

@@ -13,8 +13,7 @@ from scipy.stats import binomtest
 
 from models.hazard.leads import FloatArray
 from models.verification.contrasts import MIN_BLOCK_DAYS
-from models.verification.resampling import resample_counts
-from models.verification.significance import LEVEL
+from models.verification.intervals import LEVEL, resample_counts
 from models.vocabulary import Verdict
 
 # Of fewer independent events all would point one way by chance more often than in the 5 % of
@@ -31,51 +30,26 @@ BoolArray = NDArray[np.bool_]
 Statistic = Callable[[NDArray[Any], FloatArray, FloatArray], FloatArray]
 
 
-class Association(NamedTuple):
-    """How often onsets followed the days of a condition, and all others.
-
-    Parameters
-    ----------
-    days : int
-        Counted days on which the condition held.
-    spells : int
-        Runs of such days more than the quiet days apart.
-    onsets : int
-        Different onsets inside their windows.
-    rate, rate_low, rate_high : float
-        Share of the days that an onset followed within the horizon, with its
-        90 % interval; of a ranking the AUC.
-    rate_otherwise : float
-        The same of all other counted days; of a ranking 1/2.
-    difference, low, high : float
-        `rate` less `rate_otherwise`, with its 90 % interval.
-    placebo : float
-        Share of the shifted histories with a difference at least as large, of
-        either sign; NaN if the history is too short to shift.
-    verdict : {"more often", "less often", "cannot tell"}
-        What the evidence allows to say.
-    scarce : str
-        What there is too little of to tell anything by; empty if nothing.
-    """
-
-    days: int
-    spells: int
-    onsets: int
-    rate: float
-    rate_low: float
-    rate_high: float
-    rate_otherwise: float
-    difference: float
-    low: float
-    high: float
-    placebo: float
-    verdict: str
-    scarce: str
-
-
 class _Estimate(NamedTuple):
-    """What of an association is estimated, in the order in which it has it."""
+    """What of an association is estimated."""
 
+    rate: float  # share of the condition's days that an onset followed; of a ranking the AUC
+    rate_low: float  # its 90 % interval
+    rate_high: float
+    rate_otherwise: float  # the same of all other counted days; of a ranking 1/2
+    difference: float  # of the two, with its 90 % interval
+    low: float
+    high: float
+    placebo: float  # share of shifted histories whose difference is as large; NaN if too short
+
+
+class Association(NamedTuple):
+    """How often onsets followed the days of a condition, and all others."""
+
+    days: int  # counted days on which the condition held
+    spells: int  # runs of such days more than the quiet days apart
+    onsets: int  # different onsets inside their windows
+    # As in `_Estimate`.
     rate: float
     rate_low: float
     rate_high: float
@@ -84,42 +58,23 @@ class _Estimate(NamedTuple):
     low: float
     high: float
     placebo: float
+    verdict: str  # what the evidence allows to say: MORE, LESS or CANNOT_TELL
+    scarce: str  # what there is too little of for a verdict; empty if nothing
 
 
 @dataclass(frozen=True)
 class History:
     """Days in the order of time, and what came after those that count.
 
-    Days that do not count, because they are not at risk or their window is
-    not resolved, keep the calendar whole, so that shifts move it as one.
-
-    Parameters
-    ----------
-    as_of : pandas.DatetimeIndex, shape (n,)
-        Consecutive days.
-    counted : numpy.ndarray of bool, shape (n,)
-        Whether the day is at risk and its window resolved.
-    days_to_onset : numpy.ndarray, shape (n,)
-        Days to the next onset; NaN where none has been seen.
-    horizon_days : int
-        Length of the window.
-    quiet_days : int
-        Days that must lie between two spells.
-
-    Examples
-    --------
-    >>> days = pd.date_range("2025-01-01", periods=4)
-    >>> ahead = np.array([3.0, 2.0, 1.0, np.nan])
-    >>> history = History(days, np.full(4, True), ahead, horizon_days=2, quiet_days=1)
-    >>> history.followed.tolist()
-    [False, True, True, False]
+    Days that do not count, because they are not at risk or their window is not resolved, keep the
+    calendar whole, so that shifts move it as one.
     """
 
-    as_of: pd.DatetimeIndex
-    counted: BoolArray
-    days_to_onset: FloatArray
-    horizon_days: int
-    quiet_days: int
+    as_of: pd.DatetimeIndex  # consecutive days
+    counted: BoolArray  # whether the day is at risk and its window resolved
+    days_to_onset: FloatArray  # NaN where no onset has been seen
+    horizon_days: int  # length of the window
+    quiet_days: int  # days that must lie between two spells
 
     @property
     def followed(self) -> BoolArray:
@@ -161,47 +116,16 @@ class History:
 
 
 def compare(history: History, holds: BoolArray, counts: FloatArray) -> Association:
-    """Compare the days on which a condition holds with all others.
+    """Compare the days on which a condition holds with all others; `counts` from the history.
 
-    Two things guard the verdict. The interval is that of the block bootstrap:
-    90 %, percentiles, blocks of the horizon and at least 90 days. On so few
-    seasons it is too narrow, so that the difference must also be rare among
-    placebos: the same history with its outcomes shifted around the calendar
-    against the condition, by a year at least.
-
-    Parameters
-    ----------
-    history : History
-        Days on which the condition is known.
-    holds : numpy.ndarray of bool, shape (n,)
-        Whether it holds.
-    counts : numpy.ndarray, shape (resamples, counted days)
-        From `history.counts()`.
-
-    Returns
-    -------
-    Association
-        The verdict is "cannot tell" unless the interval leaves out 0, at most
-        10 % of the placebos reach the difference, and there are five events
-        of each kind: spells with and without the condition, onsets, spells
-        that none followed.
-
-    References
-    ----------
-    Clopper and Pearson (1934), https://doi.org/10.1093/biomet/26.4.404
-
-    Examples
-    --------
-    >>> days = pd.date_range("2025-01-01", periods=4)
-    >>> ahead = np.array([3.0, 2.0, 1.0, np.nan])
-    >>> history = History(days, np.full(4, True), ahead, horizon_days=2, quiet_days=1)
-    >>> holds = np.array([True, True, False, False])
-    >>> found = compare(history, holds, history.counts())
-    >>> found.days, found.rate, found.rate_otherwise, found.verdict
-    (2, 0.5, 0.5, 'cannot tell')
+    Two things guard the verdict. The interval is that of the block bootstrap: 90 %, percentiles,
+    blocks of the horizon and at least 90 days. On so few seasons it is too narrow, so that the
+    difference must also be rare among placebos: the same history with its outcomes shifted around
+    the calendar against the condition, by a year at least. The verdict is "cannot tell" unless the
+    interval leaves out 0, at most 10 % of the placebos reach the difference, and there are five
+    events of each kind: spells with and without the condition, onsets, spells that none followed.
     """
     spells = history.spells(holds)
-    counted = int((holds & history.counted).sum()), spells, history.onsets(holds)
     estimate = _estimate(history, counts, _rates, holds)
     if estimate.rate in (0, 1):
         # Where all days agree no resample can disagree, yet as few as the spells are they might.
@@ -213,37 +137,24 @@ def compare(history: History, holds: BoolArray, counts: FloatArray) -> Associati
             high=max(estimate.high, high - estimate.rate_otherwise),
         )
     sides = {"spell of such days": spells, "spell of other days": history.spells(~holds)}
-    return Association(*counted, *estimate, *_verdict(estimate, {**sides, **_outcomes(history)}))
+    return _association(history, holds, estimate, sides)
 
 
 def rank(history: History, values: FloatArray, counts: FloatArray) -> Association:
-    """Ask whether higher values come before onsets: the AUC against 1/2.
+    """Ask whether higher values come before onsets: the AUC against 1/2, ties half.
 
-    Parameters
-    ----------
-    history, counts
-        As for `compare`.
-    values : numpy.ndarray, shape (n,)
-        One value per day.
-
-    Returns
-    -------
-    Association
-        Of all days that count; `rate` is the probability that the value of a
-        day before an onset is higher than that of another, ties half.
-
-    References
-    ----------
-    Mann and Whitney (1947), https://doi.org/10.1214/aoms/1177730491
+    Mann and Whitney (1947), https://doi.org/10.1214/aoms/1177730491.
     """
     every = np.ones(len(values), dtype=bool)
-    counted = int(history.counted.sum()), history.spells(every), history.onsets(every)
-    estimate = _estimate(history, counts, _auc, values)
-    return Association(*counted, *estimate, *_verdict(estimate, _outcomes(history)))
+    return _association(history, every, _estimate(history, counts, _auc, values), {})
 
 
 def exact_interval(successes: int, trials: int) -> tuple[float, float]:
     """Return Clopper and Pearson's 90 % interval of a share; NaN without trials.
+
+    References
+    ----------
+    Clopper and Pearson (1934), https://doi.org/10.1093/biomet/26.4.404
 
     Examples
     --------
@@ -260,9 +171,8 @@ def _estimate(
     history: History, counts: FloatArray, statistic: Statistic, values: NDArray[Any]
 ) -> _Estimate:
     sides, day = (history.followed, history.barren), history.counted
-    rate, otherwise, difference = statistic(values, *(side[None].astype(float) for side in sides))[
-        0
-    ]
+    whole = statistic(values, *(side[None].astype(float) for side in sides))
+    rate, otherwise, difference = whole[0]
     resampled = statistic(values[day], *(counts * side[day] for side in sides))
     shifted = np.abs(statistic(values, *history.shifts())[:, 2])
     placebos = shifted[np.isfinite(shifted)]
@@ -280,33 +190,28 @@ def _estimate(
     )
 
 
-def _verdict(estimate: _Estimate, events: dict[str, int]) -> tuple[str, str]:
-    """Return verdict and what there is too little of."""
+def in_words(number: int, what: str) -> str:
+    """Return a number of things in words, such as "2 spells of such days"."""
+    noun, _, rest = what.partition(" ")
+    return f"{number} {noun}{'s' if number != 1 else ''} {rest}".rstrip()
+
+
+def _association(
+    history: History, days: BoolArray, estimate: _Estimate, sides: dict[str, int]
+) -> Association:
+    """Return an estimate with what it rests on and the verdict that this allows."""
+    events = {
+        **sides,
+        "onset": history.onsets(history.counted),
+        "spell that no onset followed": history.spells(history.barren),
+    }
     rarest = min(events, key=lambda name: events[name])
     scarce = in_words(events[rarest], rarest) if events[rarest] < MIN_EVENTS else ""
     verdict = CANNOT_TELL
     if not scarce and estimate.placebo <= 1 - LEVEL:
         verdict = MORE if estimate.low > 0 else LESS if estimate.high < 0 else CANNOT_TELL
-    return verdict, scarce
-
-
-def in_words(number: int, what: str) -> str:
-    """Return a number of things in words.
-
-    Examples
-    --------
-    >>> in_words(2, "spell of such days")
-    '2 spells of such days'
-    """
-    noun, _, rest = what.partition(" ")
-    return f"{number} {noun}{'s' if number != 1 else ''} {rest}".rstrip()
-
-
-def _outcomes(history: History) -> dict[str, int]:
-    return {
-        "onset": history.onsets(history.counted),
-        "spell that no onset followed": history.spells(history.barren),
-    }
+    counted = int((days & history.counted).sum()), history.spells(days), history.onsets(days)
+    return Association(*counted, *estimate, verdict, scarce)
 
 
 def _rates(holds: NDArray[Any], having: FloatArray, lacking: FloatArray) -> FloatArray:

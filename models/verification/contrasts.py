@@ -11,27 +11,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.hazard.leads import FloatArray
+from models.hazard.leads import FloatArray, IntArray
 
 MIN_BLOCK_DAYS = 90
 MIN_UNITS = 5
 
 
 class Contrasts(NamedTuple):
-    """Weights of the rows by which to measure the error of a mean.
+    """Weights of the rows by which to measure the error of a mean, shape (contrasts, n).
 
-    Parameters
-    ----------
-    weights : numpy.ndarray, shape (contrasts, n)
-        The squares of the weighted sums of the rows' deviations add up to the
-        variance of their mean. NaN where the evidence is too little for an
-        interval.
-    degrees : float
-        Degrees of freedom of that variance.
+    The squares of the weighted sums of the rows' deviations add up to the variance of their mean.
+    NaN where the evidence is too little for an interval.
     """
 
     weights: FloatArray
-    degrees: float
+    degrees: float  # degrees of freedom of that variance
 
     def error(self, deviation: FloatArray) -> float:
         """Return the standard error of a mean from the rows' deviations from it."""
@@ -55,7 +49,7 @@ def window_contrasts(as_of: pd.DatetimeIndex, *, horizon_days: int, step_days: i
     On simulated histories of nine years 90 % intervals hold the true skill 90 to
     91 times in 100 where windows of 30 to 365 days overlap fully; in a world of
     seasons 89 to 93 times up to 180 days and 82 to 92 at 365, of which such a
-    history holds one or two without an onset (`models.verification.coverage`).
+    history holds one or two without an onset (`benchmarks.coverage`).
 
     Parameters
     ----------
@@ -100,23 +94,22 @@ def window_contrasts(as_of: pd.DatetimeIndex, *, horizon_days: int, step_days: i
     return Contrasts(wave * np.sqrt(2 / (cosines * explained)) / n, cosines)
 
 
-def episode_contrasts(as_of: pd.DatetimeIndex, onsets: pd.DatetimeIndex) -> Contrasts:
+def episode_contrasts(episode: pd.DatetimeIndex) -> Contrasts:
     """Return contrasts for rows of several episodes: the stretches between onsets.
 
     A stretch holds the rows that wait for the same onset; those after the last
-    onset are a stretch of their own. A row's outcome depends on no onset but its
-    own, so stretches are the units of independent evidence, each whole. Of
-    unequal length they count as fewer, 1 / sum(share of the rows ** 2), and
-    Student's t has one degree of freedom less. In the simulated world of seasons
-    90 % intervals hold the true skill 88 to 93 times in 100 up to 180 days and
-    77 to 92 at 365.
+    onset are a stretch of their own. A row's outcome depends on no onset but the
+    one it waits for, so stretches are the units of independent evidence, each
+    whole. Of unequal length they count as fewer, 1 / sum(share of the rows ** 2),
+    and Student's t has one degree of freedom less. In the simulated world of
+    seasons 90 % intervals hold the true skill 88 to 93 times in 100 up to 180
+    days and 77 to 92 at 365.
 
     Parameters
     ----------
-    as_of : pandas.DatetimeIndex, shape (n,)
-        Day of each row, in any order.
-    onsets : pandas.DatetimeIndex
-        Onset days, rising.
+    episode : pandas.DatetimeIndex, shape (n,)
+        Onset that each row waits for, from `next_onset`; NaT where none has been
+        seen. In any order.
 
     Returns
     -------
@@ -132,19 +125,28 @@ def episode_contrasts(as_of: pd.DatetimeIndex, onsets: pd.DatetimeIndex) -> Cont
     Examples
     --------
     >>> weeks = pd.date_range("2024-01-02", periods=10, freq="7D")
-    >>> onsets = weeks[[1, 3, 5, 7]] + pd.Timedelta(days=1)
-    >>> contrasts = episode_contrasts(weeks, onsets)
+    >>> _, episode = next_onset(weeks, weeks[[1, 3, 5, 7]] + pd.Timedelta(days=1))
+    >>> contrasts = episode_contrasts(episode)
     >>> contrasts.weights.shape, round(contrasts.degrees, 2)
     ((5, 10), 4.0)
     """
-    # Rows of an onset's own day wait for the next one: side="right".
-    stretch = np.searchsorted(onsets.to_numpy(), as_of.to_numpy(), side="right")
-    member = np.unique(stretch)[:, None] == stretch
+    stretch, stretches = pd.factorize(episode, sort=True, use_na_sentinel=False)
+    member = np.arange(len(stretches))[:, None] == stretch
     number = 1 / (member.mean(axis=1) ** 2).sum()
     # Strict, and rounded: five stretches of one length suffice.
     if round(number, 9) < MIN_UNITS:
-        return _unknown(len(as_of))
-    return Contrasts(member * np.sqrt(number / (number - 1)) / len(as_of), float(number - 1))
+        return _unknown(len(episode))
+    return Contrasts(member * np.sqrt(number / (number - 1)) / len(episode), float(number - 1))
+
+
+def next_onset(
+    as_of: pd.DatetimeIndex, onsets: pd.DatetimeIndex
+) -> tuple[IntArray, pd.DatetimeIndex]:
+    """Return position and day of the first onset after each day; NaT where none has been seen."""
+    # Rows of an onset's own day wait for the next one: side="right".
+    position = np.searchsorted(onsets.to_numpy(), as_of.to_numpy(), side="right")
+    days = np.append(onsets.to_numpy(), np.datetime64("NaT"))
+    return position, pd.DatetimeIndex(days[position])
 
 
 def _unknown(rows: int) -> Contrasts:

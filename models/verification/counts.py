@@ -17,16 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.special import logit
+from scipy.special import logit, pdtr, pdtrc, stdtrit
 
 from models.hazard.leads import FloatArray
-from models.verification.contrasts import MIN_UNITS
+from models.verification.intervals import LEVEL, UNKNOWN, Interval
 from models.verification.scores import log_scores
-from models.verification.significance import LEVEL, Interval
-
-PERIOD_DAYS = 365
-UNKNOWN = float("nan")
 
 
 class NumberTest(NamedTuple):
@@ -41,41 +36,17 @@ class NumberTest(NamedTuple):
 
 
 class RareEventScores(NamedTuple):
-    """What forecasts of rare events have shown; a value that cannot be computed is NaN.
+    """What forecasts of rare events have shown; a value that cannot be computed is NaN."""
 
-    Parameters
-    ----------
-    separate_windows : int
-        Windows that share no day; the counts and sums below are over them.
-    onsets : int
-        Windows with an onset.
-    expected, expected_by_climatology : float
-        Sum of the probabilities: the number of such windows expected.
-    poisson : NumberTest
-        N-test of the forecasts.
-    clustering : float
-        Dispersion of past onsets.
-    clustered : NumberTest
-        N-test with that dispersion.
-    log_score, log_score_climatology : float
-        Sum of the log scores, nats; lower is better.
-    gain_per_onset : Interval
-        Information gain on climatology, nats; higher is better.
-    gain_per_forecast : float
-        Mean gain over all forecasts, nats; higher is better.
-    """
-
-    separate_windows: int
-    onsets: int
-    expected: float
+    separate_windows: int  # windows that share no day; counts and sums below are over them
+    onsets: int  # windows with an onset
+    expected: float  # sum of the probabilities: the number of such windows expected
     expected_by_climatology: float
-    poisson: NumberTest
-    clustering: float
-    clustered: NumberTest
-    log_score: float
+    number_test: NumberTest
+    log_score: float  # sum, nats; lower is better
     log_score_climatology: float
-    gain_per_onset: Interval
-    gain_per_forecast: float
+    gain_per_onset: Interval  # information gain on climatology, nats; higher is better
+    gain_per_forecast: float  # mean gain over all forecasts, nats
 
 
 def separate(as_of: pd.DatetimeIndex, window_end: pd.DatetimeIndex) -> NDArray[np.bool_]:
@@ -107,17 +78,12 @@ def separate(as_of: pd.DatetimeIndex, window_end: pd.DatetimeIndex) -> NDArray[n
     return chosen
 
 
-def number_test(expected: float, observed: int, *, dispersion: float = 1.0) -> NumberTest:
-    """Compare a number of events with the number expected: the N-test.
+def number_test(expected: float, observed: int) -> NumberTest:
+    """Compare a number of events with the number expected: the N-test, the number being Poisson.
 
-    The number is Poisson with mean `expected`; with a dispersion above 1 it is negative binomial
-    with size expected / (dispersion - 1) and success probability 1 / dispersion, hence the same
-    mean and the variance dispersion * expected. That family has no smaller variance than Poisson's,
-    which stands for every dispersion up to 1.
-
-    A window counts as one onset at most, so that the number's true variance is smaller still, the
-    sum of p (1 - p): a forecast of high probabilities that fails would fail an exact test too, one
-    that passes might not.
+    A window counts as one onset at most, so that the number's true variance is smaller, the sum of
+    p (1 - p): a forecast of high probabilities that fails would fail an exact test too, one that
+    passes might not. Onsets that cluster make it larger.
 
     Parameters
     ----------
@@ -125,18 +91,15 @@ def number_test(expected: float, observed: int, *, dispersion: float = 1.0) -> N
         Number expected, at least 0.
     observed : int
         Number seen.
-    dispersion : float
-        Variance of the number over its mean, from `dispersion`.
 
     Raises
     ------
     ValueError
-        If the number expected is negative or unknown, or the dispersion unknown.
+        If the number expected is negative or unknown.
 
     References
     ----------
-    Zechar, Gerstenberger and Rhoades (2010), https://doi.org/10.1785/0120090192, equation 4;
-    negative binomial: Kagan (2010), https://doi.org/10.1111/j.1365-246X.2009.04449.x
+    Zechar, Gerstenberger and Rhoades (2010), https://doi.org/10.1785/0120090192, equation 4
 
     Examples
     --------
@@ -144,68 +107,12 @@ def number_test(expected: float, observed: int, *, dispersion: float = 1.0) -> N
     >>> test.delta1, round(test.delta2, 4)
     (1.0, 0.1353)
     """
-    # Both are written so that NaN fails them.
+    # Written so that NaN fails it.
     if not expected >= 0:
         raise ValueError(f"expected must be at least 0, got {expected:g}.")
-    if not dispersion >= 0:
-        raise ValueError(f"dispersion must be at least 0, got {dispersion:g}.")
     # P(N >= seen) counts `seen` itself, and so does P(N <= seen): they overlap by P(N = seen).
-    if dispersion > 1 and expected > 0:
-        shape = expected / (dispersion - 1), 1 / dispersion
-        tails = stats.nbinom.sf(observed - 1, *shape), stats.nbinom.cdf(observed, *shape)
-    else:
-        tails = stats.poisson.sf(observed - 1, expected), stats.poisson.cdf(observed, expected)
-    return NumberTest(float(tails[0]), float(tails[1]))
-
-
-def dispersion(
-    onsets: pd.DatetimeIndex,
-    *,
-    first: pd.Timestamp,
-    until: pd.Timestamp,
-    period_days: int = PERIOD_DAYS,
-) -> float:
-    """Return how onsets cluster: variance over mean of their number in periods of the past.
-
-    1 for a Poisson process, more for clusters. Independent negative binomial numbers of one
-    dispersion add up to one of the same, so that it may be taken from years and used for spans of
-    other lengths. It is the clustering of onsets in themselves: what a forecast explains of it is
-    counted as chance, which makes the test more lenient.
-
-    Parameters
-    ----------
-    onsets : pandas.DatetimeIndex
-        Onset days.
-    first, until : pandas.Timestamp
-        First day of the history, and the last, after which the forecasts begin.
-    period_days : int
-        Length of a period. They are counted back from `until`; the first, if not whole, is
-        left out.
-
-    Returns
-    -------
-    float
-        NaN where there are fewer than 5 periods or no onset.
-
-    References
-    ----------
-    Kagan (2010), https://doi.org/10.1111/j.1365-246X.2009.04449.x
-
-    Examples
-    --------
-    >>> days = pd.DatetimeIndex(["2024-03-01", "2024-08-01"])
-    >>> round(dispersion(days, first=pd.Timestamp("2020-01-01"), until=pd.Timestamp("2025-01-01")))
-    2
-    """
-    periods = (until - first).days // period_days
-    age = np.asarray((until - onsets).days)
-    # (until - period, until]: an onset on the last day is past, one a whole period ago is in the
-    # period before.
-    inside = (age >= 0) & (age < periods * period_days)
-    if periods < MIN_UNITS or not inside.any():
-        return UNKNOWN
-    count = np.bincount(age[inside] // period_days, minlength=periods)
-    return float(count.var(ddof=1) / count.mean())
+    at_least = pdtrc(observed - 1, expected) if observed else 1.0
+    return NumberTest(float(at_least), float(pdtr(observed, expected)))
 
 
 def gain_per_event(
@@ -242,12 +149,12 @@ def gain_per_event(
     """
     events = len(log_ratio)
     if not events:
-        return Interval(UNKNOWN, UNKNOWN, UNKNOWN)
+        return UNKNOWN
     value = float((log_ratio.sum() - surplus) / events)
     if events == 1 or not np.isfinite(log_ratio).all():
-        return Interval(value, UNKNOWN, UNKNOWN)
+        return UNKNOWN._replace(value=value)
     error = log_ratio.std(ddof=1) / np.sqrt(events)
-    width = float(stats.t.ppf((1 + level) / 2, events - 1) * error)
+    width = float(stdtrit(events - 1, (1 + level) / 2) * error)
     return Interval(value, value - width, value + width)
 
 
@@ -285,7 +192,7 @@ def information_gain(
     """
     hit = outcome == 1
     if not hit.any():
-        return Interval(UNKNOWN, UNKNOWN, UNKNOWN)
+        return UNKNOWN
     with np.errstate(invalid="ignore"):  # NaN where both ruled out what happened
         gain = log_scores(outcome, reference) - log_scores(outcome, probability)
         log_ratio = logit(probability[hit]) - logit(reference[hit])
@@ -303,8 +210,6 @@ def rare_event_scores(
     outcome: FloatArray,
     probability: FloatArray,
     climatology: FloatArray,
-    *,
-    clustering: float,
 ) -> RareEventScores:
     """Score resolved forecasts of one kind of window as forecasts of rare events.
 
@@ -314,27 +219,20 @@ def rare_event_scores(
         As for `separate`.
     outcome, probability, climatology : numpy.ndarray, shape (n,)
         0 or 1, the forecast, and climatology's.
-    clustering : float
-        From `dispersion`; NaN where it is unknown.
     """
-    own = separate(as_of, window_end)
+    apart = separate(as_of, window_end)
     score, reference = log_scores(outcome, probability), log_scores(outcome, climatology)
     with np.errstate(invalid="ignore"):  # NaN where both ruled out what happened
         gain = reference - score
-    onsets, expected = int(outcome[own].sum()), float(probability[own].sum())
-    known = not np.isnan(clustering)
+    onsets, expected = int(outcome[apart].sum()), float(probability[apart].sum())
     return RareEventScores(
-        separate_windows=int(own.sum()),
+        separate_windows=int(apart.sum()),
         onsets=onsets,
         expected=expected,
-        expected_by_climatology=float(climatology[own].sum()),
-        poisson=number_test(expected, onsets),
-        clustering=clustering,
-        clustered=number_test(expected, onsets, dispersion=clustering)
-        if known
-        else NumberTest(UNKNOWN, UNKNOWN),
-        log_score=float(score[own].sum()),
-        log_score_climatology=float(reference[own].sum()),
-        gain_per_onset=information_gain(outcome[own], probability[own], climatology[own]),
-        gain_per_forecast=float(gain.mean()) if len(outcome) else UNKNOWN,
+        expected_by_climatology=float(climatology[apart].sum()),
+        number_test=number_test(expected, onsets),
+        log_score=float(score[apart].sum()),
+        log_score_climatology=float(reference[apart].sum()),
+        gain_per_onset=information_gain(outcome[apart], probability[apart], climatology[apart]),
+        gain_per_forecast=float(gain.mean()) if len(outcome) else float("nan"),
     )

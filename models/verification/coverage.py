@@ -15,9 +15,14 @@ import numpy as np
 import pandas as pd
 
 from models.hazard.leads import FloatArray, IntArray
-from models.verification.contrasts import Contrasts, episode_contrasts, window_contrasts
+from models.verification.contrasts import (
+    Contrasts,
+    episode_contrasts,
+    next_onset,
+    window_contrasts,
+)
+from models.verification.intervals import difference_interval, skill_interval
 from models.verification.scores import brier_scores, log_scores
-from models.verification.significance import difference_interval, skill_interval
 
 HORIZONS = (30, 60, 90, 180, 365)
 COLUMNS = ("world", "statistic", "unit", "horizon_days", "histories", "coverage")
@@ -183,7 +188,7 @@ def _renewal(histories: int, horizons: Sequence[int], seed: int) -> Iterator[_He
     parts = [*((horizon, [i]) for i, horizon in enumerate(horizons)), (None, [*range(len(base))])]
     for history in range(histories):
         as_of, phase, ahead, onsets = renewal_history(np.random.default_rng([seed, history]))
-        episodes = episode_contrasts(as_of, onsets)
+        episodes = episode_contrasts(next_onset(as_of, onsets)[1])
         outcome = (ahead[:, None] <= np.array(horizons)).astype(float)
         for horizon, columns in parts:
             known = outcome[:, columns]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from models.verification.hindcast import REFERENCE
-from models.verification.significance import Interval, verdict
+from models.verification.intervals import Interval, verdict
 from models.vocabulary import Verdict
 
 
@@ -29,48 +29,17 @@ def choose_champion(
 ) -> Choice:
     """Choose the declared primary candidate unless the figures veto it, else by rank.
 
-    The primary stands if its Brier skill against climatology is above 0 with
-    the lower end of the 90 % interval at one horizon and below 0 with the upper
-    end at none, and no other candidate's log score over all horizons is lower
-    by the interval of their paired difference.
+    `verification` is from `verify`, `differences` from `integrated_differences`, both of one kind
+    of season. The primary stands if its Brier skill against climatology is above 0 with the lower
+    end of the 90 % interval at one horizon and below 0 with the upper end at none, and no other
+    candidate's log score over all horizons is lower by the interval of their paired difference.
 
-    By rank, the choice is the simplest candidate that beats climatology and
-    that no such candidate beats. A candidate is eligible if it has skill at a
-    horizon and harm at none, as above, and if the paired difference of its log
-    score over all horizons to climatology's is below 0 with the upper end of
-    its interval. Of two eligible candidates the simpler is kept unless the
-    interval of their paired difference says that the other is better.
-
-    Parameters
-    ----------
-    verification : pandas.DataFrame
-        From `verify`, one kind of season.
-    simplest_first : sequence of str
-        Names of all candidates.
-    differences : mapping of (str, str) to Interval
-        From `integrated_differences`, the same kind.
-    primary : str, optional
-        Name of the candidate declared beforehand; by default there is none.
-
-    Returns
-    -------
-    Choice
-        Climatology where no candidate is eligible.
-
-    Raises
-    ------
-    ValueError
-        If every eligible candidate is beaten by another.
-
-    Examples
-    --------
-    >>> scores = pd.DataFrame(
-    ...     {"model": ["persistence"], "horizon_days": [30], "brier_skill": [0.2],
-    ...      "brier_skill_low": [0.1], "brier_skill_high": [0.3]}
-    ... )
-    >>> lower = {("persistence", "climatology"): Interval(-0.05, -0.08, -0.02)}
-    >>> choose_champion(scores, ["climatology", "persistence"], lower).champion
-    'persistence'
+    By rank, the choice is the simplest candidate that beats climatology and that no such candidate
+    beats. A candidate is eligible if it has skill at a horizon and harm at none, as above, and if
+    the paired difference of its log score over all horizons to climatology's is below 0 with the
+    upper end of its interval. Of two eligible candidates the simpler is kept unless the interval
+    of their paired difference says that the other is better. Climatology is the choice where no
+    candidate is eligible.
     """
     if set(verification["model"]) == {REFERENCE}:
         return Choice(REFERENCE, "no other candidate was trained")

@@ -17,37 +17,26 @@ from models.workers import end_with_parent
 
 REFERENCE = "climatology"
 NO_KIND = ""
+# One row per as_of, kind, horizon and model; `climatology` is that model's probability, `outcome`
+# 0.0, 1.0 or NaN while unresolved, `fold` the number of the refit.
 COLUMNS = (
     "as_of", "kind", "horizon_days", "model", "probability", "climatology", "outcome",
     "resolved_on", "fold",
 )  # fmt: skip
 
+# Takes X, targets and weights; returns fitted models by name, `REFERENCE` among them.
 Fit = Callable[[pd.DataFrame, IntArray, FloatArray], Mapping[str, HazardModel]]
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """At-risk rows, one per as_of day and threshold, with what came after them.
+    """At-risk rows, one per as_of day and threshold, with what came after them."""
 
-    Parameters
-    ----------
-    X : pandas.DataFrame, shape (n, f)
-        Features and `threshold`, indexed by as_of.
-    kind : numpy.ndarray of str, shape (n,)
-        Kind of season; `NO_KIND` where a row is learnt from but never scored.
-    days_to_onset : numpy.ndarray, shape (n,)
-        Days to the next onset; NaN where none has been seen.
-    days_known : numpy.ndarray of int, shape (n,)
-        Days of outcome known.
-    step_days : int
-        Days between the grid's as_of days.
-    """
-
-    X: pd.DataFrame
-    kind: np.ndarray
-    days_to_onset: FloatArray
-    days_known: IntArray
-    step_days: int
+    X: pd.DataFrame  # features and `threshold`, indexed by as_of
+    kind: np.ndarray  # kind of season; `NO_KIND` where a row is learnt from but never scored
+    days_to_onset: FloatArray  # days to the next onset; NaN where none has been seen
+    days_known: IntArray  # days of outcome known
+    step_days: int  # days between the grid's as_of days
 
     @property
     def as_of(self) -> pd.DatetimeIndex:
@@ -74,40 +63,12 @@ def hindcast(
     jobs: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Forecast every out-of-sample row of a kind with the model in force on its day.
-
-    Parameters
-    ----------
-    rows : Landmarks
-        All rows, in and out of sample.
-    folds : WalkForward
-        The schedule of refits.
-    fit : callable
-        Takes X, targets and weights; returns fitted hazard models by name,
-        `climatology` among them. Must be picklable if `jobs` is not 1.
-    horizons : sequence of int
-        Days ahead, each in [1, 390].
-    jobs : int
-        Processes; the result does not depend on it.
-    progress : callable
-        Called with the number of folds done and of all folds.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `COLUMNS`, one row per as_of, kind, horizon and model;
-        `outcome` is 0.0, 1.0, or NaN while unresolved.
-
-    Raises
-    ------
-    TooFewRows
-        If no row of a kind is out of sample, or a fold has no training rows.
-    """
+    """Forecast every out-of-sample row of a kind with the model in force on its day."""
     as_of = rows.as_of
     scored = rows.kind != NO_KIND
     every = folds.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS))
-    own = (replace(fold, test=fold.test[scored[fold.test]]) for fold in every)
-    planned = [fold for fold in own if fold.test.size]
+    of_a_kind = (replace(fold, test=fold.test[scored[fold.test]]) for fold in every)
+    planned = [fold for fold in of_a_kind if fold.test.size]
     if not planned:
         raise TooFewRows("no day out of sample is at risk of any kind of season.")
     parallel = Parallel(
@@ -138,17 +99,17 @@ def _forecast(rows: Landmarks, fold: Fold, fit: Fit, horizons: list[int]) -> pd.
         }
     days = np.array(horizons)
     ahead, known = rows.days_to_onset[fold.test, None], rows.days_known[fold.test, None]
-    # An onset on the horizon's last day is inside the window (as_of, as_of + horizon].
+    # Not resolved before the last day, even if the onset came early; an onset on the horizon's
+    # last day is inside the window (as_of, as_of + horizon].
     outcome = np.where(known >= days, (ahead <= days).astype(float), np.nan)
-    shape = outcome.shape
-    as_of = test.index.to_numpy()[:, None]
+    as_of = np.repeat(test.index.to_numpy(), len(days))
     common = {
-        "as_of": np.broadcast_to(as_of, shape).ravel(),
-        "kind": np.broadcast_to(rows.kind[fold.test, None], shape).ravel(),
-        "horizon_days": np.broadcast_to(days, shape).ravel(),
+        "as_of": as_of,
+        "kind": np.repeat(rows.kind[fold.test], len(days)),
+        "horizon_days": np.tile(days, len(test)),
         "climatology": probability[REFERENCE].ravel(),
         "outcome": outcome.ravel(),
-        "resolved_on": (as_of + days.astype("timedelta64[D]")).ravel(),
+        "resolved_on": as_of + np.tile(days.astype("timedelta64[D]"), len(test)),
         "fold": fold.number,
     }
     return pd.concat(

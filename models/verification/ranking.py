@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from models.hazard.leads import FloatArray, IntArray
-from models.verification.significance import LEVEL, Interval
+from models.verification.intervals import LEVEL, Interval
 
 
 def auc_interval(outcome: FloatArray, probability: FloatArray, *, level: float = LEVEL) -> Interval:

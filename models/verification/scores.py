@@ -1,4 +1,4 @@
-"""Scores of probability forecasts and their parts.
+"""Scores of probability forecasts, their parts, and the reliability diagram in numbers.
 
 Scores are negatively oriented: lower is better, 0 is perfect. Measures that are not say so.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.isotonic import isotonic_regression
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from models.hazard.leads import FloatArray
+from models.verification.intervals import LEVEL
 
 
 def brier_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:
@@ -167,73 +168,97 @@ def sharpness(probability: FloatArray) -> float:
     return float((probability * (1 - probability)).mean())
 
 
-class PrecisionRecall(NamedTuple):
-    """Precision and recall of warning at each threshold, shape (m,); higher is better."""
-
-    precision: FloatArray
-    recall: FloatArray
-    threshold: FloatArray
-
-
-def precision_recall(outcome: FloatArray, probability: FloatArray) -> PrecisionRecall:
-    """Return precision and recall of warning where the probability is at least a threshold.
+def reliability_table(outcome: FloatArray, probability: FloatArray) -> pd.DataFrame:
+    """Return the CORP reliability diagram: what each forecast probability turned out to mean.
 
     Parameters
     ----------
     outcome, probability : numpy.ndarray, shape (n,)
-        As for `brier_scores`.
+        0 or 1, and the forecast probability of 1.
 
     Returns
     -------
-    PrecisionRecall
-        Share of warnings that were followed by outcome 1 and share of outcomes
-        1 that were warned of, at each distinct forecast as threshold, rising.
+    pandas.DataFrame
+        Columns `forecast` (distinct, rising), `recalibrated` (isotonic, in
+        [0, 1]; equal to `forecast` where calibrated) and `count` (rows).
+
+    References
+    ----------
+    Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118
+
+    Examples
+    --------
+    >>> outcome = np.array([1.0, 0.0, 0.0, 1.0])
+    >>> table = reliability_table(outcome, np.array([0.1, 0.3, 0.3, 0.9]))
+    >>> table["recalibrated"].round(2).tolist(), table["count"].tolist()
+    ([0.33, 0.33, 1.0], [1, 2, 1])
+    """
+    forecast, first, count = np.unique(probability, return_index=True, return_counts=True)
+    recalibrated = recalibrate(outcome, probability)[first]
+    return pd.DataFrame({"forecast": forecast, "recalibrated": recalibrated, "count": count})
+
+
+def consistency_band(
+    probability: FloatArray,
+    as_of: pd.DatetimeIndex,
+    *,
+    horizon_days: int,
+    level: float = LEVEL,
+    resamples: int = 500,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return where the recalibrated values would lie if the forecasts were calibrated.
+
+    Outcomes are drawn from the forecasts, outcome 1 where a uniform number is
+    below the probability, and recalibrated. Rows whose windows overlap are not
+    independent: the calendar is cut into blocks of one horizon, beginning on a
+    random day, and all rows of a block share one uniform number. Two rows then
+    share theirs as often as the overlap of their windows, 1 - lag / horizon, and
+    rows a horizon apart never do. Independent draws would make the band of
+    weekly rows at 90 days about half as wide.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray, shape (n,)
+        Forecast probability of outcome 1.
+    as_of : pandas.DatetimeIndex, shape (n,)
+        Day of each row.
+    horizon_days : int
+        Length of the windows.
+    level : float
+        Probability of the band, at each forecast by itself.
+    resamples, seed : int
+        Number of draws and their seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `forecast` (distinct, rising, as in `reliability_table`), `low`
+        and `high`. Values outside speak against calibration.
 
     Raises
     ------
     ValueError
-        If no outcome is 1: recall is then undefined.
+        If the horizon is shorter than a day.
 
     References
     ----------
-    Davis and Goadrich (2006), https://doi.org/10.1145/1143844.1143874
-
-    Examples
-    --------
-    >>> curve = precision_recall(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.2, 0.9]))
-    >>> curve.recall.tolist(), curve.threshold.tolist()
-    ([1.0, 0.5], [0.2, 0.9])
+    Bröcker and Smith (2007), https://doi.org/10.1175/WAF993.1;
+    Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118
     """
-    if not outcome.any():
-        raise ValueError("outcome must be 1 in some row: recall is undefined, got only 0.")
-    precision, recall, threshold = precision_recall_curve(outcome, probability)
-    # scikit-learn appends precision 1 at recall 0, which belongs to no threshold.
-    return PrecisionRecall(precision[:-1], recall[:-1], threshold)
-
-
-def average_precision(outcome: FloatArray, probability: FloatArray) -> float:
-    """Return the precision averaged over the recall gained at each threshold, in [0, 1].
-
-    Higher is better, 1 is perfect; forecasts that tell nothing apart score the
-    base rate.
-
-    Parameters
-    ----------
-    outcome, probability : numpy.ndarray, shape (n,)
-        As for `brier_scores`.
-
-    Returns
-    -------
-    float
-        NaN where no outcome is 1.
-
-    References
-    ----------
-    Davis and Goadrich (2006), https://doi.org/10.1145/1143844.1143874
-
-    Examples
-    --------
-    >>> average_precision(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
-    0.5
-    """
-    return float(average_precision_score(outcome, probability)) if outcome.any() else float("nan")
+    if horizon_days < 1:
+        raise ValueError(f"horizon_days must be at least 1, got {horizon_days}.")
+    random = np.random.default_rng(seed)
+    day = np.asarray((as_of - as_of.min()).days)
+    begin = random.integers(horizon_days, size=(resamples, 1))
+    block = (day + begin) // horizon_days
+    shared = random.random((resamples, int(block.max()) + 1))
+    outcomes = (np.take_along_axis(shared, block, axis=1) < probability).astype(np.float64)
+    forecast, position, count = np.unique(probability, return_inverse=True, return_counts=True)
+    weight = count.astype(np.float64)
+    order = np.argsort(position, kind="stable")
+    starts = np.cumsum(count) - count
+    means = np.add.reduceat(outcomes[:, order], starts, axis=1) / weight
+    recalibrated = [isotonic_regression(mean, sample_weight=weight) for mean in means]
+    low, high = np.quantile(recalibrated, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return pd.DataFrame({"forecast": forecast, "low": low, "high": high})

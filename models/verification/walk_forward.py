@@ -9,77 +9,34 @@ import numpy as np
 import pandas as pd
 
 from models.hazard.base import TooFewRows
-from models.hazard.leads import LEAD_DAYS, IntArray
+from models.hazard.leads import IntArray
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Row positions of one refit; every earlier row is in exactly one of train and purged.
+    """Row positions of one refit; every earlier row is in exactly one of train and purged."""
 
-    Parameters
-    ----------
-    number : int
-        Position among the refits, from 0.
-    refit_on : pandas.Timestamp
-        Day at whose end the model is fitted.
-    train : numpy.ndarray
-        Rows whose outcome was resolved by then.
-    purged : numpy.ndarray
-        Rows before the refit whose outcome was still open.
-    test : numpy.ndarray
-        Rows from the refit day to the day before the next refit.
-    """
-
-    number: int
-    refit_on: pd.Timestamp
-    train: IntArray
-    purged: IntArray
-    test: IntArray
+    number: int  # position among the refits, from 0
+    refit_on: pd.Timestamp  # day at whose end the model is fitted
+    train: IntArray  # rows whose outcome was resolved by then
+    purged: IntArray  # rows before the refit whose outcome was still open
+    test: IntArray  # rows from the refit day to the day before the next refit
 
 
+@dataclass(frozen=True)
 class WalkForward:
-    """Refit every so many days on all that was resolved, forecast until the next refit.
+    """Refit every so many days on all that was resolved, forecast until the next refit."""
 
-    Parameters
-    ----------
-    start : pandas.Timestamp
-        First refit and first day out of sample.
-    refit_days : int
-        Days between refits.
+    start: pd.Timestamp  # first refit and first day out of sample
+    refit_days: int = 28
 
-    Examples
-    --------
-    >>> weeks = pd.date_range("2025-01-01", periods=5, freq="7D")
-    >>> folds = WalkForward(pd.Timestamp("2025-01-15"), refit_days=14)
-    >>> fold = next(folds.folds(weeks, weeks + pd.Timedelta(days=10)))
-    >>> fold.train.tolist(), fold.purged.tolist(), fold.test.tolist()
-    ([0], [1], [2, 3])
-    """
-
-    def __init__(self, start: pd.Timestamp, refit_days: int = 28) -> None:
-        if refit_days < 1:
-            raise ValueError(f"refit_days must be at least 1, got {refit_days}.")
-        self.start = start
-        self.refit_days = refit_days
+    def __post_init__(self) -> None:
+        """Refuse refits less than a day apart."""
+        if self.refit_days < 1:
+            raise ValueError(f"refit_days must be at least 1, got {self.refit_days}.")
 
     def folds(self, as_of: pd.DatetimeIndex, resolved_on: pd.DatetimeIndex) -> Iterator[Fold]:
-        """Yield the folds in the order of time.
-
-        Parameters
-        ----------
-        as_of : pandas.DatetimeIndex, shape (n,)
-            Day of each row.
-        resolved_on : pandas.DatetimeIndex, shape (n,)
-            Day at whose end the row's outcome was first known.
-
-        Raises
-        ------
-        ValueError
-            If an outcome precedes its row.
-        TooFewRows
-            If no row is out of sample, or a fold with test rows has no
-            training rows.
-        """
+        """Yield the folds of rows first resolved at the end of a later day, in order of time."""
         if (resolved_on <= as_of).any():
             raise ValueError("resolved_on must be later than as_of in every row.")
         if not (as_of >= self.start).any():
@@ -109,13 +66,7 @@ class WalkForward:
             yield fold
 
     def refit_day(self, day: pd.Timestamp) -> pd.Timestamp:
-        """Return the last scheduled refit on or before a day.
-
-        Raises
-        ------
-        ValueError
-            If the day is before the first refit.
-        """
+        """Return the last scheduled refit on or before a day."""
         if day < self.start:
             raise ValueError(
                 f"day must not be before the first refit on {self.start:%Y-%m-%d}, "
@@ -123,19 +74,3 @@ class WalkForward:
             )
         step = pd.Timedelta(days=self.refit_days)
         return self.start + (day - self.start) // step * step
-
-    def split(
-        self, X: pd.DataFrame, y: object = None, groups: object = None
-    ) -> Iterator[tuple[IntArray, IntArray]]:
-        """Yield train and test positions as scikit-learn splitters do.
-
-        `X` is indexed by as_of; a row's outcome is first known after one lead.
-        """
-        as_of = pd.DatetimeIndex(X.index)
-        for fold in self.folds(as_of, as_of + pd.Timedelta(days=LEAD_DAYS)):
-            if fold.test.size:
-                yield fold.train, fold.test
-
-    def get_n_splits(self, X: pd.DataFrame, y: object = None, groups: object = None) -> int:
-        """Return the number of folds that hold test rows."""
-        return sum(1 for _ in self.split(X))

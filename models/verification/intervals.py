@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from models.hazard.leads import FloatArray
@@ -26,11 +27,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class DieboldMariano(NamedTuple):
-    """Statistic, negative where the first forecast scores lower (is better), and p-value."""
-
-    statistic: float
-    p_value: float
+UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def skill_interval(
@@ -57,7 +54,6 @@ def skill_interval(
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from models.verification.contrasts import window_contrasts
     >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
     >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
@@ -68,7 +64,7 @@ def skill_interval(
     if not np.isfinite(value):
         return Interval(float(value), float("nan"), float("nan"))
     deviation = (score - (1 - value) * reference) / reference.mean()
-    return student_interval(float(value), deviation, contrasts, level)
+    return _student(float(value), deviation, contrasts, level)
 
 
 def difference_interval(
@@ -80,20 +76,17 @@ def difference_interval(
     ----------
     first, second : numpy.ndarray, shape (n,)
         Scores of two forecasts of the same rows; lower is better.
-    contrasts : Contrasts
-        From `window_contrasts` or `episode_contrasts`.
-    level : float
-        Probability of the interval, which is Student's.
+    contrasts, level
+        As for `skill_interval`.
 
     Returns
     -------
     Interval
-        Mean of first - second: negative where the first is better. Without ends
-        where a score is infinite.
+        Mean of first - second: negative where the first is better. Student's;
+        without ends where a score is infinite.
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from models.verification.contrasts import window_contrasts
     >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
     >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
@@ -104,50 +97,34 @@ def difference_interval(
     value = float(first.mean()) - float(second.mean())
     if not np.isfinite(value):
         return Interval(value, float("nan"), float("nan"))
-    return student_interval(value, first - second - value, contrasts, level)
+    return _student(value, first - second - value, contrasts, level)
 
 
-def diebold_mariano(first: FloatArray, second: FloatArray, contrasts: Contrasts) -> DieboldMariano:
+def p_value(first: FloatArray, second: FloatArray, contrasts: Contrasts) -> float:
     """Test whether two forecasts of the same rows have the same expected score.
 
-    The variance of the score difference is that of `difference_interval`, so
-    that the p-value is below 0.10 just where the 90 % interval leaves out 0.
+    The test of Diebold and Mariano with the error of `difference_interval`, so
+    that p is below 0.10 just where the 90 % interval leaves out 0.
 
     Parameters
     ----------
-    first, second : numpy.ndarray, shape (n,)
-        Scores of the two forecasts, row by row; lower is better.
-    contrasts : Contrasts
-        From `window_contrasts`.
+    first, second, contrasts
+        As for `difference_interval`.
 
     Returns
     -------
-    DieboldMariano
-        Two-sided p-value. NaN where the scores differ by the same in every row,
-        one is infinite, or the contrasts are NaN.
+    float
+        Two-sided. NaN where the scores differ by the same in every row, a score
+        is infinite, or the contrasts are NaN.
 
     References
     ----------
     Diebold and Mariano (1995), https://doi.org/10.1080/07350015.1995.10524599;
     with so few windows: Coroneo and Iacone (2020), https://doi.org/10.1002/jae.2756
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from models.verification.contrasts import window_contrasts
-    >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
-    >>> first, second = np.random.default_rng(0).random((2, 104))
-    >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
-    >>> test = diebold_mariano(first, second + 0.5, contrasts)
-    >>> test.statistic < 0, test.p_value < 0.01
-    (True, True)
     """
     value = float(first.mean()) - float(second.mean())
     error = contrasts.error(first - second - value) if np.isfinite(value) else float("nan")
-    if not error > 0:
-        return DieboldMariano(float("nan"), float("nan"))
-    statistic = value / error
-    return DieboldMariano(statistic, float(2 * stdtr(contrasts.degrees, -abs(statistic))))
+    return float(2 * stdtr(contrasts.degrees, -abs(value / error))) if error > 0 else float("nan")
 
 
 def verdict(interval: Interval, *, lower_is_better: bool = False) -> Verdict:
@@ -178,22 +155,72 @@ def verdict(interval: Interval, *, lower_is_better: bool = False) -> Verdict:
     return Verdict.CANNOT_TELL
 
 
-def student_interval(
-    value: float, deviation: FloatArray, contrasts: Contrasts, level: float = LEVEL
-) -> Interval:
-    """Return Student's interval of a statistic from each row's pull on it.
+def resample_counts(
+    as_of: pd.DatetimeIndex,
+    *,
+    block_days: int,
+    step_days: int,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> FloatArray:
+    """Return how often each row enters each stationary-bootstrap resample of the calendar.
+
+    The calendar from the first to the last row is cut into steps and resampled
+    in blocks of geometric length, wrapping at its end, so that rows whose
+    windows overlap stay together. Steps without a row are resampled too.
+
+    Few blocks make percentile intervals too narrow, so that no verdict stands on
+    them alone. Simulated means of windows that overlap fully, on nine years of
+    weeks with blocks of one window, lay in the 90 % interval 84 times in 100 at
+    30 days, 77 at 180 and 71 at 365.
 
     Parameters
     ----------
-    value : float
-        The statistic.
-    deviation : numpy.ndarray, shape (n,)
-        Rows' deviations, of mean 0, whose mean is the statistic's error to first
-        order (its influence function).
-    contrasts : Contrasts
-        From `window_contrasts` or `episode_contrasts`.
-    level : float
-        Probability of the interval.
+    as_of : pandas.DatetimeIndex, shape (n,)
+        Day of each row, on a grid of `step_days`.
+    block_days : int
+        Mean length of a block.
+    step_days : int
+        Days between the grid's days.
+    resamples : int
+        Number of resamples.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    numpy.ndarray, shape (resamples, n)
+
+    References
+    ----------
+    Politis and Romano (1994), https://doi.org/10.1080/01621459.1994.10476870
+
+    Examples
+    --------
+    >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
+    >>> counts = resample_counts(weeks, block_days=90, step_days=7, resamples=10)
+    >>> counts.shape, counts.sum(axis=1).tolist() == [104.0] * 10
+    ((10, 104), True)
+    """
+    position = np.asarray((as_of - as_of.min()).days) // step_days
+    steps = int(position.max()) + 1
+    random = np.random.default_rng(seed)
+    begins = random.random((resamples, steps)) < step_days / block_days
+    begins[:, 0] = True
+    start = random.integers(steps, size=(resamples, steps))
+    at = np.arange(steps)
+    opened = np.maximum.accumulate(np.where(begins, at, 0), axis=1)
+    drawn = (np.take_along_axis(start, opened, axis=1) + at - opened) % steps
+    cell = drawn + steps * np.arange(resamples)[:, None]
+    counts = np.bincount(cell.ravel(), minlength=resamples * steps).reshape(resamples, steps)
+    return counts[:, position].astype(np.float64)
+
+
+def _student(value: float, deviation: FloatArray, contrasts: Contrasts, level: float) -> Interval:
+    """Return Student's interval of a statistic from the pull of each row on it.
+
+    The deviations have mean 0; their mean is the statistic's error to first order (its influence
+    function).
     """
     reach = float(stdtrit(contrasts.degrees, (1 + level) / 2)) * contrasts.error(deviation)
     return Interval(value, value - reach, value + reach)
