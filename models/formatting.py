@@ -116,15 +116,8 @@ def unbroken(text: str) -> str:
     return _KEPT.sub("\u00a0", text)
 
 
-def wrap(text: str, indent: str = "  ", first: str = "") -> str:
-    """Return text in lines of 80 columns.
-
-    Parameters
-    ----------
-    text : str
-        Days and percents in it are not broken.
-    indent, first : str
-        Before each line but the first, and before the first.
+def wrap(text: str, indent: str = "  ", first: str = "", *, width: int = WIDTH) -> str:
+    """Return text in lines of some columns; days and percents in it are not broken.
 
     Examples
     --------
@@ -134,7 +127,7 @@ def wrap(text: str, indent: str = "  ", first: str = "") -> str:
     """
     lines = textwrap.wrap(
         unbroken(text),
-        WIDTH,
+        width,
         initial_indent=first,
         subsequent_indent=indent,
         break_long_words=False,

@@ -25,6 +25,7 @@ from models.forecasting.parts import (
     ModelId,
     ModelSummary,
     Season,
+    SecondOpinion,
 )
 from models.forecasting.questions import (
     HORIZONS,
@@ -34,6 +35,7 @@ from models.forecasting.questions import (
     standard_questions,
     window_of,
 )
+from models.forecasting.signals import signals
 from models.forecasting.status import SeasonStatus, season_status
 from models.hazard.forecaster import Forecaster
 from models.vocabulary import Kind
@@ -109,6 +111,7 @@ def forecast(
         driver_sum=total,
         carried=carried_index(status),
         flipping=near_flipping(status),
+        signals=signals(status.features, forecaster.evidence.claims),
         evidence=_evidence(status, forecaster, out_of_range, answers),
         model=model_summary(model_id, forecaster),
         data=_data(status, forecaster, today),
@@ -126,6 +129,25 @@ def ahead_of(status: SeasonStatus, forecaster: Forecaster, leads: Mapping[Kind, 
         leads,
         fitted_renewals(status.index, forecaster, status.as_of),
     )
+
+
+def second_opinion(status: SeasonStatus, forecaster: Forecaster) -> SecondOpinion:
+    """Return what another forecaster of the same training says of the next 90 days."""
+    leads = by_lead(forecaster, status.features, [Kind.BROAD])[Kind.BROAD]
+    moved, _ = drivers(status, forecaster, leads)
+    at_risk = status.kinds[Kind.BROAD].at_risk
+    chance = leads.probabilities([NEAR_DAYS], at_risk=np.array([True])).probability.item()
+    points: dict[str, float] = {}
+    for each in moved:
+        points[each.group] = points.get(each.group, 0.0) + each.points
+    skill = next(
+        (
+            each for each in forecaster.evidence.skill
+            if (each.kind, each.horizon) == (Kind.BROAD, str(NEAR_DAYS))
+        ),
+        None,
+    )  # fmt: skip
+    return SecondOpinion(forecaster.name, chance if at_risk else None, skill, points)
 
 
 def model_summary(model_id: ModelId, forecaster: Forecaster) -> ModelSummary:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.answers import Answer, Event, State, find
 from models.forecasting.questions import Window
-from models.hazard.forecaster import AlarmRecord, Fifth, Skill, StateRecord
+from models.hazard.forecaster import AlarmRecord, ClaimRecord, Fifth, Skill, StateRecord
 from models.season.definition import OnsetDefinition
 from models.stored import Day, Number, Share
 from models.vocabulary import Kind
@@ -104,6 +104,27 @@ class NearFlipping:
 
 
 @dataclass(frozen=True)
+class Signal:
+    """One of the article's signals on as_of."""
+
+    name: str
+    reading: str  # what it reads today, in words
+    condition: str  # what the article takes for a sign
+    holds: bool | None  # whether it holds today; None where the data do not show
+    record: ClaimRecord | None  # what such days were followed by
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """What another candidate of the same training forecasts for the next 90 days."""
+
+    model: str
+    probability: Share | None
+    skill: Skill | None  # at 90 days
+    points: Mapping[str, Number] = field(default_factory=dict)  # by group, from the base rate
+
+
+@dataclass(frozen=True)
 class ModelId:
     """Which stored model a forecaster is: its version (None if unregistered) and run."""
 
@@ -189,10 +210,12 @@ class Forecast:
     driver_sum: DriverSum | None
     carried: tuple[CarriedIndex, ...]
     flipping: tuple[NearFlipping, ...]
+    signals: tuple[Signal, ...]
     evidence: ForecastEvidence
     model: ModelSummary
     data: DataSummary
     notes: tuple[Note, ...]
+    second_opinion: SecondOpinion | None = None
     schema: Literal["altseason.forecast/3"] = SCHEMA
 
     def begins(self, kind: Kind, end: pd.Timestamp | int) -> Answer | None:

@@ -112,6 +112,23 @@ class AlarmRecord:
 
 
 @dataclass(frozen=True)
+class ClaimRecord:
+    """What followed the days at risk on which a condition of the article held."""
+
+    claim: str
+    condition: str
+    horizon_days: int
+    days: NonNegativeInt
+    spells: NonNegativeInt  # unbroken runs of such days
+    onsets: NonNegativeInt
+    rate: FiniteFloat | None  # share of such days after which a broad season began in time
+    otherwise: FiniteFloat | None  # the same of all other days
+    low: FiniteFloat | None  # 90 % interval of the difference
+    high: FiniteFloat | None
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What a forecaster was trained on and what it has shown out of sample."""
 
@@ -125,6 +142,7 @@ class Evidence:
     states: tuple[StateRecord, ...] = ()
     fifths: tuple[Fifth, ...] = ()  # of broad seasons within 90 days, the lowest first
     alarms: AlarmRecord | None = None
+    claims: tuple[ClaimRecord, ...] = ()  # of the article, on the same history
 
     def fifth(self, probability: float) -> Fifth | None:
         """Return the fifth that a chance of a broad season within 90 days falls into."""
@@ -188,6 +206,7 @@ class Forecaster:
             states=(),
             fifths=(),
             alarms=None,
+            claims=(),
             reason=f"verified at {verified:g}, asked for {threshold:g}",
         )
         thresholds = {**self.thresholds, Kind.BROAD: threshold}

@@ -1,29 +1,24 @@
-"""What the terminal can show: colours and block characters."""
+"""What the terminal can show: its width and colours."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-_BOLD, _DIM, _BLUE, _YELLOW = "1", "2", "34", "33"
+from models.formatting import WIDTH, wrap
+
+_BOLD, _DIM, _CYAN, _YELLOW = "1", "2", "1;36", "33"
+_WIDEST = 120  # longer lines of prose are hard to read, however wide the terminal
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """How text may be adorned; without an argument it is plain ASCII.
+    """How text may be adorned; without an argument it is plain, 80 columns wide."""
 
-    Parameters
-    ----------
-    colour : bool
-        Whether escape sequences are understood and wanted.
-    blocks : bool
-        Whether block characters can be written.
-    """
-
-    colour: bool = False
-    blocks: bool = False
+    colour: bool = False  # escape sequences are understood and wanted
+    width: int = WIDTH
 
     @classmethod
     def of(cls, stream: TextIO | None, environ: Mapping[str, str]) -> Terminal:
@@ -31,16 +26,15 @@ class Terminal:
 
         A process whose stdout is closed has no stream.
         """
-        if stream is None:
+        if stream is None or not stream.isatty():
             return cls()
-        try:
-            _EIGHTHS.encode(stream.encoding or "ascii")
-        except (UnicodeEncodeError, LookupError):
-            blocks = False
-        else:
-            blocks = True
         wanted = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-        return cls(colour=stream.isatty() and wanted, blocks=blocks)
+        columns = shutil.get_terminal_size((WIDTH, 24)).columns
+        return cls(colour=wanted, width=min(max(columns, 40), _WIDEST))
+
+    def wrap(self, text: str) -> str:
+        """Return text in lines as wide as the terminal."""
+        return wrap(text, width=self.width)
 
     def bold(self, text: str) -> str:
         """Return text that stands out."""
@@ -50,34 +44,13 @@ class Terminal:
         """Return text that steps back."""
         return self._styled(text, _DIM)
 
+    def answer(self, text: str) -> str:
+        """Return the line that a reader came for."""
+        return self._styled(text, _CYAN)
+
     def warning(self, text: str) -> str:
         """Return text to take notice of."""
         return self._styled(text, _YELLOW)
-
-    def bar(self, share: float, width: int) -> str:
-        """Return a bar, always `width` characters wide.
-
-        Parameters
-        ----------
-        share : float
-            In [0, 1]. Above 0 it shows at least the smallest step, and below 1
-            it is never full.
-        width : int
-            Characters of a whole bar.
-
-        Examples
-        --------
-        >>> Terminal().bar(0.5, 8), Terminal(blocks=True).bar(0.3, 8)
-        ('####....', '██▍     ')
-        """
-        steps = 8 if self.blocks else 1
-        least, most = (1 if share > 0 else 0), width * steps - (1 if share < 1 else 0)
-        filled = min(max(round(share * width * steps), least), most)
-        if not self.blocks:
-            return "#" * filled + "." * (width - filled)
-        whole, part = divmod(filled, steps)
-        drawn = ("█" * whole + (_EIGHTHS[part] if part else "")).ljust(width)
-        return self._styled(drawn, _BLUE)
 
     def _styled(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text

@@ -8,8 +8,6 @@ did a broad season begin after such days, and how often after all others?
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +16,9 @@ import pandas as pd
 from features.catalogue.builder import build_features
 from features.market.season import at_risk, season_index
 from features.panel import MarketPanel, end_of_day
+from models.forecasting.signals import CONDITIONS, ETHER
 from models.formatting import percent, signed
+from models.hazard.forecaster import ClaimRecord
 from models.hazard.leads import FloatArray
 from models.season.definition import OnsetDefinition
 from models.season.labels import label, onsets
@@ -36,6 +36,9 @@ from models.verification.association import (
 )
 
 HORIZONS = (90, 180, 365)
+# The horizon whose rows headline: the longest at which most windows have no onset. There both
+# outcomes are common; over a longer one a season begins after almost any day, whatever it shows.
+HEADLINE_DAYS = 90
 
 
 class Answer(NamedTuple):
@@ -65,77 +68,8 @@ class Answer(NamedTuple):
 COLUMNS = Answer._fields
 
 
-@dataclass(frozen=True)
-class Condition:
-    """What the days of a claim have in common.
-
-    Parameters
-    ----------
-    claim : str
-        Claim that it tests.
-    name : str
-        In words.
-    features : tuple of str
-        What it looks at; days on which one of them is missing are left out.
-    holds : callable
-        Takes the features, returns a boolean Series.
-    """
-
-    claim: str
-    name: str
-    features: tuple[str, ...]
-    holds: Callable[[pd.DataFrame], pd.Series]
-
-
-def _record(X: pd.DataFrame) -> pd.Series:
-    return (
-        (X["russell_breakout"] == 1)
-        | (X["russell_retest"] == 1)
-        | (X["russell_sessions_since_record"] == 0)
-    )
-
-
-def _bitcoin_to_ether(X: pd.DataFrame, window: int) -> pd.Series:
-    return (X[f"btc_etf_flow_{window}"] < 0) & (X[f"eth_etf_flow_{window}"] > 0)
-
-
-_RUSSELL = ("russell_breakout", "russell_retest", "russell_sessions_since_record")
 _RANKED = "eth_btc_momentum_90"
-_A, _B, _C = "Russell record", "Russell record with outflows", "ETH/BTC strength"
-_D, _E, _F = "Bitcoin-ETF outflow, Ether-ETF inflow", "index of 33 or lower", "partial alone"
-
-CONDITIONS: tuple[Condition, ...] = (
-    Condition(_A, "Russell 2000 at a record, after a breakout or in a retest", _RUSSELL, _record),
-    Condition(
-        _A, "Russell 2000 breakout in the last 63 sessions", _RUSSELL[:1],
-        lambda X: X["russell_breakout"] == 1,
-    ),
-    Condition(_A, "Russell 2000 retest", _RUSSELL[1:2], lambda X: X["russell_retest"] == 1),
-    Condition(
-        _A, "Russell 2000 record close", _RUSSELL[2:],
-        lambda X: X["russell_sessions_since_record"] == 0,
-    ),
-    Condition(
-        _B, "Russell 2000 record, breakout or retest with IWM outflows over 63 sessions",
-        (*_RUSSELL, "iwm_flow_63"), lambda X: _record(X) & (X["iwm_flow_63"] < 0),
-    ),
-    Condition(
-        _B, "Russell 2000 record, breakout or retest with IWM outflows against a rise",
-        (*_RUSSELL, "iwm_divergence"), lambda X: _record(X) & (X["iwm_divergence"] == 1),
-    ),
-    Condition(_C, "ETH/BTC above its level 90 days before", (_RANKED,), lambda X: X[_RANKED] > 0),
-    *(
-        Condition(
-            _D, f"Bitcoin-ETF outflow beside Ether-ETF inflow over {window} sessions (since 2024)",
-            (f"btc_etf_flow_{window}", f"eth_etf_flow_{window}"),
-            partial(_bitcoin_to_ether, window=window),
-        )
-        for window in (5, 21)
-    ),
-    Condition(
-        _E, "season index of 33 or lower", ("season_index",), lambda X: X["season_index"] <= 33
-    ),
-)  # fmt: skip
+_PARTIAL = "partial alone"
 
 
 def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp) -> pd.DataFrame:
@@ -180,6 +114,28 @@ def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp)
     return pd.DataFrame([*rows, _partial_alone(index, definition)], columns=list(COLUMNS))
 
 
+def claim_records(table: pd.DataFrame) -> tuple[ClaimRecord, ...]:
+    """Return the headline rows of the claims as a stored forecaster keeps them."""
+    rows = table[(table["horizon_days"] == HEADLINE_DAYS) & (table["claim"] != _PARTIAL)]
+    columns = {"rate": "rate", "otherwise": "rate_otherwise", "low": "low", "high": "high"}
+    return tuple(
+        ClaimRecord(
+            claim=row.claim,
+            condition=row.condition,
+            horizon_days=int(row.horizon_days),
+            days=int(row.days),
+            spells=int(row.spells),
+            onsets=int(row.onsets),
+            verdict=str(row.verdict),
+            **{
+                name: None if np.isnan(value := getattr(row, column)) else float(value)
+                for name, column in columns.items()
+            },
+        )
+        for row in rows.itertuples()
+    )
+
+
 def _at_horizon(
     X: pd.DataFrame, outcomes: pd.DataFrame, horizon: int, quiet_days: int
 ) -> Iterator[Answer]:
@@ -196,7 +152,7 @@ def _at_horizon(
             counts[key] = history.counts()
         association = compare(history, condition.holds(own).to_numpy(dtype=bool), counts[key])
         yield _row(condition.claim, horizon, condition.name, association, _comparison)
-        if condition.claim == _C:
+        if condition.claim == ETHER:
             association = rank(history, own[_RANKED].to_numpy(), counts[key])
             yield _row(
                 condition.claim, horizon, "ETH/BTC momentum as a ranking", association, _ranking
@@ -249,7 +205,7 @@ def _alone(alone: int, seasons: int, onset_count: int) -> Answer:
     words = {CANNOT_TELL: "too few to call that the rule or the exception"}
     nothing = float("nan")
     return Answer(
-        claim=_F,
+        claim=_PARTIAL,
         horizon_days=HORIZONS[0],
         condition="partial season",
         days=seasons,

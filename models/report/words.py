@@ -1,0 +1,404 @@
+"""What may be said of a forecast, in sentences: text, page and model card read them from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pandas as pd
+
+from features.health import STALE_DAYS
+from models.answers import Answer, Event, State
+from models.forecasting.leads import NEAR_DAYS
+from models.forecasting.parts import Driver, DriverSum, Forecast, SecondOpinion, Signal
+from models.forecasting.questions import Window
+from models.formatting import counted, listed, long_day, percent, short_day, signed
+from models.hazard.forecaster import AlarmRecord, ClaimRecord, Fifth, Skill
+from models.ledger.alerts import AlertState
+from models.vocabulary import Kind, Verdict
+
+FAMOUS_THRESHOLD = 75.0
+DISCLAIMER = "Research software, not investment advice."
+STATES = {
+    "bitcoin": "a Bitcoin season",
+    "neutral": "neither a Bitcoin nor an altcoin season",
+    "partial": "a partial altcoin season",
+    "broad": "a broad altcoin season",
+}
+IN_STATE = {
+    State.AT_RISK: "at risk",
+    State.IN_SEASON: "in season",
+    State.QUIET: "quiet for too short a time",
+    State.ANY: "any state",
+}
+SKILL: Mapping[str, str] = MappingProxyType(
+    {
+        Verdict.BETTER: "better than the base rate",
+        Verdict.WORSE: "worse than the base rate",
+        Verdict.CANNOT_TELL: "no detectable skill",
+    }
+)
+
+
+def stale(forecast: Forecast) -> bool:
+    """Return whether the data are older than a week: then nothing of it headlines."""
+    # Strict: data of exactly a week ago still count as current.
+    return forecast.data.age_days > STALE_DAYS
+
+
+def title(forecast: Forecast) -> str:
+    """Return the first line: the day and the age of the data."""
+    words = f"Altcoin season forecast as of {long_day(forecast.as_of)}"
+    if forecast.as_of != forecast.data.last_day:
+        return words
+    age = "of today" if not forecast.data.age_days else (
+        f"{counted(forecast.data.age_days, 'day')} old"
+    )  # fmt: skip
+    return f"{words}, data {age}"
+
+
+def age_statement(forecast: Forecast) -> str:
+    """Return what old data mean and the command that renews them; empty while they are current."""
+    if not stale(forecast):
+        return ""
+    return (
+        f"Nothing is known of the market since {long_day(forecast.data.last_day)}. For a forecast "
+        f"of today: predict.py --source auto"
+    )
+
+
+def window_words(window: Window) -> str:
+    """Return the days of a window in words, with their preposition."""
+    if window.year is None:
+        return f"from {long_day(window.start)} to {long_day(window.end)}"
+    # From 1 January on, or before it, the whole year lies ahead.
+    if window.start == window.counts_from:
+        return f"in {window.year}"
+    return f"in {window.year}, of which {short_day(window.start)} to 31 Dec lay ahead"
+
+
+def window_name(window: Window) -> str:
+    """Return the name of a window for the head of a row."""
+    if window.year is not None:
+        return f"{window.year}"
+    return f"{short_day(window.start)} to {long_day(window.end)}"
+
+
+def horizon_words(horizon: str) -> str:
+    """Return a verified horizon in words."""
+    return f"{horizon} days" if horizon.isdigit() else "the rest of the year"
+
+
+def question_words(forecast: Forecast, kind: Kind) -> str:
+    """Return what the probabilities of a kind of season answer."""
+    definition = forecast.definition
+    if kind is Kind.SUSTAINED:
+        what = (
+            f"broad on {definition.sustained_days} of its first {definition.sustained_within} days"
+        )
+    else:
+        what = f"season index {forecast.thresholds[kind]:g} or more"
+    return f"Chance that a {kind} altcoin season begins ({what})"
+
+
+def index_statement(forecast: Forecast) -> str:
+    """Return where the index stands, and what of it is a season."""
+    season = forecast.season
+    last = season.last_onset[Kind.BROAD]
+    since = f"; the last broad season began on {long_day(last)}" if last is not None else ""
+    return f"Season index {season.index:.0f} of 100: {STATES[season.state]}{since}."
+
+
+def begins_words(answer: Answer) -> str:
+    """Return the chance of an answer, or what stands in its place."""
+    if answer.began_on is not None:
+        return f"began on {long_day(answer.began_on)}"
+    return percent(answer.probability) if answer.probability is not None else "cannot"
+
+
+def timing_statement(forecast: Forecast, kind: Kind = Kind.BROAD) -> str:
+    """Return the median day of the first onset of a kind and the middle half; empty if none."""
+    for answer in forecast.of(Event.FIRST, kind):
+        if answer.quantiles is not None:
+            low, median, high = (
+                _day(forecast, answer.quantiles[each]) for each in ("0.25", "0.5", "0.75")
+            )
+            if median is None:
+                end = long_day(forecast.window.end)
+                return f"First {kind} season: more likely than not after {end}."
+            later = f"after {long_day(forecast.window.end)}"
+            ends = f"{low or later} to {high or later}"
+            return f"First {kind} season: median {median}, middle 50 % {ends}."
+    return ""
+
+
+def _day(forecast: Forecast, days: float | None) -> str | None:
+    return None if days is None else long_day(forecast.as_of + pd.Timedelta(days=days))
+
+
+def base_rate_side(low: float, high: float, base_rate: float) -> str:
+    """Return on which side of the base rate an interval lies: above, below, or within: it holds it.
+
+    Examples
+    --------
+    >>> base_rate_side(0.2, 0.4, 0.1), base_rate_side(0.2, 0.4, 0.4)
+    ('above', 'within')
+    """
+    # Strict: an interval that ends at the base rate holds it.
+    if low > base_rate:
+        return "above"
+    return "below" if high < base_rate else "within"
+
+
+def fifth_statement(fifth: Fifth | None) -> str:
+    """Return what came of chances like today's; empty where nothing is verified."""
+    if fifth is None:
+        return ""
+    return (
+        f"Chances like this one ({percent(fifth.low)} to {percent(fifth.high)}, a fifth of the "
+        f"hindcast): {counted(fifth.forecasts, 'weekly forecast')}, mean {percent(fifth.expected)}, "
+        f"came true {percent(fifth.observed)} ({counted(fifth.episodes, 'season')})."
+    )
+
+
+def alarm_statement(record: AlarmRecord | None) -> str:
+    """Return how seasons were announced: alarms and seasons, as overlapping weeks are no cases."""
+    if record is None or not record.seasons:
+        return ""
+    ahead = (
+        "" if record.median_days is None else f", the median {record.median_days:.0f} days ahead"
+    )
+    return (
+        f"At {percent(record.level)} or more within {NEAR_DAYS} days: "
+        f"{counted(record.alarms, 'alarm')}, {record.false_alarms} of them false; "
+        f"{record.announced} of {record.seasons} seasons were announced{ahead}."
+    )
+
+
+def trust_statement(forecast: Forecast) -> str:
+    """Return how far to trust the chance of the next 90 days, in one paragraph."""
+    evidence = forecast.evidence
+    if evidence.measured_at is not None:
+        return (
+            f"Nothing has been verified at an index of {forecast.definition.threshold:g}: the "
+            f"skill of this model was measured at {evidence.measured_at:g}."
+        )
+    parts = [fifth_statement(evidence.fifth), alarm_statement(evidence.alarms)]
+    words = " ".join(part for part in parts if part)
+    return words or "Nothing has been verified out of sample yet: treat every number as untested."
+
+
+def too_high_statement(forecast: Forecast) -> str:
+    """Return what sustained forecasts came to where they have been too high; empty else."""
+    skills = forecast.evidence.verified(Kind.SUSTAINED)
+    shown = skills.get("180") or skills.get("year")
+    if shown is None or not shown.too_high:
+        return ""
+    return (
+        f"Chances of a sustained season have been too high (over {horizon_words(shown.horizon)} "
+        f"they averaged {percent(shown.expected)} and {percent(shown.observed)} came true): the "
+        f"base rate is the better guide."
+    )
+
+
+def skill_statements(forecast: Forecast) -> list[str]:
+    """Return what the verdicts on forecasts of broad seasons allow to say."""
+    evidence = forecast.evidence
+    if evidence.measured_at is not None:
+        return [trust_statement(forecast)]
+    if forecast.model.name == "climatology":
+        return ["The model is the base rate itself, the historical frequency: its skill is 0."]
+    skills = evidence.verified(Kind.BROAD)
+    if not skills:
+        return ["Nothing has been verified out of sample yet: treat every number as untested."]
+    sentences = []
+    for verdict, words in _ON_SKILL.items():
+        horizons = [horizon_words(h) for h, skill in skills.items() if skill.verdict == verdict]
+        if horizons:
+            sentences.append(words.format(horizons=listed(horizons)))
+    counts = [skill.episodes for skill in skills.values()]
+    least, most = min(counts), max(counts)
+    seasons = f"{least}" if least == most else f"{least} to {most}"
+    return [*sentences, f"All of this rests on {seasons} seasons, the only independent evidence."]
+
+
+_ON_SKILL = {
+    Verdict.BETTER: "Skill at {horizons}: out of sample the forecasts beat the base rate (the "
+    "90 % interval of the Brier skill lies above 0).",
+    Verdict.WORSE: "Worse than the base rate at {horizons}: use the base rate there.",
+    Verdict.CANNOT_TELL: "No detectable skill at {horizons}: use the base rate there.",
+}
+
+
+def skill_words(skill: Skill | None) -> str:
+    """Return a skill at one horizon in words.
+
+    Examples
+    --------
+    >>> skill_words(None)
+    'not verified'
+    """
+    if skill is None or skill.value is None:
+        return "not verified"
+    return f"{SKILL[skill.verdict]} at {horizon_words(skill.horizon)} ({signed(skill.value)})"
+
+
+def signal_verdict(signal: Signal) -> str:
+    """Return what a signal has been followed by, and the verdict, in words."""
+    record = signal.record
+    if signal.holds is None:
+        return "not known today"
+    state = "sign given" if signal.holds else "no sign"
+    if record is None or record.rate is None:
+        return f"{state}; not tested"
+    return f"{state}; {claim_words(record)}"
+
+
+def claim_words(record: ClaimRecord) -> str:
+    """Return how often a season followed the days of a claim, and the verdict."""
+    effect = {
+        "more": "more seasons followed", "less": "fewer seasons followed"
+    }.get(record.verdict, "no detectable effect")  # fmt: skip
+    return (
+        f"such days {percent(record.rate)}, others {percent(record.otherwise)} within "
+        f"{record.horizon_days} days ({counted(record.spells, 'spell')}): {effect}"
+    )
+
+
+def second_opinion_statement(opinion: SecondOpinion | None) -> str:
+    """Return what the model on all features says, with its skill and what moves it."""
+    if opinion is None:
+        return ""
+    if opinion.probability is None:
+        return f"{opinion.model} (all features): no season can begin next."
+    moved = sorted(opinion.points.items(), key=lambda each: -abs(each[1]))
+    words = ", ".join(f"{name} {signed(points, 1)}" for name, points in moved)
+    return (
+        f"{opinion.model} (all features): {percent(opinion.probability)} within {NEAR_DAYS} days; "
+        f"{skill_words(opinion.skill)}." + (f" Points by group: {words}." if words else "")
+    )
+
+
+def change_statement(forecast: Forecast) -> str:
+    """Return what would change the answer: where the index is bound to go, and who may flip."""
+    return " ".join(filter(None, [carried_statement(forecast), flipping_statement(forecast)]))
+
+
+def carried_statement(forecast: Forecast) -> str:
+    """Return where the index is bound to go if no price in Bitcoin moved; empty if not known."""
+    if not forecast.carried:
+        return ""
+    first, *others = forecast.carried
+    words = [f"{first.index:.0f} in {first.days} days"]
+    words += [f"{each.index:.0f} in {each.days}" for each in others]
+    return f"If every coin kept its price in bitcoin, the index would be {listed(words)}."
+
+
+def flipping_statement(forecast: Forecast) -> str:
+    """Return how many coins are near to flipping; empty where the data do not hold it."""
+    if not forecast.flipping:
+        return ""
+    each = forecast.flipping[min(1, len(forecast.flipping) - 1)]
+    return (
+        f"Of {each.compared} coins {each.lead} would begin to beat Bitcoin with {each.margin} % "
+        f"more, and {each.lag} would cease to with {each.margin} % less."
+    )
+
+
+def states_statement(forecast: Forecast) -> str:
+    """Return why a season of a kind cannot begin next, and when the next can; empty at risk."""
+    season = forecast.season
+    reasons = [f"{kind}: {why}" for kind, why in season.reasons.items() if why is not None]
+    if not reasons:
+        return ""
+    earliest = min(season.earliest_onset.values())
+    tail = ""
+    # The day after as_of is no news: an onset is possible at once.
+    if earliest > forecast.as_of + pd.Timedelta(days=1):
+        tail = f" The next season can begin on {long_day(earliest)} at the earliest."
+    return f"{'; '.join(reasons).capitalize()}.{tail}"
+
+
+def lasting_statement(forecast: Forecast, kind: Kind) -> str:
+    """Return the chances that a standing season of a kind goes on; empty where none stands."""
+    answers = forecast.of(Event.LASTS, kind)
+    if not answers:
+        return ""
+    first, *others = (
+        f"{each.horizon(forecast.as_of)} days: {percent(each.probability)}" for each in answers
+    )
+    days = ", ".join([first, *(each.replace(" days", "") for each in others)])
+    return (
+        f"Chance that the {kind} season has a day at {forecast.thresholds[kind]:g} or more after "
+        f"the next {days}."
+    )
+
+
+def days_statement(forecast: Forecast, answer: Answer) -> str:
+    """Return the days in season of a window: median, interval, and those already seen."""
+    window, values = forecast.window, answer.quantiles or {}
+    if not values:
+        return ""
+    where = f"in {window.year}" if window.year else "in these days"
+    seen = f" ({answer.seen} so far)" if answer.seen else ""
+    none = "" if answer.seen else f"; chance of none {percent(1 - (answer.probability or 0))}"
+    return (
+        f"Days in a {answer.kind} season {where}: median {values['0.5']:g}{seen}, 90 % interval "
+        f"{values['0.05']:g} to {values['0.95']:g}{none}."
+    )
+
+
+def driver_heading(total: DriverSum) -> str:
+    """Return what the drivers explain: the way from the base rate to the forecast."""
+    verb = "lowers" if total.probability < total.base_rate else "raises"
+    return (
+        f"What {verb} the {total.horizon_days}-day chance of a broad season from the base rate of "
+        f"{100 * total.base_rate:.1f} % to {100 * total.probability:.1f} %, in percentage points"
+    )
+
+
+REST = "average day off the base rate, leads taken together"
+
+
+def driver_groups(drivers: tuple[Driver, ...]) -> list[tuple[str, float, list[Driver]]]:
+    """Return the drivers by group with the sum of their points, the strongest group first."""
+    groups: dict[str, list[Driver]] = {}
+    for driver in drivers:
+        groups.setdefault(driver.group, []).append(driver)
+    summed = [(name, sum(each.points for each in own), own) for name, own in groups.items()]
+    return sorted(summed, key=lambda each: -abs(each[1]))
+
+
+def earlier_note(forecast: Forecast) -> str:
+    """Return what the columns of a week and a month ago are."""
+    sampled = [long_day(each.as_of) for each in forecast.earlier if each.in_sample]
+    note = (
+        "A week and a month ago: the same model on the data known then, for windows as long; the "
+        f"window to {long_day(forecast.window.end)} keeps its end."
+    )
+    if sampled:
+        note += (
+            f" The model has learnt from outcomes up to {long_day(forecast.model.trained_until)}: "
+            f"its values for {listed(sampled)} are in sample."
+        )
+    return note
+
+
+def alert_statement(state: AlertState) -> str:
+    """Return what an alert found."""
+    before = "" if state.before is None else f", {percent(state.before)} in the forecast before"
+    if state.alert.change and state.before is None:
+        before = ", no earlier forecast of the same window to compare with"
+    word = "ALERT" if state.fired else "alert reported before" if state.met else "no alert"
+    return f"{word}: {state.alert} ({percent(state.probability)}{before})."
+
+
+def model_statement(forecast: Forecast) -> str:
+    """Return which model and which data a forecast was made by."""
+    model, data = forecast.model, forecast.data
+    version = f"version {model.version}" if model.version else f"run {model.run_id}"
+    return (
+        f"Model: {model.name}, {version}, trained until {long_day(model.trained_until)}, "
+        f"{forecast.evidence.onsets} broad onsets in training. Data: {data.source} to "
+        f"{long_day(data.last_day)}."
+    )
