@@ -139,7 +139,7 @@ def load_panel(
     if days is None:
         return market.whole()
     first, last = (_day(each) for each in days)
-    return market.spoken_of(first - pd.Timedelta(days=30), last)
+    return market.for_days(first - pd.Timedelta(days=30), last)
 
 
 def forecast(

@@ -20,7 +20,7 @@ from features.plausibility.limits import PEGS, STEPS
 from features.plausibility.series import check_flow, check_frozen, check_sessions, check_steps
 from features.plausibility.steps import usual_step
 from features.provenance import DataProvenance, Finding
-from features.sources.files import load_files
+from features.sources.directory import load_files
 from models.forecasting.data_quality import data_health
 from models.forecasting.schema import health_json
 from models.report.health_text import health_text

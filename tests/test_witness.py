@@ -73,28 +73,6 @@ def test_a_file_is_read(tmp_path, ending):
     assert values.index[0] == pd.Timestamp("2025-12-01")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("date,index\n2025-12-01,3\n", "column 'value' is missing; need date, value"),
-        ("date,value\n2025-12-01,130\n", "value on 2025-12-01 must lie between 0 and 100, got 130"),
-        ("date,value\n2025-12-01,\n", "must lie between 0 and 100, got nan"),
-        ("date,value\n2025-12-01,3\n2025-12-01,4\n", "2025-12-01 stands twice"),
-    ],
-)
-def test_a_file_that_is_none_is_refused(tmp_path, text, said):
-    path = tmp_path / "published.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=said):
-        read_published(path)
-
-
-@pytest.mark.parametrize("path", ["none.csv", "none.parquet"])
-def test_no_file_is_said(tmp_path, path):
-    with pytest.raises(DataError, match="cannot be read"):
-        read_published(tmp_path / path)
-
-
 def test_the_address_is_asked_without_a_key(yahoo_server):
     yahoo_server.market.published = pd.Series([30.0, 31.0, 40.0], pd.DatetimeIndex(
         ["2026-02-03", "2026-02-04", "2026-02-05"]))  # fmt: skip

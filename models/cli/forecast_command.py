@@ -141,7 +141,7 @@ def needed(
     """Return the panel with what a forecaster reads of the days from `first` to `last`."""
     if set(SIMULATED).isdisjoint(forecaster.model.feature_names()):
         return market.panel
-    return market.spoken_of(first, last)
+    return market.for_days(first, last)
 
 
 def _load(store: StoreOptions) -> Stored:
