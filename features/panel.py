@@ -346,8 +346,8 @@ def _check(
     where = f"{source}: {spec.name}"
     if rows["value"].dtype != np.float64:
         raise DataError(f"{where}: value must be float64, got {rows['value'].dtype}.")
-    days, available = _instants(rows.index, "date", where), rows["available_at"]
-    available = _instants(available, "available_at", where)
+    days = _instants(rows.index, "date", where)
+    available = _instants(rows["available_at"], "available_at", where)
     values = rows["value"].to_numpy()
     for rule, good, got in _rules(days, values, available, spec, until):
         if not good.all():

@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal, assert_series_equal
 
 import predict
 import train
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.health import series_health
 from features.market.market import Market
 from features.market.season import breadth

@@ -7,8 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from features.catalogue.builder import CATALOGUE, build_features
-from features.catalogue.momentum import sessions_since_record
+from features.catalogue.features import CATALOGUE, sessions_since_record
+from features.catalogue.frame import build_features
 from features.market.market import Market
 from features.market.paths import simulate
 from features.panel import MarketPanel

@@ -56,7 +56,7 @@ def test_a_difference_that_ended_is_none():
 @pytest.mark.parametrize("shared", [0, 89])
 def test_too_short_a_past_tells_nothing(shared):
     ours, theirs = noisy()
-    with pytest.raises(DataError, match="need 60 to tell what distance is usual"):
+    with pytest.raises(DataError, match="need 60 to judge what distance is usual"):
         witness(ours.iloc[:shared], theirs, source="theirs")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from features.catalogue.builder import MAX_AGE_DAYS
+from features.catalogue.frame import MAX_AGE_DAYS
 from features.panel import DAY, SERIES, MarketPanel
 
 # Takes the days after which and until which to simulate, each None for no bound.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.catalogue.flows import fund_flow, share_of_market_cap
+from features.catalogue.features import fund_flow, share_of_market_cap
 from features.health import refusal_for_age
 from features.market.market import Market
 from features.market.season import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logit
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from models.forecasting.intervals import ByLead
 from models.forecasting.moves import Driver, DriverSum
 from models.forecasting.near_term import NEAR_DAYS

@@ -43,7 +43,7 @@ def probabilities(
     forecaster : Forecaster
         A fitted candidate.
     features : pandas.DataFrame, shape (n, f)
-        From `features.catalogue.builder.build_features`.
+        From `features.catalogue.frame.build_features`.
     kind : Kind
         A kind of season.
     horizons : iterable of int
@@ -102,7 +102,7 @@ def by_lead(
     forecaster : Forecaster
         A fitted candidate.
     features : pandas.DataFrame, shape (n, f)
-        From `features.catalogue.builder.build_features`.
+        From `features.catalogue.frame.build_features`.
     kinds : sequence of Kind
         Kinds of season.
     """

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.market.season import at_risk, season_index
 from features.panel import DataError, MarketPanel
 from models.forecasting.forecast import HORIZONS

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from models.forecasting.parts import Forecast
 from models.forecasting.schema import window_json
 from models.forecasting.season_status import SeasonStatus

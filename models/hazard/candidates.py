@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 from sklearn.base import clone
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from features.market.paths import THRESHOLDS
 from models.hazard.base import HazardModel
 from models.hazard.boosting import BoostedHazard

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from features.catalogue.builder import FEATURE_NAMES
+from features.catalogue.features import FEATURE_NAMES
 from features.terminal import one_line
 from models.errors import MALFORMED
 from models.hazard.base import HazardModel
