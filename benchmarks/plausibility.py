@@ -29,7 +29,7 @@ from features.plausibility.limits import (
 from features.plausibility.pegs import RULE as NO_ALTCOIN
 from features.plausibility.series import suspicious_steps
 from features.provenance import Finding
-from features.sources.files import PANEL_NAMES, load_tables
+from features.sources.directory import PANEL_NAMES, load_tables
 
 SINCE = pd.Timestamp("2014-01-01")
 # Faults are put in where the funds' flows have a past; a slice holds what the rules look back on.
@@ -54,7 +54,7 @@ This page is written by `python -m benchmarks.plausibility --data-dir DIR --out 
 
 def read(directory: Path) -> Slice:
     """Read a directory of history."""
-    series, coins, universe = load_tables(directory)
+    series, coins, universe = load_tables(directory).values()
     observed = {
         PANEL_NAMES.get(str(name), str(name)): rows.set_index("date")["value"].sort_index()
         for name, rows in series.groupby("series")

@@ -68,7 +68,7 @@ class Bench:
 
 def panel(bench: Bench) -> Iterator[Row]:
     """Build a panel from files, with several times the coins."""
-    from features.sources.files import load_files
+    from features.sources.directory import load_files
 
     tables = bench.market()
     for times in TIMES:

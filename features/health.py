@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import MAX_AGE_DAYS
+from features.catalogue.frame import MAX_AGE_DAYS
 from features.market.season import season_index
 from features.panel import DAY, SERIES, DataError, MarketPanel, end_of_day
 
@@ -13,29 +13,31 @@ STALE_DAYS = 7
 # Friday to Tuesday over a holiday.
 _LONG_WEEKEND = 4
 
+# A feature of each fund's flow, and from when on it can be expected: the first days of the funds
+# and of their windows.
+_FUNDS = (
+    ("iwm_flow_5", "IWM", pd.Timestamp("2008-02-01")),
+    ("btc_etf_flow_5", "US spot Bitcoin ETFs", pd.Timestamp("2024-02-01")),
+    ("eth_etf_flow_5", "US spot Ether ETFs", pd.Timestamp("2024-08-15")),
+)
 
-def known_on(panel: MarketPanel, as_of: pd.Timestamp) -> tuple[MarketPanel, pd.Series]:
-    """Return the market and its season index as they were known at the end of a day.
 
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market.
-    as_of : pandas.Timestamp
-        Day whose end closes the information set.
+class StaleData(DataError):
+    """The data are too old for a forecast of today."""
 
-    Returns
-    -------
-    view : MarketPanel
-        What was available then.
-    index : pandas.Series
-        Percent (0-100) on consecutive days, to that day.
 
-    Raises
-    ------
-    DataError
-        If the day has no index: no forecast can be made from it.
+def usable_view(
+    panel: MarketPanel, as_of: pd.Timestamp | None = None, *, today: pd.Timestamp | None = None
+) -> tuple[MarketPanel, pd.Series]:
+    """Return the market and its season index (0-100, consecutive days) as known at a day's end.
+
+    Without `as_of` it is the last day of the data, which must be at most a week before `today`
+    (`StaleData`) but for the embedded history, whose age every forecast mentions. A day without
+    an index is refused (`DataError`).
     """
+    if as_of is None:
+        _refuse_stale(panel, today)
+        as_of = panel.last_day
     withheld = panel.provenance.withheld(as_of)
     view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
     if not view.series("season_index").empty:
@@ -45,8 +47,16 @@ def known_on(panel: MarketPanel, as_of: pd.Timestamp) -> tuple[MarketPanel, pd.S
     raise DataError(_refusal(panel, as_of, withheld))
 
 
+def _refuse_stale(panel: MarketPanel, today: pd.Timestamp | None) -> None:
+    if today is None or panel.source == "reference":
+        return
+    if refused := refusal_for_age(panel.last_day, today):
+        withheld = panel.provenance.withheld(panel.last_day + DAY)
+        raise StaleData(f"{refused} {withheld}" if withheld else refused)
+
+
 def _refusal(panel: MarketPanel, as_of: pd.Timestamp, withheld: str | None) -> str:
-    """Say why a day has no index, and which days have one."""
+    """Return why a day has no index, and which days have one."""
     first, last = season_index(panel).index[0], panel.last_day
     span = (
         f"as_of must lie between {first:%Y-%m-%d} and {last:%Y-%m-%d}, the days of {panel.source}; "
@@ -66,54 +76,9 @@ def _refusal(panel: MarketPanel, as_of: pd.Timestamp, withheld: str | None) -> s
     return f"{span}." + (f" {withheld}" if withheld else "")
 
 
-def require_usable(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:
-    """Refuse data from which no forecast is made.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market.
-    as_of : pandas.Timestamp, optional
-        The day asked for; without one it is the last day, which must then be
-        at most seven days old (but for the embedded history, whose age every
-        forecast tells).
-    today : pandas.Timestamp
-        Current UTC day.
-
-    Raises
-    ------
-    DataError
-        If the data are too old or do not hold the day.
-    """
-    require_current(panel, as_of=as_of, today=today)
-    known_on(panel, panel.last_day if as_of is None else as_of)
-
-
-def require_current(panel: MarketPanel, *, as_of: pd.Timestamp | None, today: pd.Timestamp) -> None:
-    """Refuse data that are too old for a forecast of no day in particular.
-
-    Parameters
-    ----------
-    panel, as_of, today
-        As for `require_usable`, of which this is the part that costs nothing.
-
-    Raises
-    ------
-    DataError
-        If the data are too old and no day is named.
-    """
-    if as_of is not None or panel.source == "reference":
-        return
-    if refused := refusal_for_age(panel.last_day, today):
-        withheld = panel.provenance.withheld(panel.last_day + DAY)
-        raise DataError(f"{refused} {withheld}" if withheld else refused)
-
-
 def refusal_for_age(last_day: pd.Timestamp, today: pd.Timestamp) -> str | None:
-    """Say why data that end on a day are refused today, None if they are current.
+    """Return why data that end on a day are refused today, None if they are current.
 
-    Examples
-    --------
     >>> refusal_for_age(pd.Timestamp("2026-06-06"), pd.Timestamp("2026-06-13")) is None
     True
     """
@@ -127,26 +92,27 @@ def refusal_for_age(last_day: pd.Timestamp, today: pd.Timestamp) -> str | None:
     )
 
 
+def missing_flows(features: pd.DataFrame) -> list[str]:
+    """Return the funds whose flows are missing on a frame's last day, though the funds existed."""
+    day, last = features.index[-1], features.iloc[-1]
+    return [fund for name, fund, since in _FUNDS if day >= since and np.isnan(last[name])]
+
+
+def missing_flows_text(funds: list[str]) -> str:
+    """Return of which funds flows are missing, what that means and what can be done."""
+    return (
+        f"ETF flows are missing: {', '.join(funds)}. Features made of them are missing; "
+        "docs/flows.md says how to import them."
+    )
+
+
 def series_health(panel: MarketPanel, today: pd.Timestamp) -> pd.DataFrame:
-    """Describe every series that a panel can hold.
+    """Describe every series that a panel can hold, one row each in the order of `SERIES`.
 
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market.
-    today : pandas.Timestamp
-        Current UTC day.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per series of `features.panel.SERIES`; columns `series`,
-        `first_day`, `last_day` (NaT if it is missing), `age_days`,
-        `observations`, `coverage` (observations over those expected between
-        the first and the last day: weekdays, days or every seventh day),
-        `gaps` (steps longer than expected), `longest_gap_days`, `source`,
-        `digest` (SHA-256, the first 12 digits; empty if missing), `problem`
-        (empty if there is none).
+    `age_days` counts to `today`, `coverage` is observations over those expected between the first
+    and the last day (weekdays, days or every seventh day), `gaps` are the steps longer than
+    expected, `digest` the first 12 digits of SHA-256. Of a missing series days and ages are
+    missing; `problem` is empty if there is none.
     """
     return pd.DataFrame([_describe(panel, spec.name, today) for spec in SERIES])
 
@@ -167,7 +133,7 @@ def _describe(panel: MarketPanel, name: str, today: pd.Timestamp) -> dict[str, o
     steps = np.diff(days.to_numpy()) / np.timedelta64(1, "D")
     expected, usual = _rhythm(days, steps)
     behind = (panel.last_day - days[-1]).days
-    ended = f"ended {behind} days before the season index: the features made of it are missing"
+    problem = f"ended {behind} days before the season index: the features made of it are missing"
     return {
         "series": name,
         "first_day": days[0],
@@ -179,7 +145,7 @@ def _describe(panel: MarketPanel, name: str, today: pd.Timestamp) -> dict[str, o
         "longest_gap_days": int(steps.max()) if steps.size else 0,
         "source": source,
         "digest": panel.digest_of(name)[:12],
-        "problem": ended if behind > MAX_AGE_DAYS else "",
+        "problem": problem if behind > MAX_AGE_DAYS else "",
     }
 
 

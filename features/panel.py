@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,107 +26,66 @@ class SourceUnavailable(Exception):
     """A source of market data cannot be reached or refuses service."""
 
 
+# Fund figures are published on the next business morning. Two business days, not two calendar
+# days: Friday's figure is not out before Monday, or Tuesday after a holiday.
+FLOW_LAG_BUSINESS_DAYS = 2
+
+
 @dataclass(frozen=True)
 class SeriesSpec:
-    """What one series of the panel is and the rules its values must obey.
-
-    Parameters
-    ----------
-    name : str
-        Identifier, used by features and in every message.
-    unit : str
-        Unit of the values.
-    kind : {"level", "percent", "flow", "number"}
-        A level is positive and has an arbitrary base, a percent lies in
-        [0, 100], a flow or number is any finite value.
-    lag_business_days : int
-        Business days from the observation to its publication; 0 means the
-        end of the observation day.
-    max_gap_days : int
-        Longest allowed distance between neighbouring observations, days.
-    meaning : str
-        One line for people.
-    """
+    """What one series of the panel is and the rules its values must obey."""
 
     name: str
     unit: str
-    kind: Kind
-    lag_business_days: int
-    max_gap_days: int
-    meaning: str
+    kind: Kind  # a level is positive, of any base; a percent in [0, 100]; others are any number
+    meaning: str  # one line for people
+    max_gap_days: int = 7  # longest allowed distance between neighbouring observations
+
+    @property
+    def lag_business_days(self) -> int:
+        """Business days from an observation to its publication; 0 is the end of its own day."""
+        return FLOW_LAG_BUSINESS_DAYS if self.kind == "flow" else 0
 
 
-# Fund figures are published on the next business morning. Two business days, not two calendar
-# days: Friday's figure is not out before Monday, or Tuesday after a holiday.
-_FUND_LAG = 2
+_NEAR = {
+    "lead": "would beat Bitcoin over 90 days had they gained {margin} % more on it",
+    "lag": "would no longer beat it had they lost {margin} % on it",
+}
 
 SERIES: tuple[SeriesSpec, ...] = (
-    SeriesSpec("russell2000", "level", "level", 0, 10, "Russell 2000 close"),
-    SeriesSpec("sp500", "level", "level", 0, 10, "S&P 500 close"),
-    SeriesSpec(
-        "iwm_flow", "% of assets", "flow", _FUND_LAG, 10,
-        "IWM: change of shares outstanding x NAV over the assets of the session before",
-    ),
-    SeriesSpec(
-        "btc_etf_flow", "% of market cap", "flow", _FUND_LAG, 10,
-        "net flow of all US spot Bitcoin ETFs over Bitcoin's market cap",
-    ),
-    SeriesSpec(
-        "eth_etf_flow", "% of market cap", "flow", _FUND_LAG, 10,
-        "net flow of all US spot Ether ETFs over Ether's market cap",
-    ),
-    SeriesSpec("bitcoin", "level", "level", 0, 7, "Bitcoin close in US dollars"),
-    SeriesSpec("eth_btc", "level", "level", 0, 7, "Ether close in Bitcoin"),
-    SeriesSpec(
-        "bitcoin_dominance", "%", "percent", 0, 10, "Bitcoin's share of the whole crypto market cap"
-    ),
-    SeriesSpec(
-        "season_index", "%", "percent", 0, 7,
-        "share of the top-50 altcoins of the day whose 90-day return beats Bitcoin's",
-    ),
-    SeriesSpec(
-        "carried_breadth_30", "%", "percent", 0, 7,
-        "season index in 30 days if every relative price stood still from now on",
-    ),
-    SeriesSpec(
-        "carried_breadth_60", "%", "percent", 0, 7,
-        "season index in 60 days if every relative price stood still from now on",
-    ),
-    SeriesSpec(
-        "share_above_50d_mean", "%", "percent", 0, 7,
-        "share of the top-50 altcoins above the mean of their last 50 closes in US dollars",
-    ),
-    SeriesSpec(
-        "median_relative_return", "log", "number", 0, 7,
-        "median over the top-50 altcoins of the 90-day log return against Bitcoin",
-    ),
-    SeriesSpec(
-        "relative_return_dispersion", "log", "number", 0, 7,
-        "standard deviation over the top-50 altcoins of the 90-day log return against Bitcoin",
-    ),
-    SeriesSpec(
-        "coins_compared", "coins", "number", 0, 7,
-        "altcoins of the top 50 behind the season index: those with a price on both days",
-    ),
-    *(
-        SeriesSpec(
-            f"near_{side}_{margin}", "%", "percent", 0, 7,
-            f"share of the compared altcoins that {meaning.format(margin=margin)}",
-        )
-        for side, meaning in (
-            ("lead", "would beat Bitcoin over 90 days had they gained {margin} % more on it"),
-            ("lag", "would no longer beat it had they lost {margin} % on it"),
-        )
-        for margin in (5, 10, 20)
-    ),
-    *(
-        SeriesSpec(
-            f"simulated_{threshold}_{days}", "%", "percent", 0, 7,
-            f"share of simulated paths whose season index reaches {threshold} within {days} days",
-        )
-        for threshold in (50, 75)
-        for days in range(30, 391, 30)
-    ),
+    SeriesSpec("russell2000", "level", "level", "Russell 2000 close", 10),
+    SeriesSpec("sp500", "level", "level", "S&P 500 close", 10),
+    SeriesSpec("iwm_flow", "% of assets", "flow",
+               "IWM: change of shares outstanding x NAV over the assets of the session before", 10),
+    SeriesSpec("btc_etf_flow", "% of market cap", "flow",
+               "net flow of all US spot Bitcoin ETFs over Bitcoin's market cap", 10),
+    SeriesSpec("eth_etf_flow", "% of market cap", "flow",
+               "net flow of all US spot Ether ETFs over Ether's market cap", 10),
+    SeriesSpec("bitcoin", "level", "level", "Bitcoin close in US dollars"),
+    SeriesSpec("eth_btc", "level", "level", "Ether close in Bitcoin"),
+    SeriesSpec("bitcoin_dominance", "%", "percent",
+               "Bitcoin's share of the whole crypto market cap", 10),
+    SeriesSpec("season_index", "%", "percent",
+               "share of the top-50 altcoins of the day whose 90-day return beats Bitcoin's"),
+    *(SeriesSpec(f"carried_breadth_{days}", "%", "percent",
+                 f"season index in {days} days if every relative price stood still from now on")
+      for days in (30, 60)),
+    SeriesSpec("share_above_50d_mean", "%", "percent",
+               "share of the top-50 altcoins above the mean of their last 50 closes in US dollars"),
+    SeriesSpec("median_relative_return", "log", "number",
+               "median over the top-50 altcoins of the 90-day log return against Bitcoin"),
+    SeriesSpec("relative_return_dispersion", "log", "number",
+               "standard deviation over the top-50 altcoins of the 90-day log return against "
+               "Bitcoin"),
+    SeriesSpec("coins_compared", "coins", "number",
+               "altcoins of the top 50 behind the season index: those with a price on both days"),
+    *(SeriesSpec(f"near_{side}_{margin}", "%", "percent",
+                 f"share of the compared altcoins that {meaning.format(margin=margin)}")
+      for side, meaning in _NEAR.items() for margin in (5, 10, 20)),
+    *(SeriesSpec(f"simulated_{threshold}_{days}", "%", "percent",
+                 f"share of simulated paths whose season index reaches {threshold} within {days} "
+                 "days")
+      for threshold in (50, 75) for days in range(30, 391, 30)),
 )  # fmt: skip
 
 SPECS: Mapping[str, SeriesSpec] = {spec.name: spec for spec in SERIES}
@@ -137,8 +96,6 @@ _COLUMNS = ("series", "date", "value", "available_at")
 def end_of_day(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Return the instants at which days end (24:00 UTC).
 
-    Examples
-    --------
     >>> str(end_of_day(pd.DatetimeIndex(["2025-12-10"]))[0])
     '2025-12-11 00:00:00'
     """
@@ -148,21 +105,9 @@ def end_of_day(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
 def publication(spec: SeriesSpec, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Return the instants at which a series' observations became available.
 
-    Parameters
-    ----------
-    spec : SeriesSpec
-        The series.
-    dates : pandas.DatetimeIndex
-        Observation days.
+    The end of the observation day, or of the `lag_business_days`-th business day (Monday to
+    Friday) after it.
 
-    Returns
-    -------
-    pandas.DatetimeIndex
-        The end of the observation day, or of the `lag_business_days`-th
-        business day (Monday to Friday) after it.
-
-    Examples
-    --------
     >>> friday = pd.DatetimeIndex(["2025-12-05"])
     >>> str(publication(SPECS["iwm_flow"], friday)[0])
     '2025-12-10 00:00:00'
@@ -224,19 +169,9 @@ class MarketPanel:
         missing = [column for column in _COLUMNS if column not in observations.columns]
         if missing:
             raise DataError(f"{source}: column {missing[0]!r} is missing; need {_COLUMNS}.")
-        if observations.empty:
-            raise DataError(f"{source}: holds no observation.")
-        _check_types(observations, source)
-        groups = dict(tuple(observations.groupby("series", sort=False, dropna=False)))
-        for name in groups:
-            _require_known(str(name), source)
-        series = {}
-        for spec in SERIES:
-            if spec.name in groups:
-                rows = groups[spec.name].set_index("date")[["value", "available_at"]]
-                _check_rows(rows, spec, source, until)
-                series[spec.name] = rows
-        return cls(series, source, provenance)
+        groups = observations.groupby("series", sort=False, dropna=False)
+        rows = {str(name): group.set_index("date").drop(columns="series") for name, group in groups}
+        return cls._checked(rows, source, until, provenance)
 
     @classmethod
     def from_series(
@@ -252,39 +187,40 @@ class MarketPanel:
         Parameters
         ----------
         series : mapping of str to pandas.Series
-            Values by name, indexed by observation day.
+            Values by name, indexed by observation day; empty ones are left out.
         source, until, provenance
             As for `from_observations`.
+
+        Raises
+        ------
+        DataError
+            As for `from_observations`.
         """
-        frames = []
-        for name, values in series.items():
-            _require_known(name, source)
-            days = _days(values.index, name, source)
-            if values.dtype != np.float64:
-                raise DataError(f"{source}: {name}: values must be float64, got {values.dtype}.")
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "series": name,
-                        "date": days,
-                        "value": values.to_numpy(),
-                        "available_at": publication(SPECS[name], days),
-                    }
-                )
-            )
-        if not frames:
-            raise DataError(f"{source}: holds no series at all.")
-        observations = pd.concat(frames, ignore_index=True)
-        return cls.from_observations(observations, source, until=until, provenance=provenance)
+        rows = {name: _published(name, values, source) for name, values in series.items()}
+        held = {name: table for name, table in rows.items() if len(table)}
+        return cls._checked(held, source, until, provenance)
+
+    @classmethod
+    def _checked(
+        cls,
+        rows: Mapping[str, pd.DataFrame],
+        source: str,
+        until: pd.Timestamp | None,
+        provenance: DataProvenance,
+    ) -> MarketPanel:
+        for name in rows:
+            _require_defined(name, source)
+        if not rows:
+            raise DataError(f"{source}: holds no observation.")
+        series = {
+            spec.name: _check(rows[spec.name], spec, source, until)
+            for spec in SERIES
+            if spec.name in rows
+        }
+        return cls(series, source, provenance)
 
     def with_series(self, series: Mapping[str, pd.Series]) -> MarketPanel:
-        """Return the panel with further series in it, each published as its specification says.
-
-        Parameters
-        ----------
-        series : mapping of str to pandas.Series
-            As for `from_series`; one that the panel holds is replaced. Empty ones are left out.
-        """
+        """Return the panel with further series, which replace those of their names."""
         if not any(len(values) for values in series.values()):
             return self
         more = MarketPanel.from_series(series, self.source)
@@ -365,7 +301,7 @@ class MarketPanel:
         )
 
     def _rows(self, name: str) -> pd.DataFrame:
-        _require_known(name, self.source)
+        _require_defined(name, self.source)
         if name in self._series:
             return self._series[name]
         nothing = pd.DatetimeIndex([], dtype="datetime64[s]", name="date")
@@ -381,60 +317,72 @@ def _content(name: str, rows: pd.DataFrame) -> bytes:
     return b"".join((f"{name}:{len(rows)}\n".encode(), *(column.tobytes() for column in columns)))
 
 
-def _require_known(name: str, source: str) -> None:
+def _require_defined(name: str, source: str) -> None:
     if name not in SPECS:
         raise DataError(f"{source}: unknown series {name!r}; known are {', '.join(SPECS)}.")
 
 
-def _days(index: pd.Index, name: str, source: str) -> pd.DatetimeIndex:
-    if not isinstance(index, pd.DatetimeIndex):
-        raise DataError(f"{source}: {name}: days must be datetime64, got {index.dtype}.")
-    if index.tz is not None:
-        raise DataError(f"{source}: {name}: days must carry no time zone, got {index.tz}.")
-    return index.as_unit("s").rename("date")
+def _published(name: str, values: pd.Series, source: str) -> pd.DataFrame:
+    _require_defined(name, source)
+    days = _instants(values.index, "date", f"{source}: {name}")
+    table = pd.DataFrame({"value": values.to_numpy()}, index=days)
+    return table.assign(available_at=publication(SPECS[name], days))
 
 
-def _check_types(observations: pd.DataFrame, source: str) -> None:
-    if observations["value"].dtype != np.float64:
-        raise DataError(f"{source}: value must be float64, got {observations['value'].dtype}.")
-    for column in ("date", "available_at"):
-        dtype = observations[column].dtype
-        if not pd.api.types.is_datetime64_dtype(dtype):
-            zone = " (a time zone must not be mixed in)" if hasattr(dtype, "tz") else ""
-            raise DataError(f"{source}: {column} must be datetime64[s], got {dtype}{zone}.")
-        if observations[column].isna().any():
-            raise DataError(f"{source}: {column} must not be missing.")
+def _instants(values: pd.Index | pd.Series, column: str, where: str) -> pd.DatetimeIndex:
+    if not pd.api.types.is_datetime64_dtype(values.dtype):
+        raise DataError(
+            f"{where}: {column} must be datetime64 without a time zone, got {values.dtype}."
+        )
+    if values.isna().any():
+        raise DataError(f"{where}: {column} must not be missing.")
+    return pd.DatetimeIndex(values, name=column)
 
 
-def _check_rows(
+def _check(
     rows: pd.DataFrame, spec: SeriesSpec, source: str, until: pd.Timestamp | None
-) -> None:
-    days = pd.DatetimeIndex(rows.index)
+) -> pd.DataFrame:
+    """Refuse rows that break a rule, naming the first day; return them with seconds as unit."""
+    where = f"{source}: {spec.name}"
+    if rows["value"].dtype != np.float64:
+        raise DataError(f"{where}: value must be float64, got {rows['value'].dtype}.")
+    days = _instants(rows.index, "date", where)
+    available = _instants(rows["available_at"], "available_at", where)
     values = rows["value"].to_numpy()
-
-    def require(good: np.ndarray, rule: str) -> None:
+    for rule, good, got in _rules(days, values, available, spec, until):
         if not good.all():
             at = int(np.argmin(good))
-            raise DataError(
-                f"{source}: {spec.name} on {days[at]:%Y-%m-%d}: {rule}, got {values[at]:g}."
-            )
+            raise DataError(f"{where} on {days[at]:%Y-%m-%d}: {rule}, got {_shown(got[at])}.")
+    index = days.as_unit("s")
+    return pd.DataFrame({"value": values, "available_at": available.as_unit("s")}, index=index)
 
-    step = np.diff(days.to_numpy()) / np.timedelta64(1, "D")
-    require((days == days.normalize()).astype(bool), "the observation day must be a whole day")
-    require(np.append(True, step != 0), "a day must not appear twice")
-    require(np.append(True, step > 0), "days must be sorted")
-    require(np.append(True, step <= spec.max_gap_days),
-            f"the gap before it must be at most {spec.max_gap_days} days")  # fmt: skip
-    require(np.isfinite(values), "the value must be finite")
+
+def _rules(
+    days: pd.DatetimeIndex,
+    values: np.ndarray,
+    available: pd.DatetimeIndex,
+    spec: SeriesSpec,
+    until: pd.Timestamp | None,
+) -> Iterator[tuple[str, np.ndarray, Any]]:
+    """Yield each rule, where it holds, and what a message shows of a row that breaks it."""
+    step = np.append(1.0, np.diff(days.to_numpy()) / np.timedelta64(1, "D"))
+    yield "the observation day must be a whole day", days == days.normalize(), days
+    yield "a day must not appear twice", step != 0, days
+    yield "days must be sorted", step > 0, days
+    longest = spec.max_gap_days
+    yield f"the gap before it must be at most {longest} days", step <= longest, step
+    yield "the value must be finite", np.isfinite(values), values
     if spec.kind == "level":
-        require(values > 0, "a level must be positive")
+        yield "a level must be positive", values > 0, values
     if spec.kind == "percent":
-        require((values >= 0) & (values <= 100), "a percent must lie in [0, 100]")
-    # A value may be published at the very end of its day, never sooner: strict.
-    available = rows["available_at"].to_numpy()
-    require(available >= end_of_day(days).to_numpy(),
-            "it must not be available before its day has ended")  # fmt: skip
-    require(np.append(True, available[1:] >= available[:-1]),
-            "it must not be available before its predecessor")  # fmt: skip
+        yield "a percent must lie in [0, 100]", (values >= 0) & (values <= 100), values
+    # A value may be published at the very end of its day, never sooner: not strict.
+    yield "it must not be available before its day has ended", available >= days + DAY, available
+    later = np.append(True, available[1:] >= available[:-1])
+    yield "it must not be available before its predecessor", later, available
     if until is not None:
-        require((days <= until).astype(bool), f"no observation may be later than {until:%Y-%m-%d}")
+        yield f"no observation may be later than {until:%Y-%m-%d}", days <= until, days
+
+
+def _shown(value: pd.Timestamp | float) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, pd.Timestamp) else f"{value:g}"

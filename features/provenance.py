@@ -8,6 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
+# What became of a finding, mildest first.
 Consequence = Literal["note", "value left out", "feature dropped", "day held back", "refused"]
 
 # A value left out is missing in the windows that reach back to it; none is longer than a year.
@@ -16,42 +17,21 @@ REACH_DAYS = 366
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a rule of plausibility noticed in the data.
+    """What a rule of plausibility noticed in one series.
 
-    Parameters
-    ----------
-    rule : str
-        Name of the rule in `features.plausibility.book.RULES`.
-    series : str
-        Series or coin.
-    first_day, last_day : pandas.Timestamp
-        The days concerned, both included.
-    value : float
-        The value that broke the rule.
-    factor : float
-        By how many times it is off; NaN where that means nothing.
-    consequence : {"note", "value left out", "feature dropped", "day held back", "refused"}
-        What became of it, mildest first.
-    said : str
-        What was seen, to follow series and days.
-    way_out : str
-        What can be done about it.
-
-    Examples
-    --------
     >>> day = pd.Timestamp("2025-11-20")
     >>> Finding("spike", "sol", day, day, 5.0, 100.0, "value left out", "is wrong", "wait").text
     'sol on 2025-11-20: is wrong (spike; value left out). Wait.'
     """
 
     rule: str
-    series: str
+    series: str  # or coin
     first_day: pd.Timestamp
-    last_day: pd.Timestamp
-    value: float
-    factor: float
+    last_day: pd.Timestamp  # included
+    value: float  # the one that broke the rule
+    factor: float  # by how many times it is off; NaN where that means nothing
     consequence: Consequence
-    said: str
+    said: str  # what was seen, to follow series and days
     way_out: str
 
     @property
@@ -69,9 +49,9 @@ class Finding:
         return self.consequence in ("day held back", "refused")
 
     def concerns(self, day: pd.Timestamp) -> bool:
-        """Tell whether a forecast of a day should say it."""
+        """Return whether a forecast of a day should mention it."""
         reach = pd.Timedelta(days=REACH_DAYS)
-        # A withheld day lies behind the last day of the data, which is the one that must say it.
+        # The last day of the data answers for a withheld day, which comes after it.
         begins = self.first_day - reach if self.withholds else self.first_day
         return self.consequence != "note" and begins <= day <= self.last_day + reach
 
@@ -80,33 +60,18 @@ class Finding:
 class Revision:
     """Values that a source has changed after they were first stored.
 
-    Parameters
-    ----------
-    series : str
-        Ticker or series.
-    first_day, last_day : pandas.Timestamp
-        First and last day changed.
-    days : int
-        How many values changed.
-    old, new : float
-        Of the first day.
-    seen_at : pandas.Timestamp
-        Instant (UTC) at which the change was seen.
-
-    Examples
-    --------
     >>> day = pd.Timestamp("2025-11-24")
     >>> Revision("BTC-USD", day, day, 1, 44e3, 88e3, pd.Timestamp("2025-12-10 06:20")).text
     'BTC-USD on 2025-11-24: 44000 became 88000 (seen 2025-12-10)'
     """
 
-    series: str
+    series: str  # or ticker
     first_day: pd.Timestamp
     last_day: pd.Timestamp
-    days: int
-    old: float
+    days: int  # how many values changed
+    old: float  # of the first day
     new: float
-    seen_at: pd.Timestamp
+    seen_at: pd.Timestamp  # UTC
 
     @property
     def text(self) -> str:
@@ -121,74 +86,41 @@ class Revision:
 
 @dataclass(frozen=True)
 class YearCoverage:
-    """How much of the top 50 could be compared in a year.
-
-    Parameters
-    ----------
-    year : int
-        Calendar year.
-    source : {"embedded", "yahoo"}
-        Where the prices came from.
-    days : int
-        Days with a ranking.
-    coverage : float
-        Mean share (0-1) of the top 50 with a price on the day and 90 days
-        before; dead and unknown coins count as uncovered.
-    unused_days : int
-        Days whose index is not used because too few coins were covered.
-    """
+    """How much of the top 50 could be compared in a year."""
 
     year: int
-    source: str
-    days: int
+    source: str  # of the prices: embedded or yahoo
+    days: int  # with a ranking
+    # Mean share (0-1) with a price on the day and 90 days before; dead and unknown coins count as
+    # uncovered.
     coverage: float
-    unused_days: int
+    unused_days: int  # whose index is not used because too few coins were covered
 
 
 @dataclass(frozen=True)
 class DataProvenance:
-    """How a panel was made.
+    """How a panel was made, and what is wrong with it."""
 
-    Parameters
-    ----------
-    steps : tuple of str
-        What was done, one sentence each, in order.
-    problems : tuple of str
-        What is missing, partial or weaker than in the embedded history, one
-        sentence each.
-    sources : mapping of str to str
-        Where each series came from, by name.
-    coverage : tuple of YearCoverage
-        By year, oldest first.
-    since : pandas.Timestamp, optional
-        First day that the problems concern; without one they concern all days.
-    findings : tuple of Finding
-        What the rules of plausibility noticed.
-    revisions : tuple of Revision
-        What the source has changed after it was first stored.
-    """
-
-    steps: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict)
-    coverage: tuple[YearCoverage, ...] = ()
-    since: pd.Timestamp | None = None
+    steps: tuple[str, ...] = ()  # a sentence each, in order
+    problems: tuple[str, ...] = ()  # what is missing or weaker than in the embedded history
+    sources: Mapping[str, str] = field(default_factory=dict)  # of each series
+    coverage: tuple[YearCoverage, ...] = ()  # by year, oldest first
+    since: pd.Timestamp | None = None  # first day that the problems concern; None: all days
     findings: tuple[Finding, ...] = ()
     revisions: tuple[Revision, ...] = ()
 
     def problems_on(self, day: pd.Timestamp) -> tuple[str, ...]:
         """Return the problems and findings that concern a day."""
         problems = () if self.since is not None and day < self.since else self.problems
-        return (*problems, *(each.text for each in self.findings_on(day)))
+        return (*problems, *(finding.text for finding in self.findings_on(day)))
 
     def findings_on(self, day: pd.Timestamp) -> tuple[Finding, ...]:
         """Return the findings that concern a day."""
-        return tuple(each for each in self.findings if each.concerns(day))
+        return tuple(finding for finding in self.findings if finding.concerns(day))
 
     def withheld(self, day: pd.Timestamp) -> str | None:
-        """Say why a day has no index, if a rule withholds it."""
+        """Return why a rule withholds the index of a day, or None."""
         for finding in self.findings:
-            # A day from the first withheld one on rests on it or lies behind it.
             if finding.withholds and finding.first_day <= day <= finding.last_day:
                 return finding.text
         return None

@@ -20,34 +20,19 @@ MARGIN = 2.0
 
 @dataclass(frozen=True)
 class Witness:
-    """How far our index is from a published one, and whether that is usual.
+    """How far our index is from a published one, and whether that is usual."""
 
-    Parameters
-    ----------
-    source : str
-        Who publishes it.
-    day : pandas.Timestamp
-        Newest day that both have.
-    index, published : float
-        Both of that day (0-100).
-    usual, low, high : float
-        Median, and the range of 98 % of the differences (ours less theirs) of the reference days,
-        one coin wider at either end; points.
-    reference_days : int
-        How many days these rest on.
-    differs_since : pandas.Timestamp, optional
-        First of the last days in a row on which the difference is outside the range; None if that
-        of the newest day is inside.
-    """
-
-    source: str
-    day: pd.Timestamp
-    index: float
-    published: float
+    source: str  # who publishes it
+    day: pd.Timestamp  # the newest that both have
+    index: float  # ours of that day (0-100)
+    published: float  # theirs
+    # Median, and the range of 98 % of the differences (ours less theirs) on the reference days, one
+    # coin wider at either end; points.
     usual: float
     low: float
     high: float
-    reference_days: int
+    reference_days: int  # on which these rest
+    # First of the last days in a row on which the difference is outside the range, if it is.
     differs_since: pd.Timestamp | None
 
     @property
@@ -57,7 +42,7 @@ class Witness:
 
     @property
     def text(self) -> str:
-        """What is to be said of it, as a sentence."""
+        """The comparison as a sentence."""
         usual = (
             f"usually {self.usual:+.0f}, {self.low:+.0f} to {self.high:+.0f} on 98 of 100 of "
             f"{self.reference_days} days"
@@ -76,28 +61,15 @@ class Witness:
 def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
     """Compare our season index with a published one.
 
-    Their lists and hours differ from ours, so that agreement is judged by the
-    distance on past days: those of the year before the last 30 days.
+    Both are percent (0-100) by day. Their lists and hours differ from ours, so that agreement is
+    judged by the distance in the year before the last 30 days; with fewer than 60 shared days
+    there it cannot be (`DataError`).
 
-    Parameters
-    ----------
-    index, published : pandas.Series
-        Percent (0-100) by day.
-    source : str
-        Who publishes it.
-
-    Raises
-    ------
-    DataError
-        If both share fewer than 60 days before the last 30.
-
-    Examples
-    --------
     >>> days = pd.date_range("2025-01-01", periods=200)
     >>> ours = pd.Series(40.0, days)
     >>> ours.iloc[-3:] = 92.0
-    >>> found = witness(ours, pd.Series(45.0, days), source="theirs")
-    >>> found.usual, found.differs_since.date()
+    >>> comparison = witness(ours, pd.Series(45.0, days), source="theirs")
+    >>> comparison.usual, comparison.differs_since.date()
     (-5.0, datetime.date(2025, 7, 17))
     """
     difference = (index - published).dropna()
@@ -109,11 +81,11 @@ def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
     if len(past) < MIN_REFERENCE:
         raise DataError(
             f"{source}: it shares {len(past)} days with our index before the last {RECENT_DAYS}, "
-            f"need {MIN_REFERENCE} to tell what distance is usual; give a longer history."
+            f"need {MIN_REFERENCE} to judge what distance is usual; give a longer history."
         )
     low, high = np.quantile(past, QUANTILES) + np.array([-MARGIN, MARGIN])
     inside = difference.between(low, high).to_numpy()
-    # The run of days outside at the end begins behind the last day inside.
+    # The run of days outside at the end begins after the last day inside.
     last_inside = int(np.flatnonzero(inside)[-1])
     outside = last_inside + 1 < len(days)
     return Witness(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.health import require_usable
+from features.health import usable_view
 from features.panel import DataError, MarketPanel, SourceUnavailable
 from models.cli.market_options import MarketOptions, Source, load_market
 from models.cli.options import ProgressLine, now
@@ -139,7 +139,7 @@ def load_panel(
     if days is None:
         return market.whole()
     first, last = (_day(each) for each in days)
-    return market.spoken_of(first - pd.Timedelta(days=30), last)
+    return market.for_days(first - pd.Timedelta(days=30), last)
 
 
 def forecast(
@@ -185,7 +185,7 @@ def forecast(
     """
     clock = now().normalize() if today is None else _day(today)
     day = None if as_of is None else _day(as_of)
-    require_usable(panel, as_of=day, today=clock)
+    usable_view(panel, day, today=clock)
     stored = load_forecaster(tracking_uri, model)
     status = season_status(panel, stored.forecaster, panel.last_day if day is None else day)
     return forecasting.forecast(

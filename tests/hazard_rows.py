@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import logit
 
-from features.catalogue.builder import FEATURE_NAMES
+from features.catalogue.features import FEATURE_NAMES
 from features.market.paths import series_name
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES

@@ -1,7 +1,7 @@
 """Everything that reads what others may have written, and how what it is given is spoilt.
 
-Shared by the suite `tests/test_hostile_*.py` and by the coverage-guided fuzzing of
-`benchmarks/fuzz_readers.py`: a reader is given bytes and either answers or refuses as documented.
+Shared by the suite `tests/test_hostile_*.py`: a reader is given bytes and either answers or refuses
+as documented. Tables of market history have a test of their own (`tests/test_market_tables.py`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,7 @@ from click.testing import Result
 
 from features.panel import DataError
 from features.reference.membership import Membership, load_membership
-from features.sources.days import days_of
 from features.sources.etf_flows.layouts import read_file
-from features.sources.numerals import has_decimal_comma, with_point
-from features.sources.published import read_published
-from features.sources.table_file import read_table_file
 from features.sources.yahoo.rankings import read_universe
 from features.terminal import one_line, printable
 from models.cli.forecast_options import ConditionOptions
@@ -53,7 +49,6 @@ from tests.test_ledger_outlook import OLD
 # How many times as many cases are generated: 1 in every run, more by hand (`make hostile`).
 TIMES = int(os.environ.get("ALTSEASON_HOSTILE", "1"))
 TODAY = pd.Timestamp("2025-12-12").as_unit("s")
-COLUMNS = {"series": "text", "date": "day", "value": "number"}
 
 
 @dataclass(frozen=True)
@@ -88,18 +83,6 @@ def lines(content: bytes) -> list[str]:
 # --- the readers ---------------------------------------------------------------------------------
 
 
-def days(content: bytes, folder: Path) -> None:
-    for day in days_of(lines(content)).values():
-        assert day == day.normalize()
-        assert day.tz is None
-
-
-def numerals(content: bytes, folder: Path) -> None:
-    texts = lines(content)
-    comma = has_decimal_comma(texts)
-    assert all(isinstance(with_point(text, decimal_comma=comma), str) for text in texts)
-
-
 def alert(content: bytes, folder: Path) -> None:
     found = Alert.parse(lines(content)[0])
     assert Alert.parse(str(found)).kind == found.kind
@@ -121,20 +104,6 @@ def flows(content: bytes, folder: Path) -> None:
     asset = "btc" if content.startswith(b"date,net") else None
     reading = read_file(path, asset=asset, until=TODAY)
     assert all(np.isfinite(values).all() for values in reading.series.values())
-
-
-def table(content: bytes, folder: Path) -> None:
-    read_table_file(in_file("series.csv", content, folder), COLUMNS, None)
-
-
-def parquet(content: bytes, folder: Path) -> None:
-    read_table_file(in_file("series.parquet", content, folder), COLUMNS, None)
-
-
-def published(content: bytes, folder: Path) -> None:
-    values = read_published(in_file("published.csv", content, folder))
-    assert values.between(0, 100).all()
-    assert values.index.is_unique
 
 
 @cache
@@ -237,17 +206,6 @@ def a_line() -> dict[str, Any]:
     return json.loads(json.dumps(own))
 
 
-def a_table() -> bytes:
-    rows = [f"{name},2025-12-{day:02},{day / 8}\n" for name in ("a", "b") for day in range(1, 9)]
-    return "".join(["series,date,value\n", *rows]).encode()
-
-
-def a_parquet() -> bytes:
-    written = io.BytesIO()
-    pd.read_csv(io.BytesIO(a_table())).to_parquet(written)
-    return written.getvalue()
-
-
 def a_manifest() -> bytes:
     sealed = {"size": 2, "sha256": "0" * 64}
     return json.dumps({"schema": "altseason.run/2", "parent": {"files": {"claims.csv": sealed}},
@@ -281,13 +239,6 @@ def a_verification() -> bytes:
 UNIVERSE = b"snapshot_date,rank,ticker\n2025-12-01,1,ETH-USD\n2025-12-01,2,SOL-USD\n"
 
 READERS = {
-    "days": Reader(days, (DataError,), lambda: [
-        b"2025-12-10\n2025-12-11", b"13/02/2025\n01/02/2025", b"Dec 09, 2025", b"08-Dec-25",
-        b"2025-12-09T23:59:59.999Z", b"1765324800", b"1765324800000.0", b"31.12.2025",
-    ]),
-    "numerals": Reader(numerals, (DataError,), lambda: [
-        b"92.000,5\n1,25", b"1,234.5\n0.5", b"(1,234,567)\n12", b"1e5\n1,5e+7", b"+1 000,5",
-    ]),
     "alert": Reader(alert, (ValueError,), lambda: [
         b"broad:30>=0.5", b"sustained:year>=40%", b"broad:90:change<=-0.1", b"partial:60 <= 1",
     ]),
@@ -299,13 +250,6 @@ READERS = {
         LATE.encode(), FULL.encode(), FUND.encode(), b"date,net_flow_usd\n2025-12-09,1500000\n",
         b"<table><tr><td>Date</td><td>IBIT</td><td>FBTC</td><td>Total</td></tr><tr><td>09 Dec "
         b"2025</td><td>1.0</td><td>2.0</td><td>3.0</td></tr></table>",
-    ]),
-    "table": Reader(table, (DataError,), lambda: [
-        a_table(), gzip.compress(a_table()), a_table().replace(b",", b";"),
-    ]),
-    "parquet": Reader(parquet, (DataError,), lambda: [a_parquet()]),
-    "published": Reader(published, (DataError,), lambda: [
-        b"date,value\n2025-12-01,33\n2025-12-02,34.5\n",
     ]),
     "universe": Reader(universe, (DataError,), lambda: [UNIVERSE]),
     "ledger": Reader(ledger, (LedgerError,), lambda: [

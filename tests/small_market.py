@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features.panel import DataError, MarketPanel
-from features.sources.files import load_files
+from features.sources.directory import load_files
 
 FIRST = pd.Timestamp("2024-01-01")
 LAST = pd.Timestamp("2024-05-09")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from features.market.season import season_index
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.season.definition import OnsetDefinition

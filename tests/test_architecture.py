@@ -22,9 +22,8 @@ ROOMS = (
     "features.witness", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
     "features.sources.days", "features.sources.numerals", "features.sources.bounded",
-    "features.sources.columns", "features.sources.table_file", "features.sources.files",
-    "features.sources.definitions", "features.sources.deferred",
-    "features.reference", "features.sources.etf_flows", "features.sources.append",
+    "features.sources.columns", "features.sources.tables", "features.sources.deferred",
+    "features.sources.directory", "features.reference", "features.sources.etf_flows",
     "features.sources.yahoo", "features.sources.published",
     "models.patience", "models.workers", "models.errors", "models.plain_values", "models.seal",
     "models.formatting",
@@ -42,7 +41,7 @@ DISK_AND_NETWORK = {
 # What knows the process and its streams, and nothing of data.
 PROCESSES = {"features.terminal"}
 READ_THE_CLOCK = {
-    "models.cli.options", "features.sources.etf_flows.command", "features.sources.append.command",
+    "models.cli.options", "features.sources.etf_flows.command",
     "models.patience", "features.sources.yahoo.client",  # how long, never which day
 }  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}

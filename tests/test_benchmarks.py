@@ -11,7 +11,7 @@ import typer
 from benchmarks.__main__ import TaskName, main, table
 from benchmarks.market import drawn_market, multiplied, read_market, written
 from benchmarks.tasks import TASKS
-from features.sources.files import load_files
+from features.sources.directory import load_files
 from tests.commands import run_command
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.base import clone
 
-from features.catalogue.builder import FEATURE_NAMES
+from features.catalogue.features import FEATURE_NAMES
 from models.hazard.base import THRESHOLD
 from models.hazard.boosting import BoostedHazard, safe_trees
 from models.hazard.candidates import BREADTH_CORE, CANDIDATES

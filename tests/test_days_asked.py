@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import predict
-from features.health import known_on
+from features.health import usable_view
 from features.panel import DAY, DataError
 from models.cli.options import ProgressLine
 from models.cli.training_command import Order, carry_out
@@ -18,7 +18,7 @@ from tests.commands import run_command
 
 def refusal(panel, day) -> str:
     with pytest.raises(DataError) as error:
-        known_on(panel, pd.Timestamp(day))
+        usable_view(panel, pd.Timestamp(day))
     return str(error.value)
 
 
@@ -40,7 +40,7 @@ def test_a_day_after_the_data_is_told_as_that(random_panel, day):
 @pytest.mark.parametrize("end", [0, -1])
 def test_both_ends_of_the_history_can_be_asked_for(random_panel, end):
     day = random_panel.series("season_index").index[end]
-    _, index = known_on(random_panel, day)
+    _, index = usable_view(random_panel, day)
     assert index.index[-1] == day
 
 

@@ -10,15 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from features.catalogue import builder
-from features.catalogue.builder import (
-    CATALOGUE,
-    FEATURE_NAMES,
-    MAX_AGE_DAYS,
-    build_features,
-    feature_frame,
-)
-from features.catalogue.feature import Feature, log_change
+from features.catalogue import frame as catalogue_frame
+from features.catalogue.features import CATALOGUE, FEATURE_NAMES, Feature, log_change
+from features.catalogue.frame import MAX_AGE_DAYS, build_features, feature_frame
 from features.panel import DAY, SPECS, MarketPanel, end_of_day
 
 EVERY_FEATURE = pytest.mark.parametrize("feature", CATALOGUE, ids=FEATURE_NAMES)
@@ -190,7 +184,7 @@ def cheat_of(compute, source="russell2000"):
          "backfilled warm-up", "smoothed from the end"],
 )  # fmt: skip
 def test_a_feature_that_looks_ahead_is_caught(monkeypatch, random_panel, compute, without_future):
-    monkeypatch.setattr(builder, "CATALOGUE", (cheat_of(compute),))
+    monkeypatch.setattr(catalogue_frame, "CATALOGUE", (cheat_of(compute),))
     assert looking_ahead(random_panel, WARMING_UP, without_future) == ["cheat"]
 
 
@@ -209,7 +203,9 @@ def test_a_builder_that_ignores_publication_is_caught(monkeypatch, random_panel,
 @WITHOUT_FUTURE
 def test_a_builder_that_fills_backwards_is_caught(monkeypatch, random_panel, without_future):
     monkeypatch.setattr(
-        builder, "_observed", lambda panel, name, feature: panel.series(name).shift(-1).ffill()
+        catalogue_frame,
+        "_observed",
+        lambda panel, name, feature: panel.series(name).shift(-1).ffill(),
     )
     assert len(looking_ahead(random_panel, MONDAY, without_future)) > len(CATALOGUE) / 2
 

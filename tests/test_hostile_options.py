@@ -12,7 +12,6 @@ import predict
 import train
 from features.reference import compile as history
 from features.reference import members
-from features.sources.append import command as appending
 from features.sources.etf_flows.command import app as flows
 from models.cli.training_options import MOST_JOBS
 from tests.commands import run_command
@@ -132,7 +131,6 @@ def test_what_cannot_be_read_is_one_message(app, arguments, codes, folder):
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [
-        (appending, ["--data-dir", ".", "--add"]),
         (history, ["--out", ".", "--data-dir"]),
         (members, ["--out", ".", "--data-dir"]),
     ],

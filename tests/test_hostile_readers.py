@@ -118,19 +118,12 @@ def test_a_sealed_line_beyond_range_is_refused_by_number(path, value, folder):
 def test_what_unpacks_to_too_much_is_refused_before(folder, monkeypatch):
     bomb = gzip.compress(b" " * 100_000)
     monkeypatch.setattr("features.sources.etf_flows.spreadsheets.MAX_BYTES", 10_000)
-    monkeypatch.setattr("features.sources.table_file.MAX_BYTES", 10_000)
-    monkeypatch.setattr("features.sources.published.MAX_BYTES", 10_000)
     monkeypatch.setattr("features.sources.yahoo.rankings.MAX_BYTES", 10_000)
-    for name in ("flows", "table"):
-        assert "unpacks to more than" in str(read_or_refused(name, bomb, folder))
-    for name in ("published", "universe"):
-        assert "is larger than" in str(read_or_refused(name, b"x" * 10_001, folder))
+    assert "unpacks to more than" in str(read_or_refused("flows", bomb, folder))
+    assert "is larger than" in str(read_or_refused("universe", b"x" * 10_001, folder))
 
 
-def test_findings_of_the_fuzzer_are_refused(folder):
-    """What `benchmarks/fuzz_readers.py` has found."""
-    shifted = b"date,value\n2025-12-30,,\n"  # a cell more than headings: the first is an index
-    assert "none missing" in str(read_or_refused("published", shifted, folder))
+def test_a_year_below_1_is_refused(folder):
     year_minus_12 = b"snapshot_date,rank,ticker\n-12-01,0,ETH-USD\n2025-12-01,1,SOL-USD\n"
     refused = read_or_refused("universe", year_minus_12, folder)
     assert "must not be before 2009-01-03, Bitcoin's first day; row 1 is" in str(refused)

@@ -27,7 +27,7 @@ from features.reference.definitions import (
 )
 from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE
 from features.reference.members import COINS_FILE, SNAPSHOTS_FILE
-from features.sources.definitions import load_index_series
+from features.sources.directory import load_index_series
 from tests.small_market import load_small_market, small_market, write_tables
 
 market_of = Market.from_tables

@@ -11,8 +11,8 @@ import pytest
 
 import predict
 import train
-from features.catalogue.builder import build_features
-from features.health import require_usable, series_health
+from features.catalogue.frame import build_features
+from features.health import series_health, usable_view
 from features.market.season import TOP
 from features.panel import SERIES, DataError, MarketPanel, end_of_day
 from features.reference.membership import load_membership
@@ -311,7 +311,7 @@ def test_below_the_coverage_the_index_is_not_used(live_closes, tmp_path):
     unused = [year.unused_days for year in panel.provenance.coverage if year.source == "yahoo"]
     assert sum(unused) == (LAST - MIDDLE).days
     with pytest.raises(DataError, match=f"the data end on {iso(MIDDLE)}, 16 days ago"):
-        require_usable(panel, as_of=None, today=TODAY)
+        usable_view(panel, None, today=TODAY)
 
 
 def test_a_wrong_coin_is_left_out_by_name(live_closes, tmp_path):
@@ -346,9 +346,9 @@ def test_a_wrong_bitcoin_close_holds_back(live_closes, panel, tmp_path, factor):
     assert (held.consequence, held.first_day) == ("day held back", LAST)
     assert held.factor == pytest.approx(factor, rel=0.15)
     assert held.text in data_health(wrong, as_of=None, today=TODAY).problems
-    require_usable(wrong, as_of=None, today=TODAY)
+    usable_view(wrong, None, today=TODAY)
     with pytest.raises(DataError, match="common mode; day held back"):
-        require_usable(wrong, as_of=LAST, today=TODAY)
+        usable_view(wrong, LAST, today=TODAY)
 
 
 def test_another_unit_ends_the_day_before(live_closes, tmp_path):

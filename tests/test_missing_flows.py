@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalogue.builder import build_features
-from features.catalogue.flows import missing_flows, missing_flows_text
+from features.catalogue.frame import build_features
+from features.health import missing_flows, missing_flows_text
 from features.panel import MarketPanel
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.panel import MarketPanel, end_of_day
 from models.forecasting.forecast import WindowError, forecast, outlook_window
 from models.forecasting.intervals import by_lead

@@ -13,14 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 import predict
-from features.health import require_usable
+from features.health import usable_view
 from features.plausibility.book import RULES, is_unit
 from features.plausibility.check import check_market, check_series, rules_table, rules_text
 from features.plausibility.limits import PEGS, STEPS
 from features.plausibility.series import check_flow, check_frozen, check_sessions, check_steps
 from features.plausibility.steps import usual_step
 from features.provenance import DataProvenance, Finding
-from features.sources.files import load_files
+from features.sources.directory import load_files
 from models.forecasting.data_quality import data_health
 from models.forecasting.schema import health_json
 from models.report.health_text import health_text
@@ -469,7 +469,7 @@ def test_a_held_back_day_is_said_in_every_place(tmp_path):
     refused = data_health(panel, as_of=LAST, today=today).refusal
     assert "as_of must lie between" in refused
     assert "common mode; day held back" in refused
-    require_usable(panel, as_of=None, today=today)
+    usable_view(panel, None, today=today)
 
 
 def test_what_is_left_out_of_a_ranking_is_listed(tmp_path):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import predict
 from features import health as data_health
-from features.catalogue import builder as forecast_builder
+from features.catalogue import frame as forecast_builder
 from features.market import season
 from features.panel import MarketPanel, end_of_day
 from models.forecasting import out_of_sample as past

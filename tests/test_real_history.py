@@ -7,13 +7,13 @@ import json
 import pandas as pd
 import pytest
 
-from features.catalogue.builder import CATALOGUE, build_features
-from features.catalogue.momentum import sessions_since_record
+from features.catalogue.features import CATALOGUE, sessions_since_record
+from features.catalogue.frame import build_features
 from features.market.market import Market
 from features.market.paths import simulate
 from features.panel import MarketPanel
 from features.reference.load import CARD_FILE, load_reference
-from features.sources.files import load_files
+from features.sources.directory import load_files
 from tests.commands import run_python
 from tests.embedded import COMPLETE_DAYS, SIMULATED_SERIES
 

@@ -7,7 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from features.catalogue.builder import CATALOGUE, build_features
+from features.catalogue.features import CATALOGUE
+from features.catalogue.frame import build_features
 from features.panel import SERIES, SPECS, DataError
 from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE, load_reference
 from tests.embedded import COMPLETE_DAYS, END, SIMULATED_SERIES, session

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel
 from features.provenance import Finding

@@ -15,7 +15,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from features.catalogue.builder import CATALOGUE, build_features
+from features.catalogue.features import CATALOGUE
+from features.catalogue.frame import build_features
 from features.market.season import DEFAULT, OTHERS, IndexDefinition
 from features.panel import DataError
 from features.reference.definitions import load_definitions

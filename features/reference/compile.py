@@ -26,8 +26,7 @@ from features.reference.definitions import (
 )
 from features.reference.load import CARD_FILE, HISTORY_FILE, load_reference
 from features.reference.revision import print_findings, revision_text, revisions
-from features.sources.definitions import load_index_series
-from features.sources.files import load_files
+from features.sources.directory import load_files, load_index_series
 from features.storage.atomic import staged
 from features.storage.simulations import cache_directory, simulated_series
 from features.terminal import DEBUG, FAILURE, exit_code_of

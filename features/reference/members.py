@@ -17,7 +17,7 @@ from features.panel import DataError
 from features.reference.membership import CARD_FILE, COINS_FILE, SNAPSHOTS_FILE, content_digest
 from features.reference.revision import membership_text, print_findings
 from features.sources.columns import shown
-from features.sources.files import checked_tables
+from features.sources.directory import checked_tables
 from features.storage.atomic import staged
 from features.terminal import DEBUG, FAILURE, exit_code_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import typer
 
-from features.health import require_usable
+from features.health import usable_view
 from features.panel import MarketPanel
 from features.sources.deferred import SIMULATED, DeferredPanel
 from models.cli.forecast_options import (
@@ -94,7 +94,7 @@ def issue(
     typer.BadParameter
         If a window, a threshold or the picture cannot be.
     """
-    require_usable(market.panel, as_of=as_of, today=today)
+    usable_view(market.panel, as_of, today=today)
     stored = _stored(store)
     day = market.panel.last_day if as_of is None else as_of
     if since is not None and since >= day:
@@ -141,7 +141,7 @@ def needed(
     """Return the panel with what a forecaster reads of the days from `first` to `last`."""
     if set(SIMULATED).isdisjoint(forecaster.model.feature_names()):
         return market.panel
-    return market.spoken_of(first, last)
+    return market.for_days(first, last)
 
 
 def _load(store: StoreOptions) -> Stored:

@@ -33,5 +33,5 @@ def health_of(
     if state.refusal or market.simulate is None:
         return state
     day = market.panel.last_day if as_of is None else as_of
-    panel = market.spoken_of(day - pd.Timedelta(days=max(DAYS_AGO)), day)
+    panel = market.for_days(day - pd.Timedelta(days=max(DAYS_AGO)), day)
     return data_health(panel, as_of=as_of, today=today, published=published)

@@ -217,7 +217,7 @@ def published_index(
 def _files(
     options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int, *, newest: bool
 ) -> DeferredPanel:
-    from features.sources.deferred import deferred_files
+    from features.sources.directory import deferred_files
     from features.storage.simulations import simulated_series
 
     cache, told = _cache_directory(options), partial(progress, "simulation")

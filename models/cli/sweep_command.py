@@ -154,7 +154,7 @@ def _indices(market: MarketOptions, made: Grid) -> Mapping[IndexDefinition, Inde
     if not others:
         return {}
     if market.source is Source.files:
-        from features.sources.definitions import load_index_series
+        from features.sources.directory import load_index_series
 
         assert market.data_dir is not None
         return load_index_series(market.data_dir, others, until=now().normalize())

@@ -10,8 +10,8 @@ from typing import NoReturn
 import pandas as pd
 import typer
 
-from features.catalogue.builder import build_features
-from features.catalogue.flows import missing_flows, missing_flows_text
+from features.catalogue.frame import build_features
+from features.health import missing_flows, missing_flows_text
 from features.panel import MarketPanel
 from models.cli.options import (
     ExitCode,

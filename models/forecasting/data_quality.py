@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from features.health import require_current, require_usable, series_health
+from features.health import StaleData, series_health, usable_view
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel
 from features.provenance import Finding, Revision, YearCoverage
@@ -148,12 +148,12 @@ def _refusal(
     panel: MarketPanel, as_of: pd.Timestamp | None, today: pd.Timestamp
 ) -> tuple[str | None, str | None]:
     """Return why a forecast would be refused, in words and as a code; None where it would not."""
-    checks = {"stale_data": require_current, "day_not_usable": require_usable}
-    for code, check in checks.items():
-        try:
-            check(panel, as_of=as_of, today=today)
-        except DataError as error:
-            return str(error), code
+    try:
+        usable_view(panel, as_of, today=today)
+    except StaleData as error:
+        return str(error), "stale_data"
+    except DataError as error:
+        return str(error), "day_not_usable"
     return None, None
 
 

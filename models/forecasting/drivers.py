@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logit
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from models.forecasting.leads import NEAR_DAYS, ByLead
 from models.forecasting.parts import Driver, DriverSum
 from models.forecasting.status import SeasonStatus

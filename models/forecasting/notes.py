@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import CATALOGUE
-from features.catalogue.flows import missing_flows, missing_flows_text
-from features.health import STALE_DAYS
+from features.catalogue.features import CATALOGUE
+from features.health import STALE_DAYS, missing_flows, missing_flows_text
 from features.provenance import DataProvenance
 from models.forecasting.parts import Note, NoteCode
 from models.forecasting.status import SeasonStatus

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.market.season import at_risk
 from models.forecasting.leads import by_lead
 from models.forecasting.status import SeasonStatus

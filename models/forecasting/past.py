@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel
 from models.answers import COLUMNS, Event, Question, answers_table

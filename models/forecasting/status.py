@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.catalogue.builder import build_features
-from features.health import known_on
+from features.catalogue.frame import build_features
+from features.health import usable_view
 from features.market.season import at_risk, onset_days
 from features.panel import MarketPanel
 from models.formatting import long_day
@@ -86,7 +86,7 @@ def season_status(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestam
     DataError
         If the data do not reach `as_of` or begin after it.
     """
-    view, index = known_on(panel, as_of)
+    view, index = usable_view(panel, as_of)
     quiet_days = forecaster.evidence.definition.quiet_days
     return SeasonStatus(
         as_of=as_of,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from features.market.paths import THRESHOLDS
 from models.hazard.base import Axes, Form, HazardModel
 from models.hazard.boosting import BoostedHazard

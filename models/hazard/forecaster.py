@@ -20,7 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
-from features.catalogue.builder import FEATURE_NAMES
+from features.catalogue.features import FEATURE_NAMES
 from models.answers import State
 from models.hazard.base import HazardModel
 from models.hazard.candidates import from_state, to_state

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.catalogue.builder import CATALOGUE, build_features
+from features.catalogue.features import CATALOGUE
+from features.catalogue.frame import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel
 from models.ledger.book import Ledger

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.catalogue.feature_page import page
+from features.catalogue.frame import page
 from features.panel import MarketPanel
 from features.reference.load import load_reference
 from features.storage.atomic import staged

@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from models.forecasting.out_of_sample import OutOfSample
 from models.forecasting.parts import Forecast, NoteCode
 from models.formatting import (

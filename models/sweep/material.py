@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.catalogue.builder import CATALOGUE, build_features
+from features.catalogue.features import CATALOGUE
+from features.catalogue.frame import build_features
 from features.market.season import (
     BEYOND,
     DEFAULT,
@@ -96,7 +97,7 @@ def material(
         The market; its own index is that of the default window and top.
     indices : mapping of IndexDefinition to dict of str to pandas.Series
         The other windows' and tops', from `features.reference.definitions` or
-        `features.sources.definitions`.
+        `features.sources.directory`.
     wanted : iterable of IndexDefinition
         Those that specifications ask for.
     until : pandas.Timestamp, optional

@@ -157,7 +157,7 @@ def sweep(
         The market; by default the embedded history.
     indices : mapping of IndexDefinition to dict of str to pandas.Series, optional
         Of windows and tops other than the default's, from
-        `features.sources.definitions.load_index_series`; by default the
+        `features.sources.directory.load_index_series`; by default the
         embedded ones, which belong to the embedded history.
     sample : int, optional
         Draw so many specifications of the grid, always the same ones.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from features.market.season import DEFAULT, PARTIAL_THRESHOLD, IndexDefinition
 from models.hazard.base import HazardModel
 from models.hazard.candidates import CANDIDATES, available, seeded

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from features.catalogue.builder import feature_frame
+from features.catalogue.frame import feature_frame
 from models.formatting import markdown, short_day, short_interval
 from models.hazard.candidates import CANDIDATES, PRIMARY, available
 from models.tracking.outlook_metrics import outlook_metrics

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from features.catalogue.builder import CATALOGUE
+from features.catalogue.features import CATALOGUE
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from models.hazard.base import HazardModel

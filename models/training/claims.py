@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.market.season import at_risk, season_index
 from features.panel import MarketPanel, end_of_day
 from models.forecasting.signals import CONDITIONS, ETHER

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.panel import DataError, MarketPanel
 from models.hazard.base import THRESHOLD
 from models.season.definition import OnsetDefinition

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import build_features
+from features.catalogue.frame import build_features
 from features.market.season import at_risk, season_index
 from features.panel import DataError, MarketPanel, end_of_day
 from features.reference.load import load_reference

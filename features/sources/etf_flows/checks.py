@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.catalogue.flows import FUND_START
+from features.catalogue.features import FUND_START
 from features.panel import DataError
 from features.plausibility.book import UNITS
 from features.plausibility.limits import FLOW_TIMES, LARGEST_FLOW

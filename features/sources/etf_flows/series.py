@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.catalogue.flows import fund_flow, share_of_market_cap
+from features.catalogue.features import fund_flow, share_of_market_cap
 from features.market.supply import ETHER_SUPPLY, bitcoin_supply
 from features.sources.etf_flows import flow_store
 from features.sources.etf_flows.checks import gaps

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from features.catalogue.builder import MAX_AGE_DAYS
+from features.catalogue.frame import MAX_AGE_DAYS
 from features.market.market import Market
 from features.market.rankings import carried_rankings
 from features.market.season import GOOD_COVERAGE, NEAR_MARGINS, TOP, WINDOW_DAYS, breadth
