@@ -207,6 +207,22 @@ def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     return [head, "|---" * len(rows[0]) + "|", *others]
 
 
+def folded(text: str) -> str:
+    """Return Markdown whose sentences are folded to the width of a page; tables stay whole.
+
+    Examples
+    --------
+    >>> folded("- " + "word " * 25).splitlines()[1], len(folded("| " + "cell " * 25).splitlines())
+    ('  word word word word word word', 1)
+    """
+    return "\n".join(
+        line
+        if line.startswith(("|", "#")) or not line
+        else wrap(line, "  " if line.startswith("- ") else "", width=100)
+        for line in text.split("\n")
+    )
+
+
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:
     """Return numbers for JSON, which holds neither infinity nor NaN: None there.
 

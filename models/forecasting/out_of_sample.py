@@ -20,47 +20,27 @@ GRID_DAYS = 7
 
 @dataclass(frozen=True)
 class OutOfSample:
-    """The season index and the out-of-sample forecasts of broad seasons up to a day.
-
-    Parameters
-    ----------
-    model : str
-        Candidate.
-    horizon_days : int
-        Days ahead.
-    threshold : float
-        Season index at which a broad season begins.
-    trained_until : pandas.Timestamp
-        Last day whose outcomes the stored model has learnt from.
-    in_sample : bool
-        Whether the last forecast is one of a day before that.
-    index : pandas.Series
-        Season index by day.
-    onsets : pandas.DatetimeIndex
-        Onsets of broad seasons.
-    hindcast : pandas.DataFrame
-        `probability` and `climatology` every seventh day by the models of the
-        time; NaN where no season could begin. Their intervals are not known.
-    since : pandas.DataFrame
-        `probability`, `low`, `high` and `climatology` every seventh day by the
-        stored model, after the hindcast's last and its training's last day.
-    now : pandas.DataFrame
-        The same on the last day alone.
-    reason : str, optional
-        Why there is no forecast on the last day, if there is none.
-    """
+    """The season index and the out-of-sample forecasts of broad seasons up to a day."""
 
     model: str
     horizon_days: int
-    threshold: float
+    threshold: float  # season index at which a broad season begins
     trained_until: pd.Timestamp
-    in_sample: bool
-    index: pd.Series
+    in_sample: bool  # the last forecast is of a day whose later outcomes the model has learnt from
+    index: pd.Series  # season index by day
     onsets: pd.DatetimeIndex
+    # `probability` and `base_rate` every seventh day by the models of the time; NaN where no season
+    # could begin. Their intervals are not known.
     hindcast: pd.DataFrame
+    # `probability`, `low`, `high` and `base_rate` every seventh day by the stored model, after the
+    # hindcast's last day and the end of its training.
     since: pd.DataFrame
-    now: pd.DataFrame
-    reason: str | None
+    now: pd.DataFrame  # the same on the last day alone
+    reason: str | None  # why there is no forecast on the last day, if there is none
+
+    def resolved(self) -> pd.DataFrame:
+        """Return the forecasts whose window was over on the last day, with their outcome."""
+        return _resolved(self)
 
     def begins(self) -> pd.Timestamp:
         """Return the first day out of sample; two years before the last if there is none."""
@@ -70,32 +50,31 @@ class OutOfSample:
         return pd.Timestamp(max(day, self.index.index[0]))
 
 
+def _resolved(past: OutOfSample) -> pd.DataFrame:
+    known = past.hindcast["probability"].dropna()
+    # A slice of labels holds its end: at the end of a window's last day its outcome is known.
+    known = known.loc[: past.now.index[0] - pd.Timedelta(days=past.horizon_days)]
+    as_of = pd.DatetimeIndex(known.index)
+    onsets = past.onsets.to_numpy()
+    position = np.searchsorted(onsets, as_of.to_numpy(), side="right")
+    following = np.append(onsets, np.datetime64("NaT"))[position]
+    came = following - as_of.to_numpy() <= np.timedelta64(past.horizon_days, "D")
+    return pd.DataFrame(
+        {"as_of": as_of, "probability": known.to_numpy(), "outcome": came.astype(float)}
+    )
+
+
 def out_of_sample(
-    status: SeasonStatus,
-    forecaster: Forecaster,
-    hindcast: pd.DataFrame,
-    *,
-    horizon_days: int = HORIZON_DAYS,
+    status: SeasonStatus, forecaster: Forecaster, hindcast: pd.DataFrame
 ) -> OutOfSample:
-    """Collect what was forecast out of sample for broad seasons.
+    """Collect what was forecast out of sample for broad seasons within 90 days.
 
-    Past days are those of the hindcast of the forecaster's own training: each
-    row was made by a model that knew no later outcome. What the stored model
-    itself says of them is left out, for it has learnt from what followed.
-
-    Parameters
-    ----------
-    status : SeasonStatus
-        Of the last day.
-    forecaster : Forecaster
-        The stored model.
-    hindcast : pandas.DataFrame
-        The hindcast of its training, at least of its own candidate.
-    horizon_days : int
-        Days ahead; if the hindcast lacks it, the nearest one that it has.
+    Past days are those of the hindcast of the forecaster's training: each row was made by a model
+    that knew no later outcome. What the stored model itself says of them is left out, for it has
+    learnt from what followed.
     """
     as_of, broad = status.as_of, status.kinds[Kind.BROAD]
-    past, horizon = _past(hindcast, forecaster.name, as_of, horizon_days)
+    past, horizon = _past(hindcast, forecaster.name, as_of)
     trained_until = forecaster.evidence.trained_until
     # From the training's last day on, that day included, the model knows no later outcome.
     grid = pd.date_range(
@@ -118,16 +97,15 @@ def out_of_sample(
     )
 
 
-def _past(
-    hindcast: pd.DataFrame, model: str, as_of: pd.Timestamp, horizon_days: int
-) -> tuple[pd.DataFrame, int]:
+def _past(hindcast: pd.DataFrame, model: str, as_of: pd.Timestamp) -> tuple[pd.DataFrame, int]:
     """Return a candidate's hindcast up to a day on its grid, and its horizon."""
-    own = hindcast[(hindcast["model"] == model) & (hindcast["kind"] == Kind.BROAD)]
-    horizons = own["horizon_days"].unique()
-    horizon = int(min(horizons, key=lambda days: abs(days - horizon_days), default=horizon_days))
-    own = own[(own["horizon_days"] == horizon) & (own["as_of"] <= as_of)].set_index("as_of")
-    past = own[["probability", "climatology"]].sort_index().asfreq(f"{GRID_DAYS}D")
-    return past.astype(np.float64), horizon
+    rows = hindcast[(hindcast["model"] == model) & (hindcast["kind"] == Kind.BROAD)]
+    rows = rows[rows["horizon"].astype(str).str.isdigit()]
+    lengths = rows["horizon"].astype(int)
+    nearest = min(lengths.unique(), key=lambda days: abs(days - HORIZON_DAYS), default=HORIZON_DAYS)
+    rows = rows[(lengths == nearest) & (rows["as_of"] <= as_of)].set_index("as_of")
+    past = rows[["probability", "base_rate"]].sort_index().asfreq(f"{GRID_DAYS}D")
+    return past.astype(np.float64), int(nearest)
 
 
 def _stored(
@@ -142,5 +120,6 @@ def _stored(
     free = at_risk(status.index, threshold=threshold, quiet_days=quiet_days)
     leads = by_lead(forecaster, features, [Kind.BROAD])[Kind.BROAD]
     values = leads.probabilities([horizon], at_risk=free.loc[features.index].to_numpy())
-    columns = {name: value[:, 0] for name, value in values._asdict().items()}
+    names = {"climatology": "base_rate"}
+    columns = {names.get(name, name): value[:, 0] for name, value in values._asdict().items()}
     return pd.DataFrame(columns, index=pd.DatetimeIndex(features.index).rename(None))

@@ -10,78 +10,95 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from models.answers import Answer, State
+from models.forecasting.leads import NEAR_DAYS
+from models.forecasting.parts import Forecast
 from models.formatting import long_day, percent, share_interval
-from models.outlook.answers import Curve, Outlook
-from models.outlook.path_onsets import SUSTAINED
-from models.report.style import BLUE, INK, ORANGE
+from models.report.style import BLUE, GREY, INK, ORANGE
 from models.vocabulary import Kind
 
 # The strongest kind last, so that it lies above; told apart by line as well as by colour.
-_STYLES = {Kind.BROAD: (BLUE, "-"), SUSTAINED: (ORANGE, "--")}
+_STYLES = {Kind.BROAD: (BLUE, "-"), Kind.SUSTAINED: (ORANGE, "--")}
+FADED_DAYS = NEAR_DAYS + 90  # the end of the sixth lead
 _LABEL_GAP = 0.24
 # Share of the width that the words behind the last day take: on a screen, on a phone.
 _LABELS = (0.13, 0.3)
 
 
-def draw_fan(axes: Axes, outlook: Outlook, *, narrow: bool = False) -> None:
+def draw_fan(axes: Axes, forecast: Forecast, *, narrow: bool = False) -> None:
     """Draw the chance of a broad and of a sustained onset by each day, with the 90 % band.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Drawn on.
-    outlook : Outlook
-        With curves.
-    narrow : bool
-        Whether it must be readable at the width of a phone.
+    Where the market is at risk the days of the hand-over are shaded: there the process takes over
+    from what today's index tells.
     """
-    curves = _shown(outlook)
-    for curve in curves:
-        colour, line = _STYLES[curve.kind]
+    curves = _shown(forecast)
+    for kind, answers in curves.items():
+        colour, line = _STYLES[kind]
         # On as_of itself nothing has begun yet.
-        dates = mdates.date2num(pd.DatetimeIndex([outlook.as_of, *curve.dates]))
-        axes.fill_between(dates, (0.0, *curve.low), (0.0, *curve.high), color=colour, alpha=0.18,
-                          linewidth=0)  # fmt: skip
-        axes.plot(dates, (0.0, *curve.probability), color=colour, linestyle=line, linewidth=1.8)
-    for curve, height in zip(curves, _heights([c.probability[-1] for c in curves]), strict=True):
-        words = f"{percent(curve.probability[-1])} by then"
+        dates = mdates.date2num(pd.DatetimeIndex([forecast.as_of, *(a.end for a in answers)]))
+        low, value, high = (
+            [0.0, *(getattr(a, name) or 0.0 for a in answers)]
+            for name in ("low", "probability", "high")
+        )
+        axes.fill_between(dates, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(dates, value, color=colour, linestyle=line, linewidth=1.8)
+    ends = {kind: answers[-1] for kind, answers in curves.items()}
+    heights = _heights([end.probability or 0.0 for end in ends.values()])
+    for (kind, end), height in zip(ends.items(), heights, strict=True):
         axes.annotate(
-            f"{curve.kind}\n{words}\n({share_interval(curve.low[-1], curve.high[-1])})",
+            f"{kind}\n{percent(end.probability)} by then\n({share_interval(end.low, end.high)})",
             (1 - _LABELS[narrow] + 0.015, height), xycoords="axes fraction", va="center",
-            fontsize=8.5, color=_STYLES[curve.kind][0],
+            fontsize=8.5, color=_STYLES[kind][0],
         )  # fmt: skip
-    last = curves[0].dates[-1]
-    axes.axvline(mdates.date2num(last), color=INK, linewidth=0.8)
-    # Behind the last day there is room for the words.
-    end = outlook.as_of + (last - outlook.as_of) / (1 - _LABELS[narrow])
-    axes.set(ylim=(0, 1), xlim=(outlook.as_of, end))
+    if forecast.season.states[Kind.BROAD] is State.AT_RISK:
+        first, last = (forecast.as_of + pd.Timedelta(days=days) for days in (NEAR_DAYS, FADED_DAYS))
+        axes.axvspan(mdates.date2num(first), mdates.date2num(last), color=GREY, alpha=0.12, lw=0)
+    last_day = next(iter(ends.values())).end
+    axes.axvline(mdates.date2num(last_day), color=INK, linewidth=0.8)
+    # After the last day there is room for the words.
+    end_of_axis = forecast.as_of + (last_day - forecast.as_of) / (1 - _LABELS[narrow])
+    axes.set(ylim=(0, 1), xlim=(forecast.as_of, end_of_axis))
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    months = pd.date_range(outlook.as_of, last, freq=f"{4 if narrow else 2}MS")
+    months = pd.date_range(forecast.as_of, last_day, freq=f"{4 if narrow else 2}MS")
     axes.set_xticks(mdates.date2num(months), [long_day(day).split(" ", 1)[1] for day in months])
-    axes.set_title(fan_title(outlook), loc="left", fontsize=9.5, wrap=True)
+    axes.set_title(fan_title(forecast), loc="left", fontsize=9.5, wrap=True)
 
 
-def fan_title(outlook: Outlook) -> str:
+def fan_title(forecast: Forecast) -> str:
     """Return what the panel shows."""
-    return f"Chance that a season begins between {long_day(outlook.as_of)} and each day (90 % band)"
-
-
-def describe_fan(outlook: Outlook) -> str:
-    """Return what the panel shows for those who do not see it."""
-    curves = _shown(outlook)
-    ends = "; ".join(
-        f"{curve.kind} {percent(curve.probability[-1])}, 90 % interval "
-        f"{share_interval(curve.low[-1], curve.high[-1])}"
-        for curve in curves
+    end = next(iter(_shown(forecast).values()))[-1]
+    shaded = (
+        "; shaded: where the base process takes over"
+        if forecast.season.states[Kind.BROAD] is State.AT_RISK
+        else ""
     )
     return (
-        f"At the bottom, the chance that a season begins by each day of the time to come; by "
-        f"{long_day(curves[0].dates[-1])}: {ends}."
+        f"A broad season begins by {long_day(end.end)} with {percent(end.probability)} (90 % band"
+        f"{shaded})"
     )
 
 
-def _shown(outlook: Outlook) -> list[Curve]:
-    return [curve for kind in _STYLES for curve in outlook.curves if curve.kind == kind]
+def describe_fan(forecast: Forecast) -> str:
+    """Return what the panel shows for those who do not see it."""
+    curves = _shown(forecast)
+    ends = "; ".join(
+        f"{kind} {percent(answers[-1].probability)}, 90 % interval "
+        f"{share_interval(answers[-1].low, answers[-1].high)}"
+        for kind, answers in curves.items()
+    )
+    last = next(iter(curves.values()))[-1].end
+    return (
+        f"At the bottom, the chance that a season begins by each day of the time to come; by "
+        f"{long_day(last)}: {ends}."
+    )
+
+
+def _shown(forecast: Forecast) -> dict[Kind, list[Answer]]:
+    return {
+        kind: [each for each in forecast.curve if each.kind is kind]
+        for kind in _STYLES
+        if any(each.kind is kind for each in forecast.curve)
+    }
 
 
 def _heights(values: Sequence[float]) -> list[float]:

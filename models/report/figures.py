@@ -15,7 +15,9 @@ from models.report.picture import draw_index
 from models.report.reliability_diagram import reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
 from models.report.timeline import event_timeline
+from models.report.words import horizon_words
 from models.training.landmarks import STEP_DAYS
+from models.training.run import at_risk_rows
 from models.training.study import champion_forecasts, has_events
 from models.verification.events import WARNING_LEVEL
 from models.vocabulary import Kind
@@ -25,19 +27,7 @@ if TYPE_CHECKING:
 
 
 def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
-    """Draw the figures of a run and of each candidate.
-
-    Parameters
-    ----------
-    training : Training
-        What was trained.
-
-    Returns
-    -------
-    dict of str to dict of str to Figure
-        By candidate ("" for the run as a whole, which shows its champion) and
-        file name.
-    """
+    """Draw the figures of a run and of each candidate."""
     champion = training.choice.champion
     whole = candidate_figures(training, champion)
     whole["skill_by_horizon.png"] = skill_by_horizon(training.verification)
@@ -57,7 +47,8 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
 
 def candidate_figures(training: Training, name: str) -> dict[str, Figure]:
     """Draw one candidate's figures, by file name."""
-    own = training.hindcast[training.hindcast["model"] == name]
+    table = at_risk_rows(training.hindcast)
+    own = table[table["model"] == name]
     return {
         "probability_over_time.png": probability_over_time(training, name),
         "reliability.png": reliability(own, name),
@@ -65,23 +56,13 @@ def candidate_figures(training: Training, name: str) -> dict[str, Figure]:
 
 
 def probability_over_time(training: Training, name: str, horizon: int = 90) -> Figure:
-    """Draw the season index above and the out-of-sample probability of an onset below.
-
-    Parameters
-    ----------
-    training : Training
-        What was trained.
-    name : str
-        Candidate.
-    horizon : int
-        Days ahead; if it was not verified, the nearest one that was.
-    """
+    """Draw the season index above and the out-of-sample probability of an onset below."""
     horizon = min(training.settings.horizons, key=lambda days: abs(days - horizon))
-    table = training.hindcast
+    table = at_risk_rows(training.hindcast)
     own = table[
         (table["model"] == name)
         & (table["kind"] == Kind.BROAD)
-        & (table["horizon_days"] == horizon)
+        & (table["horizon"] == f"{horizon}")
     ]
     figure = blank()
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
@@ -91,10 +72,10 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
         f"Probability that a broad altcoin season begins within {horizon} days "
         f"({name}, out of sample)"
     )
-    weeks = own.set_index("as_of")[["probability", "climatology"]].asfreq("7D")
+    weeks = own.set_index("as_of")[["probability", "base_rate"]].asfreq("7D")
     below.plot(weeks.index, weeks["probability"], color=BLUE, linewidth=1.5, label=name)
     below.plot(
-        weeks.index, weeks["climatology"], color=GREY, linewidth=1.2, linestyle="--",
+        weeks.index, weeks["base_rate"], color=GREY, linewidth=1.2, linestyle="--",
         label="base rate",
     )  # fmt: skip
     for axes in (above, below):
@@ -114,21 +95,15 @@ def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> 
     Four lines at the most, for more cannot be told apart: the champion, persistence, and the two
     others of the highest AUC.
 
-    Parameters
-    ----------
-    hindcast : pandas.DataFrame
-        From `hindcast`.
-    champion : str
-        Candidate.
-    horizon : int
-        Days ahead; if it was not verified, the nearest one that was.
     """
     # Its text is as high on a pane of half the width as on paper.
     figure = Figure(figsize=(7.6, 4.4), dpi=110, layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2)
-    broad = hindcast[(hindcast["kind"] == Kind.BROAD) & hindcast["outcome"].notna()]
-    horizon = min(hindcast["horizon_days"].unique(), key=lambda days: abs(days - horizon))
-    rows = broad[broad["horizon_days"] == horizon]
+    table = at_risk_rows(hindcast)
+    broad = table[(table["kind"] == Kind.BROAD) & table["outcome"].notna()]
+    lengths = [int(each) for each in broad["horizon"].unique() if each.isdigit()]
+    horizon = min(lengths, key=lambda days: abs(days - horizon), default=horizon)
+    rows = broad[broad["horizon"] == f"{horizon}"]
     for (name, auc), colour, line in zip(
         _rivals(rows, champion).items(), COLOURS, ("-", "--", "-.", ":"), strict=False
     ):
@@ -162,20 +137,14 @@ def _rivals(rows: pd.DataFrame, champion: str) -> dict[str, float]:
 
 
 def skill_by_horizon(verification: pd.DataFrame) -> Figure:
-    """Draw Brier skill against the base rate with 90 % intervals, by horizon.
-
-    Parameters
-    ----------
-    verification : pandas.DataFrame
-        From `verify`.
-    """
+    """Draw Brier skill against the base rate with 90 % intervals, by horizon."""
     figure = blank()
     axes = figure.subplots()
     broad = verification[(verification["kind"] == Kind.BROAD) & verification["brier_skill"].notna()]
     names = [name for name in broad["model"].unique() if name != "climatology"]
-    horizons = sorted(broad["horizon_days"].unique())
+    horizons = list(dict.fromkeys(broad["horizon"]))
     for number, name in enumerate(names):
-        rows = broad[broad["model"] == name].set_index("horizon_days")
+        rows = broad[broad["model"] == name].set_index("horizon")
         offset = (number - (len(names) - 1) / 2) * 0.8 / max(len(names), 1)
         at = np.array([horizons.index(h) for h in rows.index]) + offset
         value, low, high = (
@@ -187,7 +156,7 @@ def skill_by_horizon(verification: pd.DataFrame) -> Figure:
             label=name,
         )  # fmt: skip
     axes.axhline(0, color=GREY, linewidth=1)
-    axes.set_xticks(range(len(horizons)), [f"{h} days" for h in horizons])
+    axes.set_xticks(range(len(horizons)), [horizon_words(h) for h in horizons])
     axes.set(ylim=(-0.6, 0.7), ylabel="Brier skill against the base rate (higher is better)")
     axes.set_title("Skill by horizon, broad seasons, with 90 % intervals")
     if names:

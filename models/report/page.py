@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.catalogue.features import CATALOGUE
+from features.terminal import printable
+from models.answers import Answer, Event
 from models.forecasting.out_of_sample import OutOfSample
-from models.forecasting.parts import Forecast, NoteCode
+from models.forecasting.parts import Forecast
+from models.forecasting.questions import HORIZONS, KINDS
 from models.formatting import (
-    counted,
     interval,
     iso_day,
     long_day,
@@ -23,28 +26,13 @@ from models.formatting import (
     unbroken,
     unsigned_interval,
 )
-from models.outlook.answers import Outlook
-from models.report.claim_statements import ClaimHeadline, claim_headlines, claims_statement
-from models.report.forecast_text import STATES, outlook_ended, question, trend_note
-from models.report.known_failures import CardFacts, known_failures
-from models.report.model_card import NOT_FOR
-from models.report.outlook_view import OutlookView, outlook_view
+from models.report import words
+from models.report.card import NOT_FOR, CardFacts, known_failures
+from models.report.claims_text import claim_headlines, claims_statement
 from models.report.picture import describe, draw, title
-from models.report.record import prospective
 from models.report.reliability_diagram import reliability_at, shown_horizons
-from models.report.rows import driver_groups, driver_value, window_rows
-from models.report.statements import (
-    carried_statement,
-    driver_heading,
-    flipping_statement,
-    partial_statement,
-    ranking_statement,
-    skill_statements,
-    today_statement,
-)
 from models.report.style import inline_svg
-from models.report.sweep_record import stored_sweep
-from models.report.verdicts import SKILL, effect
+from models.report.text import earlier_chance
 from models.tracking.tables import TrainingTables
 from models.vocabulary import Kind
 
@@ -54,7 +42,7 @@ _MEANINGS = {feature.name: feature.meaning for feature in CATALOGUE}
 
 
 @dataclass(frozen=True)
-class Picture:
+class _Picture:
     """The picture as SVG for a screen and for a phone, and in words."""
 
     wide: Markup
@@ -63,11 +51,12 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class ClaimRow:
-    """A claim: its headline, and what its other conditions say."""
+class _Months:
+    """The chance that the first season of a kind has begun by each month's end."""
 
-    headline: ClaimHeadline
-    others: tuple[str, ...]
+    kind: Kind
+    words: str
+    bars: list[tuple[str, str, float]]  # month, chance in percent, height of its column
 
 
 def forecast_page(
@@ -77,53 +66,104 @@ def forecast_page(
     *,
     since: pd.Timestamp | None = None,
 ) -> str:
-    """Return a forecast with its evidence as an HTML page.
+    """Return a forecast with its evidence as an HTML page, every string escaped.
 
-    Everything on it comes from the forecast and from what the model's own
-    training has stored; nothing is scored again. Each string is escaped.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        From `models.forecasting.forecast.forecast`.
-    tables : TrainingTables
-        From `models.tracking.tables.load_tables`.
-    past : OutOfSample
-        From `models.forecasting.out_of_sample.out_of_sample`, for the same day.
-    since : pandas.Timestamp, optional
-        First day of the picture.
+    Everything on it comes from the forecast, from what the model's training has stored, and from
+    the forecasts out of sample up to the same day; nothing is scored again.
     """
-    # What is made of the clock is the age alone: the rest is the same on every day.
-    today = forecast.data.today
     total = forecast.driver_sum
     content = {
         "forecast": forecast,
-        "state": STATES[forecast.season.state],
-        "age": counted(forecast.data.age_days, "day"),
-        "stale": _stale(forecast),
-        "outlook": _outlook(forecast, today),
-        "outlook_ended": outlook_ended(forecast),
-        "statements": [
-            *skill_statements(forecast), ranking_statement(forecast), partial_statement(forecast),
-            today_statement(forecast),
-        ],
+        "title": words.title(forecast),
+        "age": words.age_statement(forecast),
+        "over": forecast.window.over(forecast.data.today),
+        "index_statement": words.index_statement(forecast),
+        "states_statement": words.states_statement(forecast),
+        "answers": list(_answers(forecast)),
+        "sentences": _sentences(forecast),
+        "signals": [(each, words.signal_verdict(each)) for each in forecast.signals],
+        "second_opinion": words.second_opinion_statement(forecast.second_opinion),
+        "change": words.change_statement(forecast),
         "kinds": [
-            {"title": question(forecast, kind), "rows": window_rows(forecast, kind)}
-            for kind in forecast.kinds
+            (words.question_words(forecast, kind), list(_windows(forecast, kind)))
+            for kind in _kinds(forecast)
         ],
-        "trend_note": trend_note(forecast),
-        "picture": _picture(past, since, forecast.outlook),
-        "groups": driver_groups(forecast),
-        "driver_heading": "" if total is None else driver_heading(total),
-        "carried": carried_statement(forecast),
-        "flipping": flipping_statement(forecast),
-        "skill": list(forecast.evidence.answering(Kind.BROAD).values()),
-        "other_threshold": forecast.evidence.measured_at is not None,
+        "earlier_note": words.earlier_note(forecast),
+        "months": [_months(forecast, kind) for kind in _kinds(forecast)],
+        "days": [words.days_statement(forecast, each) for each in forecast.of(Event.DAYS)],
+        "picture_title": title(past),
+        "picture": _picture(past, forecast, since),
+        "groups": words.driver_groups(forecast.drivers),
+        "driver_heading": "" if total is None else words.driver_heading(total),
+        "rest": words.REST,
+        "statements": words.skill_statements(forecast),
+        "skill": [
+            each for kind in _kinds(forecast) for each in forecast.evidence.verified(kind).values()
+        ],
+        "states": forecast.evidence.states,
         "failures": known_failures(_facts(forecast, tables, past)),
         "not_for": NOT_FOR,
-        **_record(tables, forecast.model.name),
+        "disclaimer": words.DISCLAIMER,
+        **_record(forecast, tables),
     }  # fmt: skip
     return _environment().get_template("page.html").render(content)
+
+
+def _kinds(forecast: Forecast) -> list[Kind]:
+    return [kind for kind in KINDS if kind is Kind.SUSTAINED or kind in forecast.thresholds]
+
+
+def _answers(forecast: Forecast) -> Iterator[tuple[str, str, Answer]]:
+    """Yield the answers of the first screen, as the text has them."""
+    definition, name = forecast.definition, words.window_name(forecast.window)
+    meanings = {
+        Kind.BROAD: f"index {definition.threshold:g} or more",
+        Kind.SUSTAINED: f"on {definition.sustained_days} of its first "
+        f"{definition.sustained_within} days",
+    }
+    if not forecast.window.over(forecast.data.today):
+        for kind, meaning in meanings.items():
+            yield f"{name}, {kind}", meaning, forecast.year(kind)
+    near = forecast.begins(Kind.BROAD, 90)
+    # A window that has partly passed never headlines.
+    if near is not None and not words.stale(forecast):
+        yield "Next 90 days, broad", meanings[Kind.BROAD], near
+
+
+def _sentences(forecast: Forecast) -> list[str]:
+    found = [
+        words.timing_statement(forecast),
+        words.too_high_statement(forecast),
+        words.lasting_statement(forecast, Kind.BROAD),
+        words.trust_statement(forecast),
+    ]
+    return [each for each in found if each]
+
+
+def _windows(forecast: Forecast, kind: Kind) -> Iterator[tuple[Answer, bool, list[str]]]:
+    answers = [forecast.begins(kind, days) for days in HORIZONS]
+    for answer in [*filter(None, answers), forecast.year(kind)]:
+        earlier = [earlier_chance(each, answer, forecast.as_of) for each in forecast.earlier]
+        yield answer, forecast.data.today > answer.end, earlier
+
+
+def _months(forecast: Forecast, kind: Kind) -> _Months:
+    ends = {
+        each.end: each
+        for each in forecast.of(Event.BEGINS, kind)
+        if each.end.is_month_end and each.start == forecast.window.start
+    }
+    chances = [each.probability or 0.0 for _, each in sorted(ends.items())][:12]
+    most = max(chances, default=0.0) or 1.0
+    return _Months(
+        kind,
+        f"chance in % that it has begun by each month's end. "
+        f"{words.timing_statement(forecast, kind)}",
+        [
+            (f"{end:%b}", f"{100 * chance:.0f}", chance / most)
+            for end, chance in zip(sorted(ends), chances, strict=False)
+        ],
+    )
 
 
 def _facts(forecast: Forecast, tables: TrainingTables, past: OutOfSample) -> CardFacts:
@@ -141,19 +181,25 @@ def _facts(forecast: Forecast, tables: TrainingTables, past: OutOfSample) -> Car
     )
 
 
+def _finalize(value: object) -> object:
+    """Return text that steers nothing and keeps days and percents on one line."""
+    return unbroken(printable(value)) if type(value) is str else value
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: unbroken(value) if type(value) is str else value,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
         "percent": percent, "signed": signed, "day": long_day, "iso": iso_day,
-        "value": driver_value, "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
-        "verdict": SKILL.__getitem__, "effect": effect,
+        "unit": _UNITS.__getitem__, "meaning": _MEANINGS.__getitem__,
+        "verdict": words.SKILL.__getitem__, "horizon": words.horizon_words,
+        "state": words.IN_STATE.__getitem__,
     }  # fmt: skip
     environment.globals |= {
         "interval": interval, "share_interval": share_interval,
@@ -162,56 +208,41 @@ def _environment() -> Environment:
     return environment
 
 
-def _stale(forecast: Forecast) -> str:
-    """Return the age of the data if it is warned of: theirs, not that of a day asked for."""
-    ages = [note.fields["age_days"] for note in forecast.notes if note.code == NoteCode.STALE_DATA]
-    return f"{ages[0]} days" if ages else ""
-
-
-def _record(tables: TrainingTables, name: str) -> dict[str, object]:
-    """Return what is said of forecasts and claims by what came."""
+def _record(forecast: Forecast, tables: TrainingTables) -> dict[str, object]:
+    """Return what is shown of forecasts and claims by what came."""
+    integrated, claims = tables.integrated, tables.claims
+    candidates = integrated[integrated["kind"] == Kind.BROAD] if len(integrated) else integrated
+    headlines = [] if claims is None or claims.empty else claim_headlines(claims)
     return {
-        "reliability": _reliability(tables.hindcast, name),
-        "prospective": prospective(),
-        "sweep": stored_sweep(),
-        "candidates": _of_kind(tables.integrated, Kind.BROAD),
-        **_claims(tables.claims),
+        "reliability": _reliability(tables.hindcast, forecast.model.name),
+        "candidates": [row for _, row in candidates.iterrows()],
+        "claims": [each.sentence for each in headlines],
+        "claims_statement": claims_statement(headlines) if headlines else "",
     }
 
 
-def _outlook(forecast: Forecast, today: pd.Timestamp) -> OutlookView | None:
-    if forecast.outlook is None:
-        return None
-    return outlook_view(
-        forecast.outlook,
-        definition=forecast.definition,
-        today=today,
-        evidence=forecast.evidence,
-    )
-
-
-def _picture(past: OutOfSample, since: pd.Timestamp | None, outlook: Outlook | None) -> Picture:
-    words, description = title(past), describe(past, since=since, outlook=outlook)
+def _picture(past: OutOfSample, forecast: Forecast, since: pd.Timestamp | None) -> _Picture:
+    name_of, description = title(past), describe(past, forecast, since=since)
     wide, narrow = (
         Markup(
             inline_svg(
-                draw(past, since=since, narrow=name == "slim", outlook=outlook),
+                draw(past, forecast, since=since, narrow=name == "slim"),
                 name=name,
-                title=words,
+                title=name_of,
                 description=description,
             )
         )
         for name in ("wide", "slim")
     )
-    return Picture(wide, narrow, description)
+    return _Picture(wide, narrow, description)
 
 
 def _reliability(hindcast: pd.DataFrame, name: str) -> list[Markup]:
-    own = hindcast[hindcast["model"] == name]
+    rows = hindcast[hindcast["model"] == name]
     return [
         Markup(
             inline_svg(
-                reliability_at(own, horizon),
+                reliability_at(rows, horizon),
                 name=f"reliability{horizon}",
                 title=f"Reliability of {name} at {horizon} days",
                 description="Observed frequency against forecast probability: the line is the "
@@ -219,30 +250,5 @@ def _reliability(hindcast: pd.DataFrame, name: str) -> list[Markup]:
                 "calibrated, the bars how often each probability was forecast.",
             )
         )
-        for horizon in shown_horizons(own)
+        for horizon in shown_horizons(rows)
     ]
-
-
-def _of_kind(table: pd.DataFrame, kind: Kind) -> list[pd.Series]:
-    """Return the rows of a table of scores for a kind of season."""
-    own = table[table["kind"] == kind]
-    return [row for _, row in own.iterrows()]
-
-
-def _claims(claims: pd.DataFrame | None) -> dict[str, object]:
-    """Return the claims in a sentence and one by one; nothing if they were not tested."""
-    if claims is None or claims.empty:
-        return {"claims_statement": None, "claims": []}
-    headlines = claim_headlines(claims)
-    rows = [
-        ClaimRow(
-            each,
-            tuple(
-                sentence
-                for sentence in claims.loc[claims["claim"] == each.claim, "sentence"]
-                if sentence != each.sentence
-            ),
-        )
-        for each in headlines
-    ]
-    return {"claims_statement": claims_statement(headlines), "claims": rows}

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from models.forecasting.out_of_sample import OutOfSample
+from models.forecasting.parts import Forecast
 from models.formatting import counted, long_day, percent, share_interval
-from models.outlook.answers import Outlook
-from models.report.alarms import alarm_record, alarm_statement, resolved_forecasts
+from models.report import words
 from models.report.fan import describe_fan, draw_fan
 from models.report.style import BLUE, GREY, INK, ORANGE, freeze, inked
 from models.verification.events import WARNING_LEVEL
@@ -21,40 +21,30 @@ from models.verification.events import WARNING_LEVEL
 SIZE, NARROW = (10.0, 6.4), (4.4, 6.4)
 FAN_INCHES = 2.9
 _RATIOS = (1.0, 1.3, 1.3)
+FAMOUS_YEARS = (2017, 2021)
 
 
 def draw(
     past: OutOfSample,
+    forecast: Forecast,
     *,
     since: pd.Timestamp | None = None,
     narrow: bool = False,
-    outlook: Outlook | None = None,
 ) -> Figure:
     """Draw seasons and onsets, below them the probability of an onset, and the year to come.
 
-    Parameters
-    ----------
-    past : OutOfSample
-        From `models.forecasting.out_of_sample.out_of_sample`.
-    since : pandas.Timestamp, optional
-        First day shown; by default that of the first out-of-sample forecast.
-    narrow : bool
-        Whether it must be readable at the width of a phone.
-    outlook : Outlook, optional
-        What the year to come holds; without it that panel is left out.
+    `since` is the first day shown, by default that of the first out-of-sample forecast; `narrow`
+    is for the width of a phone.
     """
     first = _first(past, since)
     width, height = NARROW if narrow else SIZE
-    fan = outlook is not None and bool(outlook.curves)
     with inked():
         figure = Figure(
-            figsize=(width, height + FAN_INCHES * fan), dpi=110, layout="constrained",
-            facecolor="white",
-        )  # fmt: skip
-        above, below, *further = figure.subplots(2 + fan, 1, height_ratios=_RATIOS[: 2 + fan])
+            figsize=(width, height + FAN_INCHES), dpi=110, layout="constrained", facecolor="white"
+        )
+        above, below, ahead = figure.subplots(3, 1, height_ratios=_RATIOS)
         _record(above, below, past, first, narrow=narrow)
-        if outlook is not None and fan:
-            draw_fan(further[0], outlook, narrow=narrow)
+        draw_fan(ahead, forecast, narrow=narrow)
         freeze(figure)
     return figure
 
@@ -71,7 +61,7 @@ def _record(
         for day in past.onsets[past.onsets >= first]:
             axes.axvline(mdates.date2num(day), color=ORANGE, linewidth=0.9, alpha=0.8)
     last = past.now.index[0]
-    # Room behind the last day for its marker and interval.
+    # Room after the last day for its marker and interval.
     end = last + (last - first) * 0.02
     below.set_xlim(mdates.date2num(first), mdates.date2num(end))
     _dates(below, (last - first).days, most=5 if narrow else 10)
@@ -86,29 +76,26 @@ def title(past: OutOfSample) -> str:
     return f"Chance that a broad altcoin season begins within {past.horizon_days} days"
 
 
-def describe(
-    past: OutOfSample, *, since: pd.Timestamp | None = None, outlook: Outlook | None = None
-) -> str:
+def describe(past: OutOfSample, forecast: Forecast, *, since: pd.Timestamp | None = None) -> str:
     """Return what the picture shows for those who do not see it."""
-    first = _first(past, since)
-    now = past.now.iloc[0]
+    first, now = _first(past, since), past.now.iloc[0]
     onsets = past.onsets[past.onsets >= first]
     last = long_day(past.now.index[0])
     chance = (
         f"no forecast, {past.reason}"
         if pd.isna(now["probability"])
         else f"{percent(now['probability'])}, 90 % interval "
-        f"{share_interval(now['low'], now['high'])}, base rate {percent(now['climatology'])}"
+        f"{share_interval(now['low'], now['high'])}, base rate {percent(now['base_rate'])}"
     )
-    return (
+    parts = [
         f"Above, the season index from {long_day(first)} to {last}, where it is "
         f"{past.index.iloc[-1]:.0f}; {counted(len(onsets), 'broad season')} began (index "
         f"{past.threshold:g} or more). Below, the out-of-sample probability that one "
-        f"begins within {past.horizon_days} days, beside the base rate; on {last}: "
-        f"{chance}."
-        f"{' ' + alarms if (alarms := alarm_statement(alarm_record(past))) else ''}"
-        f"{'' if outlook is None or not outlook.curves else ' ' + describe_fan(outlook)}"
-    )
+        f"begins within {past.horizon_days} days, beside the base rate; on {last}: {chance}.",
+        words.alarm_statement(forecast.evidence.alarms),
+        describe_fan(forecast),
+    ]
+    return " ".join(filter(None, parts))
 
 
 def draw_index(axes: Axes, index: pd.Series, threshold: float) -> None:
@@ -128,10 +115,16 @@ def _first(past: OutOfSample, since: pd.Timestamp | None) -> pd.Timestamp:
 
 def _index(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
     draw_index(axes, past.index.loc[first:], past.threshold)
+    shown = past.onsets[past.onsets >= first]
     axes.set_title(
-        f"Season index; broad seasons ({past.threshold:g} or more) shaded, onsets marked",
+        f"{counted(len(shown), 'broad season')} (index {past.threshold:g} or more, shaded) began "
+        f"since {first.year}",
         loc="left", fontsize=9.5, wrap=True,
     )  # fmt: skip
+    for year in FAMOUS_YEARS:
+        # The first onset of a year that people remember as an altcoin season.
+        if len(famous := shown[shown.year == year]):
+            axes.annotate(f"{year}", (mdates.date2num(famous[0]), 97), fontsize=8.5, va="top")
 
 
 def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
@@ -151,8 +144,8 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
                   label=f"the model trained until {until} (out of sample)")  # fmt: skip
         axes.fill_between(since.index, since["low"], since["high"], color=BLUE, alpha=0.2,
                           linewidth=0, label="its 90 % interval")  # fmt: skip
-    climatology = pd.concat([hindcast["climatology"], since["climatology"], now["climatology"]])
-    axes.plot(climatology.index, climatology, color=GREY, linewidth=1.2, linestyle="--",
+    base = pd.concat([table["base_rate"] for table in (hindcast, since, now)])
+    axes.plot(base.index, base, color=GREY, linewidth=1.2, linestyle="--",
               label="base rate")  # fmt: skip
     _alarms(axes, past, first)
     _now(axes, past)
@@ -166,17 +159,17 @@ def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
 
 def _alarms(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
     """Mark the weeks at the level of an alarm by what came of them."""
-    forecasts = resolved_forecasts(past)
+    forecasts = past.resolved()
     shown = forecasts[(forecasts["as_of"] >= first) & (forecasts["probability"] >= WARNING_LEVEL)]
     if shown.empty:
         return
     axes.axhline(WARNING_LEVEL, color=GREY, linewidth=0.8, linestyle=":")
-    for outcome, marker, colour, words in (
+    for outcome, marker, colour, what in (
         (1.0, "o", BLUE, "a season followed in time"), (0.0, "x", INK, "none did: false alarm"),
     ):  # fmt: skip
         own = shown[shown["outcome"] == outcome]
         axes.plot(own["as_of"], own["probability"], linestyle="", marker=marker, markersize=4.5,
-                  color=colour, label=f"{percent(WARNING_LEVEL)} or more, {words} "
+                  color=colour, label=f"{percent(WARNING_LEVEL)} or more, {what} "
                   f"({counted(len(own), 'week')})")  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from models.answers import State
 from models.report.style import BLUE, GREY, blank, inked
 from models.verification.scores import consistency_band, reliability_table
 from models.vocabulary import Kind
@@ -17,17 +18,7 @@ HORIZONS = (30, 60, 90)
 
 
 def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = HORIZONS) -> Figure:
-    """Draw observed frequency against forecast probability, recalibrated by CORP.
-
-    Parameters
-    ----------
-    own : pandas.DataFrame
-        The hindcast of one candidate.
-    name : str
-        Candidate.
-    horizons : sequence of int
-        Days ahead to show; those that were verified are.
-    """
+    """Draw observed frequency against forecast probability, recalibrated by CORP."""
     figure = blank(height=4.2)
     shown = shown_horizons(own, horizons)
     for axes, horizon in zip(
@@ -54,24 +45,14 @@ def reliability_at(own: pd.DataFrame, horizon: int) -> Figure:
 
 def shown_horizons(own: pd.DataFrame, horizons: Sequence[int] = HORIZONS) -> list[int]:
     """Return those of the horizons that a hindcast has resolved, or the three shortest it has."""
-    resolved = _resolved(own)["horizon_days"].unique()
-    return [h for h in horizons if h in resolved] or sorted(int(h) for h in resolved)[:3]
+    resolved = [int(each) for each in _resolved(own)["horizon"].unique() if each.isdigit()]
+    return [h for h in horizons if h in resolved] or sorted(resolved)[:3]
 
 
 def panel(axes: Axes, own: pd.DataFrame, horizon: int) -> None:
-    """Draw the CORP curve of one horizon with its consistency band and the forecasts as bars.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        To draw on.
-    own : pandas.DataFrame
-        The hindcast of one candidate.
-    horizon : int
-        Days ahead.
-    """
+    """Draw the CORP curve of one horizon with its consistency band and the forecasts as bars."""
     rows = _resolved(own)
-    rows = rows[rows["horizon_days"] == horizon]
+    rows = rows[rows["horizon"] == f"{horizon}"]
     probability, outcome = rows["probability"].to_numpy(), rows["outcome"].to_numpy()
     band = consistency_band(probability, pd.DatetimeIndex(rows["as_of"]), horizon_days=int(horizon))
     axes.fill_between(band["forecast"], band["low"], band["high"], color=GREY, alpha=0.2)
@@ -87,4 +68,5 @@ def panel(axes: Axes, own: pd.DataFrame, horizon: int) -> None:
 
 
 def _resolved(own: pd.DataFrame) -> pd.DataFrame:
-    return own[(own["kind"] == Kind.BROAD) & own["outcome"].notna()]
+    broad = own[(own["kind"] == Kind.BROAD) & (own["state"] == State.AT_RISK)]
+    return broad[broad["outcome"].notna()]

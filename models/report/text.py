@@ -169,7 +169,7 @@ def _windows(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
     for answer in [*filter(None, answers), forecast.year(kind)]:
         days = answer.horizon(forecast.as_of)
         over = ", ended" if forecast.data.today > answer.end else ""
-        before = [_before(each, answer, forecast.as_of) for each in forecast.earlier]
+        before = [earlier_chance(each, answer, forecast.as_of) for each in forecast.earlier]
         _, *cells = _row("", answer)
         rows.append((f"by {long_day(answer.end)}{over}", f"{days}", *cells, *before))
     lines = list(aligned(rows, "<>>>>>>"))
@@ -184,7 +184,7 @@ def _windows(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
     )
 
 
-def _before(earlier: Earlier, answer: Answer, as_of: pd.Timestamp) -> str:
+def earlier_chance(earlier: Earlier, answer: Answer, as_of: pd.Timestamp) -> str:
     """Return the chance of the same window from an earlier day."""
     length = answer.end - as_of
     ends = (answer.end, earlier.as_of + length)

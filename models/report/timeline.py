@@ -81,9 +81,9 @@ def _forecasts(
     # The onset's own day is never at risk; one step more than is shown lets the lines come in.
     grid = pd.date_range(forecasts["as_of"].iloc[0], onset, freq=f"{step_days}D", inclusive="left")
     grid = grid[grid >= onset - pd.Timedelta(days=days_before + step_days)]
-    table = forecasts.set_index("as_of")[["probability", "climatology"]].reindex(grid)
+    table = forecasts.set_index("as_of")[["probability", "base_rate"]].reindex(grid)
     ahead = np.asarray((grid - onset).days)
-    axes.plot(ahead, table["climatology"], color=GREY, linewidth=1.2, linestyle="--")
+    axes.plot(ahead, table["base_rate"], color=GREY, linewidth=1.2, linestyle="--")
     axes.plot(ahead, table["probability"], color=BLUE, linewidth=1.6, marker="o", markersize=3)
     risk = ahead[table["probability"].notna().to_numpy()]
     for day in np.setdiff1d(np.arange(-days_before, 0), (risk[:, None] + range(step_days)).ravel()):

@@ -9,10 +9,10 @@ import pandas as pd
 from features.terminal import aligned
 from models.formatting import long_day, percent, signed
 from models.hazard.candidates import TRIALS
-from models.report.claim_statements import claim_headlines
-from models.report.verdicts import SKILL, effect
+from models.report.claims_text import claim_headlines
+from models.report.words import SKILL, horizon_words
 from models.training.skill_table import skill_table
-from models.vocabulary import Kind
+from models.vocabulary import Kind, Verdict
 
 if TYPE_CHECKING:
     from models.training.run import Training
@@ -90,7 +90,7 @@ def _ablation(study: Study) -> list[str]:
     broad = study.ablation[study.ablation["kind"] == Kind.BROAD]
     for group, rows in broad.groupby("group", sort=False):
         cells = (
-            f"{row['horizon_days']} days {effect(row['verdict'])} [{row['brier_low']:+.3f}, "
+            f"{row['horizon_days']} days {_effect(row['verdict'])} [{row['brier_low']:+.3f}, "
             f"{row['brier_high']:+.3f}]"
             for row in rows.to_dict("records")
         )
@@ -109,6 +109,10 @@ def _verdicts(broad: pd.DataFrame, name: str) -> str:
     clauses = []
     for verdict in own["verdict"].unique():
         rows = own[own["verdict"] == verdict]
-        days = ", ".join(str(horizon) for horizon in rows["horizon_days"])
-        clauses.append(f"{SKILL[verdict]} at {days} days")
+        horizons = ", ".join(map(horizon_words, rows["horizon"]))
+        clauses.append(f"{SKILL[verdict]} at {horizons}")
     return f"Verdict on {name} by 90 % intervals: {'; '.join(clauses) or 'it is the reference'}."
+
+
+def _effect(verdict: str) -> str:
+    return "no detectable effect" if verdict == Verdict.CANNOT_TELL else verdict

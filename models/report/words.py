@@ -156,8 +156,9 @@ def fifth_statement(fifth: Fifth | None) -> str:
         return ""
     return (
         f"Chances like this one ({percent(fifth.low)} to {percent(fifth.high)}, a fifth of the "
-        f"hindcast): {counted(fifth.forecasts, 'weekly forecast')}, mean {percent(fifth.expected)}, "
-        f"came true {percent(fifth.observed)} ({counted(fifth.episodes, 'season')})."
+        f"hindcast): {counted(fifth.forecasts, 'weekly forecast')} with a mean of "
+        f"{percent(fifth.expected)}; {percent(fifth.observed)} came true "
+        f"({counted(fifth.episodes, 'season')})."
     )
 
 

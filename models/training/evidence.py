@@ -57,8 +57,12 @@ def state_records(table: pd.DataFrame) -> tuple[StateRecord, ...]:
     rows = table[(table["model"] == PROCESS) & table["outcome"].notna()]
     return tuple(
         StateRecord(
-            Kind(str(kind)), State(str(state)), str(horizon), len(group), float(group["probability"].mean()),
-            float(group["outcome"].mean()),
+            kind=Kind(str(kind)),
+            state=State(str(state)),
+            horizon=str(horizon),
+            forecasts=len(group),
+            expected=float(group["probability"].mean()),
+            observed=float(group["outcome"].mean()),
         )
         for (kind, state, horizon), group in rows.groupby(["kind", "state", "horizon"], sort=False)
     )  # fmt: skip
@@ -72,9 +76,7 @@ def event_forecasts(scored: pd.DataFrame, model: str) -> pd.DataFrame:
     rows = scored[
         (scored["model"] == model) & (scored["kind"] == Kind.BROAD) & (scored["horizon"] == nearest)
     ]
-    return rows.assign(horizon_days=int(nearest), climatology=rows["base_rate"]).sort_values(
-        "as_of", ignore_index=True
-    )
+    return rows.assign(horizon_days=int(nearest)).sort_values("as_of", ignore_index=True)
 
 
 def fifths(scored: pd.DataFrame, model: str) -> tuple[Fifth, ...]:

@@ -33,9 +33,9 @@ def skill_table(
     """
     broad = training.verification[training.verification["kind"] == Kind.BROAD]
     over_all = training.integrated[training.integrated["kind"] == Kind.BROAD]
-    horizons = list(dict.fromkeys(broad["horizon_days"]))
-    columns = [broad[broad["horizon_days"] == days].set_index("model") for days in horizons]
-    heads = [f"{days} days" for days in horizons]
+    horizons = list(dict.fromkeys(broad["horizon"]))
+    columns = [broad[broad["horizon"] == each].set_index("model") for each in horizons]
+    heads = [f"{each} days" if each.isdigit() else "year" for each in horizons]
     if len(over_all):
         columns, heads = [*columns, over_all.set_index("model")], [*heads, "all horizons"]
     rows = [["", *heads]]

@@ -9,19 +9,17 @@ import pandas as pd
 
 from features.panel import DataError, MarketPanel
 from models.training.ablation import ablation
+from models.training.evidence import event_forecasts
 from models.training.landmarks import STEP_DAYS
-from models.training.run import Progress, Training, silent
+from models.training.run import Progress, Training, at_risk_rows, silent
 from models.verification.events import (
     LEVELS,
     WARNING_LEVEL,
     before_onsets,
     contingency,
     leave_one_episode_out,
-    select,
 )
 from models.vocabulary import Kind
-
-EVENT_HORIZON = 90
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,7 @@ class Study:
 
 def champion_forecasts(training: Training) -> pd.DataFrame:
     """Return the champion's hindcast of broad seasons at 90 days, or the horizon next to it."""
-    horizon = min(training.settings.horizons, key=lambda days: abs(days - EVENT_HORIZON))
-    return select(
-        training.hindcast, kind=Kind.BROAD, model=training.choice.champion, horizon_days=horizon
-    )
+    return event_forecasts(at_risk_rows(training.hindcast), training.choice.champion)
 
 
 def has_events(training: Training) -> bool:

@@ -166,7 +166,7 @@ def leave_one_episode_out(forecasts: pd.DataFrame, onsets: pd.DatetimeIndex) -> 
     position, _ = next_onset(pd.DatetimeIndex(resolved["as_of"]), onsets)
     outcome = resolved["outcome"].to_numpy()
     score, reference = (
-        brier_scores(outcome, resolved[name].to_numpy()) for name in ("probability", "climatology")
+        brier_scores(outcome, resolved[name].to_numpy()) for name in ("probability", "base_rate")
     )
     days, sums, reference_sums = (
         np.bincount(position, weights=weights, minlength=len(onsets) + 1)
