@@ -1,63 +1,71 @@
-"""The registered model: its versions, its champion and who made it so."""
+"""The registered model: which version is champion, on what terms, and who made it so."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from pydantic import TypeAdapter, ValidationError
 
-from features.terminal import one_line
+from models.answers import State
 from models.errors import TrackingError
-from models.formatting import signed
-from models.seal import digest
-from models.tracking.aliases import (
-    asks_the_same,
-    label_runs,
-    terms_by_alias,
-    waiting_alias,
-)
-from models.tracking.champion import (
-    NOT_PROMOTED_TAG,
-    PARENT_RUN_TAG,
-    Promotion,
-    aliases,
-    make_champion,
-    point,
-    present,
-    settle,
-)
-from models.tracking.history import Move, note_move
-from models.tracking.holding import Held, held_champion, hold_present
-from models.tracking.manifest import seal_tags
-from models.tracking.model_versions import Version, version_of
-from models.tracking.promotion import (
-    GATE,
-    HAND,
-    ON_PURPOSE,
-    ROLLBACK,
-    Decision,
-    Terms,
-    decide,
-)
-from models.tracking.scored_rows import COMPARABLE_TAG, SCORED_ON_TAG, comparable
+from models.patience import DEADLINE_SECONDS
+from models.tracking.read import DIGESTS_TAG
 from models.tracking.store import (
     ABSENT,
     CHALLENGER,
     CHAMPION,
-    DIGEST_TAG,
     MODEL_NAME,
     PRESENT,
-    SKILL_TAG,
+    TRIAL,
+    insist,
     opened,
-    reaching,
+    quoted,
     shown,
     writing,
 )
-from models.tracking.training_record import RunRecord, TrainingRecord
 from models.tracking.ui import MODEL_NOTE
+from models.vocabulary import Kind
+
+if TYPE_CHECKING:
+    from models.training.run import Training
+
+# The same history and the days since.
+_CONTINUES = {"yahoo": "reference", "coinmarketcap": "reference"}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a gate made its choice."""
+
+    definition: Mapping[str, float]  # the onset definition, whole
+    source: str  # of the data, such as reference
+    horizons: tuple[int, ...]  # days ahead that were verified
+    candidates: tuple[str, ...]  # that the gate compared
+    until: str  # last day (ISO) of the data used
+    data_end: str  # last day (ISO) of the data there were
+    primary: str  # candidate that the gate had been told beforehand
+
+    def asks(self) -> tuple[object, ...]:
+        """Return what sets a question apart: another event or other horizons are another."""
+        return dict(self.definition).items(), self.horizons
+
+
+_TERMS: TypeAdapter[Terms] = TypeAdapter(Terms)
+
+
+class Decision(NamedTuple):
+    """Whether a choice becomes champion, and why."""
+
+    promote: bool
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -70,212 +78,340 @@ class Logged:
 
 @dataclass(frozen=True)
 class Registered:
-    """What a training did to the registered model.
+    """What a training did to the registered model."""
 
-    Parameters
-    ----------
-    version : str
-        Version of the gate's choice.
-    decision : Decision
-        Whether it became champion, and why.
-    champion : str
-        Version that is champion now, empty if none is.
-    challenger : str, optional
-        Version that is challenger.
-    alias : str
-        Alias that the gate's choice has got: champion, challenger or trial.
-    held : Held, optional
-        The champion, if a person keeps trainings from replacing it.
-    """
-
-    version: str
+    version: str  # of the gate's choice
     decision: Decision
-    champion: str
-    challenger: str | None
-    alias: str = CHAMPION
-    held: Held | None = None
+    champion: str  # version that is champion now, empty if none is
+    challenger: str | None  # version that is challenger
+    alias: str  # that the gate's choice has got: champion, challenger or trial
+    held: str = ""  # why a person keeps trainings from replacing the champion
+
+
+def decide(
+    new: Terms, champion: Terms | None, *, version: str = "", hold: str = "", wanted: bool = True
+) -> Decision:
+    """Decide whether a training's choice becomes champion.
+
+    It does if there is no champion yet, or if its terms are the champion's: the same definition
+    and horizons, its source or one that continues it, all of its candidates, all data there were,
+    and those ending no earlier. What the gate chose does not matter: where it says that only
+    climatology is left, climatology becomes champion, because skill that is no longer there must
+    not be promised.
+
+    Examples
+    --------
+    >>> new = Terms({}, "reference", (30,), ("climatology",), "2025-12-10", "2025-12-10", "pool")
+    >>> decide(new, None)
+    Decision(promote=True, reason='there was no champion')
+    >>> decide(new, new, wanted=False).reason
+    '--no-promote was given'
+    """
+    if not wanted:
+        return Decision(False, "--no-promote was given")
+    if not version and champion is None:
+        return Decision(True, "there was no champion")
+    if hold:
+        return Decision(False, f"version {version} is held: {hold}")
+    if champion is None:
+        return Decision(False, f"version {version} does not state its terms")
+    if differences := _differences(new, champion):
+        return Decision(False, f"{'; '.join(differences)} (version {version} is champion)")
+    return Decision(True, f"its gate's choice on the terms of version {version}")
+
+
+def _differences(new: Terms, old: Terms) -> list[str]:
+    differences = []
+    for name, value in new.definition.items():
+        if old.definition.get(name) != value:
+            was = old.definition.get(name)
+            differences.append(f"another definition: {name} {value:g}, not {was}")
+    if new.source != old.source and _CONTINUES.get(new.source) != old.source:
+        differences.append(f"another source: {new.source}, not {old.source}")
+    if new.horizons != old.horizons:
+        days = [",".join(map(str, each)) for each in (new.horizons, old.horizons)]
+        differences.append(f"other horizons: {days[0]}, not {days[1]} days")
+    if missing := [name for name in old.candidates if name not in new.candidates]:
+        differences.append(f"a subset of the candidates: without {', '.join(missing)}")
+    # ISO days compare as text. Equal ends are no obstacle: a training may be repeated.
+    if new.until < new.data_end:
+        differences.append(f"--until {new.until} leaves out data until {new.data_end}")
+    if new.until < old.until:
+        differences.append(f"the data end on {new.until}, before the champion's on {old.until}")
+    return differences
+
+
+def scored_on(hindcast: pd.DataFrame) -> str:
+    """Return a short code of the days, horizons and outcomes that scores rest on.
+
+    The same for two hindcasts only if their scores of broad seasons are means over the same
+    windows with the same outcomes.
+    """
+    rows = hindcast[
+        (hindcast["kind"] == Kind.BROAD)
+        & (hindcast["state"] == State.AT_RISK)
+        & hindcast["outcome"].notna()
+    ]
+    rows = rows[["as_of", "end", "outcome"]].drop_duplicates().sort_values(["as_of", "end"])
+    content = (
+        rows["as_of"].to_numpy().astype("<M8[s]"),
+        rows["end"].to_numpy().astype("<M8[s]"),
+        rows["outcome"].to_numpy().astype("<f8"),
+    )
+    joined = b"".join(np.ascontiguousarray(each).tobytes() for each in content)
+    return hashlib.sha256(joined).hexdigest()[:8]
 
 
 def register(
     client: MlflowClient,
-    record: TrainingRecord,
+    training: Training,
+    terms: Terms,
     logged: Mapping[str, Logged],
     parent_run_id: str,
+    sealed: str,
     who: str,
     when: str,
     *,
     promote: bool,
 ) -> Registered:
-    """Register a training's choice and its challenger, and promote the choice if it may be.
-
-    Parameters
-    ----------
-    client : MlflowClient
-        The store.
-    record : TrainingRecord
-        The training.
-    logged : mapping of str to Logged
-        Its candidates in the store.
-    parent_run_id : str
-        Its run.
-    who, when : str
-        For the tags.
-    promote : bool
-        False keeps the champion.
-    """
-    settle(client)
+    """Register a training's choice and its challenger, and promote the choice if it may be."""
     _ensure_model(client)
-    decision = decide(record.terms, present(client), wanted=promote)
-    version = _create(client, record, record.champion, logged[record.champion], parent_run_id)
-    challenger: str | None = None
+    champion = current_champion(client)
+    before = "" if champion is None else str(champion.version)
+    held = "" if champion is None else champion.tags.get("hold", "")
+    decision = decide(terms, terms_of(champion), version=before, hold=held, wanted=promote)
+    choice = training.choice.champion
+
+    def create(name: str, reason: str) -> str:
+        tags = {
+            "candidate": name,
+            "gate_choice": "yes" if name == choice else "no",
+            "trained_until": f"{training.trained_until:%Y-%m-%d}",
+            "terms": _TERMS.dump_json(terms).decode(),
+            "parent_run_id": parent_run_id,
+            "previous": before,
+            DIGESTS_TAG: sealed,
+        }
+        found = client.create_model_version(
+            MODEL_NAME, source=f"models:/{logged[name].model_id}", run_id=logged[name].run_id,
+            model_id=logged[name].model_id, tags=tags, description=f"{name}: {reason}.",
+        )  # fmt: skip
+        return str(found.version)
+
+    version = create(choice, training.choice.reason)
+    client.set_tag(parent_run_id, "champion_run_id", logged[choice].run_id)
+    client.set_tag(parent_run_id, "registered_version", version)
+    challenger = named(client).get(CHALLENGER)
+    alias = CHAMPION
     if decision.promote:
-        name = record.challenger
-        challenger = name and _create(client, record, name, logged[name], parent_run_id)
-        # On a server another training may have promoted its choice meanwhile.
-        decision = decide(record.terms, present(client), wanted=promote)
-    beside = aliases(client).get(CHAMPION)
-    tags = {
-        **_comparison(client, record, beside),
-        "registered_version": version,
-        "champion_run_id": logged[record.champion].run_id,
-        **({} if decision.promote else {"promoted": f"not by its training: {decision.reason}"}),
-    }
-    for run_id in (parent_run_id, logged[record.champion].run_id):
-        for key, value in tags.items():
-            client.set_tag(run_id, key, value)
-    if decision.promote:
-        before = aliases(client).get(CHAMPION, "")
-        promotion = Promotion(when, who, decision.reason, GATE, before, challenger or "")
-        make_champion(client, version, promotion)
-        return Registered(version, decision, version, challenger, CHAMPION, held_champion(client))
-    return _wait(client, record, version, decision, Move(when, "", version, "trial", who, ""))
-
-
-def _wait(
-    client: MlflowClient, record: TrainingRecord, version: str, decision: Decision, move: Move
-) -> Registered:
-    """Give a choice that is not promoted the alias of what it asks."""
-    alias = waiting_alias(record.terms, terms_by_alias(client, aliases(client)))
-    client.set_model_version_tag(MODEL_NAME, version, NOT_PROMOTED_TAG, decision.reason)
-    point(client, alias, version)
-    note_move(client, replace(move, alias=alias, reason=decision.reason))
-    named = aliases(client)
-    label_runs(client, named)
-    champion, challenger = named.get(CHAMPION, ""), named.get(CHALLENGER)
-    return Registered(version, decision, champion, challenger, alias, held_champion(client))
-
-
-def _comparison(
-    client: MlflowClient, record: TrainingRecord, champion: str | None
-) -> dict[str, str]:
-    """Return the tag that says whether a training's scores may be set beside the champion's."""
-    if champion is None:
-        return {}
-    run_id = client.get_model_version(MODEL_NAME, champion).run_id
-    try:
-        theirs = client.get_run(str(run_id)).data.tags.get(SCORED_ON_TAG)
-    except MlflowException:  # its run may have been deleted
-        theirs = None
-    return {COMPARABLE_TAG: comparable(record.parent.tags.get(SCORED_ON_TAG), theirs, champion)}
+        if rival := _challenger(training):
+            challenger = create(rival, f"the best beside {choice}, the gate's choice")
+            _point(client, CHALLENGER, challenger)
+        _promote(client, version, decision.reason, by="gate", who=who, when=when, previous=before)
+    else:
+        # An alias belongs to one question: whatever asks another is a trial.
+        same = (old := terms_of(champion)) is None or old.asks() == terms.asks()
+        alias = CHALLENGER if same else TRIAL
+        client.set_model_version_tag(MODEL_NAME, version, "not_promoted", decision.reason)
+        _point(client, alias, version)
+        challenger = version if alias == CHALLENGER else challenger
+    client.set_tag(parent_run_id, "alias", alias)
+    return Registered(
+        version, decision, version if decision.promote else before, challenger, alias, held
+    )
 
 
 def promote(
-    tracking_uri: str, version: str, reason: str, who: str, when: str, *, hold: bool = False
-) -> Version:
-    """Make a version champion by hand.
+    tracking_uri: str,
+    version: str | None,
+    reason: str,
+    who: str,
+    when: str,
+    *,
+    hold: bool = False,
+    deadline: float = DEADLINE_SECONDS,
+) -> ModelVersion:
+    """Make a version champion by hand; without a version, the one before the present champion.
 
-    Parameters
-    ----------
-    tracking_uri : str
-        The store.
-    version : str
-        Version number.
-    reason : str
-        Why; shown in the UI.
-    who, when : str
-        For the tags.
-    hold : bool
-        Whether no training shall replace it; a champion that is one already is then held.
+    With `hold` no training replaces it until `resume`.
 
     Raises
     ------
     TrackingError
         If there is no such version, it is champion already, or the store fails.
     """
-    client = opened(tracking_uri)
-    with reaching(tracking_uri, "failed"), writing(tracking_uri):
-        settle(client)
-        _require(client, version, tracking_uri)
-        before = aliases(client).get(CHAMPION, "")
-        if before == version and not hold:
-            raise TrackingError(f"version {version} is champion already.")
-        _leave_other_questions(client, version)
-        if before == version:
-            hold_present(client, version, reason, who, when)
+    with (
+        opened(tracking_uri, deadline=deadline) as client,
+        writing(tracking_uri, deadline=deadline),
+    ):
+        champion = current_champion(client)
+        if version is None:
+            version = _previous(champion, tracking_uri)
+            by, previous = "rollback", _required(client, version, tracking_uri).tags.get("previous")
         else:
-            held = ON_PURPOSE if hold else ""
-            make_champion(client, version, Promotion(when, who, reason, HAND, before, hold=held))
-        return version_of(client, _require(client, version, tracking_uri), aliases(client))
+            by, previous = "hand", "" if champion is None else str(champion.version)
+        _required(client, version, tracking_uri)
+        if champion is not None and str(champion.version) == version and not hold:
+            raise TrackingError(f"version {version} is champion already.")
+        if named(client).get(CHALLENGER) == version:
+            client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
+        if previous == version:
+            previous = champion.tags.get("previous", "") if champion is not None else ""
+        _promote(
+            client, version, reason, by=by, who=who, when=when, previous=previous or "", hold=hold
+        )
+        return _required(client, version, tracking_uri)
 
 
-def rollback(tracking_uri: str, reason: str, who: str, when: str, *, hold: bool = False) -> Version:
-    """Make the version champion that was before the present one.
-
-    Parameters
-    ----------
-    tracking_uri, reason, who, when, hold
-        As for `promote`.
+def resume(
+    tracking_uri: str, reason: str, who: str, when: str, *, deadline: float = DEADLINE_SECONDS
+) -> str:
+    """Let trainings replace the champion again; return its version.
 
     Raises
     ------
     TrackingError
-        If there is no champion, none before it, or the store fails.
+        If there is no champion, it is not held, or the store fails.
     """
-    client = opened(tracking_uri)
-    with reaching(tracking_uri, "failed"), writing(tracking_uri):
-        settle(client)
-        number = aliases(client).get(CHAMPION)
-        if number is None:
+    with (
+        opened(tracking_uri, deadline=deadline) as client,
+        writing(tracking_uri, deadline=deadline),
+    ):
+        champion = current_champion(client)
+        if champion is None:
             raise TrackingError(f"the store {shown(tracking_uri)} has no champion.")
-        champion = client.get_model_version(MODEL_NAME, number)
-        before = champion.tags.get("previous_champion")
-        if not before:
-            raise TrackingError(f"version {number} is champion and none was before it.")
-        target = _require(client, before, tracking_uri)
-        # Who was champion before it stays as it is: a further rollback goes further back.
-        previous = target.tags.get("previous_champion", "")
-        held = ON_PURPOSE if hold else ""
-        promotion = Promotion(when, who, reason, ROLLBACK, previous, left=number, hold=held)
-        make_champion(client, before, promotion)
-        return version_of(client, _require(client, before, tracking_uri), aliases(client))
+        number = str(champion.version)
+        if not champion.tags.get("hold"):
+            raise TrackingError(
+                f"version {number} is champion and not held: a training may replace it."
+            )
+        client.delete_model_version_tag(MODEL_NAME, number, "hold")
+        client.set_model_version_tag(MODEL_NAME, number, "resumed", f"{when} {who}: {reason}")
+        return number
 
 
-def _leave_other_questions(client: MlflowClient, version: str) -> None:
-    """Take the alias challenger from a version that asks another question than the champion to be.
-
-    It goes before the champion comes: an alias belongs to one definition and one question.
-    """
-    new = Terms.from_json(client.get_model_version(MODEL_NAME, version).tags.get("terms"))
-    rival = terms_by_alias(client, aliases(client)).get(CHALLENGER)
-    if new is not None and rival is not None and not asks_the_same(new, rival):
-        client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
-
-
-def _require(client: MlflowClient, version: str, tracking_uri: str) -> ModelVersion:
-    absent = TrackingError(
-        f"the store {shown(tracking_uri)} holds no version {one_line(version, longest=80)!r} of "
-        f"{MODEL_NAME}; train.py versions lists them."
-    )
+def named(client: MlflowClient) -> dict[str, str]:
+    """Return the version that each alias names; empty if nothing is registered yet."""
     try:
-        found = client.get_model_version(MODEL_NAME, version)
+        found = client.get_registered_model(MODEL_NAME).aliases
     except MlflowException as error:
-        if error.error_code in (ABSENT, "INVALID_PARAMETER_VALUE"):
-            raise absent from error
-        raise
-    # Of a server that answers whatever it is asked: nothing must be said of what it does not hold.
-    if str(found.version) != version:
-        raise absent
-    return found
+        # A store that does not answer must not look like one without a champion.
+        if error.error_code != ABSENT:
+            raise
+        return {}
+    return {str(alias): str(version) for alias, version in found.items()}
+
+
+def current_champion(client: MlflowClient) -> ModelVersion | None:
+    """Return the champion's version, None if there is none."""
+    version = named(client).get(CHAMPION)
+    return None if version is None else client.get_model_version(MODEL_NAME, version)
+
+
+def terms_of(version: ModelVersion | None) -> Terms | None:
+    """Return the terms of a version, None where it does not state them."""
+    if version is None:
+        return None
+    try:
+        return _TERMS.validate_json(version.tags.get("terms", ""))
+    except ValidationError:
+        return None
+
+
+def outcome_text(registered: Registered, tracking_uri: str) -> str:
+    """Return what a training did to the registered model, and what a person can do about it."""
+    version, decision = registered.version, registered.decision
+    if decision.promote:
+        rival = f" Version {registered.challenger} is challenger." if registered.challenger else ""
+        return f"Registered as version {version}, alias champion.{rival}"
+    champion = registered.champion
+    stays = f"Version {champion} stays champion" if champion else "There is no champion"
+    other = (
+        " It is a trial: it forecasts another event or other horizons than the champion, and says "
+        "nothing of the champion's question.\n"
+        if registered.alias == TRIAL
+        else "\n"
+    )
+    return (
+        f"Registered as version {version}, alias {registered.alias}: {decision.reason}. "
+        f"{stays}.{other}"
+        f"To make it champion all the same:\n"
+        f"  train.py promote {version} --reason TEXT --tracking-uri {quoted(tracking_uri)}"
+    )
+
+
+def promoted_text(version: ModelVersion, verb: str) -> str:
+    """Return which version is champion now, and whether it is held."""
+    before = version.tags.get("previous")
+    tail = f"; before it, version {before} was" if before else ""
+    held = (
+        " No training replaces it until train.py resume --reason TEXT."
+        if version.tags.get("hold")
+        else ""
+    )
+    candidate = version.tags.get("candidate", "")
+    return f"{verb} to version {version.version} ({candidate}): it is champion{tail}.{held}"
+
+
+def _promote(
+    client: MlflowClient,
+    version: str,
+    reason: str,
+    *,
+    by: str,
+    who: str,
+    when: str,
+    previous: str,
+    hold: bool = False,
+) -> None:
+    """Make a version champion; the alias moves last, so that a failure leaves the champion."""
+    tags = {
+        "promoted_at": when,
+        "promoted_by": by,
+        "promoted_by_user": who,
+        "promotion_reason": reason,
+        "previous": previous,
+        **({"hold": f"{who}: {reason}"} if hold else {}),
+    }
+    for key, value in tags.items():
+        client.set_model_version_tag(MODEL_NAME, version, key, value)
+    _point(client, CHAMPION, version)
+
+
+def _previous(champion: ModelVersion | None, tracking_uri: str) -> str:
+    if champion is None:
+        raise TrackingError(f"the store {shown(tracking_uri)} has no champion.")
+    if before := champion.tags.get("previous"):
+        return str(before)
+    raise TrackingError(f"version {champion.version} is champion and none was before it.")
+
+
+def _required(client: MlflowClient, version: str, tracking_uri: str) -> ModelVersion:
+    try:
+        return client.get_model_version(MODEL_NAME, version)
+    except MlflowException as error:
+        if error.error_code not in (ABSENT, "INVALID_PARAMETER_VALUE"):
+            raise
+        raise TrackingError(
+            f"the store {shown(tracking_uri)} has no version {version}; train.py versions lists "
+            f"them."
+        ) from error
+
+
+def _challenger(training: Training) -> str | None:
+    """Return who has the lowest log score over all horizons but for the champion and climatology.
+
+    Where the days are too few for that, the next in simplicity.
+    """
+    others = [n for n in training.forecasters if n not in (training.choice.champion, "climatology")]
+    scores = training.integrated
+    rows = scores[(scores["kind"] == Kind.BROAD) & scores["model"].isin(others)]
+    known = rows.dropna(subset="log_score").sort_values("log_score", kind="stable")
+    return next(iter([*known["model"], *others]), None)
+
+
+def _point(client: MlflowClient, alias: str, version: str) -> None:
+    insist(lambda: client.set_registered_model_alias(MODEL_NAME, alias, version))
 
 
 def _ensure_model(client: MlflowClient) -> None:
@@ -286,38 +422,3 @@ def _ensure_model(client: MlflowClient) -> None:
             raise
         if client.get_registered_model(MODEL_NAME).description != MODEL_NOTE:
             client.update_registered_model(MODEL_NAME, MODEL_NOTE)
-
-
-def _create(
-    client: MlflowClient, record: TrainingRecord, name: str, logged: Logged, parent_run_id: str
-) -> str:
-    entry = record.children[name]
-    chosen = name == record.champion
-    tags = {
-        "candidate": name,
-        SKILL_TAG: _headline(entry),
-        "gate_choice": "yes" if chosen else "no",
-        "trained_until": entry.tags["trained_until"],
-        "terms": record.terms.to_json(),
-        PARENT_RUN_TAG: parent_run_id,
-        DIGEST_TAG: digest(entry.forecaster or b""),
-        **seal_tags(record.manifest()),
-    }
-    version = client.create_model_version(
-        MODEL_NAME,
-        source=f"models:/{logged.model_id}",
-        run_id=logged.run_id,
-        model_id=logged.model_id,
-        tags=tags,
-        description=f"{name}, {record.parent.name}: "
-        + (record.reason if chosen else f"the best beside {record.champion}, the gate's choice")
-        + ".",
-    )
-    return str(version.version)
-
-
-def _headline(entry: RunRecord) -> str:
-    """Return the skill over all horizons with its interval, in few letters."""
-    values = {each.key: each.value for each in entry.metrics}
-    said = entry.tags.get(SKILL_TAG, "")
-    return f"{signed(values.get('brier_skill'))} ({said})" if "brier_skill" in values else said
