@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from mlflow.tracking import MlflowClient
 from sklearn.base import clone
 
@@ -38,6 +39,12 @@ from tests.commands import run_command
 from tests.embedded import DRAWN
 from tests.hazard_rows import SIMULATED
 from tests.yahoo_server import Market, YahooServer
+
+# The same examples in every run, however loaded the machine: no test depends on a clock.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
