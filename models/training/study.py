@@ -17,7 +17,6 @@ from models.verification.events import (
     before_onsets,
     contingency,
     leave_one_episode_out,
-    select,
 )
 from models.vocabulary import Kind
 
@@ -65,9 +64,9 @@ class Study:
 def champion_forecasts(training: Training) -> pd.DataFrame:
     """Return the champion's hindcast of broad seasons at 90 days, or the horizon next to it."""
     horizon = min(training.settings.horizons, key=lambda days: abs(days - EVENT_HORIZON))
-    return select(
-        training.hindcast, kind=Kind.BROAD, model=training.choice.champion, horizon_days=horizon
-    )
+    rows = training.hindcast
+    same = (rows["kind"] == Kind.BROAD) & (rows["model"] == training.choice.champion)
+    return rows[same & (rows["horizon_days"] == horizon)].sort_values("as_of", ignore_index=True)
 
 
 def has_events(training: Training) -> bool:
