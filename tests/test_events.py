@@ -11,7 +11,6 @@ from models.verification.events import (
     before_onsets,
     contingency,
     leave_one_episode_out,
-    select,
 )
 from models.verification.scores import brier_scores, skill
 
@@ -45,28 +44,6 @@ def onset_days(*days):
 
 def found_at(table, onsets, level=0.5):
     return alarms(table, onsets, level=level, step_days=STEP)
-
-
-# Choosing forecasts
-
-
-def test_select_keeps_one_model_and_order():
-    one = forecasts([0.3, 0.1], weeks=[5, 2])
-    others = [one.assign(model="lightgbm"), one.assign(kind="partial"), one.assign(horizon_days=90)]
-    chosen = select(pd.concat([*others, one]), kind="broad", model="logistic", horizon_days=30)
-    assert chosen["probability"].tolist() == [0.1, 0.3]
-    assert chosen["as_of"].tolist() == [week(2), week(5)]
-
-
-def test_a_forecast_never_made_is_an_error():
-    with pytest.raises(ValueError, match="no forecast of logistic for broad seasons 60 days ahead"):
-        select(forecasts([0.1]), kind="broad", model="logistic", horizon_days=60)
-
-
-def test_forecasts_of_two_horizons_are_an_error():
-    two = pd.concat([forecasts([0.6]), forecasts([0.6], horizon=90)])
-    with pytest.raises(ValueError, match=r"must be of one horizon, got \[30, 90\]"):
-        found_at(two, onset_days(week(2)))
 
 
 # Alarms

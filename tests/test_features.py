@@ -441,7 +441,7 @@ LEVELS = [name for name, spec in SPECS.items() if spec.kind == "level"]
 
 
 @given(series=st.sampled_from(LEVELS), factor=st.floats(1e-6, 1e6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_rebasing_a_level_changes_no_feature(two_years, frame_of_two_years, series, factor):
     values = {name: two_years.series(name) for name in [*LEVELS, "iwm_flow"]}
     rebased = MarketPanel.from_series({**values, series: values[series] * factor}, "rebased")

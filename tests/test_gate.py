@@ -186,15 +186,6 @@ def test_a_beaten_candidate_is_not_champion():
     assert "; lightgbm beats logistic, which is simpler, by -0.050" in choice.reason
 
 
-def test_a_ring_is_an_error():
-    models = {"persistence": GOOD, "logistic": GOOD, "lightgbm": GOOD}
-    ring = [
-        ("persistence", "logistic"), ("logistic", "lightgbm"), ("lightgbm", "persistence"),
-    ]  # fmt: skip
-    with pytest.raises(ValueError, match="each of persistence, logistic, lightgbm is beaten"):
-        choose(models, *ring)
-
-
 # Reasons
 
 

@@ -16,7 +16,7 @@ import pytest
 from models.verification.association import History, rank
 from models.verification.association import compare as associate
 from models.verification.counts import rare_event_scores
-from models.verification.events import before_onsets, contingency, leave_one_episode_out, select
+from models.verification.events import before_onsets, contingency, leave_one_episode_out
 from models.verification.gate import choose_champion
 from models.verification.intervals import resample_counts
 from models.verification.samples import common_rows, with_episodes
@@ -81,7 +81,7 @@ def _of_models(table: pd.DataFrame) -> dict[str, pd.DataFrame | list[object]]:
 
 
 def _of_events(table: pd.DataFrame) -> dict[str, pd.DataFrame | list[object]]:
-    own = select(table, kind="broad", model="hazard", horizon_days=90)
+    own = table[(table["model"] == "hazard") & (table["horizon_days"] == 90)]
     resolved = own.dropna(subset="outcome")
     outcome, probability, base = (
         resolved[name].to_numpy() for name in ("outcome", "probability", "climatology")

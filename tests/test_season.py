@@ -202,7 +202,7 @@ def test_a_universe_after_the_coins_is_an_error(day):
 
 
 @given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.2]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_carried_breadth_is_the_index_at_standing_prices(seed, missing):
     window, carried, now, days = 12, (3, 7), 20, 30
     random = np.random.default_rng(seed)
@@ -273,7 +273,7 @@ def slow_breadth(coins, universe, window, top, ahead):
     window=st.integers(2, 12),
     missing=st.sampled_from([0.0, 0.1, 0.5]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_breadth_equals_its_definition_said_slowly(seed, coins, days, top, window, missing):
     tables = random_market(seed, coins=coins, days=days, missing=missing, whole=True)
     fast = breadth(market_of(*tables), window_days=window, top=top, carried_days=(window - 1,))
@@ -355,7 +355,6 @@ QUIET_DAYS = st.integers(1, 6)
 
 
 @given(values=INDICES, quiet=QUIET_DAYS)
-@settings(deadline=None)
 def test_risk_and_onsets_equal_their_definition(values, quiet):
     index = index_of(values)
     below = [value < 75 for value in values]
@@ -370,7 +369,6 @@ def test_risk_and_onsets_equal_their_definition(values, quiet):
 
 
 @given(values=INDICES, quiet=QUIET_DAYS)
-@settings(deadline=None)
 def test_onsets_are_apart_from_each_other_and_risk(values, quiet):
     index = index_of(values)
     risk = at_risk(index, threshold=75, quiet_days=quiet)
@@ -386,7 +384,6 @@ def test_onsets_are_apart_from_each_other_and_risk(values, quiet):
 
 
 @given(values=INDICES, quiet=QUIET_DAYS)
-@settings(deadline=None)
 def test_risk_ends_through_an_onset(values, quiet):
     index = index_of(values)
     risk = at_risk(index, threshold=75, quiet_days=quiet)

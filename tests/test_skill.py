@@ -337,13 +337,6 @@ def test_the_gate_sees_the_shown_interval():
     assert tuple(row[columns]) == pytest.approx(differences["truth", "persistence"])
 
 
-def test_a_model_outside_the_hindcast_is_an_error():
-    with pytest.raises(
-        ValueError, match="must be in the hindcast, got magic; it holds climatology"
-    ):
-        paired(synthetic(), "truth", "magic")
-
-
 # Two hindcasts
 
 

@@ -88,7 +88,7 @@ def test_an_unpriced_coin_moves_with_the_median():
     assert order_on(snapshots, "2026-01-20") == ["a", "dead", "b", "c", "unknown"]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(3, 28))
 def test_nothing_after_a_day_bears_on_its_ranking(seed, day):
     random = np.random.default_rng(seed)

@@ -126,9 +126,10 @@ def _blocks(change: Floats, coin: Columns, dispersion: Floats) -> tuple[Columns,
         missing = ~np.isfinite(changes)
         if missing.mean() > MAX_MISSING or missing.all(axis=1).any():
             continue
-        filled = np.where(missing, np.nanmedian(changes, axis=1, keepdims=True), changes)
+        if missing.any():
+            changes = np.where(missing, np.nanmedian(changes, axis=1, keepdims=True), changes)
         starts.append(start)
-        blocks.append(np.clip(filled / dispersion[start], -MAX_DEVIATIONS, MAX_DEVIATIONS))
+        blocks.append(np.clip(changes / dispersion[start], -MAX_DEVIATIONS, MAX_DEVIATIONS))
     empty = np.empty((0, BLOCK_DAYS, COINS), np.float32)
     return np.array(starts, np.int64), np.stack(blocks) if blocks else empty
 

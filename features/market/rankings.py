@@ -26,31 +26,20 @@ def carried_rankings(
 ) -> pd.DataFrame:
     """Rank coins on every day by price x last known supply.
 
-    A ranking serves from its own day on, until the next one: it never bears on
-    an earlier day. Between rankings a coin's market cap is its price (median
-    of seven days) x the supply on the ranking's day; one without a price is taken to move with the
-    median coin, so that it stays ranked, and counts as uncovered.
+    `rankings` are market caps (any unit) by coin, by the day at whose end they were known: each
+    serves from that day on until the next, and never bears on an earlier day. Between rankings a
+    coin's market cap is its price (median of seven days) x the supply on the ranking's day; a coin
+    without a price is taken to move with the median coin, so that it stays ranked, and counts as
+    uncovered. `closes` are US dollars, consecutive days x coins, NaN where unknown.
 
-    Parameters
-    ----------
-    rankings : mapping of pandas.Timestamp to pandas.Series
-        By the day on whose end they were known: market cap (any unit, larger
-        than 0) by coin.
-    closes : pandas.DataFrame
-        Closes in US dollars, consecutive days x coins; NaN where unknown.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `snapshot_date`, `rank` (1 to at most 100), `coin`,
-        `market_cap_usd` (in the unit of the ranking in force), for each day of
-        `closes` after the first ranking's and that day itself.
+    Returns `snapshot_date`, `rank` (1 to at most 100), `coin` and `market_cap_usd` (in the unit of
+    the ranking in force), for each day of `closes` from the first ranking's on.
     """
     week = closes.rolling(SMOOTHING_DAYS, min_periods=1).median()
     smooth = pd.DataFrame(np.log(week.to_numpy()), week.index, week.columns)
     # A ranking's market caps are at the price of its day: their supply is cap over that price, not
     # over the median, which trails a coin that has just moved.
-    own = pd.DataFrame(np.log(closes.to_numpy()), week.index, week.columns).fillna(smooth)
+    exact = pd.DataFrame(np.log(closes.to_numpy()), week.index, week.columns).fillna(smooth)
     starts = sorted(rankings)
     snapshots = []
     for start, end in zip(starts, [*starts[1:], None], strict=True):
@@ -60,7 +49,7 @@ def carried_rankings(
         days = smooth.index[(smooth.index >= start) & (True if end is None else smooth.index < end)]
         if not len(days):
             continue
-        base = own.reindex(index=[start], columns=cap.index).iloc[0]
+        base = exact.reindex(index=[start], columns=cap.index).iloc[0]
         growth = smooth.reindex(index=days, columns=cap.index) - base
         growth.loc[days == start] = 0.0
         market = growth.median(axis=1).fillna(0.0)
@@ -86,20 +75,11 @@ def _ranked(log_cap: pd.DataFrame) -> pd.DataFrame:
 
 
 def recognised(coins: pd.DataFrame, close: pd.Series, bitcoin: pd.Series, coin: str) -> str | None:
-    """Tell why a fetched history cannot be a coin's, or None if it is.
+    """Return why a fetched history cannot be a coin's, or None if it is.
 
-    Parameters
-    ----------
-    coins : pandas.DataFrame
-        Index `coin`; `check_day`, `check_30`, `check_90` (log returns against
-        Bitcoin over 30 and 90 days to that day), `verified`.
-    close, bitcoin : pandas.Series
-        Closes in US dollars by day.
-    coin : str
-        Which coin it should be.
+    `coins` holds by coin the log returns against Bitcoin over 30 and 90 days (`check_30`,
+    `check_90`) to its `check_day`, and whether it is `verified`; closes are US dollars by day.
 
-    Examples
-    --------
     >>> days = pd.date_range("2025-01-01", periods=91)
     >>> coins = pd.DataFrame(
     ...     {"check_day": days[-1], "check_30": 0.5, "check_90": 0.9, "verified": True}, ["x"]
@@ -131,13 +111,7 @@ def recognised(coins: pd.DataFrame, close: pd.Series, bitcoin: pd.Series, coin: 
 
 
 def check_snapshots(snapshots: pd.DataFrame, name: str) -> None:
-    """Refuse a universe with a coin twice, a rank twice or an impossible rank on one day.
-
-    Raises
-    ------
-    DataError
-        If a rule is broken; names the day, the coin and the rule.
-    """
+    """Refuse a universe with a coin twice, a rank twice or an impossible rank on one day."""
     rank = snapshots["rank"]
     rules = (
         (~((rank >= 1) & (rank == rank.round())), "rank must be a whole number from 1 on"),

@@ -24,22 +24,9 @@ _ERAS = 33
 def bitcoin_supply(days: pd.DatetimeIndex) -> pd.Series:
     """Return Bitcoin's supply by its issuance schedule.
 
-    From the last halving on, 144 blocks a day, and never more than until the
-    next halving that has taken place: no later block is looked at. After the
-    newest known halving (2024-04-20) later ones come every 210,000 blocks.
+    From the last halving on, 144 blocks a day, and never more than until the next halving that has
+    taken place: no later block is looked at. After 2024-04-20 halvings come every 210,000 blocks.
 
-    Parameters
-    ----------
-    days : pandas.DatetimeIndex
-        Days from 2009-01-03 on.
-
-    Returns
-    -------
-    pandas.Series
-        Bitcoins, by day.
-
-    Examples
-    --------
     >>> bitcoin_supply(pd.DatetimeIndex(["2024-04-20", "2024-04-21"])).tolist()
     [19687500.0, 19687950.0]
     """

@@ -22,14 +22,8 @@ SILENT_SECONDS = 1.0
 def staged(path: Path) -> Iterator[Path]:
     """Give a file beside the one to write, which it replaces once it is whole and on the disk.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file to write; what was there before stays if the writing fails. Of a link it is the
-        file that the link names.
+    What was there before stays if the writing fails. Of a link, the file it names is written.
 
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "note.txt"
@@ -57,28 +51,10 @@ def to_disk(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a file against other processes, which wait up to a minute for their turn.
+    """Hold a file against other processes, which wait up to a minute for their turn (`OSError`).
 
     The system frees it should this process die. The lock is an empty hidden file beside it,
     `.<name>.lock`, which stays: to remove it would let two processes hold two files of one name.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, there or not; its directory is made if absent.
-
-    Raises
-    ------
-    OSError
-        If the lock cannot be made, or another process holds it for longer than a minute.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with locked(Path(folder) / "note.txt"):
-    ...         [each.name for each in Path(folder).iterdir()]
-    ['.note.txt.lock']
     """
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:

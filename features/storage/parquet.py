@@ -25,21 +25,9 @@ class DamagedFile(ValueError):
 
 
 def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
-    """Write a table and a note beside its place, then move the file there.
+    """Write a table and a note that JSON can hold; what was there before stays if that fails.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Its directory is made if absent.
-    table : pandas.DataFrame
-        What is kept.
-    note : dict
-        What JSON can hold; the number of rows and the digest are added.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; what was there before is untouched.
+    The directory is made if absent. The number of rows and the digest are added to the note.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     content = pa.Table.from_pandas(table)
@@ -47,21 +35,15 @@ def write_table(path: Path, table: pd.DataFrame, note: dict[str, Any]) -> None:
     text = json.dumps({**facts, "digest": _digest(table, facts)})
     content = content.replace_schema_metadata({**(content.schema.metadata or {}), _NOTE: text})
     with staged(path) as beside:
-        pq.write_table(content, beside, write_page_checksum=True)
+        pq.write_table(content, beside)
     _sweep(path)
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read a table and its note; days, in the index or in a column, have seconds as their unit.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    OSError
-        If it cannot be read; it may be whole.
-    DamagedFile
-        If its content is not what was written.
+    Raises `DamagedFile` if the content is not what was written, `OSError` if it cannot be read and
+    may be whole.
     """
     content = path.read_bytes()
     try:
@@ -88,7 +70,7 @@ def set_aside(path: Path) -> Path:
 
 
 def _parsed(content: bytes) -> tuple[pd.DataFrame, dict[str, Any]]:
-    stored = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+    stored = pq.read_table(io.BytesIO(content))
     note = json.loads((stored.schema.metadata or {})[_NOTE])
     table = stored.to_pandas()
     if isinstance(table.index, pd.DatetimeIndex):
@@ -99,7 +81,10 @@ def _parsed(content: bytes) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def _digest(table: pd.DataFrame, facts: dict[str, Any]) -> str:
-    """Return the SHA-256 of a table's index, columns and values and of what is noted with it."""
+    """Return the SHA-256 of a table's index, columns and values and of its note.
+
+    Parquet's own page checksums would not cover the note.
+    """
     columns = [str(column) for column in table]
     content = hashlib.sha256(json.dumps([facts, columns], sort_keys=True).encode())
     content.update(_bytes(table.index))

@@ -16,6 +16,7 @@ from features.market import market as market_module
 from features.market import paths, season
 from features.market.market import Market
 from features.market.paths import simulate
+from features.panel import DAY
 from features.storage.atomic import locked
 from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
 
@@ -42,24 +43,11 @@ def simulated_series(
     jobs: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
-    """Simulate every seventh day from 2014-07-01 and the last day, each kept on its own.
+    """Return the simulated series of every seventh day from 2014-07-01 and of the last day.
 
-    A day is simulated again only if something changed on it or before it, so
-    that a market that grows day by day costs one day at a time.
-
-    Parameters
-    ----------
-    since, until : pandas.Timestamp, optional
-        Only those days that are after `since` and not after `until`.
-    cache : pathlib.Path
-        Directory of computed tables; made if absent.
-    jobs, progress
-        As for `features.market.paths.simulate`, of the days that are not kept.
-
-    Returns
-    -------
-    pandas.DataFrame
-        From `features.market.paths.simulate`; empty if no day can be simulated.
+    Each day is kept on its own and simulated again only if something changed on it or before it,
+    so that a market that grows day by day costs one day at a time. Only days after `since` and not
+    after `until` are given; `jobs` and `progress` are those of `simulate`, of the days not kept.
     """
     days = _days(market.days[-1], since, until)
     if days.empty:
@@ -81,12 +69,11 @@ def simulated_series(
 def _days(
     last: pd.Timestamp, since: pd.Timestamp | None, until: pd.Timestamp | None
 ) -> pd.DatetimeIndex:
-    every = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s").union([last])
-    # `since` is a day whose simulation is there already (strict); `until` is one spoken of (not).
-    after = every > (every[0] - pd.Timedelta(days=1) if since is None else since)
-    return pd.DatetimeIndex(
-        every[after & (every <= (last if until is None else until))], name="date"
-    )
+    days = pd.date_range(FIRST_DAY, last, freq=f"{STEP_DAYS}D", unit="s", name="date")
+    days = days.union(pd.DatetimeIndex([last], name="date"))
+    # The simulation of `since` is there already: strict. `until` is asked for: not strict.
+    after = days > (FIRST_DAY - DAY if since is None else since)
+    return days[after & (days <= (last if until is None else until))]
 
 
 def _keys(market: Market, days: pd.DatetimeIndex) -> pd.Series:
@@ -122,10 +109,10 @@ def _read_by_simulation(market: Market) -> tuple[tuple[pd.DataFrame, list[str]],
 
 
 def _kept(path: Path) -> pd.DataFrame | None:
-    """Read a computed table; None if there is none, or if it is damaged and set aside."""
+    """Return the kept table, or None if it is absent or damaged, and then set aside."""
     try:
         return read_table(path)[0]
-    except OSError:  # none is kept, or none that we may read
+    except OSError:  # absent, or not for us to read
         return None
     except DamagedFile as error:
         warnings.warn(

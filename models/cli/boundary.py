@@ -13,35 +13,25 @@ import typer
 
 from features.terminal import message_of
 from models.cli.options import ExitCode, fail
-from models.cli.streams import leave_at_once, tell
-from models.patience import Patience, patience, patient
 
 
 @contextlib.contextmanager
-def clear_errors(deadline: float | None = None) -> Iterator[None]:
+def clear_errors() -> Iterator[None]:
     """Turn every error into one message and the documented exit code.
 
     The one place that does so. What nobody has foreseen is a message too; with `--debug` it is
     the trace.
-
-    Parameters
-    ----------
-    deadline : float, optional
-        Seconds for which an answer is waited for over the network.
     """
     try:
-        with patient(patience() if deadline is None else Patience(deadline, tell)):
-            yield
+        yield
     # Of typer and click: they end the command by themselves.
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
         # Only now: `--help` and what options refuse need none of this.
         from features.panel import DataError, SourceUnavailable
-        from models.errors import LedgerError, SweepError, TrackingError, Unanswered
+        from models.errors import LedgerError, SweepError, TrackingError
 
-        if isinstance(error, Unanswered):
-            leave_at_once()
         for kind, code, errors in (
             ("ledger", ExitCode.DATA, LedgerError),
             ("data", ExitCode.DATA, DataError),

@@ -1,55 +1,54 @@
-"""A forecast from the command line: made, written to files, recorded and printed."""
+"""A forecast from the command line: made, drawn, printed and recorded."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 import typer
 
 from features.health import usable_view
 from features.panel import MarketPanel
-from features.sources.deferred import SIMULATED, DeferredPanel
+from features.sources.deferred import DeferredPanel
 from models.cli.forecast_options import (
     ConditionOptions,
     FileOptions,
     PrintOptions,
+    RecordOptions,
     StoreOptions,
     WindowOptions,
 )
 from models.cli.options import as_timestamp, write_files
 from models.cli.streams import tell
-from models.forecasting.forecast import WindowError, forecast, model_summary, outlook_window
+from models.errors import TrackingError
+from models.forecasting.forecast import DAYS_AGO, forecast, model_summary, second_opinion
 from models.forecasting.parts import Forecast
-from models.forecasting.reforecast import reforecast, sample_note
-from models.forecasting.schema import forecast_csv, forecast_json, history_json
-from models.forecasting.season_status import SeasonStatus, season_status
-from models.forecasting.trend import DAYS_AGO
-from models.forecasting.what_if import (
-    SuppositionError,
-    WhatIf,
-    breadth_needed,
-    suppose,
-    what_if_json,
-)
+from models.forecasting.past import past_forecasts, sample_note
+from models.forecasting.questions import WindowError, window_of
+from models.forecasting.records import forecast_csv, forecast_json, history_json
+from models.forecasting.status import SeasonStatus, season_status
 from models.formatting import counted
+from models.hazard.candidates import CANDIDATES
 from models.hazard.forecaster import Forecaster
+from models.hazard.simulation import SIMULATED
 from models.ledger.alerts import AlertState, alert_json, check_alerts
 from models.ledger.book import read_ledger
-from models.report.condition_text import alert_text, what_if_text
-from models.report.forecast_text import forecast_text
 from models.report.terminal import Terminal
-from models.tracking.reading import Stored, load_forecaster
+from models.report.text import forecast_text
+from models.tracking.read import Stored, load_forecaster, load_tables
+
+# The candidate on all features: what the article's signals come to, beside the champion.
+SECOND_OPINION = "logistic_all"
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A forecast that was made: of which season status, by which stored forecaster."""
+    """A forecast, what it was made from, and the forecaster that made it."""
 
     forecast: Forecast
     status: SeasonStatus
@@ -66,24 +65,7 @@ def issue(
     today: pd.Timestamp,
     drawn: bool = False,
 ) -> Issued:
-    """Forecast a day, the last one by default.
-
-    Parameters
-    ----------
-    market : DeferredPanel
-        The market.
-    store : StoreOptions
-        Which forecaster.
-    window : WindowOptions
-        Which days the outlook speaks of.
-    as_of : pandas.Timestamp, optional
-        The day.
-    since : pandas.Timestamp, optional
-        First day of the picture, which must come before the day.
-    today : pandas.Timestamp
-        Current UTC day.
-    drawn : bool
-        Whether the days since the training are to be drawn too.
+    """Forecast a day, the last one by default; `drawn` asks for what a picture needs too.
 
     Raises
     ------
@@ -103,30 +85,52 @@ def issue(
     if drawn:
         first = min(first, stored.forecaster.evidence.trained_until)
     status = season_status(needed(market, stored.forecaster, first, day), stored.forecaster, day)
-    return Issued(_forecast(status, stored, window, today), status, stored)
+    return Issued(_forecast(status, stored, store, window, today), status, stored)
 
 
 def _forecast(
-    status: SeasonStatus, stored: Stored, window: WindowOptions, today: pd.Timestamp
+    status: SeasonStatus,
+    stored: Stored,
+    store: StoreOptions,
+    window: WindowOptions,
+    today: pd.Timestamp,
 ) -> Forecast:
     by, start = map(as_timestamp, (window.by, window.start))
     on = [pd.Timestamp(day).as_unit("s") for day in window.on or []]
     try:
-        return forecast(
+        made = forecast(
             status,
             stored.forecaster,
             stored.model_id,
             today=today,
-            window=outlook_window(status.as_of, by=by, start=start, year=window.year),
+            window=window_of(status.as_of, by=by, start=start, year=window.year),
             dates=on or None,
         )
     except WindowError as error:
         raise typer.BadParameter(str(error), param_hint=_hint(window)) from error
+    return replace(made, second_opinion=_second_opinion(status, stored, store))
+
+
+def _second_opinion(status: SeasonStatus, stored: Stored, store: StoreOptions):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Return what the candidate on all features says; nothing where it was not trained."""
+    if stored.forecaster.name == SECOND_OPINION or store.model not in ("champion", *CANDIDATES):
+        return None
+    with contextlib.suppress(TrackingError):
+        other = load_forecaster(store.tracking_uri, SECOND_OPINION, deadline=store.deadline)
+        if other.training_run == stored.training_run and store.threshold is None:
+            return second_opinion(status, other.forecaster)
+    return None
 
 
 def _stored(store: StoreOptions) -> Stored:
     """Return the forecaster asked for, at the threshold asked for."""
-    stored = _load(store)
+    stored = load_forecaster(store.tracking_uri, store.model, deadline=store.deadline)
+    if store.model == "trial":
+        definition = stored.forecaster.evidence.definition
+        tell(
+            f"note: this is a trial; it answers another question than the champion: seasons at "
+            f"{definition.threshold:g} over {definition.window_days:g} days."
+        )
     if store.threshold is None:
         return stored
     try:
@@ -144,23 +148,6 @@ def needed(
     return market.for_days(first, last)
 
 
-def _load(store: StoreOptions) -> Stored:
-    """Read a forecaster; say on stderr if it is of a release that sealed no evidence."""
-    stored = load_forecaster(store.tracking_uri, store.model)
-    if store.model == "trial":
-        definition = stored.forecaster.evidence.definition
-        tell(
-            f"note: this is a trial; it answers another question than the champion: seasons at "
-            f"{definition.threshold:g} over {definition.window_days:g} days."
-        )
-    if not stored.sealed:
-        tell(
-            "warning: this model was logged by an earlier release: its own file is checked against "
-            "its digest, the tables of its training are not sealed. Train again to seal them."
-        )
-    return stored
-
-
 def _hint(window: WindowOptions) -> str:
     named = {"--from": window.start, "--by": window.by, "--year": window.year, "--on": window.on}
     return ", ".join(option for option, given in named.items() if given)
@@ -173,13 +160,12 @@ def write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) ->
     # What draws is loaded only for what is drawn.
     from models.forecasting.out_of_sample import out_of_sample
     from models.report.outputs import output
-    from models.tracking.tables import load_tables
 
     stored = issued.stored
-    tables = load_tables(store.tracking_uri, stored.model_id.run_id)
+    tables = load_tables(store.tracking_uri, stored.model_id.run_id, deadline=store.deadline)
     # What was forecast of seasons at another threshold is no record of these.
-    own = tables.hindcast if stored.forecaster.measured_at is None else tables.hindcast.iloc[:0]
-    past = out_of_sample(issued.status, stored.forecaster, own)
+    known = tables.hindcast if stored.forecaster.measured_at is None else tables.hindcast.iloc[:0]
+    past = out_of_sample(issued.status, stored.forecaster, known)
     since = as_timestamp(options.since)
     write_files(
         {
@@ -190,9 +176,9 @@ def write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) ->
 
 
 def checked(
-    issued: Issued, conditions: ConditionOptions, ledger: Path | None
+    issued: Issued, conditions: ConditionOptions, recorded: RecordOptions
 ) -> Sequence[AlertState]:
-    """Hold a forecast against the alerts asked for, and what a ledger has told already.
+    """Hold a forecast against the alerts asked for, and those a ledger has seen fire already.
 
     Raises
     ------
@@ -201,9 +187,9 @@ def checked(
     typer.BadParameter
         If the forecast does not answer what an alert is about.
     """
-    alerts = conditions.alerts
-    known = ledger is not None and bool(alerts) and ledger.exists()
-    entries = read_ledger(ledger).entries if known and ledger is not None else ()
+    path, alerts = recorded.path, conditions.alerts
+    known = path is not None and bool(alerts) and path.exists()
+    entries = read_ledger(path).entries if known and path is not None else ()
     try:
         return check_alerts(alerts, issued.forecast, entries)
     except ValueError as error:
@@ -222,35 +208,7 @@ def forecast_answer(
     if options.csv:
         return forecast_csv(forecast)
     terminal = Terminal.of(sys.stdout, os.environ)
-    return "\n\n".join([*alert_text(alerts, terminal), forecast_text(forecast, terminal)])
-
-
-def what_if_answer(
-    issued: Issued,
-    window: WindowOptions,
-    options: PrintOptions,
-    supposed: Mapping[str, float],
-    *,
-    today: pd.Timestamp,
-) -> str:
-    """Return a hypothetical forecast beside the actual one as it is to be printed.
-
-    Raises
-    ------
-    typer.BadParameter
-        If a feature is not the model's, or cannot have the value.
-    """
-    forecaster = issued.stored.forecaster
-    try:
-        status, changes = suppose(issued.status, forecaster, supposed)
-    except SuppositionError as error:
-        raise typer.BadParameter(f"--what-if: {error}") from error
-    hypothetical = _forecast(status, issued.stored, window, today)
-    needed = breadth_needed(issued.status, forecaster)
-    found = WhatIf(issued.forecast, hypothetical, changes, needed)
-    if options.json:
-        return json.dumps(what_if_json(found), indent=2, allow_nan=False)
-    return what_if_text(found, Terminal.of(sys.stdout, os.environ))
+    return forecast_text(forecast, terminal, full=options.full, alerts=alerts)
 
 
 def history_answer(
@@ -261,11 +219,11 @@ def history_answer(
     stored = _stored(store)
     first, last = (pd.Timestamp(day).as_unit("s") for day in options.history)
     panel = needed(market, stored.forecaster, first, last)
-    table = reforecast(panel, stored.forecaster, first=first, last=last)
+    table = past_forecasts(panel, stored.forecaster, first=first, last=last)
     age = counted((today - panel.last_day).days, "day")
     note = f"note: data {age} old.\n{sample_note(table, stored.forecaster)}"
     if not options.json:
         return table.to_csv(index=False), note
     summary = model_summary(stored.model_id, stored.forecaster)
-    content = history_json(table, summary, panel, today)
+    content = history_json(table, summary, panel.source, panel.digest, today)
     return json.dumps(content, indent=2, allow_nan=False), note

@@ -5,7 +5,6 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from features.terminal import one_line
 from models.cli.options import (
     DATE_FORMATS,
     LEDGER,
@@ -75,8 +73,9 @@ OnOption = Annotated[
 ModelOption = Annotated[
     str,
     typer.Option(
-        help="champion, challenger, trial, a version number or a run id of the store.",
-        autocompletion=lambda: ["champion", "challenger", "trial"],
+        help="champion, challenger, trial, a version number, a run id, or a candidate of the "
+        "champion's training such as logistic_all.",
+        autocompletion=lambda: ["champion", "challenger", "trial", "logistic_all"],
     ),
 ]
 ThresholdOption = Annotated[
@@ -138,14 +137,8 @@ AlertOption = Annotated[
         show_default=False,
     ),
 ]
-WhatIfOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="FEATURE=VALUE",
-        help="Print instead the forecast beside the one for other values of features, and the "
-        "breadth it would take for 50 % in 30 days. Repeatable.",
-        show_default=False,
-    ),
+FullOption = Annotated[
+    bool, typer.Option("--full", help="Print all windows, drivers and the skill too.")
 ]
 
 _ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
@@ -183,11 +176,14 @@ class PrintOptions:
 
     json: JsonOption = False
     csv: CsvOption = False
+    full: FullOption = False
     history: HistoryOption = None
 
     def __post_init__(self) -> None:
         if self.json and self.csv:
             raise typer.BadParameter("--json and --csv exclude each other.")
+        if self.full and (self.json or self.csv or self.history):
+            raise typer.BadParameter("--full is of the text; --json, --csv and --history hold all.")
 
 
 @dataclass(frozen=True)
@@ -236,39 +232,17 @@ class RecordOptions:
 
 @dataclass(frozen=True)
 class ConditionOptions:
-    """What is looked for, and what is supposed; typer.BadParameter where it cannot be read."""
+    """What is looked for; typer.BadParameter where it cannot be read."""
 
     alert: AlertOption = None
-    what_if: WhatIfOption = None
 
     def __post_init__(self) -> None:
-        if self.alert and self.what_if:
-            raise typer.BadParameter("--alert and --what-if exclude each other.")
         try:
-            _ = self.alerts, self.supposed
+            _ = self.alerts
         except ValueError as error:
-            option = "--alert" if self.alert else "--what-if"
-            raise typer.BadParameter(f"{option} {error}") from error
+            raise typer.BadParameter(f"--alert {error}") from error
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """The alerts, each once."""
         return tuple(dict.fromkeys(map(Alert.parse, self.alert or ())))
-
-    @property
-    def supposed(self) -> Mapping[str, float]:
-        """The values of features that are supposed."""
-        return dict(map(_supposition, self.what_if or ()))
-
-
-def _supposition(text: str) -> tuple[str, float]:
-    name, equals, value = text.partition("=")
-    try:
-        number = float(value) if equals else math.nan
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(
-            f"must be FEATURE=VALUE with a number, got {one_line(text, longest=80)!r}."
-        )
-    return name.strip(), number

@@ -1,4 +1,4 @@
-"""Recording a forecast from the command line, and telling what became of it."""
+"""Recording a forecast from the command line, and what became of it."""
 
 from __future__ import annotations
 
@@ -12,60 +12,37 @@ from models.cli.options import ExitCode, commit, fail, versions
 from models.cli.streams import tell
 from models.forecasting.parts import Forecast
 from models.ledger.alerts import AlertState
-from models.ledger.book import Ledger, append, read_ledger
+from models.ledger.book import append
 from models.ledger.entry import content_of
-from models.tracking.reading import Stored
+from models.tracking.read import Stored
 
 
-def require_whole(path: Path) -> None:
-    """Refuse a ledger to which nothing could be appended, before anything is said.
+def record_content(
+    forecast: Forecast, stored: Stored, instant: pd.Timestamp, alerts: Sequence[AlertState] = ()
+) -> dict[str, object]:
+    """Return the line that records a forecast; a clock before its day is refused."""
+    try:
+        return content_of(
+            forecast,
+            forecaster_sha256=stored.sha256,
+            recorded_at=instant.tz_localize("UTC").to_pydatetime(),
+            commit=commit(),
+            versions=versions(),
+            alerts=[str(state.alert) for state in alerts if state.met],
+        )
+    except ValueError as error:
+        fail(f"--record: {error}", ExitCode.FAILURE)
 
-    Raises
-    ------
-    LedgerError
-        If a line of it is not one that was recorded, or is missing.
-    """
-    if path.exists():
-        read_ledger(path)
 
-
-def record_forecast(
-    path: Path,
-    forecast: Forecast,
-    stored: Stored,
-    instant: pd.Timestamp,
-    alerts: Sequence[AlertState] = (),
-) -> None:
-    """Append a forecast to the ledger and say on stderr what became of it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The ledger.
-    forecast : Forecast
-        From `models.forecasting.forecast.forecast`.
-    stored : Stored
-        The forecaster that made it.
-    instant : pandas.Timestamp
-        The present instant, UTC.
-    alerts : sequence of AlertState
-        What the alerts found.
-    """
-    content = content_of(
-        forecast,
-        thresholds=stored.forecaster.thresholds,
-        forecaster_sha256=stored.sha256,
-        recorded_at=instant.tz_localize("UTC").to_pydatetime(),
-        commit=commit(),
-        versions=versions(),
-        alerts=[str(state.alert) for state in alerts if state.met],
-    )
+def record_forecast(path: Path, content: dict[str, object]) -> None:
+    """Append a forecast to the ledger and report on stderr what became of it."""
     with clear_errors():
         try:
             done = append(path, content)
         except OSError as error:
             fail(f"--ledger {path}: {error.strerror}; nothing was recorded.", ExitCode.FAILURE)
-    warn_of_torn_lines(path, done.torn)
+    if done.torn:
+        tell(f"warning: {path}: the line before was cut off and does not count.")
     if not done.added:
         message = f"already in {path}, line {done.line}; nothing was added."
     elif content["replay"]:
@@ -75,21 +52,3 @@ def record_forecast(
     else:
         message = f"recorded in {path}, line {done.line}."
     tell(message)
-
-
-def warn_of_unchained_lines(path: Path, ledger: Ledger) -> None:
-    """Say on stderr which lines of a ledger are from before the chain."""
-    begun_at, last = ledger.chain.begun_at, ledger.chain.line
-    if last and begun_at is None:
-        tell(f"{path} has no chain yet: a removed line would not show.")
-    elif begun_at is not None and (before := [e for e in ledger.entries if e.line < begun_at]):
-        tell(
-            f"{path} is chained from line {begun_at} on; among the {len(before)} before, a removed "
-            f"one would not show."
-        )
-
-
-def warn_of_torn_lines(path: Path, torn: tuple[int, ...]) -> None:
-    """Name on stderr the lines of a ledger that a crash cut off."""
-    for line in torn:
-        tell(f"warning: {path}, line {line} was cut off and does not count.")

@@ -33,7 +33,7 @@ from models.report.picture import describe, draw, title
 from models.report.reliability_diagram import reliability_at, shown_horizons
 from models.report.style import inline_svg
 from models.report.text import earlier_chance
-from models.tracking.tables import TrainingTables
+from models.tracking.read import TrainingTables
 from models.vocabulary import Kind
 
 _FOLDER = Path(__file__).parent

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from models.errors import SweepError
-from models.patience import patience
+from models.patience import DEADLINE_SECONDS
 from models.sweep.identity import code_digest, difference, identity
 from models.sweep.material import Material
 from models.sweep.specification import Specification
@@ -184,7 +184,7 @@ def _await_worker(client: Client) -> None:
     """Wait until there is a worker, and say so."""
     if client.nthreads():
         return
-    given = patience()
+    given = DEADLINE_SECONDS
     given.say(f"no worker is left; waiting for one, up to {given.seconds:g} s ...")
     try:
         client.wait_for_workers(1, timeout=given.seconds)

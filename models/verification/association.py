@@ -19,28 +19,15 @@ from models.vocabulary import Verdict
 # Of fewer independent events all would point one way by chance more often than in the 5 % of
 # cases that lie beyond one end of a 90 % interval: 0.5 ** 4 = 6 %.
 MIN_EVENTS = 5
-MIN_SHIFT_DAYS = 365
-SHIFT_STEP_DAYS = 7
+_MIN_SHIFT_DAYS = 365
+_SHIFT_STEP_DAYS = 7
 MORE, LESS, CANNOT_TELL = "more often", "less often", Verdict.CANNOT_TELL.value
 
 BoolArray = NDArray[np.bool_]
 # Takes one value per day and two weights per resample and day, shape (resamples, days): of the
 # days that an onset followed and of those that none did. Returns one row per resample: rate, rate
 # otherwise, difference.
-Statistic = Callable[[NDArray[Any], FloatArray, FloatArray], FloatArray]
-
-
-class _Estimate(NamedTuple):
-    """What of an association is estimated."""
-
-    rate: float  # share of the condition's days that an onset followed; of a ranking the AUC
-    rate_low: float  # its 90 % interval
-    rate_high: float
-    rate_otherwise: float  # the same of all other counted days; of a ranking 1/2
-    difference: float  # of the two, with its 90 % interval
-    low: float
-    high: float
-    placebo: float  # share of shifted histories whose difference is as large; NaN if too short
+_Statistic = Callable[[NDArray[Any], FloatArray, FloatArray], FloatArray]
 
 
 class Association(NamedTuple):
@@ -49,15 +36,14 @@ class Association(NamedTuple):
     days: int  # counted days on which the condition held
     spells: int  # runs of such days more than the quiet days apart
     onsets: int  # different onsets inside their windows
-    # As in `_Estimate`.
-    rate: float
-    rate_low: float
+    rate: float  # share of the days that an onset followed in time; of a ranking the AUC
+    rate_low: float  # its 90 % interval
     rate_high: float
-    rate_otherwise: float
-    difference: float
+    rate_otherwise: float  # the same of all other counted days; of a ranking 1/2
+    difference: float  # of the two, with its 90 % interval
     low: float
     high: float
-    placebo: float
+    placebo: float  # share of shifted histories whose difference is as large; NaN if too short
     verdict: str  # what the evidence allows to say: MORE, LESS or CANNOT_TELL
     scarce: str  # what there is too little of for a verdict; empty if nothing
 
@@ -110,7 +96,7 @@ class History:
         """Return `followed` and `barren` shifted around the calendar, each (shifts, n)."""
         size = len(self.as_of)
         # Going round its end, the calendar is shifted the other way: by a year too, at least.
-        shifts = np.arange(MIN_SHIFT_DAYS, size - MIN_SHIFT_DAYS + 1, SHIFT_STEP_DAYS)
+        shifts = np.arange(_MIN_SHIFT_DAYS, size - _MIN_SHIFT_DAYS + 1, _SHIFT_STEP_DAYS)
         source = (np.arange(size) - shifts[:, None]) % max(size, 1)
         return self.followed.astype(float)[source], self.barren.astype(float)[source]
 
@@ -125,19 +111,18 @@ def compare(history: History, holds: BoolArray, counts: FloatArray) -> Associati
     interval leaves out 0, at most 10 % of the placebos reach the difference, and there are five
     events of each kind: spells with and without the condition, onsets, spells that none followed.
     """
-    spells = history.spells(holds)
-    estimate = _estimate(history, counts, _rates, holds)
-    if estimate.rate in (0, 1):
+    made = _estimate(history, holds, counts, _rates, holds)
+    if made.rate in (0, 1):
         # Where all days agree no resample can disagree, yet as few as the spells are they might.
-        low, high = exact_interval(round(estimate.rate) * spells, spells)
-        estimate = estimate._replace(
+        low, high = exact_interval(round(made.rate) * made.spells, made.spells)
+        made = made._replace(
             rate_low=low,
             rate_high=high,
-            low=min(estimate.low, low - estimate.rate_otherwise),
-            high=max(estimate.high, high - estimate.rate_otherwise),
+            low=min(made.low, low - made.rate_otherwise),
+            high=max(made.high, high - made.rate_otherwise),
         )
-    sides = {"spell of such days": spells, "spell of other days": history.spells(~holds)}
-    return _association(history, holds, estimate, sides)
+    sides = {"spell of such days": made.spells, "spell of other days": history.spells(~holds)}
+    return _judged(history, made, sides)
 
 
 def rank(history: History, values: FloatArray, counts: FloatArray) -> Association:
@@ -146,48 +131,18 @@ def rank(history: History, values: FloatArray, counts: FloatArray) -> Associatio
     Mann and Whitney (1947), https://doi.org/10.1214/aoms/1177730491.
     """
     every = np.ones(len(values), dtype=bool)
-    return _association(history, every, _estimate(history, counts, _auc, values), {})
+    return _judged(history, _estimate(history, every, counts, _auc, values), {})
 
 
 def exact_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Return Clopper and Pearson's 90 % interval of a share; NaN without trials.
+    """Return the exact 90 % interval of a share, NaN without trials.
 
-    References
-    ----------
-    Clopper and Pearson (1934), https://doi.org/10.1093/biomet/26.4.404
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in exact_interval(5, 5)]
-    [0.549, 1.0]
+    Clopper and Pearson (1934), https://doi.org/10.1093/biomet/26.4.404.
     """
     if not trials:
         return float("nan"), float("nan")
     ends = binomtest(successes, trials).proportion_ci(LEVEL, method="exact")
     return float(ends.low), float(ends.high)
-
-
-def _estimate(
-    history: History, counts: FloatArray, statistic: Statistic, values: NDArray[Any]
-) -> _Estimate:
-    sides, day = (history.followed, history.barren), history.counted
-    whole = statistic(values, *(side[None].astype(float) for side in sides))
-    rate, otherwise, difference = whole[0]
-    resampled = statistic(values[day], *(counts * side[day] for side in sides))
-    shifted = np.abs(statistic(values, *history.shifts())[:, 2])
-    placebos = shifted[np.isfinite(shifted)]
-    reached = (placebos >= abs(difference)).mean() if placebos.size else float("nan")
-    (rate_low, rate_high), (low, high) = (_interval(resampled[:, column]) for column in (0, 2))
-    return _Estimate(
-        rate=float(rate),
-        rate_low=rate_low,
-        rate_high=rate_high,
-        rate_otherwise=float(otherwise),
-        difference=float(difference),
-        low=low,
-        high=high,
-        placebo=float(reached),
-    )
 
 
 def in_words(number: int, what: str) -> str:
@@ -196,22 +151,42 @@ def in_words(number: int, what: str) -> str:
     return f"{number} {noun}{'s' if number != 1 else ''} {rest}".rstrip()
 
 
-def _association(
-    history: History, days: BoolArray, estimate: _Estimate, sides: dict[str, int]
+def _estimate(
+    history: History,
+    days: BoolArray,
+    counts: FloatArray,
+    statistic: _Statistic,
+    values: NDArray[Any],
 ) -> Association:
-    """Return an estimate with what it rests on and the verdict that this allows."""
+    """Return an association without its verdict."""
+    sides, day = (history.followed, history.barren), history.counted
+    whole = statistic(values, *(side[None].astype(float) for side in sides))
+    rate, otherwise, difference = whole[0].tolist()
+    resampled = statistic(values[day], *(counts * side[day] for side in sides))
+    (rate_low, rate_high), (low, high) = (_percentiles(resampled[:, column]) for column in (0, 2))
+    shifted = np.abs(statistic(values, *history.shifts())[:, 2])
+    placebos = shifted[np.isfinite(shifted)]
+    reached = float((placebos >= abs(difference)).mean()) if placebos.size else float("nan")
+    counted = int((days & day).sum()), history.spells(days), history.onsets(days)
+    return Association(
+        *counted, rate, rate_low, rate_high, otherwise, difference, low, high, reached,
+        verdict=CANNOT_TELL, scarce="",
+    )  # fmt: skip
+
+
+def _judged(history: History, made: Association, sides: dict[str, int]) -> Association:
+    """Return an association with the verdict that its evidence allows."""
     events = {
         **sides,
         "onset": history.onsets(history.counted),
         "spell that no onset followed": history.spells(history.barren),
     }
     rarest = min(events, key=lambda name: events[name])
-    scarce = in_words(events[rarest], rarest) if events[rarest] < MIN_EVENTS else ""
-    verdict = CANNOT_TELL
-    if not scarce and estimate.placebo <= 1 - LEVEL:
-        verdict = MORE if estimate.low > 0 else LESS if estimate.high < 0 else CANNOT_TELL
-    counted = int((days & history.counted).sum()), history.spells(days), history.onsets(days)
-    return Association(*counted, *estimate, verdict, scarce)
+    if events[rarest] < MIN_EVENTS:
+        return made._replace(scarce=in_words(events[rarest], rarest))
+    if made.placebo <= 1 - LEVEL and (made.low > 0 or made.high < 0):
+        return made._replace(verdict=MORE if made.low > 0 else LESS)
+    return made
 
 
 def _rates(holds: NDArray[Any], having: FloatArray, lacking: FloatArray) -> FloatArray:
@@ -236,10 +211,10 @@ def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
-def _interval(resampled: FloatArray) -> tuple[float, float]:
+def _percentiles(resampled: FloatArray) -> tuple[float, float]:
     """Return the percentile interval; resamples without any such day say nothing."""
-    known = resampled[np.isfinite(resampled)]
-    if not known.size:
+    finite = resampled[np.isfinite(resampled)]
+    if not finite.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -35,42 +35,27 @@ class Contrasts(NamedTuple):
 def window_contrasts(as_of: pd.DatetimeIndex, *, horizon_days: int, step_days: int) -> Contrasts:
     """Return contrasts for rows whose windows overlap: equal-weighted cosines.
 
-    Projected on the slowest cosines, a series with a memory of one window is
-    nearly independent and of the variance that its mean has, so that the mean
-    over its standard error is Student's t with as many degrees of freedom as
-    there are cosines. There is one for every two windows, of at least 90 days:
-    with more of them those faster than the windows would make the error too
-    small. What they lack even so, 7 % of the variance where windows overlap fully,
-    is known from the spectrum of the overlap and made up for.
+    Projected on the slowest cosines, a series with a memory of one window is nearly independent and
+    of the variance that its mean has, so that the mean over its standard error is Student's t with
+    as many degrees of freedom as there are cosines. There is one for every two windows, of at least
+    90 days: with more of them those faster than the windows would make the error too small. What
+    they lack even so, 7 % of the variance where windows overlap fully, is known from the spectrum
+    of the overlap and made up for.
 
-    The cosines are those of the order of the rows: steps without a row are
-    skipped, which leaves every cosine a contrast, independent of the mean.
+    The cosines are those of the order of the rows: steps without a row are skipped, which leaves
+    every cosine a contrast, independent of the mean.
 
-    On simulated histories of nine years 90 % intervals hold the true skill 90 to
-    91 times in 100 where windows of 30 to 365 days overlap fully; in a world of
-    seasons 89 to 93 times up to 180 days and 82 to 92 at 365, of which such a
-    history holds one or two without an onset (`benchmarks.coverage`).
+    On simulated histories of nine years 90 % intervals hold the true skill 90 to 91 times in 100
+    where windows of 30 to 365 days overlap fully; in a world of seasons 89 to 93 times up to 180
+    days and 82 to 92 at 365, of which such a history holds one or two without an onset
+    (`benchmarks.coverage`).
 
-    Parameters
-    ----------
-    as_of : pandas.DatetimeIndex, shape (n,)
-        Day of each row, on a grid of `step_days`, in any order.
-    horizon_days : int
-        Length of the windows.
-    step_days : int
-        Days between the grid's days.
+    Rows are days of a grid of `step_days`, in any order. NaN where the days from the first row to
+    the last span less than 5 windows of at least 90 days, or rows are no more than cosines.
 
-    Returns
-    -------
-    Contrasts
-        NaN where the days from the first row to the last span less than 5
-        windows of at least 90 days, or rows are no more than cosines.
-
-    References
-    ----------
     Müller (2007), https://doi.org/10.1016/j.jeconom.2007.01.019;
     Lazarus, Lewis, Stock and Watson (2018), https://doi.org/10.1080/07350015.2018.1506926;
-    steps without a row: Datta and Du (2012), https://doi.org/10.17016/IFDP.2012.1060
+    steps without a row: Datta and Du (2012), https://doi.org/10.17016/IFDP.2012.1060.
 
     Examples
     --------
@@ -97,38 +82,19 @@ def window_contrasts(as_of: pd.DatetimeIndex, *, horizon_days: int, step_days: i
 def episode_contrasts(episode: pd.DatetimeIndex) -> Contrasts:
     """Return contrasts for rows of several episodes: the stretches between onsets.
 
-    A stretch holds the rows that wait for the same onset; those after the last
-    onset are a stretch of their own. A row's outcome depends on no onset but the
-    one it waits for, so stretches are the units of independent evidence, each
-    whole. Of unequal length they count as fewer, 1 / sum(share of the rows ** 2),
-    and Student's t has one degree of freedom less. In the simulated world of
-    seasons 90 % intervals hold the true skill 88 to 93 times in 100 up to 180
-    days and 77 to 92 at 365.
+    A stretch holds the rows that wait for the same onset; those after the last onset are a stretch
+    of their own. A row's outcome depends on no onset but the one it waits for, so stretches are the
+    units of independent evidence, each whole. Of unequal length they count as fewer, 1 / sum(share
+    of the rows ** 2), and Student's t has one degree of freedom less. In the simulated world of
+    seasons 90 % intervals hold the true skill 88 to 93 times in 100 up to 180 days and 77 to 92 at
+    365.
 
-    Parameters
-    ----------
-    episode : pandas.DatetimeIndex, shape (n,)
-        Onset that each row waits for, from `next_onset`; NaT where none has been
-        seen. In any order.
+    `episode` is the onset that each row waits for, from `next_onset`, NaT where none has been seen,
+    in any order. NaN where the stretches that hold rows count as fewer than 5.
 
-    Returns
-    -------
-    Contrasts
-        NaN where the stretches that hold rows count as fewer than 5.
-
-    References
-    ----------
     Cluster-robust: Cameron and Miller (2015), https://doi.org/10.3368/jhr.50.2.317;
     effective number: Carter, Schnepel and Steigerwald (2017),
-    https://doi.org/10.1162/REST_a_00639
-
-    Examples
-    --------
-    >>> weeks = pd.date_range("2024-01-02", periods=10, freq="7D")
-    >>> _, episode = next_onset(weeks, weeks[[1, 3, 5, 7]] + pd.Timedelta(days=1))
-    >>> contrasts = episode_contrasts(episode)
-    >>> contrasts.weights.shape, round(contrasts.degrees, 2)
-    ((5, 10), 4.0)
+    https://doi.org/10.1162/REST_a_00639.
     """
     stretch, stretches = pd.factorize(episode, sort=True, use_na_sentinel=False)
     member = np.arange(len(stretches))[:, None] == stretch

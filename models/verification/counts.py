@@ -27,12 +27,11 @@ from models.verification.scores import log_scores
 class NumberTest(NamedTuple):
     """How far a number of events lies out in the distribution forecast.
 
-    `delta1` is P(N >= seen), small where too few events were expected; `delta2` is P(N <= seen),
-    small where too many were. At the level of 5 % a forecast fails if either is below 0.025.
+    At the level of 5 % a forecast fails if either is below 0.025.
     """
 
-    delta1: float
-    delta2: float
+    delta1: float  # P(N >= seen), small where too few events were expected
+    delta2: float  # P(N <= seen), small where too many were
 
 
 class RareEventScores(NamedTuple):
@@ -50,24 +49,7 @@ class RareEventScores(NamedTuple):
 
 
 def separate(as_of: pd.DatetimeIndex, window_end: pd.DatetimeIndex) -> NDArray[np.bool_]:
-    """Choose windows (as_of, window_end] that share no day, the earliest first.
-
-    Parameters
-    ----------
-    as_of, window_end : pandas.DatetimeIndex, shape (n,)
-        Day before the window and its last day, in any order.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n,)
-        The window of the first as_of day, of the first one not before its end, and so on.
-
-    Examples
-    --------
-    >>> weeks = pd.date_range("2025-01-01", periods=6, freq="7D")
-    >>> separate(weeks, weeks + pd.Timedelta(days=14)).tolist()
-    [True, False, True, False, True, False]
-    """
+    """Choose windows (as_of, window_end] that share no day, the earliest first; in any order."""
     days, ends = as_of.to_numpy(), window_end.to_numpy()
     chosen = np.zeros(len(days), dtype=bool)
     last = None
@@ -79,33 +61,12 @@ def separate(as_of: pd.DatetimeIndex, window_end: pd.DatetimeIndex) -> NDArray[n
 
 
 def number_test(expected: float, observed: int) -> NumberTest:
-    """Compare a number of events with the number expected: the N-test, the number being Poisson.
+    """Compare a number of events with the number expected, as Poisson's: the N-test.
 
     A window counts as one onset at most, so that the number's true variance is smaller, the sum of
     p (1 - p): a forecast of high probabilities that fails would fail an exact test too, one that
     passes might not. Onsets that cluster make it larger.
-
-    Parameters
-    ----------
-    expected : float
-        Number expected, at least 0.
-    observed : int
-        Number seen.
-
-    Raises
-    ------
-    ValueError
-        If the number expected is negative or unknown.
-
-    References
-    ----------
-    Zechar, Gerstenberger and Rhoades (2010), https://doi.org/10.1785/0120090192, equation 4
-
-    Examples
-    --------
-    >>> test = number_test(2.0, 0)
-    >>> test.delta1, round(test.delta2, 4)
-    (1.0, 0.1353)
+    Zechar, Gerstenberger and Rhoades (2010), https://doi.org/10.1785/0120090192, equation 4.
     """
     # Written so that NaN fails it.
     if not expected >= 0:
@@ -120,32 +81,12 @@ def gain_per_event(
 ) -> Interval:
     """Return the information gain of one forecast on another per event: the T-test.
 
-    With N events, the gain is (sum of log_ratio - surplus) / N nats, its interval that of
-    Student's t with N - 1 degrees of freedom and the standard deviation of `log_ratio`: events
-    vary, what was expected is given. The forecasts differ if the interval leaves out 0.
-
-    Parameters
-    ----------
-    log_ratio : numpy.ndarray, shape (N,)
-        Natural log of the ratio of the two rates in the place of each event.
-    surplus : float
-        Number of events expected by the first forecast beyond that of the second.
-    level : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Interval
-        Higher is better. NaN without events, without ends for a single one or infinite ratios.
-
-    References
-    ----------
-    Rhoades et al. (2011), https://doi.org/10.2478/s11600-011-0013-5, equations 17 and 18
-
-    Examples
-    --------
-    >>> round(gain_per_event(np.log([2.0, 2.0]), surplus=1.0).value, 4)
-    0.1931
+    The gain of N events is (sum of log_ratio - surplus) / N nats, `log_ratio` being the natural log
+    of the ratio of the two rates in the place of each event and `surplus` the number of events that
+    the first forecast expected beyond the second. Its interval is Student's with N - 1 degrees of
+    freedom and the standard deviation of `log_ratio`: events vary, what was expected is given.
+    NaN without events, without ends for a single one or infinite ratios.
+    Rhoades et al. (2011), https://doi.org/10.2478/s11600-011-0013-5, equations 17 and 18.
     """
     events = len(log_ratio)
     if not events:
@@ -154,14 +95,14 @@ def gain_per_event(
     if events == 1 or not np.isfinite(log_ratio).all():
         return UNKNOWN._replace(value=value)
     error = log_ratio.std(ddof=1) / np.sqrt(events)
-    width = float(stdtrit(events - 1, (1 + level) / 2) * error)
-    return Interval(value, value - width, value + width)
+    reach = float(stdtrit(events - 1, (1 + level) / 2) * error)
+    return Interval(value, value - reach, value + reach)
 
 
 def information_gain(
     outcome: FloatArray, probability: FloatArray, reference: FloatArray, *, level: float = LEVEL
 ) -> Interval:
-    """Return the information gain per event of probabilities of windows that share no day.
+    """Return the information gain per event of probabilities of windows that share no day, nats.
 
     `gain_per_event` for windows with one event at most: the value is the difference of the summed
     log scores over the number of events. A probability p is the rate -log(1 - p), and the log ratio
@@ -169,20 +110,6 @@ def information_gain(
     its first part depends on the outcome y. For small p these are log ratio and rates of Rhoades.
     In simulation, 90 % intervals of 30 to 400 windows with probabilities up to 0.4 held the
     expected gain 89 to 92 times in 100, with probabilities up to 0.9 98 times.
-
-    Parameters
-    ----------
-    outcome, probability : numpy.ndarray, shape (n,)
-        As for `models.verification.scores.brier_scores`.
-    reference : numpy.ndarray, shape (n,)
-        Probabilities of the forecast to compare with.
-    level : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Interval
-        Nats per event; higher is better. NaN without events.
 
     Examples
     --------
@@ -211,15 +138,7 @@ def rare_event_scores(
     probability: FloatArray,
     climatology: FloatArray,
 ) -> RareEventScores:
-    """Score resolved forecasts of one kind of window as forecasts of rare events.
-
-    Parameters
-    ----------
-    as_of, window_end : pandas.DatetimeIndex, shape (n,)
-        As for `separate`.
-    outcome, probability, climatology : numpy.ndarray, shape (n,)
-        0 or 1, the forecast, and climatology's.
-    """
+    """Score resolved forecasts of one kind of window as forecasts of rare events."""
     apart = separate(as_of, window_end)
     score, reference = log_scores(outcome, probability), log_scores(outcome, climatology)
     with np.errstate(invalid="ignore"):  # NaN where both ruled out what happened

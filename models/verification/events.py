@@ -1,8 +1,8 @@
 """Onset by onset: what was forecast before each, which alarms were false, what one season carries.
 
 An alarm is an unbroken run of forecasts at or above a level. It is a hit if an onset falls within
-the horizon of one of its days, and so of its last, else a false alarm. Functions take forecasts
-of one kind, model and horizon from `select`, and the onset days of that kind, ascending.
+the horizon of one of its days, and so of its last, else a false alarm. Functions take
+forecasts of one kind, model and horizon in the order of time, and the onsets of that kind.
 """
 
 from __future__ import annotations
@@ -22,22 +22,6 @@ LEVELS = (0.3, 0.5, 0.7)
 WARNING_LEVEL = 0.6
 
 
-def select(hindcast: pd.DataFrame, *, kind: str, model: str, horizon_days: int) -> pd.DataFrame:
-    """Return one model's forecasts of one kind and horizon, in the order of time."""
-    chosen = hindcast[
-        (hindcast["kind"] == kind)
-        & (hindcast["model"] == model)
-        & (hindcast["horizon_days"] == horizon_days)
-    ]
-    if chosen.empty:
-        raise ValueError(
-            f"the hindcast has no forecast of {model} for {kind} seasons {horizon_days} days "
-            f"ahead; it has {', '.join(map(str, hindcast['model'].unique()))} at "
-            f"{', '.join(map(str, hindcast['horizon_days'].unique()))} days."
-        )
-    return chosen.sort_values("as_of", ignore_index=True)
-
-
 def alarms(
     forecasts: pd.DataFrame, onsets: pd.DatetimeIndex, *, level: float, step_days: int
 ) -> pd.DataFrame:
@@ -48,7 +32,7 @@ def alarms(
     """
     if not 0 < level <= 1:
         raise ValueError(f"level must lie in (0, 1], got {level:g}.")
-    as_of = pd.DatetimeIndex(forecasts["as_of"])
+    as_of, horizon = pd.DatetimeIndex(forecasts["as_of"]), forecasts["horizon_days"].to_numpy()
     position, onset = next_onset(as_of, onsets)
     above = forecasts["probability"].to_numpy() >= level
     # A longer step than the grid's means that days between them were not at risk.
@@ -64,7 +48,7 @@ def alarms(
             "days": (as_of[last] - as_of[first]).days + 1,  # both counted
             "onset": onset[last],  # the next one; NaT if none has been seen
             # An onset on the horizon's last day is inside the window (as_of, as_of + horizon].
-            "hit": np.asarray(lead <= _horizon(forecasts), dtype=bool),
+            "hit": np.asarray(lead <= horizon[last], dtype=bool),
         }
     )
 
@@ -128,7 +112,7 @@ def contingency(
     as_of = pd.DatetimeIndex(resolved["as_of"])
     _, onset = next_onset(as_of, onsets)
     # Inside the window its last day too, as for an alarm.
-    at_stake = onset[(onset - as_of).days <= _horizon(resolved)].nunique()
+    at_stake = onset[(onset - as_of).days <= resolved["horizon_days"].to_numpy()].nunique()
     rows = []
     for level in levels:
         alarm_table = alarms(resolved, onsets, level=level, step_days=step_days)
@@ -183,15 +167,6 @@ def leave_one_episode_out(forecasts: pd.DataFrame, onsets: pd.DatetimeIndex) -> 
             "brier_skill_without": without[held],  # NaN if climatology is perfect on the rest
         }
     )
-
-
-def _horizon(forecasts: pd.DataFrame) -> int:
-    horizons = forecasts["horizon_days"].unique()
-    if len(horizons) != 1:
-        raise ValueError(
-            f"forecasts must be of one horizon, got {horizons.tolist()}; choose it with select()."
-        )
-    return int(horizons[0])
 
 
 def _skill(score: FloatArray, reference: FloatArray) -> FloatArray:

@@ -33,24 +33,11 @@ UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 def skill_interval(
     score: FloatArray, reference: FloatArray, contrasts: Contrasts, *, level: float = LEVEL
 ) -> Interval:
-    """Return the skill of a forecast against a reference with its interval.
+    """Return the skill of a forecast against a reference with its interval; higher is better.
 
-    Parameters
-    ----------
-    score, reference : numpy.ndarray, shape (n,)
-        Scores of the two forecasts, row by row; lower is better.
-    contrasts : Contrasts
-        From `window_contrasts` or `episode_contrasts`.
-    level : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Interval
-        Higher is better. Student's, from the deviations by which the score
-        exceeds what the skill makes of the reference (the delta method for a
-        ratio). NaN where the reference is perfect, without ends where a score is
-        infinite.
+    Scores of the same rows, shape (n,), lower is better. The interval is Student's, from the
+    deviations by which the score exceeds what the skill makes of the reference (the delta method
+    for a ratio). NaN where the reference is perfect, without ends where a score is infinite.
 
     Examples
     --------
@@ -70,29 +57,10 @@ def skill_interval(
 def difference_interval(
     first: FloatArray, second: FloatArray, contrasts: Contrasts, *, level: float = LEVEL
 ) -> Interval:
-    """Return the paired difference of two mean scores with its interval.
+    """Return the paired difference of two mean scores, first - second, with Student's interval.
 
-    Parameters
-    ----------
-    first, second : numpy.ndarray, shape (n,)
-        Scores of two forecasts of the same rows; lower is better.
-    contrasts, level
-        As for `skill_interval`.
-
-    Returns
-    -------
-    Interval
-        Mean of first - second: negative where the first is better. Student's;
-        without ends where a score is infinite.
-
-    Examples
-    --------
-    >>> from models.verification.contrasts import window_contrasts
-    >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
-    >>> contrasts = window_contrasts(weeks, horizon_days=30, step_days=7)
-    >>> first, second = np.random.default_rng(0).random((2, 104))
-    >>> str(verdict(difference_interval(first, second + 0.5, contrasts), lower_is_better=True))
-    'better'
+    Scores of the same rows, shape (n,), lower is better: negative where the first is better.
+    Without ends where a score is infinite.
     """
     value = float(first.mean()) - float(second.mean())
     if not np.isfinite(value):
@@ -101,26 +69,14 @@ def difference_interval(
 
 
 def p_value(first: FloatArray, second: FloatArray, contrasts: Contrasts) -> float:
-    """Test whether two forecasts of the same rows have the same expected score.
+    """Return the two-sided p-value of the same expected score of two forecasts of the same rows.
 
-    The test of Diebold and Mariano with the error of `difference_interval`, so
-    that p is below 0.10 just where the 90 % interval leaves out 0.
+    The test of Diebold and Mariano with the error of `difference_interval`, so that p is below 0.10
+    just where the 90 % interval leaves out 0. NaN where the scores differ by the same in every row,
+    a score is infinite, or the contrasts are NaN.
 
-    Parameters
-    ----------
-    first, second, contrasts
-        As for `difference_interval`.
-
-    Returns
-    -------
-    float
-        Two-sided. NaN where the scores differ by the same in every row, a score
-        is infinite, or the contrasts are NaN.
-
-    References
-    ----------
     Diebold and Mariano (1995), https://doi.org/10.1080/07350015.1995.10524599;
-    with so few windows: Coroneo and Iacone (2020), https://doi.org/10.1002/jae.2756
+    with so few windows: Coroneo and Iacone (2020), https://doi.org/10.1002/jae.2756.
     """
     value = float(first.mean()) - float(second.mean())
     error = contrasts.error(first - second - value) if np.isfinite(value) else float("nan")
@@ -128,24 +84,9 @@ def p_value(first: FloatArray, second: FloatArray, contrasts: Contrasts) -> floa
 
 
 def verdict(interval: Interval, *, lower_is_better: bool = False) -> Verdict:
-    """Return what an interval allows to be said: better, worse or cannot tell.
+    """Return what the interval of a skill, or of a difference of scores, allows to be said.
 
-    Parameters
-    ----------
-    interval : Interval
-        Of a skill, or of a difference of scores (first - second).
-    lower_is_better : bool
-        True for a difference of scores.
-
-    Returns
-    -------
-    Verdict
-        CANNOT_TELL also where an end is NaN.
-
-    Examples
-    --------
-    >>> [str(verdict(Interval(0.2, low, 0.3))) for low in (0.1, 0.0)]
-    ['better', 'cannot tell']
+    CANNOT_TELL also where an end is NaN; `lower_is_better` for a difference.
     """
     # Both strict: 0 is what the reference scores against itself, with both ends at 0, and a
     # forecast that equals it must be neither better nor worse.
@@ -165,35 +106,15 @@ def resample_counts(
 ) -> FloatArray:
     """Return how often each row enters each stationary-bootstrap resample of the calendar.
 
-    The calendar from the first to the last row is cut into steps and resampled
-    in blocks of geometric length, wrapping at its end, so that rows whose
-    windows overlap stay together. Steps without a row are resampled too.
+    The calendar from the first to the last row is cut into steps of the grid and resampled in
+    blocks of a geometric length whose mean is `block_days`, wrapping at its end, so that rows whose
+    windows overlap stay together. Steps without a row are resampled too. Shape (resamples, n).
 
-    Few blocks make percentile intervals too narrow, so that no verdict stands on
-    them alone. Simulated means of windows that overlap fully, on nine years of
-    weeks with blocks of one window, lay in the 90 % interval 84 times in 100 at
-    30 days, 77 at 180 and 71 at 365.
+    Few blocks make percentile intervals too narrow, so that no verdict stands on them alone.
+    Simulated means of windows that overlap fully, on nine years of weeks with blocks of one window,
+    lay in the 90 % interval 84 times in 100 at 30 days, 77 at 180 and 71 at 365.
 
-    Parameters
-    ----------
-    as_of : pandas.DatetimeIndex, shape (n,)
-        Day of each row, on a grid of `step_days`.
-    block_days : int
-        Mean length of a block.
-    step_days : int
-        Days between the grid's days.
-    resamples : int
-        Number of resamples.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    numpy.ndarray, shape (resamples, n)
-
-    References
-    ----------
-    Politis and Romano (1994), https://doi.org/10.1080/01621459.1994.10476870
+    Politis and Romano (1994), https://doi.org/10.1080/01621459.1994.10476870.
 
     Examples
     --------

@@ -12,37 +12,21 @@ from models.verification.intervals import LEVEL, Interval
 def auc_interval(outcome: FloatArray, probability: FloatArray, *, level: float = LEVEL) -> Interval:
     """Return the AUC of forecasts whose windows overlap, with its interval by spells.
 
-    A spell is an unbroken run of rows with one outcome: a drought is one event,
-    however many weeks it holds. So the error is that of clustered rows, each
-    spell whole, and Student's t has one degree of freedom less than there are
-    spells of the rarer outcome. Of a single one nobody knows how another would
-    have ranked: the interval is [0, 1].
+    A spell is an unbroken run of rows with one outcome: a drought is one event, however many weeks
+    it holds. So the error is that of clustered rows, each spell whole, and Student's t has one
+    degree of freedom less than there are spells of the rarer outcome. Of a single one nobody knows
+    how another would have ranked: the interval is [0, 1].
 
-    On simulated histories of nine years, rows 28 days apart, forecasts noise as
-    slow as the windows, nominal 90 % intervals hold 1/2 in 95 % where seasons come
-    and go as here (90, 180 and 365 days), in 83 to 93 % where outcomes are slow
-    noise too. Intervals that see the overlap but not the spells hold it in 91, 89
-    and 68 %, and in 76 to 90 %.
+    On simulated histories of nine years, rows 28 days apart, forecasts noise as slow as the
+    windows, nominal 90 % intervals hold 1/2 in 95 % where seasons come and go as here (90, 180 and
+    365 days), in 83 to 93 % where outcomes are slow noise too. Intervals that see the overlap but
+    not the spells hold it in 91, 89 and 68 %, and in 76 to 90 %.
 
-    Parameters
-    ----------
-    outcome : numpy.ndarray, shape (n,)
-        0 or 1, in the order of time.
-    probability : numpy.ndarray, shape (n,)
-        Forecasts of the same rows.
-    level : float
-        Probability of the interval.
+    Outcomes are 0 or 1, in the order of time. The AUC is the probability that the forecast of a row
+    with an onset is the higher one, ties half: 1/2 is chance. The ends are cut to [0, 1]. NaN where
+    all outcomes are the same.
 
-    Returns
-    -------
-    Interval
-        Probability that the forecast of a row with an onset is the higher one,
-        ties half: 1/2 is chance. The ends are cut to [0, 1]. NaN where all outcomes
-        are the same.
-
-    References
-    ----------
-    Obuchowski (1997), https://doi.org/10.2307/2533958
+    Obuchowski (1997), https://doi.org/10.2307/2533958.
 
     Examples
     --------
@@ -55,7 +39,8 @@ def auc_interval(outcome: FloatArray, probability: FloatArray, *, level: float =
         return Interval(float("nan"), float("nan"), float("nan"))
     wins = (np.sign(probability[onset, None] - probability[~onset]) + 1) / 2
     value = float(wins.mean())
-    spell = spells(outcome)
+    # Each unbroken run of one outcome has a number.
+    spell = np.append(0, np.cumsum(np.diff(outcome) != 0))
     sides = ((spell[onset], wins.mean(axis=1)), (spell[~onset], wins.mean(axis=0)))
     number = min(len(np.unique(own)) for own, _ in sides)
     if number == 1:
@@ -63,17 +48,6 @@ def auc_interval(outcome: FloatArray, probability: FloatArray, *, level: float =
     variance = sum(_clustered(own, component - value) for own, component in sides)
     reach = float(stdtrit(number - 1, (1 + level) / 2) * np.sqrt(variance))
     return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0))
-
-
-def spells(outcome: FloatArray) -> IntArray:
-    """Give the rows of each unbroken run of one outcome a number.
-
-    Examples
-    --------
-    >>> spells(np.array([0.0, 0.0, 1.0, 0.0])).tolist()
-    [0, 0, 1, 2]
-    """
-    return np.append(0, np.cumsum(np.diff(outcome) != 0)).astype(np.int64)
 
 
 def _clustered(spell: IntArray, deviation: FloatArray) -> float:

@@ -48,16 +48,13 @@ class Sample:
     @property
     def size(self) -> dict[str, int]:
         """Days, and different onsets inside their windows."""
+        # An onset on a window's last day is inside; one that has not been seen is not.
         inside = self.episode.to_numpy() <= self.resolved_on.max(axis=1)
         return {"days": len(self.as_of), "episodes": self.episode[inside].nunique()}
 
     @property
     def varied(self) -> bool:
-        """Whether outcomes differ.
-
-        Where every outcome is the same, nothing measures how the other would score, and a ratio
-        of two scores near 0 would only amplify rounding.
-        """
+        """Whether outcomes differ: else a ratio of scores near 0 would only amplify rounding."""
         return bool(0 < self.outcome.mean() < 1)
 
     def windows(self, step_days: int) -> Contrasts:
@@ -123,11 +120,9 @@ def common_rows(
         )
     outcome = both["outcome"].fillna(both["outcome_second"])
     common = both[[*windows, "resolved_on", layout.reference]].assign(outcome=outcome)
+    forecasts = {FIRST: both["probability"], SECOND: both["probability_second"]}
     return pd.concat(
-        [
-            common.assign(model=FIRST, probability=both["probability"]),
-            common.assign(model=SECOND, probability=both["probability_second"]),
-        ],
+        [common.assign(model=name, probability=values) for name, values in forecasts.items()],
         ignore_index=True,
     )
 
@@ -135,8 +130,6 @@ def common_rows(
 def _groups(rows: pd.DataFrame, layout: Layout) -> Iterator[tuple[Sample, list[object]]]:
     """Yield the forecasts of each group, resolved or not, and its horizons."""
     for names, group in rows.groupby(list(layout.groups), sort=False, dropna=False):
-        key = dict(zip(layout.groups, names, strict=True))
-        _check_once(group, layout)
         day, days = pd.factorize(group["as_of"], sort=True)
         model, models = pd.factorize(group["model"])
         horizon, horizons = pd.factorize(group[layout.horizon])
@@ -144,28 +137,26 @@ def _groups(rows: pd.DataFrame, layout: Layout) -> Iterator[tuple[Sample, list[o
         values = np.full((3, len(models), len(days), len(horizons)), np.nan)
         values[:, model, day, horizon] = group.reindex(columns=columns).to_numpy(dtype=float).T
         probability = dict(zip(models, values[1], strict=True))
-        _check_complete(probability, key)
         resolved_on = np.full((len(days), len(horizons)), np.datetime64("NaT", "s"))
         resolved_on[day, horizon] = group["resolved_on"]
         episode = np.full(len(days), np.datetime64("NaT", "s"))
         episode[day] = group["episode"]
         column = layout.reference in group
-        yield (
-            Sample(
-                key=key,
-                as_of=pd.DatetimeIndex(days),
-                episode=pd.DatetimeIndex(episode),
-                resolved_on=resolved_on,
-                outcome=values[0, 0],
-                reference=values[2, 0] if column else probability[layout.reference],
-                probability=probability,
-            ),
-            list(horizons),
+        sample = Sample(
+            key=dict(zip(layout.groups, names, strict=True)),
+            as_of=pd.DatetimeIndex(days),
+            episode=pd.DatetimeIndex(episode),
+            resolved_on=resolved_on,
+            outcome=values[0, 0],
+            reference=values[2, 0] if column else probability[layout.reference],
+            probability=probability,
         )
+        _check(group, layout, sample)
+        yield sample, list(horizons)
 
 
-def _check_once(group: pd.DataFrame, layout: Layout) -> None:
-    """Refuse a group in which a model has two forecasts of a window."""
+def _check(group: pd.DataFrame, layout: Layout, sample: Sample) -> None:
+    """Refuse a window that a model forecast twice, or that one forecast and another did not."""
     window = ["model", "as_of", layout.horizon]
     if (again := group.duplicated(window)).any():
         model, as_of, horizon = group.loc[again.to_numpy(), window].iloc[0]
@@ -173,18 +164,15 @@ def _check_once(group: pd.DataFrame, layout: Layout) -> None:
             f"a model must forecast a window once, {model} has two forecasts of {as_of:%Y-%m-%d} "
             f"at horizon {horizon}; group them by what sets them apart."
         )
-
-
-def _check_complete(probability: Mapping[str, FloatArray], key: Mapping[str, object]) -> None:
-    """Refuse a table in which one model has a forecast of a window that another lacks."""
-    absent = np.isnan(np.stack(list(probability.values())))
+    absent = np.isnan(np.stack(list(sample.probability.values())))
     # A window that no model has a forecast of is left out: horizons may differ in their days.
     lacking = (absent & ~absent.all(axis=0)).any(axis=-1).sum(axis=-1)
     if lacking.any():
         raise ValueError(
             f"every model must have a forecast at every horizon of a day, "
-            f"{list(probability)[lacking.argmax()]} lacks one on {lacking.max()} of "
-            f"{absent.shape[1]} {' '.join(map(str, key.values()))} days; leave these days out."
+            f"{list(sample.probability)[lacking.argmax()]} lacks one on {lacking.max()} of "
+            f"{len(sample.as_of)} {' '.join(map(str, sample.key.values()))} days; leave these "
+            f"days out."
         )
 
 

@@ -1,6 +1,7 @@
 """Scores of probability forecasts, their parts, and the reliability diagram in numbers.
 
-Scores are negatively oriented: lower is better, 0 is perfect. Measures that are not say so.
+Scores are negatively oriented: lower is better, 0 is perfect; what is not says so. `outcome` is 0
+or 1 and `probability` the forecast probability of 1, one per row, arrays of shape (n,).
 """
 
 from __future__ import annotations
@@ -18,21 +19,7 @@ from models.verification.intervals import LEVEL
 def brier_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:
     """Return the Brier score of each forecast, (p - y)^2, in [0, 1].
 
-    Parameters
-    ----------
-    outcome : numpy.ndarray, shape (n,)
-        0 or 1.
-    probability : numpy.ndarray, shape (n,)
-        Forecast probability of outcome 1.
-
-    References
-    ----------
-    Brier (1950), https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
-
-    Examples
-    --------
-    >>> brier_scores(np.array([0.0, 1.0]), np.array([0.5, 1.0])).tolist()
-    [0.25, 0.0]
+    Brier (1950), https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2.
     """
     return (probability - outcome) ** 2
 
@@ -40,16 +27,8 @@ def brier_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:
 def log_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:
     """Return the log score of each forecast in nats, -log of the probability of what happened.
 
-    Infinite where the forecast ruled out what happened.
-
-    Parameters
-    ----------
-    outcome, probability : numpy.ndarray, shape (n,)
-        As for `brier_scores`.
-
-    References
-    ----------
-    Good (1952), https://doi.org/10.1111/j.2517-6161.1952.tb00104.x
+    Infinite where the forecast ruled out what happened. Good (1952),
+    https://doi.org/10.1111/j.2517-6161.1952.tb00104.x.
     """
     with np.errstate(divide="ignore"):
         return -np.log(np.where(outcome == 1, probability, 1 - probability))
@@ -58,23 +37,9 @@ def log_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:
 def ranked_probability_score(came: int, probability: FloatArray) -> float:
     """Return the ranked probability score of one forecast of ordered classes, in [0, 1].
 
-    The mean squared distance of the cumulative probabilities, the last one left out.
-
-    Parameters
-    ----------
-    came : int
-        Position of the class that happened.
-    probability : numpy.ndarray, shape (classes,)
-        Forecast probability of each class, at least two, in order.
-
-    References
-    ----------
-    Epstein (1969), https://doi.org/10.1175/1520-0450(1969)008%3C0985:ASSFPF%3E2.0.CO;2
-
-    Examples
-    --------
-    >>> ranked_probability_score(1, np.array([0.25, 0.5, 0.25]))  # (0.25^2 + 0.25^2) / 2
-    0.0625
+    The mean squared distance of the cumulative probabilities from those of the class that `came`,
+    by position; the last, 1 in both, is left out. Shape (classes,), at least two.
+    Epstein (1969), https://doi.org/10.1175/1520-0450(1969)008%3C0985:ASSFPF%3E2.0.CO;2.
     """
     cumulative = np.cumsum(probability)[:-1]
     happened = np.arange(len(cumulative)) >= came
@@ -82,43 +47,32 @@ def ranked_probability_score(came: int, probability: FloatArray) -> float:
 
 
 def skill(score: float, reference: float) -> float:
-    """Return 1 - score / reference: 1 is perfect, 0 as good as the reference.
-
-    NaN where the reference is perfect.
-
-    Examples
-    --------
-    >>> skill(0.1, 0.2)
-    0.5
-    """
+    """Return 1 - score / reference: 1 is perfect, 0 as good as the reference, NaN if that is 0."""
     return 1 - score / reference if reference > 0 else float("nan")
+
+
+def sharpness(probability: FloatArray) -> float:
+    """Return the sharpness of forecasts, the mean of p (1 - p), in [0, 1/4]: lower is sharper.
+
+    It knows no outcomes: sharpness is a virtue only of calibrated forecasts, whose expected Brier
+    score it is.
+    Gneiting, Balabdaoui and Raftery (2007), https://doi.org/10.1111/j.1467-9868.2007.00587.x.
+    """
+    return float((probability * (1 - probability)).mean())
 
 
 class Corp(NamedTuple):
     """CORP parts of the mean Brier score: miscalibration - discrimination + uncertainty."""
 
-    miscalibration: float
-    discrimination: float
-    uncertainty: float
+    miscalibration: float  # lower is better
+    discrimination: float  # higher is better
+    uncertainty: float  # of the outcomes alone
 
 
 def corp(outcome: FloatArray, probability: FloatArray) -> Corp:
     """Decompose the mean Brier score with an isotonic recalibration.
 
-    Parameters
-    ----------
-    outcome, probability : numpy.ndarray, shape (n,)
-        As for `brier_scores`.
-
-    Returns
-    -------
-    Corp
-        Miscalibration (lower is better), discrimination (higher is better),
-        uncertainty (of the outcomes alone).
-
-    References
-    ----------
-    Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118
+    Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118.
 
     Examples
     --------
@@ -143,48 +97,11 @@ def recalibrate(outcome: FloatArray, probability: FloatArray) -> FloatArray:
     return isotonic_regression(mean, sample_weight=count.astype(float))[position]
 
 
-def sharpness(probability: FloatArray) -> float:
-    """Return the sharpness of forecasts, the mean of p (1 - p): lower is sharper.
-
-    0 where every forecast is certain, 0.25 where every one is 1/2. It knows no
-    outcomes: sharpness is a virtue only of calibrated forecasts, whose expected
-    Brier score it is.
-
-    Parameters
-    ----------
-    probability : numpy.ndarray, shape (n,)
-        Forecast probabilities.
-
-    References
-    ----------
-    Gneiting, Balabdaoui and Raftery (2007),
-    https://doi.org/10.1111/j.1467-9868.2007.00587.x
-
-    Examples
-    --------
-    >>> sharpness(np.array([0.5, 0.5])), sharpness(np.array([0.0, 1.0]))
-    (0.25, 0.0)
-    """
-    return float((probability * (1 - probability)).mean())
-
-
 def reliability_table(outcome: FloatArray, probability: FloatArray) -> pd.DataFrame:
     """Return the CORP reliability diagram: what each forecast probability turned out to mean.
 
-    Parameters
-    ----------
-    outcome, probability : numpy.ndarray, shape (n,)
-        0 or 1, and the forecast probability of 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `forecast` (distinct, rising), `recalibrated` (isotonic, in
-        [0, 1]; equal to `forecast` where calibrated) and `count` (rows).
-
-    References
-    ----------
-    Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118
+    Columns `forecast` (distinct, rising), `recalibrated` (equal to it where calibrated), and
+    `count` (rows).
 
     Examples
     --------
@@ -209,42 +126,19 @@ def consistency_band(
 ) -> pd.DataFrame:
     """Return where the recalibrated values would lie if the forecasts were calibrated.
 
-    Outcomes are drawn from the forecasts, outcome 1 where a uniform number is
-    below the probability, and recalibrated. Rows whose windows overlap are not
-    independent: the calendar is cut into blocks of one horizon, beginning on a
-    random day, and all rows of a block share one uniform number. Two rows then
-    share theirs as often as the overlap of their windows, 1 - lag / horizon, and
-    rows a horizon apart never do. Independent draws would make the band of
-    weekly rows at 90 days about half as wide.
+    Outcomes are drawn from the forecasts, outcome 1 where a uniform number is below the
+    probability, and recalibrated. Rows whose windows overlap are not independent: the calendar is
+    cut into blocks of one horizon, beginning on a random day, and all rows of a block share one
+    uniform number. Two rows then share theirs as often as the overlap of their windows, 1 - lag /
+    horizon, and rows a horizon apart never do. Independent draws would make the band of weekly
+    rows at 90 days about half as wide.
 
-    Parameters
-    ----------
-    probability : numpy.ndarray, shape (n,)
-        Forecast probability of outcome 1.
-    as_of : pandas.DatetimeIndex, shape (n,)
-        Day of each row.
-    horizon_days : int
-        Length of the windows.
-    level : float
-        Probability of the band, at each forecast by itself.
-    resamples, seed : int
-        Number of draws and their seed.
+    Columns `forecast` (as in `reliability_table`), `low` and `high`: at each forecast by itself
+    the value lies between them with probability `level`, so that values outside speak against
+    calibration.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `forecast` (distinct, rising, as in `reliability_table`), `low`
-        and `high`. Values outside speak against calibration.
-
-    Raises
-    ------
-    ValueError
-        If the horizon is shorter than a day.
-
-    References
-    ----------
     Bröcker and Smith (2007), https://doi.org/10.1175/WAF993.1;
-    Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118
+    Dimitriadis, Gneiting and Jordan (2021), https://doi.org/10.1073/pnas.2016191118.
     """
     if horizon_days < 1:
         raise ValueError(f"horizon_days must be at least 1, got {horizon_days}.")

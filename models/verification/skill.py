@@ -6,7 +6,7 @@ all of them, and over the models or pairs of models in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, permutations
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 from threadpoolctl import threadpool_limits
 
+from models.hazard.leads import FloatArray
 from models.verification.contrasts import Contrasts, episode_contrasts
 from models.verification.intervals import (
     UNKNOWN,
@@ -38,6 +39,7 @@ from models.verification.scores import brier_scores, corp, log_scores, sharpness
 
 PERSISTENCE = "persistence"
 SCORES = (("brier", brier_scores), ("log", log_scores))
+_Measure = Callable[[FloatArray, FloatArray, Contrasts], Interval]
 
 # Of a model against the reference, with its 90 % interval by windows, that by episodes, and against
 # persistence; what cannot be computed is NaN. The verdict is on the Brier skill by windows.
@@ -58,10 +60,7 @@ _DIFFERENCE = (
     "difference", "difference_low", "difference_high", "difference_episode_low",
     "difference_episode_high", "p_value", "verdict",
 )  # fmt: skip
-_PAIRED = (
-    "days", "episodes", "first_skill", "second_skill", "difference", "difference_low",
-    "difference_high", "verdict",
-)  # fmt: skip
+_SHORT = (*_DIFFERENCE[:3], "verdict")
 
 
 class _Units(NamedTuple):
@@ -97,24 +96,21 @@ def compare(
     layout: Layout = LAYOUT,
 ) -> pd.DataFrame:
     """Compare a model with others on the same days, at each horizon and, without it, over all."""
-    models = rows["model"].unique()
-    for name in (first, *seconds):
-        if name not in models:
-            raise ValueError(
-                f"model must be in the hindcast, got {name}; it holds {', '.join(models)}."
-            )
     compared = rows[rows["model"].isin([first, *seconds, layout.reference])]
-    made: list[dict[str, object]] = []
-    for sample, units in _with_units(_every_sample(compared, layout), step_days):
-        for second in seconds:
-            names = {"first": first, "second": second}
-            difference = _difference(sample, first, second, units)
-            made.append({**sample.key, **names, **sample.size, **difference})
+    samples = chain(by_horizon(compared, layout), over_horizons(compared, layout))
+    made = [
+        {
+            **sample.key, **sample.size, "first": first, "second": second,
+            **_difference(sample, first, second, units),
+        }
+        for sample, units in _with_units(samples, step_days)
+        for second in seconds
+    ]  # fmt: skip
     columns = (
         *layout.groups, layout.horizon, "first", "second", "days", "episodes",
         *(f"{score}_{name}" for score, _ in SCORES for name in _DIFFERENCE),
     )  # fmt: skip
-    return _table(made, columns, rows, layout)
+    return _table(made, columns, layout)
 
 
 def integrated_differences(
@@ -125,18 +121,14 @@ def integrated_differences(
     The rows are those of one group. Empty while the days resolved at every horizon span less than
     5 windows of the longest.
     """
-    differences: dict[tuple[str, str], Interval] = {}
-    with threadpool_limits(limits=1):
-        for sample in over_horizons(rows, layout):
-            contrasts = sample.windows(step_days)
-            if np.isnan(contrasts.degrees):
-                continue
-            scores = {model: sample.scores(log_scores, model) for model in sample.probability}
-            for first, second in permutations(scores, 2):
-                differences[first, second] = difference_interval(
-                    scores[first], scores[second], contrasts
-                )
-    return differences
+    return {
+        (first, second): difference_interval(
+            sample.scores(log_scores, first), sample.scores(log_scores, second), units.windows
+        )
+        for sample, units in _with_units(over_horizons(rows, layout), step_days)
+        if not np.isnan(units.windows.degrees)
+        for first, second in permutations(sample.probability, 2)
+    }
 
 
 def paired_scores(rows: pd.DataFrame, *, step_days: int, layout: Layout = LAYOUT) -> pd.DataFrame:
@@ -145,20 +137,16 @@ def paired_scores(rows: pd.DataFrame, *, step_days: int, layout: Layout = LAYOUT
     The rows are those of `common_rows` with their episodes. A row of the result per group and
     horizon, and one over all horizons, in which the horizon is missing.
     """
-    made: list[dict[str, object]] = []
-    for sample, units in _with_units(_every_sample(rows, layout), step_days):
+    samples = chain(by_horizon(rows, layout), over_horizons(rows, layout))
+    made = []
+    for sample, units in _with_units(samples, step_days):
+        first, second = (_skills(sample, model, units)["brier_skill"] for model in (FIRST, SECOND))
         difference = _difference(sample, FIRST, SECOND, units)
-        skills = {
-            f"{model}_skill": _skills(sample, model, units)["brier_skill"]
-            for model in (FIRST, SECOND)
-        }
-        brier = {name: difference[f"brier_{name}"] for name in _PAIRED[4:]}
+        brier = {name: difference[f"brier_{name}"] for name in _SHORT}
+        skills = {"first_skill": first, "second_skill": second}
         made.append({**sample.key, **sample.size, **skills, **brier})
-    return _table(made, (*layout.groups, layout.horizon, *_PAIRED), rows, layout)
-
-
-def _every_sample(rows: pd.DataFrame, layout: Layout) -> Iterator[Sample]:
-    return chain(by_horizon(rows, layout), over_horizons(rows, layout))
+    size = ("days", "episodes", "first_skill", "second_skill")
+    return _table(made, (*layout.groups, layout.horizon, *size, *_SHORT), layout)
 
 
 def _with_units(samples: Iterable[Sample], step_days: int) -> Iterator[tuple[Sample, _Units]]:
@@ -169,40 +157,47 @@ def _with_units(samples: Iterable[Sample], step_days: int) -> Iterator[tuple[Sam
 
 
 def _scored(samples: Iterable[Sample], columns: Sequence[str], step_days: int) -> pd.DataFrame:
-    made: list[dict[str, object]] = []
-    for sample, units in _with_units(samples, step_days):
-        for model in sample.probability:
-            parts = _parts(sample, model) if "auc" in columns else {}
-            skills = _skills(sample, model, units)
-            made.append({**sample.key, **sample.size, "model": model, **skills, **parts})
+    made = [
+        {
+            **sample.key, **sample.size, "model": model, **_skills(sample, model, units),
+            **(_parts(sample, model) if "auc" in columns else {}),
+        }
+        for sample, units in _with_units(samples, step_days)
+        for model in sample.probability
+    ]  # fmt: skip
     return pd.DataFrame(made, columns=list(columns))
 
 
-def _table(
-    made: list[dict[str, object]], columns: Sequence[str], rows: pd.DataFrame, layout: Layout
-) -> pd.DataFrame:
-    """Return rows as a table in which the horizon may be missing."""
+def _table(made: list[dict[str, object]], columns: Sequence[str], layout: Layout) -> pd.DataFrame:
+    """Return rows as a table in which the horizon may be missing, whole days unless in words."""
     table = pd.DataFrame(made, columns=list(columns))
-    whole = pd.api.types.is_integer_dtype(rows[layout.horizon])
-    return table.astype({layout.horizon: "Int64"}) if whole else table
+    return table.astype({layout.horizon: "Int64"}, errors="ignore")
+
+
+def _measured(
+    sample: Sample, units: _Units, measure: _Measure, first: FloatArray, second: FloatArray
+) -> tuple[float, ...]:
+    """Return value, ends by windows and ends by episodes; NaN where every outcome is the same."""
+    if not sample.varied:
+        return (*UNKNOWN, *UNKNOWN[1:])
+    windows, episodes = (measure(first, second, contrasts) for contrasts in units)
+    return (*windows, *episodes[1:])
 
 
 def _skills(sample: Sample, model: str, units: _Units) -> dict[str, object]:
     row: dict[str, object] = {}
     for name, score in SCORES:
         scores, reference = sample.scores(score, model), sample.scores(score)
-        windows = episodes = persistence = UNKNOWN
-        if sample.varied:
-            windows = skill_interval(scores, reference, units.windows)
-            episodes = skill_interval(scores, reference, units.episodes)
-        if sample.varied and PERSISTENCE in sample.probability:
-            simple = sample.scores(score, PERSISTENCE)
-            persistence = skill_interval(scores, simple, units.windows)
-        values = (*windows, *episodes[1:], *persistence)
+        values = _measured(sample, units, skill_interval, scores, reference)
+        simple: tuple[float, ...] = UNKNOWN
+        if PERSISTENCE in sample.probability:
+            persistence = sample.scores(score, PERSISTENCE)
+            simple = _measured(sample, units, skill_interval, scores, persistence)[:3]
         row["brier" if name == "brier" else "log_score"] = scores.mean()
-        row |= {f"{name}_{column}": v for column, v in zip(_SKILL, values, strict=True)}
+        columns = (f"{name}_{column}" for column in _SKILL)
+        row |= dict(zip(columns, (*values, *simple), strict=True))
         if name == "brier":
-            row["verdict"] = verdict(windows)
+            row["verdict"] = verdict(Interval(*values[:3]))
     return row
 
 
@@ -210,14 +205,11 @@ def _difference(sample: Sample, first: str, second: str, units: _Units) -> dict[
     row: dict[str, object] = {}
     for name, score in SCORES:
         scores = sample.scores(score, first), sample.scores(score, second)
-        windows = episodes = UNKNOWN
-        p = float("nan")
-        if sample.varied:
-            windows = difference_interval(*scores, units.windows)
-            episodes = difference_interval(*scores, units.episodes)
-            p = p_value(*scores, units.windows)
-        values = (*windows, *episodes[1:], p, verdict(windows, lower_is_better=True))
-        row |= {f"{name}_{column}": v for column, v in zip(_DIFFERENCE, values, strict=True)}
+        values = _measured(sample, units, difference_interval, *scores)
+        p = p_value(*scores, units.windows) if sample.varied else float("nan")
+        judged = verdict(Interval(*values[:3]), lower_is_better=True)
+        columns = (f"{name}_{column}" for column in _DIFFERENCE)
+        row |= dict(zip(columns, (*values, p, judged), strict=True))
     return row
 
 
