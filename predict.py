@@ -87,7 +87,7 @@ def predict(
     if other_command(context):
         return
     _refuse_contradictions(as_of, window, printed, written, recorded, conditions)
-    with clear_errors(store.deadline):
+    with clear_errors():
         clock, progress = now(), ProgressLine(quiet=False)
         today = clock.normalize()
         newest = as_of is None and printed.history is None
@@ -101,11 +101,8 @@ def predict(
             answer(text)
             return
         days = map(as_timestamp, (as_of, written.since))
-        drawn, supposed = bool(written.files), conditions.supposed
+        drawn = bool(written.files)
         issued = forecast_command.issue(data, store, window, *days, today=today, drawn=drawn)
-        if supposed:
-            answer(forecast_command.what_if_answer(issued, window, printed, supposed, today=today))
-            return
         _deliver(issued, store, printed, written, recorded, conditions)
 
 
@@ -120,17 +117,21 @@ def _deliver(
     """Draw, print and record a forecast, and end with a code of its own when an alert fires."""
     from models.cli import forecast_command
 
-    alerts = forecast_command.checked(issued, conditions, recorded.path)
+    alerts = forecast_command.checked(issued, conditions, recorded)
+    content: dict[str, object] = {}
+    if recorded.path is not None:
+        from models.cli.ledger_command import record_content
+
+        # What cannot be recorded is refused before anything is printed.
+        content = record_content(issued.forecast, issued.stored, now(), alerts)
     forecast_command.write_pictures(issued, store, written)
     text = forecast_command.forecast_answer(issued.forecast, printed, alerts)
-    if recorded.path is not None:
-        from models.cli.ledger_command import record_forecast, require_whole
-
-        require_whole(recorded.path)
-    # The answer first: what is recorded has been said, and the exit code tells of both.
+    # The answer first: what is recorded has been printed, and the exit code stands for both.
     answer(text, "; nothing was recorded" if recorded.path else "")
     if recorded.path is not None:
-        record_forecast(recorded.path, issued.forecast, issued.stored, now(), alerts)
+        from models.cli.ledger_command import record_forecast
+
+        record_forecast(recorded.path, content)
     if any(state.fired for state in alerts):
         raise typer.Exit(ExitCode.ALERT)
 
@@ -161,8 +162,7 @@ def score(
     Only windows that have ended are scored, beside the base rate; the others
     are listed as open.
     """
-    with clear_errors(deadline):
-        from models.cli.ledger_command import warn_of_torn_lines, warn_of_unchained_lines
+    with clear_errors():
         from models.ledger.book import read_ledger
 
         path = ledger or LEDGER
@@ -170,12 +170,11 @@ def score(
         clock = now()
         progress = ProgressLine(quiet=False)
         panel = load_market(market, clock, progress, deadline=deadline).panel
-        from models.ledger.results import track_record_json
-        from models.ledger.track_record import track_record
+        from models.ledger.scores import track_record, track_record_json
         from models.report.ledger_text import track_record_text
 
-        warn_of_torn_lines(path, entries.torn)
-        warn_of_unchained_lines(path, entries)
+        for line in entries.torn:
+            tell(f"warning: {path}, line {line} was cut off and does not count.")
         record = track_record(entries, panel, today=clock.normalize())
     if json:
         answer(dumps(track_record_json(record), indent=2, allow_nan=False))
@@ -208,12 +207,12 @@ def health(
 
         answer(rules_text())
         return
-    with clear_errors(deadline):
+    with clear_errors():
         clock = now()
         witness = published_index(published, online=online, now=clock)
         data = load_market(market, clock, ProgressLine(quiet=False), deadline=deadline)
         from models.cli.health_command import health_of
-        from models.forecasting.schema import health_json
+        from models.forecasting.records import health_json
         from models.report.health_text import health_text
 
         today = clock.normalize()
@@ -234,19 +233,18 @@ def _refuse_contradictions(
     recorded: RecordOptions,
     conditions: ConditionOptions,
 ) -> None:
-    if conditions.what_if and (recorded.record or written.files or printed.csv):
-        raise typer.BadParameter(
-            "--what-if is hypothetical: it goes with neither --record, --plot, --report nor --csv."
-        )
     for option, given in (
         ("--as-of", as_of),
         ("--by, --year or --on", window.by or window.year or window.on),
         ("--record", recorded.record),
         ("--plot or --report", written.files),
-        ("--alert or --what-if", conditions.alert or conditions.what_if),
+        ("--alert", conditions.alert),
     ):
         if printed.history and given:
             raise typer.BadParameter(f"--history and {option} exclude each other.")
+    named = [path.resolve() for path in (*written.files, *filter(None, [recorded.path]))]
+    if len(set(named)) < len(named):
+        raise typer.BadParameter("--ledger, --plot and --report must name different files.")
 
 
 def main() -> None:

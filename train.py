@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,11 +40,9 @@ from models.cli.sweep_options import (
     SweepOutputOptions,
 )
 from models.cli.training_options import (
-    HistoryOption,
     HoldOption,
     JobsOption,
     LoggingOptions,
-    NoPromoteOption,
     QuietOption,
     ReasonOption,
     TrainingOptions,
@@ -79,7 +76,7 @@ def train(
     if other_command(context):
         return
     progress = ProgressLine(quiet=quiet)
-    with clear_errors(logging.deadline):
+    with clear_errors():
         progress.step("loading libraries")
         from models.cli.training_command import carry_out, order_of, outcome_lines, warn
 
@@ -96,49 +93,17 @@ def train(
 
 
 @app.command(epilog=EPILOG)
-def log(
-    file: Annotated[Path, typer.Argument(help="altseason-run-....zip.", show_default=False)],
-    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
-    no_promote: NoPromoteOption = False,
-    deadline: DeadlineOption = DEADLINE_SECONDS,
-    debug: DebugOption = False,
-) -> None:
-    """Log a training that was saved to a file because the store had failed."""
-    with clear_errors(deadline):
-        from models.cli.registry_command import warn_of_hold
-        from models.tracking.listing import outcome_text
-        from models.tracking.runs import log_later
-        from models.tracking.training_record import read_record
-
-        registered = log_later(
-            read_record(file), tracking_uri, user(), time_stamp(), promote=not no_promote
-        )
-    warn_of_hold(registered, tracking_uri)
-    answer(outcome_text(registered, tracking_uri), "; the training is logged")
-
-
-@app.command(epilog=EPILOG)
 def versions(
     tracking_uri: TrackingOption = "sqlite:///mlflow.db",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    history: HistoryOption = False,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
     """List the versions of the registered model with their skill, the newest first."""
-    with clear_errors(deadline):
-        from models.tracking.holding import alias_history
-        from models.tracking.listing import history_json, history_text, versions_json, versions_text
-        from models.tracking.model_versions import list_versions
-        from models.tracking.upkeep import put_right
+    with clear_errors():
+        from models.tracking.versions import list_versions, versions_json, versions_text
 
-        for line in put_right(tracking_uri):
-            tell(line)
-        if history:
-            moves = alias_history(tracking_uri)
-            answer(history_json(moves) if json else history_text(moves))
-            return
-        every = list_versions(tracking_uri)
+        every = list_versions(tracking_uri, deadline=deadline)
     answer(versions_json(every) if json else versions_text(every))
 
 
@@ -152,11 +117,7 @@ def promote(
     debug: DebugOption = False,
 ) -> None:
     """Make a version champion by hand."""
-    with clear_errors(deadline):
-        from models.cli.registry_command import promoted
-
-        said = promoted(tracking_uri, version, reason, hold=hold)
-    answer(said, "; the champion is another")
+    _promote(version, reason, tracking_uri, "Promoted", hold=hold, deadline=deadline)
 
 
 @app.command(epilog=EPILOG)
@@ -168,11 +129,19 @@ def rollback(
     debug: DebugOption = False,
 ) -> None:
     """Make the previous champion champion again."""
-    with clear_errors(deadline):
-        from models.cli.registry_command import rolled_back
+    _promote(None, reason, tracking_uri, "Rolled back", hold=hold, deadline=deadline)
 
-        said = rolled_back(tracking_uri, reason, hold=hold)
-    answer(said, "; the champion is another")
+
+def _promote(
+    version: str | None, reason: str, tracking_uri: str, verb: str, *, hold: bool, deadline: float
+) -> None:
+    with clear_errors():
+        from models.tracking.registry import promote, promoted_text
+
+        made = promote(
+            tracking_uri, version, reason, user(), time_stamp(), hold=hold, deadline=deadline
+        )
+    answer(promoted_text(made, verb), "; the champion is another")
 
 
 @app.command(epilog=EPILOG)
@@ -182,12 +151,12 @@ def resume(
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
-    """Let trainings replace a champion again that was promoted, held or rolled back to by hand."""
-    with clear_errors(deadline):
-        from models.tracking import holding
+    """Let trainings replace a champion again that is held."""
+    with clear_errors():
+        from models.tracking import registry
 
-        version = holding.resume(tracking_uri, reason, user(), time_stamp())
-    answer(f"Version {version} is champion, and the next training on its terms may replace it.")
+        number = registry.resume(tracking_uri, reason, user(), time_stamp(), deadline=deadline)
+    answer(f"Version {number} is champion, and the next training on its terms may replace it.")
 
 
 @app.command(epilog=EPILOG)
@@ -200,11 +169,11 @@ def compare(
     debug: DebugOption = False,
 ) -> None:
     """Score two models on the days that both were forecast out of sample, with paired intervals."""
-    with clear_errors(deadline):
+    with clear_errors():
         from models.cli.compare_command import compared
 
-        said = compared(tracking_uri, first, second, json=json)
-    answer(said)
+        text = compared(tracking_uri, first, second, json=json, deadline=deadline)
+    answer(text)
 
 
 @app.command(cls=ManyValues, epilog=EPILOG)
@@ -226,7 +195,7 @@ def sweep(
     Without choices: 81 definitions of a season x persistence and logistic.
     """
     progress = ProgressLine(quiet=no_progress)
-    with clear_errors(deadline):
+    with clear_errors():
         progress.step("loading libraries")
         from models.cli import sweep_command as command
 

@@ -1,10 +1,10 @@
 """The program from Python: what is stable, and nothing else is.
 
-`load_panel`, `forecast`, `outlook`, `hindcast`, `forecast_table` and `sweep`, the dataclasses that
-they return and the columns named here keep their names and meaning within a major version, as the
-schemas of the JSON do; every other module may change. docs/python.md shows each of them at work.
-
-Nothing here writes: a training is made by ``train.py``, a forecast recorded by ``predict.py``.
+`load_panel`, `forecast`, `hindcast`, `forecast_table` and `sweep`, the dataclasses that they return
+and the columns named here keep their names and meaning within a major version, as the schemas of
+the JSON do; every other module may change. docs/python.md shows each of them at work.
+Nothing here writes, or changes what MLflow's functions mean: a training is made by ``train.py``, a
+forecast recorded by ``predict.py``.
 """
 
 from __future__ import annotations
@@ -16,27 +16,25 @@ import pandas as pd
 
 from features.health import usable_view
 from features.panel import DataError, MarketPanel, SourceUnavailable
+from models.answers import Answer, answers_table
 from models.cli.market_options import MarketOptions, Source, load_market
 from models.cli.options import ProgressLine, now
 from models.errors import TrackingError
 from models.forecasting import forecast as forecasting
-from models.forecasting.forecast import WindowError, outlook_window
 from models.forecasting.parts import Forecast
-from models.forecasting.schema import forecast_rows
-from models.forecasting.season_status import season_status
-from models.outlook.answers import Outlook
-from models.outlook.window import OutlookWindow
+from models.forecasting.questions import HORIZONS, Window, WindowError, window_of
+from models.forecasting.records import csv_table
+from models.forecasting.status import season_status
 from models.sweep.run import sweep
-from models.tracking.reading import load_forecaster
-from models.tracking.tables import load_tables
+from models.tracking.read import load_forecaster, load_tables
 
 __all__ = [
     "HINDCAST_COLUMNS",
     "TABLE_COLUMNS",
+    "Answer",
     "DataError",
     "Forecast",
     "MarketPanel",
-    "Outlook",
     "SourceUnavailable",
     "TrackingError",
     "WindowError",
@@ -44,41 +42,45 @@ __all__ = [
     "forecast_table",
     "hindcast",
     "load_panel",
-    "outlook",
     "sweep",
 ]
 
 Day = str | pd.Timestamp
-
 HINDCAST_COLUMNS: Mapping[str, str] = {
     "as_of": "day whose end closed the information, every seventh day from 2017",
-    "kind": "`broad` or `partial`",
-    "horizon_days": "length of the window (as_of, as_of + horizon_days]",
-    "model": "candidate",
-    "probability": "its P(onset in the window), by the refit in force on as_of",
-    "climatology": "the base rate known on as_of: the forecast to beat",
-    "outcome": "1.0 an onset came, 0.0 none, missing while the window is open",
-    "resolved_on": "last day of the window, for either outcome",
-    "fold": "number of the refit that made it, from 0",
+    "kind": "`partial`, `broad` or `sustained`",
+    "horizon": 'days ahead, as text, or "year": the rest of the calendar year',
+    "end": "last day of the window (as_of, end]",
+    "model": "candidate; `process` in a state in which no candidate has a say",
+    "state": "`at_risk`, `in_season` or `quiet` (for too short a time) on as_of",
+    "probability": "its P(a season begins in the window), by the refit in force on as_of",
+    "base_rate": "what the past of the same state says, known on as_of: the forecast to beat",
+    "base_state": "the state that the base rate is conditioned on, or `any`",
+    "outcome": "1.0 a season began, 0.0 none, missing while the window is open",
+    "resolved_on": "day that decides it, for either outcome",
 }
-
 TABLE_COLUMNS: Mapping[str, str] = {
     "as_of": "day whose end closed the information",
-    "question": "`window` and `by_date`: an onset until window_end; of the outlook `chance` "
-    "(a season in the window), `first_onset` (in the month that ends on window_end), "
-    "`days_in_season`, `in_season_on`, `season_lasts`",
-    "kind": "`broad`, `partial` or `sustained`",
-    "horizon_days": "days from as_of to window_end, of windows",
-    "window_start": "first day that counts, where it is not the day after as_of",
-    "window_end": "last day that counts",
-    "probability": "in [0, 1]; missing where no onset can come next",
-    "low": "lower end of the 90 % interval; of `days_in_season` in days",
+    "kind": "`partial`, `broad` or `sustained`",
+    "question": "`begins` (a season from start to end), `first` (day of the first), `days` (in "
+    "season), `stands` (the index on `end`), `lasts` (the season that stands)",
+    "start": "first day that counts; 1 January for a calendar year",
+    "end": "last day that counts",
+    "state": "of the kind on as_of",
+    "probability": "in [0, 1]; missing where `reason` says why",
+    "low": "lower end of the 90 % interval",
     "high": "upper end",
-    "climatology": "the base rate of the same question",
-    "median": "of `days_in_season`, in days",
-    "begun_on": "onset of a season that counts already",
-    "ended": "whether the window had ended by today",
-    "none": "of `days_in_season`, the chance of no day",
+    "base_rate": "the base rate of the same question",
+    "base_state": "the state that it is conditioned on, or `any`",
+    "began_on": "onset of a season that counts already",
+    "reason": "why the definition makes it impossible",
+    "mean": "of `days`: mean number",
+    "seen": "of `days`: those already seen",
+    "q05": "quantiles of `days` in days, of `first` in days ahead",
+    "q25": "",
+    "q50": "",
+    "q75": "",
+    "q95": "",
     "threshold": "season index at which the row's kind begins",
 }
 
@@ -105,7 +107,7 @@ def load_panel(
         With ``yahoo``: use what is stored.
     days : tuple of two days, optional
         With ``files``: simulate only what forecasts of these days read (both
-        ends included, and the month before them for a trend) instead of every
+        ends included, and the month before them) instead of every
         week since 2014, which takes minutes the first time.
 
     Raises
@@ -146,7 +148,7 @@ def forecast(
     panel: MarketPanel,
     *,
     as_of: Day | None = None,
-    horizons: Sequence[int] = forecasting.HORIZONS,
+    horizons: Sequence[int] = HORIZONS,
     year: int | None = None,
     start: Day | None = None,
     by: Day | None = None,
@@ -164,15 +166,20 @@ def forecast(
     as_of : day, optional
         By default the last day of the data.
     horizons : sequence of int
-        Days ahead, each in [1, 390].
-    year, start, by, dates
-        As for `outlook`.
+        Days ahead, up to three years.
+    year : int, optional
+        Calendar year of the window; by default, without `by`, that of the day after as_of.
+    start, by : day, optional
+        First and last day of the window instead.
+    dates : sequence of days, optional
+        Days to be in season on; by default each month's end.
     model : str
-        ``champion``, ``challenger``, a version number or a run id of the store.
+        ``champion``, ``challenger``, a version number, a run id of the store, or a candidate of
+        the champion's training.
     tracking_uri : str
         The store that ``train.py`` wrote.
     today : day, optional
-        For the age of the data and the windows that have ended; by default today.
+        For the age of the data; by default today.
 
     Raises
     ------
@@ -181,7 +188,7 @@ def forecast(
     TrackingError
         If the store holds no such forecaster.
     WindowError
-        If the window of the outlook does not lie within three years after the day.
+        If the window does not lie within three years after the day.
     """
     clock = now().normalize() if today is None else _day(today)
     day = None if as_of is None else _day(as_of)
@@ -199,55 +206,10 @@ def forecast(
     )
 
 
-def outlook(
-    panel: MarketPanel,
-    *,
-    as_of: Day | None = None,
-    year: int | None = None,
-    start: Day | None = None,
-    by: Day | None = None,
-    dates: Sequence[Day] | None = None,
-    model: str = "champion",
-    tracking_uri: str = "sqlite:///mlflow.db",
-    today: Day | None = None,
-) -> Outlook | None:
-    """Return the distribution of the seasons to come in a window.
-
-    Parameters
-    ----------
-    panel, as_of, model, tracking_uri, today
-        As for `forecast`, whose errors it raises.
-    year : int, optional
-        Calendar year; by default, without `by`, that of the day after as_of.
-    start, by : day, optional
-        First and last day instead; from the day after as_of where no first one is given.
-    dates : sequence of days, optional
-        Days to tell the chance of being in season on; by default each month's end.
-
-    Returns
-    -------
-    Outlook or None
-        None where no season has been seen to learn from.
-    """
-    return forecast(
-        panel, as_of=as_of, year=year, start=start, by=by, dates=dates, model=model,
-        tracking_uri=tracking_uri, today=today,
-    ).outlook  # fmt: skip
-
-
 def hindcast(*, model: str = "champion", tracking_uri: str = "sqlite:///mlflow.db") -> pd.DataFrame:
     """Return the out-of-sample forecasts of the training that made a model.
 
-    Parameters
-    ----------
-    model, tracking_uri
-        As for `forecast`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `HINDCAST_COLUMNS`, one row per as_of, kind, horizon and
-        candidate; only days on which a season could begin.
+    Columns `HINDCAST_COLUMNS`, a row per as_of, kind, horizon and candidate, from every state.
 
     Raises
     ------
@@ -259,33 +221,21 @@ def hindcast(*, model: str = "champion", tracking_uri: str = "sqlite:///mlflow.d
 
 
 def forecast_table(made: Forecast) -> pd.DataFrame:
-    """Return a forecast as one table, a row per question: what ``predict.py --csv`` prints.
+    """Return a forecast as one table, a row an answer: what ``predict.py --csv`` prints.
 
-    Parameters
-    ----------
-    made : Forecast
-        From `forecast`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `TABLE_COLUMNS`; days as datetime64.
+    Columns `TABLE_COLUMNS`; days as datetime64.
     """
-    table = forecast_rows(made)
-    days = ("as_of", "window_start", "window_end", "begun_on")
-    return table.assign(**{name: pd.to_datetime(table[name]) for name in days})
+    return csv_table(answers_table(made.answers), made.as_of, made.thresholds)
 
 
 def _day(day: Day) -> pd.Timestamp:
     return pd.Timestamp(day).as_unit("s")
 
 
-def _window(
-    as_of: pd.Timestamp, year: int | None, start: Day | None, by: Day | None
-) -> OutlookWindow:
+def _window(as_of: pd.Timestamp, year: int | None, start: Day | None, by: Day | None) -> Window:
     if year is not None and by is not None:
         raise WindowError("year and by exclude each other.")
     if start is not None and by is None:
         raise WindowError("start goes with by.")
     first, last = (None if day is None else _day(day) for day in (start, by))
-    return outlook_window(as_of, by=last, start=first, year=year)
+    return window_of(as_of, by=last, start=first, year=year)

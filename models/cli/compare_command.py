@@ -8,31 +8,25 @@ import pandas as pd
 
 from models.errors import TrackingError
 from models.report.paired_text import paired_json, paired_text
-from models.tracking.reading import Stored, load_forecaster
-from models.tracking.tables import load_tables
+from models.tracking.read import Stored, load_forecaster, load_tables
+from models.training.evidence import LAYOUT
 from models.training.landmarks import STEP_DAYS
+from models.training.rows import YEAR
+from models.training.run import at_risk_rows
 from models.verification.samples import NotComparable, common_rows, with_episodes
 from models.verification.skill import paired_scores
+from models.vocabulary import Kind
 
 
-def compared(tracking_uri: str, first: str, second: str, *, json: bool) -> str:
+def compared(tracking_uri: str, first: str, second: str, *, json: bool, deadline: float) -> str:
     """Score two models on their common rows; return what is to be printed.
-
-    Parameters
-    ----------
-    tracking_uri : str
-        The store.
-    first, second : str
-        Versions, aliases or run ids.
-    json : bool
-        Whether as JSON.
 
     Raises
     ------
     TrackingError
         If the store does not hold them, or they forecast other events or days.
     """
-    stored = [load_forecaster(tracking_uri, model) for model in (first, second)]
+    stored = [load_forecaster(tracking_uri, model, deadline=deadline) for model in (first, second)]
     ours, theirs = (each.forecaster.evidence.definition.as_dict() for each in stored)
     if ours != theirs:
         other = ", ".join(
@@ -43,10 +37,10 @@ def compared(tracking_uri: str, first: str, second: str, *, json: bool) -> str:
         raise TrackingError(f"{first} and {second} are not comparable: other events ({other}).")
     before, beside = (_hindcast(tracking_uri, each) for each in stored)
     try:
-        rows = with_episodes(common_rows(before, beside), _onsets(stored))
+        rows = with_episodes(common_rows(before, beside, layout=LAYOUT), _onsets(stored))
     except NotComparable as error:
         raise TrackingError(f"{first} and {second} are not comparable: {error}") from error
-    table = paired_scores(rows, step_days=STEP_DAYS)
+    table = paired_scores(rows, step_days=STEP_DAYS, layout=LAYOUT)
     names = [_name(each) for each in stored]
     if json:
         return jsonlib.dumps(paired_json(table, *names), indent=2, allow_nan=False)
@@ -55,7 +49,9 @@ def compared(tracking_uri: str, first: str, second: str, *, json: bool) -> str:
 
 def _hindcast(tracking_uri: str, stored: Stored) -> pd.DataFrame:
     table = load_tables(tracking_uri, stored.model_id.run_id).hindcast
-    return table[table["model"] == stored.forecaster.name]
+    rows = at_risk_rows(table)
+    rows = rows[(rows["model"] == stored.forecaster.name) & (rows["horizon"] != YEAR)]
+    return rows[rows["kind"] != Kind.SUSTAINED]
 
 
 def _onsets(stored: list[Stored]) -> dict[str, pd.DatetimeIndex]:

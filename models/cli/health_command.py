@@ -6,7 +6,7 @@ import pandas as pd
 
 from features.sources.deferred import DeferredPanel
 from models.forecasting.data_quality import DataHealth, data_health
-from models.forecasting.trend import DAYS_AGO
+from models.forecasting.forecast import DAYS_AGO
 
 
 def health_of(

@@ -1,11 +1,10 @@
-"""A training from the command line: done, logged and described."""
+"""A training from the command line: what is asked, done, logged and answered."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 import pandas as pd
 import typer
@@ -19,93 +18,49 @@ from models.cli.options import (
     as_timestamp,
     commit,
     fail,
-    now,
     parse_horizons,
     time_stamp,
     user,
     versions,
     write_table,
 )
-from models.cli.registry_command import warn_of_hold
-from models.cli.streams import leave_at_once
 from models.cli.training_options import LoggingOptions, TrainingOptions
-from models.errors import TrackingError, Unanswered
 from models.forecasting.data_quality import provenance_tables
+from models.forecasting.forecast import forecast
+from models.forecasting.parts import ModelId
+from models.forecasting.status import season_status
 from models.hazard.candidates import available
-from models.hazard.leads import LIMIT_DAYS
+from models.report.card import model_cards
 from models.report.figures import training_figures
-from models.report.model_card import model_cards
 from models.report.style import png
 from models.report.training_text import study_text, training_table
 from models.season.definition import OnsetDefinition
-from models.tracking.attachments import attached
-from models.tracking.composition import Provenance, compose, run_title
-from models.tracking.listing import outcome_text
-from models.tracking.registry import Registered
-from models.tracking.runs import OpenRun, log_record, training_run
-from models.tracking.store import quoted
-from models.tracking.training_record import TrainingRecord, keep
+from models.tracking.log import Beside, OpenRun, log_training, run_title, training_run
+from models.tracking.registry import Registered, outcome_text
 from models.tracking.ui import address, ui_command
-from models.tracking.upkeep import put_right
-from models.training.claims import claims
-from models.training.outlook_proof import OutlookProof, outlook_proof, provable, with_outlook
+from models.training.claims import claim_records, claims
+from models.training.rows import REACH
 from models.training.run import Settings, Training, train
 from models.training.study import Study, has_events, study
+from models.vocabulary import Kind
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for on the command line.
-
-    Parameters
-    ----------
-    settings : Settings
-        Of the training itself.
-    until : pandas.Timestamp, optional
-        Nothing published after this day is used; by default the data's last day.
-    tracking_uri, experiment : str
-        Where it is logged.
-    run_name : str, optional
-        By default it says what differs from a default training.
-    hindcast_out : pathlib.Path, optional
-        Where the out-of-sample forecasts are written besides.
-    report : bool
-        Whether events and feature groups are tested too.
-    promote : bool
-        False keeps the champion.
-    jobs : int
-        Processes.
-    """
+    """What is asked for on the command line."""
 
     settings: Settings
-    until: pd.Timestamp | None
-    tracking_uri: str
-    experiment: str
-    run_name: str | None
-    hindcast_out: Path | None
-    report: bool
-    promote: bool
+    until: pd.Timestamp | None  # nothing published after this day is used
+    logging: LoggingOptions
     jobs: int
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A training that is done and logged.
-
-    Parameters
-    ----------
-    training : Training
-        What was trained.
-    study : Study, optional
-        What `Order.report` asks for, None without it or where there are no events.
-    registered : Registered
-        What it did to the registered model.
-    run : OpenRun
-        Where it is logged.
-    """
+    """A training that is done and logged."""
 
     training: Training
-    study: Study | None
+    study: Study | None  # what --report asks for, None where there are no events
     registered: Registered
     run: OpenRun
 
@@ -125,85 +80,64 @@ def order_of(training: TrainingOptions, logging: LoggingOptions, jobs: int) -> O
     settings = Settings(
         candidates=candidates,
         definition=OnsetDefinition(threshold=training.threshold),
-        horizons=parse_horizons(training.horizons, LIMIT_DAYS),
+        horizons=parse_horizons(training.horizons, REACH),
         seed=training.seed,
     )
-    return Order(
-        settings=settings,
-        until=as_timestamp(training.until),
-        tracking_uri=logging.tracking_uri,
-        experiment=logging.experiment,
-        run_name=logging.run_name,
-        hindcast_out=logging.hindcast_out,
-        report=logging.report,
-        promote=not logging.no_promote,
-        jobs=jobs,
-    )
+    return Order(settings, as_timestamp(training.until), logging, jobs)
 
 
 def carry_out(
     order: Order, panel: MarketPanel, instant: pd.Timestamp, progress: ProgressLine
 ) -> Outcome:
-    """Train, verify and log; a training that the store does not take is kept in a file.
-
-    Parameters
-    ----------
-    order : Order
-        What is asked for.
-    panel : MarketPanel
-        The market.
-    instant : pandas.Timestamp
-        When the data were read, UTC.
-    progress : ProgressLine
-        Told what happens.
+    """Train, verify and log.
 
     Raises
     ------
     DataError
         If the data do not suffice.
     TrackingError
-        If the store cannot be opened.
-    typer.Exit
-        If a result cannot be written or logged, after saying so.
+        If the store cannot be opened, or does not take the training: the champion is as before.
     """
+    logging = order.logging
     until = panel.last_day if order.until is None else min(order.until, panel.last_day)
     if order.until is not None and order.until > panel.last_day:
         progress.message(
             f"warning: --until {order.until:%Y-%m-%d} is after the data of {panel.source}, which "
             f"end on {panel.last_day:%Y-%m-%d}: trained until that day."
         )
-    title = order.run_name or run_title(order.settings, until, panel.source, instant)
-    for line in put_right(order.tracking_uri):
-        progress.message(line)
-    with training_run(order.tracking_uri, order.experiment, title, _milliseconds()) as run:
+    title = logging.run_name or run_title(order.settings, until, panel.source, instant)
+    with training_run(
+        logging.tracking_uri, logging.experiment, title, deadline=logging.deadline
+    ) as run:
         training = train(panel, order.settings, until=until, jobs=order.jobs, progress=progress)
-        _write_hindcast(training, order.hindcast_out)
+        _write_hindcast(training, logging.hindcast_out)
         progress.step("testing the claims")
         tested = claims(panel, order.settings.definition, training.until)
-        proof = _proof(training, order, progress)
-        training = training if proof is None else with_outlook(training, proof)
-        eventful = order.report and has_events(training)
+        training = _with_claims(training, tested)
+        eventful = logging.report and has_events(training)
         studied = study(panel, training, tested, order.jobs, progress) if eventful else None
         progress.step("logging to MLflow")
         tables = {
             **provenance_tables(panel, instant.normalize()),
             **(studied.tables() if studied else {"claims": tested}),
-            **(proof.tables() if proof else {}),
         }
-        record = _record(order, panel, training, proof, tables, title, run)
-        try:
-            registered = log_record(record, run, user(), time_stamp(), promote=order.promote)
-        except TrackingError as error:
-            _keep(record, error, order.tracking_uri)
+        registered = log_training(
+            run, training, _beside(panel, training, tables), user(), time_stamp(),
+            promote=not logging.no_promote,
+        )  # fmt: skip
     return Outcome(training, studied, registered, run)
 
 
-def _proof(training: Training, order: Order, progress: ProgressLine) -> OutlookProof | None:
-    """Return what the champion's outlook was worth, where it can be told."""
-    if not provable(training):
-        return None
-    progress.step("hindcasting the outlook")
-    return outlook_proof(training, near_term=training.choice.champion, jobs=order.jobs)
+def _with_claims(training: Training, tested: pd.DataFrame) -> Training:
+    """Return a training whose forecasters know what followed the article's signs."""
+    records = claim_records(tested)
+    return replace(
+        training,
+        forecasters={
+            name: replace(each, evidence=replace(each.evidence, claims=records))
+            for name, each in training.forecasters.items()
+        },
+    )
 
 
 def _write_hindcast(training: Training, path: Path | None) -> None:
@@ -215,42 +149,52 @@ def _write_hindcast(training: Training, path: Path | None) -> None:
         fail(f"--hindcast-out {path}: {error}", ExitCode.FAILURE)
 
 
-def _record(
-    order: Order,
-    panel: MarketPanel,
-    training: Training,
-    proof: OutlookProof | None,
-    tables: dict[str, pd.DataFrame],
-    title: str,
-    run: OpenRun,
-) -> TrainingRecord:
-    """Return all that the training leaves in the store."""
-    figures = {
-        name: {file: png(figure) for file, figure in drawn.items()}
-        for name, drawn in training_figures(training).items()
-    }
-    record = compose(
-        training,
-        Provenance(panel.source, f"{panel.last_day:%Y-%m-%d}", commit(), versions()),
-        figures,
-        tables,
-        proof,
-        experiment=order.experiment,
-        title=title,
-        run_id=run.run_id,
-        started_ms=run.started_ms,
-        finished_ms=_milliseconds(),
+def _beside(panel: MarketPanel, training: Training, tables: Mapping[str, pd.DataFrame]) -> Beside:
+    """Return all that the training leaves in the store beside its scores."""
+    return Beside(
+        source=panel.source,
+        data_end=f"{panel.last_day:%Y-%m-%d}",
+        commit=commit(),
+        versions=versions(),
+        figures={
+            name: {file: png(figure) for file, figure in drawn.items()}
+            for name, drawn in training_figures(training).items()
+        },
+        cards=model_cards(training, panel.source),
+        tables=tables,
+        forecast=_forecast_metrics(panel, training),
     )
-    return attached(record, model_cards(training, panel.source))
+
+
+def _forecast_metrics(panel: MarketPanel, training: Training) -> dict[str, float]:
+    """Return what the choice forecasts on its last day, so that two trainings can be compared."""
+    forecaster = training.forecasters[training.choice.champion]
+    status = season_status(panel, forecaster, training.until)
+    made = forecast(status, forecaster, ModelId(None, ""), today=training.until)
+    found = {
+        "broad_90d": made.begins(Kind.BROAD, 90),
+        "broad_year": made.year(Kind.BROAD),
+        "sustained_year": made.year(Kind.SUSTAINED),
+    }
+    chances = {
+        name: round(answer.probability, 5)
+        for name, answer in found.items()
+        if answer is not None and answer.probability is not None
+    }
+    return {**chances, "index": made.season.index}
 
 
 def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: ProgressLine) -> None:
-    """Tell what the answer does not show and a person must know."""
-    warn_of_hold(outcome.registered, order.tracking_uri)
+    """Report what the answer does not show and a person must know."""
+    if outcome.registered.held:
+        progress.message(
+            f"note: version {outcome.registered.champion} is held ({outcome.registered.held}): no "
+            f"training replaces it until train.py resume --reason TEXT."
+        )
     days = pd.DatetimeIndex([outcome.training.until])
     if flows := missing_flows(build_features(panel, days)):
         progress.message(f"warning: {missing_flows_text(flows)}")
-    if order.report and outcome.study is None:
+    if order.logging.report and outcome.study is None:
         progress.message(
             "warning: no onset has followed a resolved forecast of the champion yet: there are no "
             "events to report, only the claims in MLflow."
@@ -259,7 +203,7 @@ def warn(order: Order, panel: MarketPanel, outcome: Outcome, progress: ProgressL
 
 def outcome_lines(order: Order, outcome: Outcome) -> list[str]:
     """Return the answer: the scores, the report, what was registered, where to look at it."""
-    uri = order.tracking_uri
+    uri = order.logging.tracking_uri
     lines = [training_table(outcome.training)]
     if outcome.study:
         lines.append(study_text(outcome.study))
@@ -268,25 +212,3 @@ def outcome_lines(order: Order, outcome: Outcome) -> list[str]:
         lines.append(f"Compare runs with:\n  {command}")
     lines.append(f"and open\n  {address(uri, outcome.run.experiment_id)}")
     return lines
-
-
-def _milliseconds() -> int:
-    return int(now().timestamp() * 1000)
-
-
-def _keep(record: TrainingRecord, error: TrackingError, tracking_uri: str) -> NoReturn:
-    """Save a training that the store did not take, and say how to log it later."""
-    late = ""
-    if isinstance(error, Unanswered):
-        leave_at_once()
-        late = " unless what was sent last arrives late (see train.py versions)"
-    try:
-        path = keep(record, Path.cwd())
-    except TrackingError as further:
-        fail(f"{error}; {further}", ExitCode.FAILURE)
-    fail(
-        f"{str(error).rstrip('.')}. The champion is as before{late}. The training is kept in "
-        f"{path}; log it with\n"
-        f"  train.py log {shlex.quote(str(path))} --tracking-uri {quoted(tracking_uri)}",
-        ExitCode.FAILURE,
-    )

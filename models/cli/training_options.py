@@ -74,9 +74,6 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress on stder
 HoldOption = Annotated[
     bool, typer.Option("--hold", help="No training shall replace it until train.py resume.")
 ]
-HistoryOption = Annotated[
-    bool, typer.Option("--history", help="List instead every move of an alias, with its reason.")
-]
 ReasonOption = Annotated[
     str, typer.Option(callback=some_text, help="Why; shown in MLflow.", show_default=False)
 ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
 
 from models.answers import COLUMNS, QUANTILES, Answer, answers_table
+from models.forecasting.data_quality import DataHealth
 from models.forecasting.parts import Forecast, ModelSummary
 from models.vocabulary import Kind
 
 HISTORY_SCHEMA = "altseason.history/2"
+HEALTH_SCHEMA = "altseason.health/1"
 _FORECAST: TypeAdapter[Forecast] = TypeAdapter(Forecast)
 _ANSWERS: TypeAdapter[tuple[Answer, ...]] = TypeAdapter(tuple[Answer, ...])
 _MODEL: TypeAdapter[ModelSummary] = TypeAdapter(ModelSummary)
@@ -79,3 +83,26 @@ def history_json(
         "data": {"source": source, "digest": digest, "today": f"{today:%Y-%m-%d}"},
         "forecasts": rows.to_dict("records"),
     }
+
+
+def health_json(health: DataHealth) -> dict[str, Any]:
+    """Return the state of the data under the schema `altseason.health/1`."""
+    content = asdict(health)
+    content["coverage_by_year"] = content.pop("coverage")
+    content["published"] = content.pop("witness")
+    content["findings"] = [{**asdict(each), "text": each.text} for each in health.findings]
+    plain: dict[str, Any] = _plain({"schema": HEALTH_SCHEMA, **content})
+    return plain
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON holds it: days as text, what is no number as null."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

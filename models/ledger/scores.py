@@ -124,7 +124,12 @@ def _probability_scores(done: pd.DataFrame, *, rare: bool) -> dict[str, Any]:
         row |= {name: mean, f"{name}_base_rate": reference, f"{name}_skill": skill(mean, reference)}
     if rare:
         row["rare_events"] = rare_event_scores(
-            pd.DatetimeIndex(done["as_of"]), pd.DatetimeIndex(done["end"]), outcome, forecast, base, clustering=float("nan")
+            pd.DatetimeIndex(done["as_of"]),
+            pd.DatetimeIndex(done["end"]),
+            outcome,
+            forecast,
+            base,
+            clustering=float("nan"),
         )._asdict()
     return row
 

@@ -49,7 +49,7 @@ def paired_json(table: pd.DataFrame, first: str, second: str) -> dict[str, Any]:
     rows = [
         {
             "kind": row["kind"],
-            "horizon_days": None if pd.isna(row["horizon_days"]) else int(row["horizon_days"]),
+            "horizon_days": None if pd.isna(row["horizon"]) else int(row["horizon"]),
             "days": int(row["days"]),
             "episodes": int(row["episodes"]),
             **finite({name: float(row[name]) for name in numbers}),
@@ -61,9 +61,9 @@ def paired_json(table: pd.DataFrame, first: str, second: str) -> dict[str, Any]:
 
 
 def _row(row: pd.Series) -> tuple[str, ...]:
-    whole = pd.isna(row["horizon_days"])
+    whole = pd.isna(row["horizon"])
     return (
-        "all" if whole else f"{row['horizon_days']} days",
+        "all" if whole else f"{row['horizon']} days",
         signed(row["first_skill"]),
         signed(row["second_skill"]),
         signed(row["difference"], 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -184,14 +185,13 @@ def _await_worker(client: Client) -> None:
     """Wait until there is a worker, and say so."""
     if client.nthreads():
         return
-    given = DEADLINE_SECONDS
-    given.say(f"no worker is left; waiting for one, up to {given.seconds:g} s ...")
+    print(f"no worker is left; waiting for one, up to {DEADLINE_SECONDS:g} s ...", file=sys.stderr)
     try:
-        client.wait_for_workers(1, timeout=given.seconds)
+        client.wait_for_workers(1, timeout=DEADLINE_SECONDS)
     except TimeoutError as error:
         raise SweepError(
             "no worker is left; what is done is kept: start workers and run the same command "
-            "again, or wait longer with --deadline SECONDS."
+            "again later."
         ) from error
 
 

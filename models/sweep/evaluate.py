@@ -7,13 +7,12 @@ from functools import partial
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.forecasting.intervals import by_lead
-from models.forecasting.seasons_ahead import fitted_renewals, seasons_ahead
+from models.answers import Answer, Event, Question
+from models.forecasting.ahead import Ahead, fitted_renewals
+from models.forecasting.leads import by_lead
+from models.forecasting.questions import window_of
 from models.hazard.candidates import fit_candidates
 from models.hazard.forecaster import Evidence, Forecaster
-from models.outlook.answers import Chance
-from models.outlook.paths import N_PATHS
-from models.outlook.window import year_window
 from models.season.labels import onsets
 from models.sweep.material import Material
 from models.sweep.result import Failure, Result, Trace
@@ -90,7 +89,7 @@ def evaluate(
 
 
 def _scored(
-    table: pd.DataFrame, index: pd.Series, specification: Specification, chance: Chance | None
+    table: pd.DataFrame, index: pd.Series, specification: Specification, chance: Answer | None
 ) -> Result:
     days = onsets(index, specification.definition)
     broad = with_episodes(table[table["kind"] == Kind.BROAD], {Kind.BROAD: days})
@@ -107,11 +106,11 @@ def _scored(
         horizons=tuple(int(each) for each in by_horizon["horizon_days"]),
         skill=tuple(_intervals(by_horizon)),
         integrated=_intervals(overall)[0],
-        year=int(year_window(as_of).year or 0),
-        probability=nan if chance is None else chance.probability,
-        low=nan if chance is None else chance.low,
-        high=nan if chance is None else chance.high,
-        begun=chance is not None and chance.begun_on is not None,
+        year=int(window_of(as_of).year or 0),
+        probability=nan if chance is None else _number(chance.probability),
+        low=nan if chance is None else _number(chance.low),
+        high=nan if chance is None else _number(chance.high),
+        begun=chance is not None and chance.began_on is not None,
         trace=Trace(
             sample.as_of,
             sample.scores(brier_scores, specification.candidate),
@@ -130,7 +129,7 @@ def _intervals(table: pd.DataFrame) -> list[Interval]:
 
 def year_chance(
     rows: Landmarks, index: pd.Series, features: pd.DataFrame, settings: Settings, candidate: str
-) -> Chance | None:
+) -> Answer | None:
     """Return the chance of a broad season in the year of the day after the index's last.
 
     The candidate is fitted on the last scheduled refit, without replicates: the
@@ -151,7 +150,7 @@ def year_chance(
 
     Returns
     -------
-    Chance or None
+    Answer or None
         None where no season had ended to learn from.
     """
     as_of = index.index[-1]
@@ -167,8 +166,14 @@ def year_chance(
         evidence=Evidence(settings.definition, trained_until, "", {}, {}, (), ""),
     )
     leads = by_lead(forecaster, features.loc[[as_of]], list(kinds))
-    ahead = seasons_ahead(index, fitted_renewals(index, forecaster, as_of), leads, as_of)
-    if ahead is None:
+    renewals = fitted_renewals(index, forecaster, as_of)
+    if renewals is None:
         return None
-    chances = ahead.window_chances(year_window(as_of), n_paths=N_PATHS)
-    return next(each for each in chances if each.kind == Kind.BROAD)
+    window = window_of(as_of)
+    ahead = Ahead.from_index(index, as_of, kinds, leads, renewals)
+    (chance,) = ahead.answers([Question(Kind.BROAD, Event.BEGINS, window.counts_from, window.end)])
+    return chance
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -50,7 +50,7 @@ _CAUSES = (
      "MLflow does not use folders as stores any more; name a database such as "
      "sqlite:///mlflow.db (mlflow migrate-filestore makes one of a folder)"),
     (r"not in a valid JSON format",
-     f"what answers there is not MLflow, but perhaps a login page; check the address, and {_LOGIN}"),
+     f"what answers there is not MLflow, perhaps a login page; check the address, and {_LOGIN}"),
     (r"failed with error code 401", f"it wants to know who asks; set {_LOGIN}"),
     (r"failed with error code 403", f"it refuses this user; check {_LOGIN}"),
     (r"failed with error code 404", "what answers there is not MLflow; check the address"),

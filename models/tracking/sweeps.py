@@ -15,8 +15,8 @@ from models.sweep.result import Result
 from models.sweep.run import Sweep
 from models.sweep.specification import AXES
 from models.sweep.summary import Summary
-from models.tracking.runs import create_run, use_experiment
-from models.tracking.store import connect, reaching, writing
+from models.tracking.log import use_experiment
+from models.tracking.store import client_of, reaching, writing
 
 EXPERIMENT = "altcoin-season-sweeps"
 EXPERIMENT_NOTE = """\
@@ -81,22 +81,33 @@ def log_sweep(
     """
     status = "KILLED" if record.sweep.interrupted else "FINISHED"
     with reaching(tracking_uri, "failed"), writing(tracking_uri):
-        connect(tracking_uri)
-        client = MlflowClient()
+        client = client_of(tracking_uri)
         experiment_id = use_experiment(experiment, tracking_uri, _experiment_tags())
-        parent = create_run(experiment_id, record.title, record.started_ms)
+        parent = _create(client, experiment_id, record, record.title)
         _log(client, parent, record, _parent_params(record.sweep), _headlines(record.summary),
              {**record.tags, "role": "sweep", "mlflow.note.content": record.note})  # fmt: skip
         _log_files(client, parent, record.files)
         for result in record.sweep.results:
             name = str(result.specification)
-            child = create_run(experiment_id, name, record.started_ms, parent)
+            child = _create(client, experiment_id, record, name, parent)
             _log(
                 client, child, record, _params(result), _metrics(result), {"role": "specification"}
             )
             client.set_terminated(child, "FINISHED", record.finished_ms)
         client.set_terminated(parent, status, record.finished_ms)
     return experiment_id, parent
+
+
+def _create(
+    client: MlflowClient,
+    experiment_id: str,
+    record: SweepRecord,
+    title: str,
+    parent: str | None = None,
+) -> str:
+    tags = {} if parent is None else {"mlflow.parentRunId": parent}
+    run = client.create_run(experiment_id, record.started_ms, tags=tags, run_name=title)
+    return str(run.info.run_id)
 
 
 def _log(

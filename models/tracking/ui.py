@@ -7,16 +7,12 @@ import sys
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from mlflow.tracking import MlflowClient
-
 from features.terminal import FAILURE, exit_code_of
 from models.errors import TrackingError
 from models.tracking.store import (
-    connect,
     is_server,
+    opened,
     quoted,
-    reaching,
-    require_store,
     shown,
     writing,
 )
@@ -151,12 +147,10 @@ def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
     TrackingError
         If the store or the experiment does not exist.
     """
-    require_store(tracking_uri)
     # The UI shows artifacts from where the database says they are: `writing` brings that up to
     # date in a store that was moved.
-    with reaching(tracking_uri, "cannot be read"), writing(tracking_uri):
-        connect(tracking_uri)
-        known = MlflowClient().get_experiment_by_name(experiment)
+    with opened(tracking_uri) as client, writing(tracking_uri):
+        known = client.get_experiment_by_name(experiment)
         if known is None:
             raise TrackingError(
                 f"the store {shown(tracking_uri)} holds no experiment {experiment!r}; "

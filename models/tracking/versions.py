@@ -127,9 +127,8 @@ def versions_text(versions: Sequence[Version]) -> str:
     champion = next((each for each in versions if CHAMPION in each.aliases), None)
     rows = [_HEADS, *(_row(each, champion) for each in versions)]
     lines = [
-        "Brier skill against the base rate, broad seasons (90 % interval over all horizons); chance "
-        "of",
-        "a broad season on the last day of its data",
+        "Brier skill against the base rate, broad seasons (90 % interval over all horizons);",
+        "chance of a broad season on the last day of its data",
         *aligned(rows, "<<<<<>>>"),
         "",
     ]
