@@ -35,9 +35,8 @@ ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
 	@$(BIN)/python -m models.tracking.ui sqlite:///mlflow.db
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-history: $(VENV)/.installed ## Make the embedded history and membership again: make history DATA_DIR=...
-	$(BIN)/python -m features.reference.compile --data-dir "$(DATA_DIR)"
-	$(BIN)/python -m features.reference.members --data-dir "$(DATA_DIR)"
+history: $(VENV)/.installed ## Make the embedded history again: make history SOURCE=files DATA_DIR=...
+	$(BIN)/python -m features.reference.make --source $(or $(SOURCE),files) --data-dir "$(DATA_DIR)"
 
 docs: $(VENV)/.installed ## Write every figure of the documentation
 	$(BIN)/python -m models.report.docs

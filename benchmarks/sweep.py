@@ -25,8 +25,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from features.reference.definitions import load_definitions
-from features.reference.load import load_reference
+from features.reference.load import load_definitions, load_reference
 from models.sweep.evaluate import HORIZONS
 from models.sweep.grid import DEFAULT_AXES, grid
 from models.sweep.identity import code_digest

@@ -24,7 +24,7 @@ ROOMS = (
     "features.sources.days", "features.sources.numerals", "features.sources.bounded",
     "features.sources.columns", "features.sources.tables", "features.sources.deferred",
     "features.sources.directory", "features.reference", "features.sources.etf_flows",
-    "features.sources.yahoo", "features.sources.published",
+    "features.sources.yahoo", "features.sources.published", "features.reference.make",
     "models.patience", "models.workers", "models.errors", "models.plain_values", "models.seal",
     "models.formatting",
     "models.vocabulary", "models.season",
@@ -93,7 +93,9 @@ def importers(package: str) -> set[str]:
 
 
 def floor_of(name: str) -> int | None:
-    return next((floor for floor, room in enumerate(ROOMS) if within(name, room)), None)
+    """A module that is named itself need not be on the floor of its room."""
+    floors = [(len(room), floor) for floor, room in enumerate(ROOMS) if within(name, room)]
+    return max(floors)[1] if floors else None
 
 
 # --- the plan ------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ import pytest
 
 import predict
 import train
-from features.reference import compile as history
-from features.reference import members
+from features.reference import make
 from features.sources.etf_flows.command import app as flows
 from models.cli.training_options import MOST_JOBS
 from tests.commands import run_command
@@ -128,19 +127,10 @@ def test_what_cannot_be_read_is_one_message(app, arguments, codes, folder):
 
 
 @pytest.mark.parametrize("path", ["nowhere", LONG, DEEP, "/dev/zero", EVIL])
-@pytest.mark.parametrize(
-    ("module", "arguments"),
-    [
-        (history, ["--out", ".", "--data-dir"]),
-        (members, ["--out", ".", "--data-dir"]),
-    ],
-)
-def test_the_commands_of_the_history_end_in_one_message(
-    module, arguments, path, folder, monkeypatch, capsys
-):
-    monkeypatch.setattr(sys, "argv", ["command", *arguments, path])
+def test_the_maker_of_the_history_ends_in_one_message(path, folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["command", "--out", ".", "--data-dir", path])
     try:
-        code = module.main()
+        code = make.main()
     except SystemExit as ended:
         code = ended.code
     printed = capsys.readouterr()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,15 +17,8 @@ from features.market.season import (
     IndexDefinition,
     index_series,
 )
-from features.panel import DAY, DataError, MarketPanel
-from features.reference.definitions import (
-    DEFINITIONS_FILE,
-    column,
-    load_definitions,
-    write_definitions,
-)
-from features.reference.load import CARD_FILE, DIRECTORY, HISTORY_FILE
-from features.reference.members import COINS_FILE, SNAPSHOTS_FILE
+from features.panel import DAY, MarketPanel
+from features.reference.load import column, load_definitions
 from features.sources.directory import load_index_series
 from tests.small_market import load_small_market, small_market, write_tables
 
@@ -105,41 +97,6 @@ def test_indices_of_neighbouring_definitions_agree(embedded, reference):
             embedded[IndexDefinition(*each)]["season_index"].corr(index) for each in (near, far)
         )
         assert 0.2 < second < first < 1
-
-
-def test_all_that_is_embedded_is_small():
-    names = (HISTORY_FILE, DEFINITIONS_FILE, CARD_FILE, SNAPSHOTS_FILE, COINS_FILE)
-    assert sum((DIRECTORY / name).stat().st_size for name in names) < 900_000
-
-
-def test_what_is_written_is_read_again(embedded, tmp_path):
-    write_definitions(embedded, tmp_path)
-    (tmp_path / CARD_FILE).write_bytes((DIRECTORY / CARD_FILE).read_bytes())
-    again = load_definitions(tmp_path)
-    assert list(again) == list(embedded)
-    for each, series in embedded.items():
-        for name, values in series.items():
-            assert again[each][name].equals(values)
-
-
-def drop_column(table: pd.DataFrame) -> pd.DataFrame:
-    return table.drop(columns=column("season_index", IndexDefinition(30, 20)))
-
-
-def change_value(table: pd.DataFrame) -> pd.DataFrame:
-    table.iloc[-1, 0] = np.nextafter(table.iloc[-1, 0], 100)
-    return table
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [(drop_column, "season_index_30d_top20"), (change_value, "their card says")],
-)
-def test_damage_is_refused(tmp_path, damage, message):
-    damage(pd.read_parquet(DIRECTORY / DEFINITIONS_FILE)).to_parquet(tmp_path / DEFINITIONS_FILE)
-    (tmp_path / CARD_FILE).write_bytes((DIRECTORY / CARD_FILE).read_bytes())
-    with pytest.raises(DataError, match=message):
-        load_definitions(tmp_path)
 
 
 def test_the_card_names_every_column(card):

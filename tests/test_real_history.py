@@ -64,13 +64,13 @@ def compilation(real_data, tmp_path_factory):
         "import sys\n"
         "from pathlib import Path\n"
         "import pandas as pd\n"
-        "from features.reference import compile\n"
+        "from features.reference import make\n"
         "from features.reference.load import load_reference\n"
         "embedded = load_reference()\n"
         "simulated = [name for name in embedded.names if name.startswith('simulated_')]\n"
         "table = pd.DataFrame({name: embedded.series(name) for name in simulated})\n"
-        "compile.simulated_series = lambda coins, universe, **options: table\n"
-        "code = compile.main()\n"
+        "make.simulated_series = lambda market, **options: table\n"
+        "code = make.main()\n"
         "status = Path('/proc/self/status').read_text()\n"
         "print(status.partition('VmHWM:')[2].split()[0])\n"
         "sys.exit(code)\n"
@@ -99,6 +99,7 @@ def test_embedded_features_are_those_of_the_files(frames, feature):
 def test_compiling_reproduces_the_embedded_history(compilation, card):
     out, _ = compilation
     assert load_reference(out).digest == card["digest"]
+    # The digests of all files are in it.
     assert json.loads((out / CARD_FILE).read_text()) == card
 
 

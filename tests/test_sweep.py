@@ -19,7 +19,7 @@ from features.catalogue.features import CATALOGUE
 from features.catalogue.frame import build_features
 from features.market.season import DEFAULT, OTHERS, IndexDefinition
 from features.panel import DataError
-from features.reference.definitions import load_definitions
+from features.reference.load import load_definitions
 from models.errors import SweepError
 from models.sweep.evaluate import attempt, evaluate
 from models.sweep.identity import code_digest, difference, identity

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +13,7 @@ from features.market.rankings import RANKS, carried_rankings, check_snapshots, r
 from features.market.splice import joined_flow, joined_index, joined_level, until_gap
 from features.panel import DataError
 from features.reference import members
-from features.reference.membership import DIRECTORY, load_membership
+from features.reference.membership import load_membership
 from features.sources.yahoo.rankings import altcoins, coin_of, read_universe
 from tests.embedded import RANKED, iso
 
@@ -181,26 +179,6 @@ def test_tickers_are_yahoos_and_complete(membership):
     assert known["TON11419-USD"] == "toncoin"
     assert known["ETH-USD"] == "ethereum"
     assert known["POL28321-USD"] == "polygon"
-
-
-@pytest.mark.parametrize("name", ["membership.parquet", "coins.csv", "membership.json"])
-def test_a_damaged_membership_is_refused(name, tmp_path):
-    for path in DIRECTORY.glob("*.*"):
-        shutil.copy(path, tmp_path)
-    damaged = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(damaged.replace(b"2025", b"2024", 1)[: len(damaged) - 7])
-    with pytest.raises(DataError, match="the embedded membership"):
-        load_membership(tmp_path)
-
-
-@pytest.mark.real_data
-def test_the_embedded_membership_is_what_the_command_makes(real_data, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "sys.argv", ["members", "--data-dir", str(real_data), "--out", str(tmp_path)]
-    )
-    assert members.main() == 0
-    for name in ("coins.csv", "membership.json"):
-        assert (tmp_path / name).read_text() == (DIRECTORY / name).read_text()
 
 
 def test_checks_are_returns_against_bitcoin():

@@ -16,13 +16,7 @@ Exclusions = tuple[tuple[str, str, str], ...]
 
 
 def read_exclusions(directory: Path = DIRECTORY) -> Exclusions:
-    """Read the patterns, kept by hand.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file cannot be read.
-    """
+    """Read the patterns, kept by hand."""
     table = pd.read_csv(directory / EXCLUSIONS_FILE, dtype=str, keep_default_na=False)
     return tuple(table[["field", "pattern", "reason"]].itertuples(index=False, name=None))
 
@@ -35,24 +29,15 @@ def _any_of(exclusions: Exclusions, field: str) -> re.Pattern[str]:
 
 
 def excluded(exclusions: Exclusions, symbol: str, name: str) -> str | None:
-    """Return why a coin of that name never counts, or None if it does.
+    """Return why a coin of that symbol and name never counts, or None if it does.
 
-    Parameters
-    ----------
-    exclusions : tuple of (str, str, str)
-        From `read_exclusions`.
-    symbol, name : str
-        As a source gives them, such as "USDC" and "USD Coin USD".
-
-    Examples
-    --------
     >>> excluded(read_exclusions(), "WBTC", "wrapped bitcoin")
     'wrapped or bridged'
     >>> excluded(read_exclusions(), "SOL", "solana") is None
     True
     """
     given = {"symbol": symbol, "name": name.removesuffix(" USD")}
-    # Nearly no coin is called so: one search tells it.
+    # Nearly no coin is called so: one search finds that out.
     if not any(_any_of(exclusions, field).search(text) for field, text in given.items()):
         return None
     for field, pattern, reason in exclusions:

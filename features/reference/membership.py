@@ -2,117 +2,65 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 
-from features.panel import DataError
 from features.provenance import YearCoverage
 from features.reference.exclusions import Exclusions, excluded, read_exclusions
+from features.reference.load import DIRECTORY, checked, read_card, readable
 
 SNAPSHOTS_FILE = "membership.parquet"
 COINS_FILE = "coins.csv"
-CARD_FILE = "membership.json"
-TICKERS_FILE = "tickers.csv"
-DIRECTORY = Path(__file__).parent
+TICKERS_FILE = "tickers.csv"  # kept by hand, as the exclusions
 
 
 @dataclass(frozen=True)
 class Membership:
-    """Who was in the top 100 when, and how Yahoo calls them.
+    """Who was in the top 100 when, and what Yahoo calls them."""
 
-    Parameters
-    ----------
-    snapshots : pandas.DataFrame
-        Columns `snapshot_date`, `rank` (1 = largest altcoin), `coin`: monthly,
-        weekly before the last day.
-    coins : pandas.DataFrame
-        Index `coin`; `symbol`, `from` and `to` (months in the top 50), `share`
-        (percent of the ranked market cap on the last day; missing outside the
-        100), `check_day`, `check_30`, `check_90` (log returns against Bitcoin
-        by which another source's coin is recognised), `tickers` (tuple of
-        Yahoo's tickers to try, in this order) and `verified` (bool).
-    exclusions : tuple of (str, str, str)
-        Field (`symbol` or `name`), pattern, reason.
-    coverage : tuple of YearCoverage
-        Of the embedded history, by year.
-    last_day : pandas.Timestamp
-        Day of the last snapshot.
-    """
-
+    # Columns `snapshot_date`, `rank` (1 = largest altcoin), `coin`: monthly, weekly at the end.
     snapshots: pd.DataFrame
+    # Index `coin`; `symbol`, `from` and `to` (months in the top 50), `share` (percent of the
+    # ranked market cap on the last day; missing outside the 100), `check_day`, `check_30` and
+    # `check_90` (log returns against Bitcoin by which another source's coin is recognised),
+    # `tickers` (tuple of Yahoo's tickers to try, in this order) and `verified` (bool).
     coins: pd.DataFrame
     exclusions: Exclusions
-    coverage: tuple[YearCoverage, ...]
-    last_day: pd.Timestamp
+    coverage: tuple[YearCoverage, ...]  # of the embedded history, by year
+    last_day: pd.Timestamp  # of the last snapshot
 
     def excluded(self, symbol: str, name: str) -> str | None:
-        """Return why a coin never counts, or None if it does.
-
-        Parameters
-        ----------
-        symbol, name : str
-            As Yahoo gives them, such as "USDC" and "USD Coin USD".
-        """
+        """Return why a coin never counts (None if it does), called "USDC" and "USD Coin USD"."""
         return excluded(self.exclusions, symbol, name)
 
 
 def load_membership(directory: Path = DIRECTORY) -> Membership:
-    """Read the embedded membership.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Holds the five files; by default the package's own.
-
-    Raises
-    ------
-    DataError
-        If a file is missing or damaged, or the content is not what its card says.
-    """
-    try:
-        card = json.loads((directory / CARD_FILE).read_text(encoding="utf-8"))
-        digest = content_digest(directory)
-        table = pd.read_parquet(directory / SNAPSHOTS_FILE)
-        coins = _read_csv(directory / COINS_FILE, text=["coin", "symbol", "from", "to"])
-        tickers = _read_csv(directory / TICKERS_FILE, text=["coin", "tickers", "verified"])
-        exclusions = read_exclusions(directory)
-        coverage = tuple(YearCoverage(source="embedded", **row) for row in card["coverage_by_year"])
-        last_day = pd.Timestamp(card["last_day"]).as_unit("s")
-        promised = card["digest"]
+    """Read the embedded membership; DataError as for `features.reference.load`."""
+    with readable(directory):
+        card = read_card(directory)
+        snapshots = pd.read_parquet(checked(directory, SNAPSHOTS_FILE, card))
+        snapshots["snapshot_date"] = snapshots["snapshot_date"].dt.as_unit("s")
+        snapshots["coin"] = snapshots["coin"].astype(str)
+        coins = _read_csv(checked(directory, COINS_FILE, card), ["coin", "symbol", "from", "to"])
         coins["check_day"] = pd.to_datetime(coins["check_day"]).dt.as_unit("s")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{directory}: the embedded membership cannot be read: {error}") from error
-    if digest != promised:
-        raise DataError(
-            f"{directory}: the embedded membership has digest {digest[:12]}, "
-            f"its card says {promised[:12]}; install the package again."
+        tickers = _read_csv(directory / TICKERS_FILE, ["coin", "tickers", "verified"])
+        facts = card["membership"]
+        return Membership(
+            snapshots,
+            _with_tickers(coins.set_index("coin"), tickers.set_index("coin")),
+            read_exclusions(directory),
+            tuple(YearCoverage(source="embedded", **row) for row in facts["coverage_by_year"]),
+            pd.Timestamp(facts["last_day"]).as_unit("s"),
         )
-    table["snapshot_date"] = table["snapshot_date"].dt.as_unit("s")
-    table["coin"] = table["coin"].astype(str)
-    return Membership(
-        table,
-        _with_tickers(coins.set_index("coin"), tickers.set_index("coin")),
-        exclusions,
-        coverage,
-        last_day,
-    )
 
 
-def content_digest(directory: Path) -> str:
-    """Return the SHA-256 of the compiled files, whatever their line ends."""
-    content = hashlib.sha256((directory / SNAPSHOTS_FILE).read_bytes())
-    content.update((directory / COINS_FILE).read_text(encoding="utf-8").encode())
-    return content.hexdigest()
-
-
-def _read_csv(path: Path, text: list[str]) -> pd.DataFrame:
+def _read_csv(file: Path | IO[bytes], text: list[str]) -> pd.DataFrame:
     # A coin may be called nan: only an empty cell is missing, and only in a number.
     kinds = dict.fromkeys(text, str)
-    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""]).fillna(
+    return pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=[""]).fillna(
         dict.fromkeys(text, "")
     )
 

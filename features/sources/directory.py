@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ class CheckedTables:
     universe: pd.DataFrame
     findings: tuple[Finding, ...]
 
-    @property
+    @cached_property
     def market(self) -> Market:
         """The closes and rankings, laid out days x coins."""
         return Market.from_tables(self.coins, self.universe)
@@ -92,11 +93,10 @@ def load_files(
         If a table is missing, unreadable or breaks a rule.
     """
     tables = checked_tables(directory, until=until)
-    market = tables.market
-    panel = _panel(tables, market, directory, until=until, window_days=window_days, top=top)
+    panel = panel_of(tables, f"files:{directory}", until=until, window_days=window_days, top=top)
     if simulation is None:
         return panel
-    simulated = simulation(market)
+    simulated = simulation(tables.market)
     return panel.with_series({str(name): simulated[name] for name in simulated})
 
 
@@ -112,12 +112,11 @@ def deferred_files(
     if newest and (refused := refusal_for_age(rows["coins"]["date"].max(), today)):
         raise DataError(refused)
     tables = _checked(rows, directory)
-    market = tables.market
-    panel = _panel(tables, market, directory, until=today)
+    panel = panel_of(tables, f"files:{directory}", until=today)
     waiting = replace(panel.provenance, sources=dict.fromkeys(SIMULATED, NOT_SIMULATED))
     return DeferredPanel(
         replace(panel, provenance=waiting),
-        lambda since, until: simulation(market, since=since, until=until),
+        lambda since, until: simulation(tables.market, since=since, until=until),
     )
 
 
@@ -210,18 +209,18 @@ def _names(universe: pd.DataFrame) -> Named:
 # --- the panel -----------------------------------------------------------------------------------
 
 
-def _panel(
+def panel_of(
     tables: CheckedTables,
-    market: Market,
-    directory: Path,
+    source: str,
     *,
-    until: pd.Timestamp | None,
+    until: pd.Timestamp | None = None,
     window_days: int = WINDOW_DAYS,
     top: int = TOP,
 ) -> MarketPanel:
+    """Derive every series of a panel that tables can give, but the simulated ones."""
     coins, universe = tables.coins, tables.universe
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
-    shares = breadth(market, window_days=window_days, top=top, carried_days=carried)
+    shares = breadth(tables.market, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     compared = shares["coins_compared"]
     provenance = replace(_ranking_provenance(universe, compared, top), findings=tables.findings)
@@ -232,7 +231,7 @@ def _panel(
         **_crypto(tables.observed, coins, universe),
         **{str(name): shares[name].dropna() for name in shares},
     }
-    return MarketPanel.from_series(values, f"files:{directory}", until=until, provenance=provenance)
+    return MarketPanel.from_series(values, source, until=until, provenance=provenance)
 
 
 def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -> DataProvenance:

@@ -163,7 +163,7 @@ def _indices(market: MarketOptions, made: Grid) -> Mapping[IndexDefinition, Inde
             "windows and tops other than the default's need --source reference or --source files: "
             "Yahoo's prices continue the default's index alone."
         )
-    from features.reference.definitions import load_definitions
+    from features.reference.load import load_definitions
 
     return load_definitions()
 

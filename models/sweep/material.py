@@ -96,7 +96,7 @@ def material(
     panel : MarketPanel
         The market; its own index is that of the default window and top.
     indices : mapping of IndexDefinition to dict of str to pandas.Series
-        The other windows' and tops', from `features.reference.definitions` or
+        The other windows' and tops', from `features.reference.load` or
         `features.sources.directory`.
     wanted : iterable of IndexDefinition
         Those that specifications ask for.

@@ -12,8 +12,7 @@ import pandas as pd
 
 from features.market.season import DEFAULT, IndexDefinition, IndexSeries
 from features.panel import MarketPanel
-from features.reference.definitions import load_definitions
-from features.reference.load import load_reference
+from features.reference.load import load_definitions, load_reference
 from models.sweep.cluster import on_cluster
 from models.sweep.evaluate import HORIZONS
 from models.sweep.grid import DEFAULT_AXES, NAMES, Grid, grid
