@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -9,18 +10,24 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from features.market.season import season_index
 from features.panel import MarketPanel
 from features.reference.load import CARD_FILE, DIRECTORY, load_reference
 from models.season.definition import OnsetDefinition
 from tests.embedded import DRAWN
+
+# The same examples in every run, however loaded the machine: no test depends on a clock.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -167,95 +174,67 @@ def once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def empty_database(once) -> Path:
-    """A store of MLflow with nothing in it: to make one takes seconds, to copy it none."""
-    from mlflow.tracking import MlflowClient
-
-    def make(folder: Path) -> Path:
-        uri = f"sqlite:///{folder / 'mlflow.db'}"
-        MlflowClient(uri, uri).search_experiments()
-        return folder / "mlflow.db"
-
-    return once("database", make)
-
-
-@pytest.fixture(scope="session")
-def trained(once):
-    """A store with one training on the whole embedded history, and what the command printed."""
-    import train
-    from tests.commands import run_command
-
-    def make(folder: Path):
-        uri = f"sqlite:///{folder / 'mlflow.db'}"
-        arguments = (
-            "--model", "logistic", "--tracking-uri", uri,
-            "--run-name", "whole", "--hindcast-out", str(folder / "hindcast.parquet"),
-        )  # fmt: skip
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("models.training.run.PRIMARY", "logistic")
-            result = run_command(train.app, *arguments)
-        assert result.exit_code == 0, result.output
-        return uri, folder, SimpleNamespace(stdout=result.stdout, stderr=result.stderr)
-
-    return once("trained", make)
-
-
-@pytest.fixture(scope="session")
-def quick(once, reference):
-    """A small training that ended long before the data do."""
-    from models.training.run import Settings
-    from models.training.run import train as run_training
-
-    settings = Settings(candidates=("logistic", "persistence"), replicates=8)
-    until = pd.Timestamp("2019-06-30")
-    return once("quick", lambda folder: run_training(reference, settings, until=until))
-
-
-@pytest.fixture(scope="session")
 def small_training(once, reference):
-    """A training of seconds: two candidates on the embedded history until 2018."""
+    """A training of seconds: three candidates on the embedded history until the end of 2018."""
+    from models.cli.training_command import _with_claims
+    from models.training.claims import claims
     from models.training.run import Settings
     from models.training.run import train as run_training
     from models.verification.gate import Choice
 
-    settings = Settings(candidates=("persistence", "logistic"), horizons=(30, 60), replicates=3)
     until = pd.Timestamp("2018-12-31")
-    training = once("small", lambda folder: run_training(reference, settings, until=until))
-    # Two years prove nothing, so that the gate names climatology: here it is as if they had.
-    return replace(training, choice=Choice("logistic", "is what this test says it is"))
+
+    def make(folder):
+        names = ("persistence", "logistic", "logistic_all")
+        settings = Settings(candidates=names, horizons=(30, 60, 90), replicates=4)
+        training = run_training(reference, settings, until=until)
+        training = _with_claims(training, claims(reference, settings.definition, until))
+        # Two years prove nothing, so that the gate names climatology: here it is as if they had.
+        return replace(training, choice=Choice("logistic", "is what this test says it is"))
+
+    return once("small", make)
 
 
 @pytest.fixture(scope="session")
-def make_record(small_training):
-    """Make records of the small training that differ in what a test says."""
-    from models.report.figures import skill_by_horizon
-    from models.report.style import png
-    from models.tracking.composition import Provenance, compose
+def small_forecast(small_training, reference):
+    """Return what the small training forecasts on a day, by default its last one at risk."""
+    from models.forecasting.forecast import forecast, second_opinion
+    from models.forecasting.parts import ModelId
+    from models.forecasting.status import season_status
 
-    def make(title: str = "small", run_id: str = "", data_end: str = "2018-12-31", **changes):
-        return compose(
-            replace(small_training, **changes),
-            Provenance("reference", data_end, "0" * 40, {"python": "3"}),
-            {"": {"skill_by_horizon.png": png(skill_by_horizon(small_training.verification))}},
-            {},
-            experiment="altcoin-season",
-            title=title,
-            run_id=run_id,
-            started_ms=1_700_000_000_000,
-            finished_ms=1_700_000_060_000,
-        )
+    @functools.cache
+    def make(day: str = "2018-09-25", age: int = 0, **options):
+        forecaster = small_training.forecasters["logistic"]
+        as_of = pd.Timestamp(day).as_unit("s")
+        status = season_status(reference, forecaster, as_of)
+        today = status.view.last_day + pd.Timedelta(days=age)
+        made = forecast(status, forecaster, ModelId("1", "0" * 32), today=today, **options)
+        other = second_opinion(status, small_training.forecasters["logistic_all"])
+        return replace(made, second_opinion=other)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def logged_database(once, make_record, empty_database) -> Path:
-    """A store with the small training; to be copied, never changed."""
-    from models.tracking.runs import log_later
+def store(once, small_training):
+    """A store with the small training, twice; to be copied, never changed."""
+    from models.tracking.log import Beside, log_training, training_run
 
     def make(folder: Path) -> Path:
-        path = Path(shutil.copy(empty_database, folder / "mlflow.db"))
-        log_later(make_record("first"), f"sqlite:///{path}", "ada", "2026-01-02T03:04:05+00:00")
-        return path
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        beside = Beside("reference", "2018-12-31", "0" * 40, {"python": "3"},
+                        cards={"logistic": b"# card"}, forecast={"broad_90d": 0.25})  # fmt: skip
+        for title in ("first", "second"):
+            with training_run(uri, "altcoin-season", title) as run:
+                log_training(run, small_training, beside, "ada", "2026-01-02T03:04:05+00:00")
+        return folder
 
-    return once("logged", make)
+    return once("store", make)
+
+
+@pytest.fixture
+def copied_store(store, tmp_path) -> str:
+    """Address of a copy of the store, moved to another folder."""
+    folder = tmp_path / "moved"
+    shutil.copytree(store, folder)
+    return f"sqlite:///{folder / 'mlflow.db'}"

@@ -26,14 +26,17 @@ from features.sources.directory import load_files
 from features.storage.simulations import simulated_series
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
-from models.forecasting.schema import forecast_rows
-from models.forecasting.season_status import season_status
+from models.forecasting.status import season_status
 from models.hazard.candidates import fit_candidates
+from models.hazard.forecaster import Evidence, Forecaster
 from models.season.definition import OnsetDefinition
+from models.season.labels import onsets
 from models.training.landmarks import landmarks
-from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings, train
+from models.training.replicates import fit_with_replicates
+from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.hindcast import hindcast
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import Kind
 
 FOLDER = Path(__file__).parent / "golden"
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -137,18 +140,30 @@ def forecasts(panel: MarketPanel, days: Sequence[str]) -> dict[str, dict[str, li
 
     `pool` is fitted on the last scheduled refit.
     """
-    settings = Settings(candidates=("pool",), horizons=(30,), replicates=2)
-    forecaster = train(panel, settings).forecasters["pool"]
+    definition = OnsetDefinition()
+    rows = landmarks(panel, season_index(panel), definition)
+    refit = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS).refit_day(panel.last_day)
+    models, replicates = fit_with_replicates(
+        rows, refit, onsets(season_index(panel), definition),
+        Settings(candidates=("pool",)).unfitted(), n_replicates=2, seed=0,
+    )  # fmt: skip
+    forecaster = Forecaster(
+        "pool", {kind: each.threshold for kind, each in definition.by_kind().items()},
+        models["pool"], models["climatology"], [each["pool"] for each in replicates],
+        Evidence(definition, refit, "", {}, dict.fromkeys(Kind, ()), (), ""),
+    )  # fmt: skip
     chances = {}
     for day in days:
         as_of = pd.Timestamp(day).as_unit("s")
-        status = season_status(panel, forecaster, as_of)
-        table = forecast_rows(forecast(status, forecaster, ModelId(None, ""), today=as_of))
-        near = (table["question"] == "window") & table["horizon_days"].isin(HORIZONS)
-        chances[day] = {
-            f"{row['kind']}_{row['horizon_days']}": [row["probability"], row["climatology"]]
-            for _, row in table[near & table["probability"].notna()].iterrows()
-        }
+        made = forecast(season_status(panel, forecaster, as_of), forecaster, ModelId(None, ""),
+                        today=as_of)  # fmt: skip
+        at_risk_kinds = [kind for kind, state in made.season.states.items() if state == "at_risk"]
+        found = {}
+        for kind in sorted(at_risk_kinds):
+            for horizon in HORIZONS:
+                answer = made.begins(kind, horizon)
+                found[f"{kind}_{horizon}"] = [answer.probability, answer.base_rate]
+        chances[day] = found
     return chances
 
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-
-from models.training.controls import chances_hold_the_truth, intervals_hold_the_truth
 from models.training.coverage_tables import (
     chance_coverage_rows,
     coverage_sentence,
     skill_coverage_rows,
 )
+
+from models.training.controls import chances_hold_the_truth, intervals_hold_the_truth
 from models.verification import coverage as module
 from models.verification.coverage import (
     COLUMNS,

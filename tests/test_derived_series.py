@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from models.forecasting.season_status import season_status
 
 from features.panel import DAY, MarketPanel
 from models.forecasting.data_quality import data_health
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
-from models.forecasting.season_status import season_status
 from models.report.health_text import health_text
 from tests.embedded import END, RANKED, iso
 from tests.small_market import FIRST, LAST, load_small_market, series_rows, small_market

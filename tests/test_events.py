@@ -18,7 +18,7 @@ STEP = 7
 FIRST = pd.Timestamp("2025-01-07")
 
 
-def forecasts(probabilities, *, weeks=None, horizon=30, outcome=0.0, climatology=0.2):
+def forecasts(probabilities, *, weeks=None, horizon=30, outcome=0.0, base_rate=0.2):
     """Return forecasts of given weeks after 2025-01-07; without weeks, of consecutive ones."""
     weeks = np.arange(len(probabilities)) if weeks is None else np.asarray(weeks)
     return pd.DataFrame(
@@ -28,7 +28,7 @@ def forecasts(probabilities, *, weeks=None, horizon=30, outcome=0.0, climatology
             "horizon_days": horizon,
             "model": "logistic",
             "probability": np.asarray(probabilities, dtype=float),
-            "climatology": climatology,
+            "base_rate": climatology,
             "outcome": outcome,
         }
     )
@@ -155,7 +155,7 @@ def test_before_an_onset_the_newest_probability_counts():
     told = before(table, onset_days(week(6))).iloc[0]
     assert told["probability_14"] == 0.05
     assert told["probability_30"] == 0.02
-    assert told["climatology"] == 0.2
+    assert told["base_rate"] == 0.2
 
 
 def test_a_forecast_of_another_spell_stands_for_nothing():
@@ -265,7 +265,7 @@ def test_hit_onsets_are_those_with_a_first_warning(drawn, offsets):
 def random_history(seed=0, n=60):
     random = np.random.default_rng(seed)
     table = forecasts(random.random(n), outcome=random.integers(0, 2, n).astype(float))
-    table["climatology"] = random.uniform(0.2, 0.4, n)
+    table["base_rate"] = random.uniform(0.2, 0.4, n)
     return table, onset_days(week(10, 2), week(25, 1), week(41))
 
 
@@ -279,7 +279,7 @@ def test_leaving_one_episode_out_equals_scoring_the_rest():
         kept = table[~gone]
         own, reference = (
             brier_scores(kept["outcome"].to_numpy(), kept[name].to_numpy()).mean()
-            for name in ("probability", "climatology")
+            for name in ("probability", "base_rate")
         )
         assert row.days == gone.sum()
         assert row.brier_skill_without == pytest.approx(skill(own, reference), rel=1e-12)
@@ -294,7 +294,7 @@ def test_forecasts_after_the_last_onset_are_always_kept():
 def test_one_episode_with_all_skill_shows():
     outcome = np.array([1.0] * 4 + [0.0] * 8)
     probability = np.where(outcome == 1, 0.9, 0.2)
-    table = forecasts(probability, outcome=outcome, climatology=0.2)
+    table = forecasts(probability, outcome=outcome, base_rate=0.2)
     left = leave_one_episode_out(table, onset_days(week(3, 2), week(11, 3)))
     assert left["brier_skill"].gt(0.7).all()
     assert left["brier_skill_without"].iloc[0] == pytest.approx(0)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from models.forecasting.season_status import season_status
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
-from models.forecasting.season_status import season_status
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets

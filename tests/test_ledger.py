@@ -1,309 +1,334 @@
-"""The ledger: lines are added, sealed, never changed; a crash costs one line at most."""
+"""The ledger: what is recorded stays as it was, and is judged by what came."""
 
 from __future__ import annotations
 
-import errno
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from features.market.season import season_index
+from models.answers import Answer, Event, State
 from models.errors import LedgerError
-from models.forecasting.evidence import ForecastEvidence
-from models.forecasting.parts import DataSummary, Forecast, ModelSummary, Season, Window
-from models.ledger.book import append, read_ledger
-from models.ledger.entry import content_of
-from models.season.definition import OnsetDefinition
+from models.ledger.alerts import Alert, check_alerts
+from models.ledger.book import NOTHING, append, read_ledger
+from models.ledger.entry import Entry, content_of
+from models.ledger.judging import MadeWhen, Status, judged, window_label
+from models.ledger.scores import at_risk_scores, scores, track_record, track_record_json
 from models.vocabulary import Kind
+from tests.commands import ROOT
 
-ROOT = Path(__file__).parents[1]
+DAY = pd.Timedelta(days=1)
+DAYS = ("2018-06-26", "2018-07-31", "2018-09-25")
 
 
-def forecast_of(as_of: str = "2026-01-10", **changes) -> Forecast:
-    """Return a forecast with one window by length and one by date."""
-    day = pd.Timestamp(as_of)
-
-    def window(days: int) -> Window:
-        return Window(Kind.BROAD, days, day + pd.Timedelta(days=days), 0.2, 0.1, 0.3, 0.15)
-
-    plain = Forecast(
-        as_of=day,
-        definition=OnsetDefinition(),
-        season=Season(20.0, "bitcoin", {Kind.BROAD: True}, {Kind.BROAD: None}),
-        windows=(window(30),),
-        by_date=(window(3),),
-        trend=(),
-        drivers=(),
-        evidence=ForecastEvidence(15, (), ()),
-        model=ModelSummary("logistic", "1", "run", pd.Timestamp("2025-12-30")),
-        data=DataSummary("files", "data", "dataset", day, 1, ()),
-        notes=(),
+def content(forecast, *, days_late=1, **changes):
+    instant = (forecast.as_of + (1 + days_late) * DAY).tz_localize("UTC").to_pydatetime()
+    line = content_of(
+        forecast, forecaster_sha256="f" * 64, recorded_at=instant, commit="c", versions={"a": "1"}
     )
-    return replace(plain, **changes)
-
-
-def content(as_of: str = "2026-01-10", *, late: timedelta = timedelta(hours=30), **changes) -> dict:
-    """Return a line's content, recorded some time after as_of began."""
-    day = date.fromisoformat(as_of)
-    return content_of(
-        forecast_of(as_of, **changes),
-        thresholds={"broad": 75.0},
-        forecaster_sha256="forecaster",
-        recorded_at=datetime(day.year, day.month, day.day, tzinfo=UTC) + late,
-        commit="abc",
-        versions={"python": "3.11"},
-    )
-
-
-def days(count: int) -> list[str]:
-    return [f"{date(2026, 1, 1) + timedelta(days=n)}" for n in range(count)]
+    return line | changes
 
 
 @pytest.fixture
-def path(tmp_path) -> Path:
-    return tmp_path / "forecasts.jsonl"
+def ledger(tmp_path, small_forecast):
+    path = tmp_path / "led.jsonl"
+    for day in DAYS:
+        append(path, content(small_forecast(day)))
+    return path
 
 
-def in_another_process(code: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
-    """Start code that finds this module as `t` and the ledger as `path`."""
-    head = (
-        "import sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from pathlib import Path; import test_ledger as t; path = Path(sys.argv[3])\n"
+def test_a_line_read_again_is_the_answers_that_were_given(ledger, small_forecast):
+    read = read_ledger(ledger)
+    assert [each.line for each in read.entries] == [1, 2, 3]
+    assert read.torn == ()
+    for entry, day in zip(read.entries, DAYS, strict=True):
+        made = small_forecast(day)
+        assert entry.answers == made.answers
+        assert (entry.as_of, entry.window) == (made.as_of, made.window)
+        assert entry.index == made.season.index
+
+
+def test_a_forecast_is_recorded_once_and_each_line_names_the_one_before(ledger, small_forecast):
+    before = ledger.read_bytes()
+    again = append(ledger, content(small_forecast(DAYS[1])))
+    assert (again.line, again.added) == (2, False)
+    assert ledger.read_bytes() == before
+    lines = [json.loads(line) for line in before.splitlines()]
+    assert [line["previous"] for line in lines] == [NOTHING, *(x["sha256"] for x in lines[:-1])]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "line", "word"),
+    [
+        (lambda lines: [lines[0], lines[2]], 2, "is missing"),
+        (lambda lines: [lines[1], lines[2]], 1, "is missing"),
+        (lambda lines: [lines[0], lines[1].replace(b"logistic", b"Logistic"), lines[2]], 2, "sha"),
+        (lambda lines: [lines[0], b"[]", lines[2]], 2, "schema"),
+        (lambda lines: [lines[0], b"what is this", lines[2]], 2, "line 2"),
+        (lambda lines: [lines[0], lines[1], lines[0]], 3, "first line"),
+    ],
+)
+def test_a_changed_or_missing_line_is_named(ledger, spoil, line, word):
+    lines = ledger.read_bytes().splitlines()
+    ledger.write_bytes(b"\n".join(spoil(lines)) + b"\n")
+    with pytest.raises(LedgerError, match=f"line {line}.*{word}|{word}.*line {line}"):
+        read_ledger(ledger)
+
+
+@given(cut=st.integers(1, 400))
+def test_a_line_that_a_crash_cut_off_costs_that_line_alone(cut, tmp_path_factory, small_forecast):
+    path = tmp_path_factory.mktemp("torn") / "led.jsonl"
+    for day in DAYS[:2]:
+        append(path, content(small_forecast(day)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    done = append(path, content(small_forecast(DAYS[2])))
+    read = read_ledger(path)
+    # Without its newline alone nothing is lost.
+    assert len(read.entries) == (3 if cut == 1 else 2)
+    assert (read.torn, done.torn) == (((), True) if cut == 1 else ((2,), True))
+    assert read.entries[-1].as_of == pd.Timestamp(DAYS[2])
+
+
+def test_a_full_disk_leaves_the_ledger_as_it_was(ledger, small_forecast, monkeypatch):
+    before, write = ledger.read_bytes(), os.write
+
+    def full(file, data):
+        write(file, data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        append(ledger, content(small_forecast("2018-08-28")))
+    assert ledger.read_bytes() == before
+
+
+_WRITER = """
+import json, sys
+from pathlib import Path
+from models.ledger.book import append
+line = json.loads(Path(sys.argv[2]).read_text())
+for number in range(10):
+    append(Path(sys.argv[1]), line | {"id": f"{sys.argv[3]}{number:031d}"})
+"""
+
+
+def test_two_processes_that_name_it_by_a_link_and_by_its_name_keep_one_chain(
+    ledger, tmp_path, small_forecast
+):
+    link = tmp_path / "elsewhere" / "link.jsonl"
+    link.parent.mkdir()
+    link.symlink_to(ledger)
+    line = tmp_path / "line.json"
+    line.write_text(json.dumps(content(small_forecast("2018-08-28"))))
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, path, line, name], cwd=ROOT)
+        for path, name in ((ledger, "a"), (link, "b"))
+    ]
+    assert [each.wait() for each in writers] == [0, 0]
+    assert len(read_ledger(ledger).entries) == len(DAYS) + 20
+
+
+def test_no_such_file_and_no_file_are_said_so(tmp_path):
+    with pytest.raises(LedgerError, match="no such file"):
+        read_ledger(tmp_path / "none.jsonl")
+    with pytest.raises(LedgerError, match="no file"):
+        read_ledger(tmp_path)
+
+
+def test_a_clock_before_the_day_is_refused(small_forecast):
+    made = small_forecast(DAYS[0])
+    with pytest.raises(ValueError, match="set the clock right"):
+        content(made, days_late=-1)
+    # At the very end of the day its values are known: not strict.
+    assert not content(made, days_late=0)["replay"]
+    assert not content(made, days_late=7)["replay"]
+    assert content(made, days_late=8)["replay"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("as_of", "yesterday"), ("index", "37"), ("states", {"broad": "asleep"}), ("window", None)],
+)
+def test_a_value_that_cannot_be_is_refused(small_forecast, name, value):
+    with pytest.raises(ValueError, match=name):
+        Entry.from_content(content(small_forecast(DAYS[0])) | {name: value, "previous": "x"}, 1)
+
+
+# Outcomes by hand: an index that stands at 80 on days 41 to 80 of 200 from 1 March 2018.
+FIRST = pd.Timestamp("2018-03-01")
+
+
+def made_up(entry: Entry, *answers: Answer, as_of: int = 35) -> Entry:
+    day = FIRST + as_of * DAY
+    return entry.model_copy(
+        update={
+            "as_of": day,
+            "answers": answers,
+            "recorded_at": (day + DAY + pd.Timedelta(hours=1)).tz_localize("UTC").to_pydatetime(),
+            "states": {Kind.BROAD: State.AT_RISK, Kind.PARTIAL: State.AT_RISK},
+        }
     )
-    words = map(str, [ROOT, ROOT / "tests", path, *arguments])
-    return subprocess.Popen(
-        [sys.executable, "-c", head + code, *words], stdout=subprocess.PIPE, text=True
-    )
 
 
-# --- adding --------------------------------------------------------------------------------------
+def begins(as_of: int, days: int, probability=0.4, kind=Kind.BROAD, **values) -> Answer:
+    start = FIRST + (as_of + 1) * DAY
+    return Answer(
+        kind, Event.BEGINS, start, FIRST + (as_of + days) * DAY, State.AT_RISK, probability,
+        probability - 0.1, probability + 0.1, 0.25, State.AT_RISK, **values,
+    )  # fmt: skip
 
 
-def test_a_line_is_read_as_it_was_recorded(path):
-    assert append(path, content()).added
-    ledger = read_ledger(path)
-    (entry,) = ledger.entries
-    assert ledger.torn == ()
-    assert (entry.line, entry.as_of, entry.replay) == (1, date(2026, 1, 10), False)
-    assert entry.recorded_at == datetime(2026, 1, 11, 6, tzinfo=UTC)
-    assert [(w.horizon_days, w.end, w.by_date) for w in entry.windows] == [
-        (30, date(2026, 2, 9), False), (3, date(2026, 1, 13), True),
+@pytest.fixture
+def index():
+    values = np.full(200, 20.0)
+    values[40:80] = 80.0
+    return pd.Series(values, pd.date_range(FIRST, periods=200, unit="s"))
+
+
+@pytest.fixture
+def entry(small_forecast):
+    return Entry.from_content(content(small_forecast(DAYS[0]), previous=NOTHING), 1)
+
+
+def test_answers_are_judged_and_scored_by_hand(entry, index):
+    """Of two chances of 40 % one comes true: Brier 0.26, with 25 % beside it 0.3125."""
+    asked = [
+        made_up(entry, begins(32, 30)),  # day 41 lies in days 34 to 63
+        made_up(entry, begins(115, 30), as_of=115),  # none in days 117 to 146
+        made_up(entry, begins(115, 90), as_of=115),  # beyond the data
+    ]
+    asked[0] = asked[0].model_copy(update={"as_of": FIRST + 32 * DAY})
+    table = judged(asked, index, "test")
+    assert table["status"].tolist() == [Status.RESOLVED, Status.RESOLVED, Status.OPEN]
+    np.testing.assert_equal(table["outcome"].to_numpy(), [1.0, 0.0, np.nan])
+    assert table["onset"].iloc[0] == FIRST + 40 * DAY
+    assert set(table["made"]) == {MadeWhen.AHEAD}
+    row = scores(table).set_index("window").loc["30 days"]
+    assert (row["resolved"], row["came"], row["episodes"]) == (2, 1, 1)
+    assert row["brier"] == pytest.approx((0.36 + 0.16) / 2)
+    assert row["brier_base_rate"] == pytest.approx((0.5625 + 0.0625) / 2)
+    assert row["brier_skill"] == pytest.approx(1 - 0.26 / 0.3125)
+    assert row["log"] == pytest.approx(-(np.log(0.4) + np.log(0.6)) / 2)
+    assert (row["expected"], row["separate_windows"]) == (pytest.approx(0.8), 2)
+
+
+def test_what_is_no_forecast_does_not_count(entry, index):
+    impossible = replace(begins(115, 30), probability=None, low=None, high=None, reason="quiet")
+    began = replace(begins(115, 30), began_on=FIRST + 40 * DAY, probability=1.0, high=1.0)
+    # Today's data say that day 60 was in season: what the line took as known is no longer so.
+    rows = [
+        made_up(entry, impossible, as_of=115),
+        made_up(entry, began, as_of=115),
+        made_up(entry, begins(60, 30), as_of=60),
+        made_up(entry, begins(115, 30), as_of=115),
+        made_up(entry, begins(115, 30, 0.9), as_of=115),
+    ]
+    table = judged(rows, index, "test")
+    assert table["status"].tolist() == [
+        Status.NO_FORECAST, Status.BEGAN, Status.REVISED, Status.RESOLVED, Status.REPEATED,
     ]  # fmt: skip
-    assert {(w.probability, w.low, w.high, w.climatology) for w in entry.windows} == {
-        (0.2, 0.1, 0.3, 0.15)
-    }
-
-
-def test_a_line_is_json_with_its_schema(path):
-    append(path, content())
-    (line,) = path.read_text().splitlines()
-    stored = json.loads(line)
-    assert next(iter(stored)) == "schema"
-    assert stored["schema"] == "altseason.ledger/3"
-    assert stored["outlook"] is None
-    assert stored["definition"]["sustained_days"] == 30
-    assert stored["commit"] == "abc"
-    assert stored["model"]["forecaster_sha256"] == "forecaster"
-
-
-def test_the_same_forecast_makes_one_line(path):
-    append(path, content())
-    before = path.read_bytes()
-    again = append(path, content(late=timedelta(days=3)))
-    assert (again.added, again.line) == (False, 1)
-    assert path.read_bytes() == before
+    assert table["outcome"].notna().sum() == 1
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("start", "end", "label"),
     [
-        {"as_of": "2026-01-11"},
-        {"model": replace(forecast_of().model, run_id="other")},
-        {"data": replace(forecast_of().data, digest="other")},
+        ("2025-06-02", "2025-07-01", "30 days"),
+        ("2025-01-01", "2025-12-31", "2025"),
+        ("2025-06-02", "2025-07-31", "to 2025-07-31"),
+        ("2026-01-01", "2026-03-31", "2026-01-01 to 2026-03-31"),
     ],
 )
-def test_another_day_model_or_data_make_another_line(path, changes):
-    append(path, content())
-    assert append(path, content(**changes)).line == 2
+def test_windows_of_one_kind_are_scored_together(start, end, label):
+    answer = replace(begins(0, 30), start=pd.Timestamp(start), end=pd.Timestamp(end))
+    assert window_label(answer, pd.Timestamp("2025-06-01")) == label
 
 
-def test_nothing_that_was_written_is_ever_changed(path):
-    written = b""
-    for day in days(20):
-        append(path, content(day))
-        now = path.read_bytes()
-        assert now.startswith(written)
-        assert len(now) > len(written)
-        written = now
-    assert [entry.line for entry in read_ledger(path).entries] == list(range(1, 21))
+def test_quantiles_are_scored_by_what_they_hold(entry, index):
+    quantiles = {"0.05": 0.0, "0.25": 5.0, "0.5": 10.0, "0.75": 30.0, "0.95": 50.0}
+    days = replace(begins(35, 60), question=Event.DAYS, quantiles=quantiles)
+    table = judged([made_up(entry, days)], index, "test")
+    assert table["outcome"].tolist() == [40.0]
+    row = scores(table).iloc[0]
+    assert (row["inside_50"], row["inside_90"]) == (0, 1)
 
 
-def test_writers_at_the_same_time_take_turns(path):
-    code = (
-        "print('ready', flush=True)\n"
-        "while not path.with_name('go').exists(): pass\n"
-        "print(sum(t.append(path, t.content(day)).added for day in t.days(24)))\n"
-    )
-    writers = [in_another_process(code, path) for _ in range(3)]
-    assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 3
-    path.with_name("go").touch()
-    added = [int(writer.communicate()[0]) for writer in writers]
-    ledger = read_ledger(path)
-    assert sum(added) == 24
-    assert sorted(f"{entry.as_of}" for entry in ledger.entries) == days(24)
-    assert ledger.torn == ()
-    # What stays beside the ledger is documented: the empty lock.
-    hidden = [each for each in path.parent.iterdir() if each.name.startswith(".")]
-    assert [(each.name, each.stat().st_size) for each in hidden] == [(f".{path.name}.lock", 0)]
+def test_the_record_of_real_days_is_judged_as_the_labels_have_it(ledger, reference):
+    record = track_record(read_ledger(ledger), reference, today=reference.last_day)
+    rows = at_risk_scores(record)
+    assert set(rows["state"]) == {State.AT_RISK}
+    assert len(rows)
+    index = season_index(reference)
+    table = record.answers
+    near = table[(table["kind"] == Kind.BROAD) & (table["window"] == "90 days")]
+    for row in near[near["status"] == Status.RESOLVED].itertuples():
+        came = (index.loc[row.start : row.end] >= 75).any()
+        assert row.outcome == float(came)
+    content = track_record_json(record)
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert content["schema"] == "altseason.ledger_score/2"
+    assert not record.revised
 
 
-# --- crashes and changes -------------------------------------------------------------------------
+def test_values_that_were_revised_are_named(ledger, reference, monkeypatch):
+    path_entry = read_ledger(ledger).entries[0]
+    moved = path_entry.model_copy(update={"index": path_entry.index + 2})
+    from models.ledger import revised
+    from models.ledger.book import Ledger
 
-
-def test_a_torn_line_is_reported_and_kept_apart(path):
-    append(path, content("2026-01-01"))
-    kept = path.read_bytes()
-    append(path, content("2026-01-02"))
-    whole = path.read_bytes()
-    for end in range(len(kept) + 1, len(whole)):
-        path.write_bytes(whole[:end])
-        complete = end == len(whole) - 1  # all but the newline
-        assert read_ledger(path).torn == (() if complete else (2,))
-        done = append(path, content("2026-01-03"))
-        assert (done.line, done.torn) == (3, () if complete else (2,))
-        assert path.read_bytes().startswith(whole[:end] + b"\n{")
-        ledger = read_ledger(path)
-        assert [entry.line for entry in ledger.entries] == ([1, 2, 3] if complete else [1, 3])
-
-
-def test_zeros_after_power_loss_are_torn(path):
-    append(path, content("2026-01-01"))
-    with path.open("ab") as file:
-        file.write(b'{"schema": "alt' + b"\0" * 64)
-    assert append(path, content("2026-01-02")).torn == (2,)
-    assert [entry.line for entry in read_ledger(path).entries] == [1, 3]
-
-
-def test_blank_and_foreign_lines_are_harmless(path):
-    for day in days(2):
-        append(path, content(day))
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\n")
-    assert [entry.line for entry in read_ledger(path).entries] == [1, 2]
-
-
-@settings(deadline=None)
-@given(data=st.data())
-def test_a_changed_line_never_passes(tmp_path_factory, data):
-    path = tmp_path_factory.mktemp("changed") / "forecasts.jsonl"
-    for day in days(3):
-        append(path, content(day))
-    whole = path.read_bytes()
-    honest = [replace(entry, line=0) for entry in read_ledger(path).entries]
-    at = data.draw(st.integers(0, len(whole) - 1))
-    new = data.draw(st.integers(32, 126)).to_bytes()
-    path.write_bytes(whole[:at] + new + whole[at + 1 :])
-    try:
-        entries = read_ledger(path).entries
-    except LedgerError as error:
-        number = whole[:at].count(b"\n") + 1
-        named = (f"line {number}:", f"line {number} was cut off")
-        assert any(each in str(error) for each in named)  # noqa: PT017
-    else:
-        assert all(replace(entry, line=0) in honest for entry in entries)
-
-
-def test_an_edited_line_is_refused_by_number(path):
-    for day in days(3):
-        append(path, content(day))
-    edited = path.read_text().replace('"probability": 0.2', '"probability": 0.9', 1)
-    path.write_text(edited)
-    for attempt in (lambda: read_ledger(path), lambda: append(path, content("2026-02-01"))):
-        with pytest.raises(LedgerError, match=r"line 1: .*\(its sha256 is not that of its content"):
-            attempt()
-    assert path.read_text() == edited
+    found = revised.revised_forecasts(Ledger((moved,)), reference)
+    assert [each.line for each in found] == [1]
+    assert found[0].index_now == pytest.approx(path_entry.index)
 
 
 @pytest.mark.parametrize(
-    ("line", "rule"),
+    ("text", "shown"),
     [
-        ("hello", "not as it was recorded"),
-        ("[1]", "schema must be altseason.ledger/3 or altseason.ledger/2 or altseason.ledger/1"),
-        ("{}", "schema must be altseason.ledger/3"),
-        ('{"schema": "altseason.ledger/4"}', "schema must be altseason.ledger/3"),
-        ('{"schema": "altseason.ledger/1", "as_of": NaN}', "NaN is no number"),
+        ("broad:30 >= 50%", "broad:30>=0.5"),
+        ("sustained:year<=0.1", "sustained:year<=0.1"),
+        ("partial:90:change>=-0.05", "partial:90:change>=-0.05"),
+        ("sustained:90>=0.2", "sustained:90>=0.2"),
     ],
 )
-def test_a_line_of_another_kind_is_refused(path, line, rule):
-    append(path, content())
-    with path.open("a") as file:
-        file.write(line + "\n")
-    with pytest.raises(LedgerError, match=rule) as caught:
-        read_ledger(path)
-    assert f"{path}, line 2" in str(caught.value)
+def test_alerts_are_read_in_one_form(text, shown):
+    assert str(Alert.parse(text)) == shown
 
 
-@pytest.mark.parametrize(
-    ("change", "rule"),
-    [
-        ({"probability": 1.5}, r"probability must lie in \[0, 1\], got 1.5"),
-        ({"climatology": None}, "all must be given, or climatology"),
-        ({"kind": "third"}, "kind must be one of broad, got 'third'"),
-        ({"horizon_days": 31}, "a window of 31 days from 2026-01-10 cannot end on 2026-02-09"),
-        ({"window_end": "soon"}, "Invalid isoformat string: 'soon'"),
-    ],
-)
-def test_a_sealed_line_must_make_sense(path, change, rule):
-    line = content()
-    line["windows"] = [line["windows"][0] | change]
-    append(path, line)
-    with pytest.raises(LedgerError, match=rule):
-        read_ledger(path)
+@pytest.mark.parametrize("text", ["", "broad", "tall:30>=0.5", "broad:30>=1.5", "broad:30=>0.5"])
+def test_what_is_no_alert_is_refused(text):
+    with pytest.raises(ValueError, match=r"must be|must lie"):
+        Alert.parse(text)
 
 
-def test_no_ledger_tells_how_to_begin(path):
-    with pytest.raises(LedgerError, match=r"predict\.py --record begins one"):
-        read_ledger(path)
-    with pytest.raises(LedgerError, match="cannot be read: it is no file"):
-        read_ledger(path.parent)
+def test_an_alert_fires_once_while_it_holds(small_forecast, tmp_path):
+    today, later = (small_forecast(day) for day in DAYS[1:])
+    chance = later.begins(Kind.BROAD, 30).probability
+    alerts = [Alert.parse(f"broad:30>={chance:.6f}"[:-1]), Alert.parse("broad:30:change>=-1")]
+    first = check_alerts(alerts[:1], later, ())
+    assert [each.fired for each in first] == [True]
+    line = content(later, alerts=[str(alerts[0])], previous=NOTHING)
+    known = Entry.from_content(line, 1)
+    again = check_alerts(alerts[:1], later, (known,))
+    assert [(each.met, each.fired) for each in again] == [(True, False)]
+    # A change is one since the forecast recorded last of an earlier day.
+    before = Entry.from_content(content(today, previous=NOTHING), 1)
+    (changed,) = check_alerts(alerts[1:], later, (before,))
+    assert changed.before == today.begins(Kind.BROAD, 30).probability
+    assert changed.probability == chance
+    with pytest.raises(ValueError, match="windows of"):
+        check_alerts([Alert.parse("broad:31>=0.5")], later, ())
 
 
-def test_a_full_disk_leaves_the_file_alone(path):
-    append(path, content("2026-01-01"))
-    before = path.read_bytes()
-    # The system itself refuses the second half of the line.
-    code = (
-        "import resource, signal; size = path.stat().st_size + 300\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
-        "try: t.append(path, t.content('2026-01-02'))\n"
-        "except OSError as error: print(error.errno)\n"
-    )
-    assert int(in_another_process(code, path).communicate()[0]) == errno.EFBIG
-    assert path.read_bytes() == before
-
-
-# --- ahead of time -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("late", "month", "by_date"),
-    [
-        (timedelta(days=1), True, True),  # the instant at which as_of ends
-        (timedelta(days=4, seconds=-1), True, True),  # the last second of the window by date
-        (timedelta(days=4), True, False),
-        (timedelta(days=8), True, False),  # the last instant of the week after as_of
-        (timedelta(days=8, seconds=1), False, False),
-    ],
-)
-def test_only_a_timely_line_is_a_forecast(path, late, month, by_date):
-    append(path, content(late=late))
-    (entry,) = read_ledger(path).entries
-    assert [entry.ahead(window.end) for window in entry.windows] == [month, by_date]
-    assert entry.replay is not month
+def test_recorded_at_is_an_instant_of_utc(entry):
+    assert entry.recorded_at.tzinfo is UTC
+    assert isinstance(entry.recorded_at, datetime)

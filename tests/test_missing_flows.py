@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from models.forecasting.season_status import season_status
 
 from features.catalogue.frame import build_features
 from features.health import missing_flows, missing_flows_text
 from features.panel import MarketPanel
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
-from models.forecasting.season_status import season_status
 from models.training.run import Settings, train
 from tests.embedded import END
 

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from models.outlook.outlook import answer, cumulative_chances
+from models.outlook.window import date_window, year_window
 from scipy import stats
 
 from features.market.season import daily
 from models.outlook.credible import credible_interval
-from models.outlook.outlook import answer, cumulative_chances
 from models.outlook.path_onsets import kinds_of, onsets_of
 from models.outlook.paths import Paths, simulate
 from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.outlook.renewal import fit_renewal
-from models.outlook.window import date_window, year_window
 from models.season.definition import OnsetDefinition
 from models.season.spells import observe
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from models.outlook.baselines import gamma_poisson, window_frequency
 from scipy import stats
 
 from features.market.season import daily
-from models.outlook.baselines import gamma_poisson, window_frequency
 from models.outlook.patterns import season_law
 from models.outlook.posterior import PRIOR, Prior, fit_spells
 from models.season.definition import OnsetDefinition

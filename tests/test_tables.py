@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from models.report.docs import named_rows, shown_rows
 
 from features.terminal import aligned
 from models.formatting import markdown, scored, share_interval
-from models.report.docs import named_rows, shown_rows
 from models.report.training_text import training_table
 from models.training.skill_table import skill_table
 from models.verification.hindcast import REFERENCE

@@ -1,559 +1,391 @@
-"""What a training leaves in a store, whatever befalls the store."""
+"""A training in MLflow: logged, registered, promoted, read back, and checked."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import runpy
+import os
+import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
-import zipfile
-from concurrent.futures import ProcessPoolExecutor
+import threading
 from contextlib import closing
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import (
-    BAD_REQUEST,
-    RESOURCE_DOES_NOT_EXIST,
-    TEMPORARILY_UNAVAILABLE,
-)
-from mlflow.tracking import MlflowClient
 
-import predict
-import train
-from models.errors import TrackingError
-from models.formatting import short_interval
+from models.errors import TrackingError, Unanswered
 from models.tracking import registry
-from models.tracking.champion import Promotion, make_champion
-from models.tracking.listing import versions_text
-from models.tracking.model_versions import list_versions
-from models.tracking.promotion import HAND
-from models.tracking.reading import load_forecaster
-from models.tracking.registry import promote, rollback
-from models.tracking.runs import log_later, training_run
-from models.tracking.store import FORECASTER_FILE, MODEL_NAME, insist, quoted, shown, why
-from models.tracking.training_record import keep, read_record
-from models.tracking.ui import find_address, ui_command
-from models.verification.gate import Choice
-from tests.commands import ROOT, client_of, run_command, runs_of, squeezed
+from models.tracking.log import Beside, log_training, metrics, run_title, training_run
+from models.tracking.read import DIGESTS_FILE, FORECASTER_FILE, load_forecaster, load_tables
+from models.tracking.registry import Terms, decide
+from models.tracking.serving import LEAD_COLUMNS
+from models.tracking.store import CHALLENGER, CHAMPION, opened, quoted, shown
+from models.tracking.ui import experiment_tags, find_address
+from models.tracking.versions import list_versions, versions_json, versions_text
+from models.training.run import Settings
+from tests.commands import ROOT, client_of, run_python, runs_of
 
-WHO, WHEN = "ada", "2026-01-02T03:04:05+00:00"
+WHO, WHEN = "ada", "2026-02-03T04:05:06+00:00"
 
 
-@pytest.fixture(scope="module")
-def small_record(make_record):
-    """The record of the small training."""
-    return make_record()
+def beside(**changes) -> Beside:
+    return replace(Beside("reference", "2018-12-31", "0" * 40, {"python": "3"}), **changes)
 
 
-@pytest.fixture(scope="module")
-def logged(small_record, tmp_path_factory):
-    """A store with one training; never changed."""
-    folder = tmp_path_factory.mktemp("logged")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    log_later(small_record, uri, WHO, WHEN)
-    return uri
+def test_a_training_is_a_parent_with_a_child_per_candidate(store, small_training):
+    runs = runs_of(f"sqlite:///{store / 'mlflow.db'}")
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    parents = [run for run in runs if run.data.tags["role"] == "training"]
+    assert sorted(run.info.run_name for run in parents) == ["first", "second"]
+    for parent in parents:
+        children = [
+            run for run in runs
+            if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+        ]  # fmt: skip
+        names = {child.data.params["candidate"] for child in children}
+        assert names == set(small_training.forecasters)
+        assert len({name.split(".")[0] for name in parent.data.metrics}) <= 40
+        assert parent.data.metrics["forecast/broad_90d"] == 0.25
+        wanted = {"commit", "data_digest", "definition", "versions", "trained_until"}
+        assert wanted <= parent.data.tags.keys()
+        assert {"seed", "threshold", "source", "until"} <= parent.data.params.keys()
 
 
-@pytest.fixture
-def store(logged, tmp_path) -> str:
-    """A copy of that store, artifacts where they were."""
-    database = Path(logged.removeprefix("sqlite:///"))
-    shutil.copy(database, tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
-
-
-# --- what is logged ------------------------------------------------------------------------------
-
-
-def test_names_tags_and_params(logged):
-    runs = {each.info.run_name: each for each in runs_of(logged)}
-    assert set(runs) == {"small", "climatology, small", "persistence, small", "logistic, small"}
-    parent, child = runs["small"], runs["logistic, small"]
-    assert parent.data.tags["gate_choice"] == "logistic"
-    assert parent.data.tags["alias"] == "champion, challenger"
-    assert child.data.tags["alias"] == "champion"
-    assert parent.data.tags["candidates"] == "climatology,persistence,logistic"
-    assert child.data.params.keys() == {
-        "candidate", "seed", "source", "threshold", "until", "window",
-    }  # fmt: skip
-    # No list among them: parallel coordinates could not lay one on an axis.
-    assert not [v for each in runs.values() for v in each.data.params.values() if "," in v]
-    ends = [child.data.metrics[f"brier_skill_30d_{end}"] for end in ("low", "high")]
-    assert child.data.tags["skill_30d"] == short_interval(*ends)
-    assert len(child.data.tags["skill_30d"]) <= 12
-    assert runs["climatology, small"].data.tags["skill"] == "reference"
-    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-
-
-def test_the_runs_keep_the_hours_of_the_training(logged):
-    for each in runs_of(logged):
-        assert (each.info.start_time, each.info.end_time) == (1_700_000_000_000, 1_700_000_060_000)
-        assert each.info.status == "FINISHED"
-
-
-def test_the_metrics_are_those_of_the_tables(logged, small_training):
-    (child,) = (r for r in runs_of(logged) if r.info.run_name == "logistic, small")
+def test_metrics_are_the_figures_of_the_tables(small_training):
+    values = {m.key: m.value for m in metrics(small_training, "logistic")}
     table = small_training.verification
-    row = table[(table["model"] == "logistic") & (table["kind"] == "broad")
-                & (table["horizon_days"] == 60)].iloc[0]  # fmt: skip
-    for name, key in [
-        ("brier_skill", "brier_skill_60d"), ("brier_skill_low", "brier_skill_60d_low"),
-        ("auc", "more/auc_60d"), ("episodes", "more/episodes_60d"),
-    ]:  # fmt: skip
-        assert child.data.metrics[key] == pytest.approx(row[name], abs=1e-5)
-    assert min(child.data.metrics) == "brier_skill"
+    row = table[(table["model"] == "logistic") & (table["kind"] == "broad")].set_index("horizon")
+    for horizon, label in (("30", "30d"), ("90", "90d"), ("year", "year")):
+        value = row.loc[horizon, "brier_skill"]
+        assert values[f"brier_skill_{label}"] == pytest.approx(value, abs=1e-5)
+    assert len(values) <= 36
 
 
-def test_a_years_score_is_its_days_mean(small_training):
-    import numpy as np
-
-    table = small_training.hindcast
-    own = table[(table["model"] == "logistic") & (table["kind"] == "broad")
-                & table["outcome"].notna() & (table["as_of"].dt.year == 2018)]  # fmt: skip
-    p, y = own["probability"].to_numpy(), own["outcome"].to_numpy()
-    by_hand = -np.mean(np.log(np.where(y == 1, p, 1 - p)))
-    assert small_training.yearly_log_scores("logistic")[2018] == pytest.approx(by_hand)
-
-
-def test_the_data_show_name_digest_and_source(logged, small_training):
-    for each in runs_of(logged):
-        (used,) = each.inputs.dataset_inputs
-        assert used.dataset.name == "market-panel"
-        assert small_training.data_digest.startswith(used.dataset.digest)
-        assert json.loads(used.dataset.source)["source"] == "reference until 2018-12-31"
-        assert json.loads(used.dataset.profile) == {"source": "reference until 2018-12-31"}
-
-
-def test_choice_leads_and_the_best_other_challenges(logged):
-    client = client_of(logged)
-    model = client.get_registered_model(MODEL_NAME)
-    assert "predict.py" in model.description
-    assert {alias: str(at) for alias, at in model.aliases.items()} == {
-        "champion": "1", "challenger": "2",
-    }  # fmt: skip
-    champion = client.get_model_version(MODEL_NAME, "1")
-    assert champion.tags["candidate"] == "logistic"
-    assert champion.tags["promoted_by"] == "gate"
-    assert champion.tags["promoted_by_user"] == WHO
-    assert champion.tags["promoted_at"] == WHEN
-    assert champion.tags["promotion_reason"] == "there was no champion"
-    assert client.get_run(champion.run_id).info.run_name == "logistic, small"
-    assert client.get_model_version(MODEL_NAME, "2").tags["candidate"] == "persistence"
-    signature = mlflow.models.get_model_info(champion.source).signature
-    assert signature.inputs.input_names()[-1] == "threshold"
-
-
-def test_the_experiment_explains_itself(logged):
-    experiment = client_of(logged).get_experiment_by_name("altcoin-season")
-    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
-    assert "90 % interval, made for overlapping windows" in experiment.tags["mlflow.note.content"]
-    view = json.loads(experiment.tags["mlflow.sharedViewState.trainings"])
-    columns = json.loads(view["state"])["selectedColumns"]
-    tags = {name for each in runs_of(logged) for name in each.data.tags}
-    metrics = {name for each in runs_of(logged) for name in each.data.metrics}
-    params = {name for each in runs_of(logged) for name in each.data.params}
-    shown_here = {
-        f"{room}.`{name}`"
-        for room, names in (("tags", tags), ("metrics", metrics), ("params", params))
-        for name in names
-    }
-    assert len(columns) == 11
-    # Not verified in this training; and there was no champion to be compared with.
-    assert set(columns) - shown_here == {"metrics.`brier_skill_90d`", "tags.`comparable`"}
-    assert find_address(logged).endswith(
-        f"/#/experiments/{experiment.experiment_id}/runs"
-        "?viewStateShareKey=trainings&workflowType=machine_learning"
+def test_what_is_read_is_what_was_trained(copied_store, small_training):
+    stored = load_forecaster(copied_store)
+    assert stored.forecaster.name == "logistic"
+    assert stored.forecaster.to_bytes() == small_training.forecasters["logistic"].to_bytes()
+    assert stored.model_id.version == "3"
+    other = load_forecaster(copied_store, "logistic_all")
+    assert (other.forecaster.name, other.training_run) == ("logistic_all", stored.training_run)
+    by_run = load_forecaster(copied_store, stored.training_run)
+    assert by_run.sha256 == stored.sha256
+    tables = load_tables(copied_store, stored.model_id.run_id)
+    pd.testing.assert_frame_equal(
+        tables.hindcast, small_training.hindcast, check_dtype=False, check_index_type=False
     )
+    assert set(tables.verification["horizon"]) == {"30", "60", "90", "year"}
 
 
-# --- champion, challenger, rollback --------------------------------------------------------------
+@pytest.mark.parametrize("model", ["7", "0" * 32, "lightgbm", "trial"])
+def test_a_model_that_is_not_there_is_named(copied_store, model):
+    with pytest.raises(TrackingError, match=model if model != "lightgbm" else "no candidate"):
+        load_forecaster(copied_store, model)
 
 
-def test_a_repeated_training_replaces_the_champion(store, make_record):
-    registered = log_later(make_record("again"), store, WHO, WHEN)
-    assert registered.decision.promote
-    assert registered.champion == registered.version == "3"
-    assert client_of(store).get_model_version(MODEL_NAME, "3").tags["previous_champion"] == "1"
+@pytest.mark.parametrize("name", [FORECASTER_FILE, DIGESTS_FILE, "hindcast.parquet"])
+def test_a_damaged_or_exchanged_artifact_is_refused(copied_store, name):
+    stored = load_forecaster(copied_store)
+    folder = Path(copied_store.removeprefix("sqlite:///")).parent / "mlartifacts"
+    for path in folder.rglob(name):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
+    read = load_forecaster if name == FORECASTER_FILE else load_tables
+    asked = () if name == FORECASTER_FILE else (stored.model_id.run_id,)
+    with pytest.raises(TrackingError, match=f"{name} is not what was logged"):
+        read(copied_store, *asked)
 
 
-def test_a_trial_becomes_challenger(store, make_record, tmp_path):
-    path = keep(make_record("trial", data_end="2025-12-10"), tmp_path)
-    result = run_command(train.app, "log", path, "--tracking-uri", store)
-    assert result.exit_code == 0, result.output
-    assert "alias challenger: --until 2018-12-31 leaves out data until 2025-12-10" in result.stdout
-    assert f"train.py promote 3 --reason TEXT --tracking-uri {store}" in result.stdout
-    assert load_forecaster(store).model_id.version == "1"
-    assert load_forecaster(store, "challenger").model_id.version == "3"
-    tags = client_of(store).get_model_version(MODEL_NAME, "3").tags
-    assert tags["not_promoted"].startswith("--until 2018-12-31")
-    by_hand = run_command(
-        train.app, "promote", "3", "--reason", "I know why", "--tracking-uri", store
-    )
-    assert by_hand.exit_code == 0, by_hand.output
-    assert load_forecaster(store).model_id.version == "3"
-    assert "not_promoted" not in client_of(store).get_model_version(MODEL_NAME, "3").tags
+def test_a_moved_folder_is_read_and_written_where_it_lies(copied_store, store, small_training):
+    with training_run(copied_store, "altcoin-season", "third") as run:
+        log_training(run, small_training, beside(), WHO, WHEN)
+    assert load_forecaster(copied_store).model_id.version == "5"
+    assert len(list_versions(f"sqlite:///{store / 'mlflow.db'}")) == 4
 
 
-def test_where_only_climatology_is_left_it_becomes_champion(store, make_record):
-    choice = Choice("climatology", "no candidate has skill")
-    registered = log_later(make_record("bad news", choice=choice), store, WHO, WHEN)
-    assert registered.decision.promote
-    assert load_forecaster(store).forecaster.name == "climatology"
+def test_the_champion_moves_by_hand_and_back(copied_store):
+    first, second = "1", "3"
+    assert load_forecaster(copied_store).model_id.version == second
+    made = registry.promote(copied_store, first, "a better one", WHO, WHEN)
+    assert (made.version, made.tags["previous"]) == (first, second) or made.version == int(first)
+    assert load_forecaster(copied_store).model_id.version == first
+    with pytest.raises(TrackingError, match="champion already"):
+        registry.promote(copied_store, first, "again", WHO, WHEN)
+    registry.promote(copied_store, None, "it was worse", WHO, WHEN, hold=True)
+    assert load_forecaster(copied_store).model_id.version == second
+    with pytest.raises(TrackingError, match="no version 9"):
+        registry.promote(copied_store, "9", "not there", WHO, WHEN)
 
 
-def test_no_promote_keeps_the_champion(store, make_record):
-    registered = log_later(make_record("again"), store, WHO, WHEN, promote=False)
-    assert registered.decision == (False, "--no-promote was given")
-    assert load_forecaster(store).model_id.version == "1"
+def test_a_held_champion_is_replaced_by_no_training_until_resumed(copied_store, small_training):
+    registry.promote(copied_store, "3", "for the report", WHO, WHEN, hold=True)
+
+    def trained():
+        with training_run(copied_store, "altcoin-season", "again") as run:
+            return log_training(run, small_training, beside(), WHO, WHEN)
+
+    held = trained()
+    assert (held.alias, held.champion) == (CHALLENGER, "3")
+    assert "for the report" in held.decision.reason
+    assert registry.resume(copied_store, "done", WHO, WHEN) == "3"
+    with pytest.raises(TrackingError, match="not held"):
+        registry.resume(copied_store, "done", WHO, WHEN)
+    assert trained().alias == CHAMPION
 
 
-def test_promote_and_rollback_leave_who_why_and_when(store, make_record):
-    assert promote(store, "2", "to try it", WHO, WHEN).aliases == ("champion",)
-    tags = client_of(store).get_model_version(MODEL_NAME, "2").tags
-    assert tags["promoted_by"] == "hand"
-    assert tags["promotion_reason"] == "to try it"
-    assert tags["previous_champion"] == "1"
-    held = log_later(make_record("later"), store, WHO, WHEN)
-    assert "although its gate had chosen another" in held.decision.reason
-    assert rollback(store, "it broke", WHO, WHEN).version == "1"
-    assert load_forecaster(store).model_id.version == "1"
-    assert "it broke" in client_of(store).get_model_version(MODEL_NAME, "2").tags["rolled_back"]
-    assert "rolled back to" in log_later(make_record("x"), store, WHO, WHEN).decision.reason
-    with pytest.raises(TrackingError, match="none was before it"):
-        rollback(store, "again", WHO, WHEN)
-
-
-def test_two_rollbacks_go_two_back(store):
-    promote(store, "2", "one", WHO, WHEN)
-    client_of(store).copy_model_version(f"models:/{MODEL_NAME}/1", MODEL_NAME)
-    promote(store, "3", "two", WHO, WHEN)
-    assert [rollback(store, "back", WHO, WHEN).version for _ in range(2)] == ["2", "1"]
-
-
-def test_a_silent_store_is_not_without_champion(store, make_record, monkeypatch):
-    """A trial must not become champion because the question for the present one failed."""
-
-    def down(self, name):
-        raise MlflowException("no answer", error_code=TEMPORARILY_UNAVAILABLE)
-
-    trial = make_record("trial", data_end="2025-12-10")
-    with monkeypatch.context() as while_down:
-        while_down.setattr(MlflowClient, "get_registered_model", down)
-        with pytest.raises(TrackingError, match="failed: no answer"):
-            log_later(trial, store, WHO, WHEN)
-    assert load_forecaster(store).model_id.version == "1"
-    # What broke while it was registered is not in the store: its file can still be logged.
-    assert log_later(trial, store, WHO, WHEN).decision.promote is False
-
-
-def test_a_champion_made_meanwhile_is_asked_for_again(store, make_record, monkeypatch):
-    """On a server nothing keeps two trainings from registering at once."""
-    alone = registry._create
-
-    def interrupted(client, *arguments):
-        monkeypatch.setattr(registry, "_create", alone)
-        make_champion(client, "2", Promotion(WHEN, WHO, "meanwhile", HAND, "1"))
-        return alone(client, *arguments)
-
-    monkeypatch.setattr(registry, "_create", interrupted)
-    registered = log_later(make_record("late"), store, WHO, WHEN)
-    assert "although its gate had chosen another" in registered.decision.reason
-    assert (registered.champion, registered.challenger) == ("2", registered.version)
-    assert load_forecaster(store).model_id.version == "2"
-
-
-def test_versions_are_listed_with_their_skill(logged):
-    newest, champion = list_versions(logged)
-    assert (newest.version, newest.aliases) == ("2", ("challenger",))
-    assert (champion.candidate, champion.gate_choice) == ("logistic", True)
-    value, low, high = champion.skill["brier_skill_30d"]
-    assert low <= value <= high
-    text = versions_text([newest, champion])
-    assert f"{value:+.2f}" in text
-    assert max(map(len, text.splitlines())) <= 100
-    assert "Version 1, champion by gate: there was no champion" in text
-    printed = json.loads(
-        run_command(train.app, "versions", "--json", "--tracking-uri", logged).stdout
-    )
-    assert printed["schema"] == "altseason.versions/1"
-    assert printed["versions"][1]["skill"]["brier_skill_30d"]["value"] == value
+TERMS = Terms(
+    {"threshold": 75.0}, "reference", (30, 60), ("climatology", "pool"), "2026-01-01",
+    "2026-01-01", "pool",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("changes", "promoted", "words"),
     [
-        (["promote", "1", "--reason", "x"], 1, "version 1 is champion already"),
-        (["promote", "9", "--reason", "x"], 1, "holds no version '9'"),
-        (["promote", "one", "--reason", "x"], 1, "holds no version 'one'"),
-        (["promote", "2"], 2, "--reason"),
-        (["promote", "2", "--reason", "  "], 2, "must say something"),
-        (["rollback", "--reason", "x"], 1, "version 1 is champion and none was before it"),
-        (["log", "nowhere.zip"], 1, "nowhere.zip cannot be read: No such file"),
-        (["log", "."], 1, ". cannot be read"),
+        ({}, True, "on the terms"),
+        ({"until": "2026-02-01", "data_end": "2026-02-01"}, True, "on the terms"),
+        ({"source": "yahoo"}, True, "on the terms"),
+        ({"candidates": ("climatology", "pool", "more")}, True, "on the terms"),
+        ({"source": "files"}, False, "another source"),
+        ({"definition": {"threshold": 60.0}}, False, "another definition: threshold 60"),
+        ({"horizons": (30,)}, False, "other horizons"),
+        ({"candidates": ("climatology",)}, False, "without pool"),
+        ({"data_end": "2026-03-01"}, False, "leaves out data"),
+        ({"until": "2025-01-01", "data_end": "2025-01-01"}, False, "before the champion's"),
     ],
 )
-def test_mistakes_get_one_message(arguments, code, message, store):
-    result = run_command(train.app, *arguments, "--tracking-uri", store)
-    assert result.exit_code == code
-    assert message in squeezed(result.stderr)
-    assert "Traceback" not in result.output
-    assert load_forecaster(store).model_id.version == "1"
+def test_a_training_replaces_the_champion_on_its_terms_alone(changes, promoted, words):
+    decision = decide(replace(TERMS, **changes), TERMS, version="4")
+    assert decision.promote is promoted
+    assert words in decision.reason
 
 
-@pytest.mark.parametrize("command", [["versions"], ["rollback", "--reason", "x"]])
-def test_a_missing_store_is_not_made(command, tmp_path):
-    result = run_command(train.app, *command, "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
-    assert result.exit_code == 1
-    assert "there is no store at" in result.stderr
-    assert not list(tmp_path.iterdir())
+def test_a_training_that_breaks_off_is_failed_and_the_champion_stays(copied_store, small_training):
+    class Broken(Exception):
+        pass
+
+    with pytest.raises(Broken), training_run(copied_store, "altcoin-season", "broken"):
+        raise Broken
+    by_name = {run.info.run_name: run.info.status for run in runs_of(copied_store)}
+    assert by_name["broken"] == "FAILED"
+    assert load_forecaster(copied_store).model_id.version == "3"
 
 
-# --- kept in a file ------------------------------------------------------------------------------
+def test_versions_are_listed_with_skill_and_forecast(copied_store):
+    every = list_versions(copied_store)
+    assert [each.version for each in every] == ["4", "3", "2", "1"]
+    chosen = every[1]
+    assert (chosen.aliases, chosen.candidate) == ((CHAMPION,), "logistic")
+    assert chosen.forecast == {"broad_90d": 0.25}
+    text = versions_text(every)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "25 %" in text
+    assert '"altseason.versions/2"' in versions_json(every)
 
 
-def test_a_record_survives_its_file(small_record, tmp_path):
-    path = keep(small_record, tmp_path)
-    read = read_record(path)
-    assert read == replace(small_record, parent=read.parent)
-    assert read.digest == small_record.digest
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
-
-
-def test_a_file_is_logged_once(store, make_record, tmp_path):
-    path = keep(make_record("once"), tmp_path)
-    assert run_command(train.app, "log", path, "--tracking-uri", store).exit_code == 0
-    again = run_command(train.app, "log", path, "--tracking-uri", store)
-    assert again.exit_code == 1
-    assert "is in the store already, as run" in again.stderr
-    assert len(list_versions(store)) == 4
-
-
-def test_a_broken_run_points_to_the_later_one(store, make_record):
-    with (
-        pytest.raises(RuntimeError),
-        training_run(store, "altcoin-season", "broken", 1_700_000_000_000) as broken,
-    ):
-        raise RuntimeError
-    log_later(make_record("later", run_id=broken.run_id), store, WHO, WHEN)
-    found = client_of(store).get_run(broken.run_id)
-    assert found.info.status == "FAILED"
-    later = client_of(store).get_run(found.data.tags["logged_later_as"])
-    assert later.info.run_name == "later"
-
-
-def damage(path: Path, how: str) -> None:
-    content = path.read_bytes()
-    if how == "cut":
-        path.write_bytes(content[: len(content) // 2])
-    elif how == "empty":
-        path.write_bytes(b"")
-    else:
-        with zipfile.ZipFile(path) as file:
-            parts = {name: file.read(name) for name in file.namelist()}
-        manifest = json.loads(parts["run.json"])
-        if how == "content":
-            name = next(name for name in parts if name != "run.json")
-            parts[name] += b"x"
-        elif how == "outside":
-            files = manifest["parent"]["files"]
-            files["../../escaped.csv"] = files["features.csv"]
-        elif how == "schema":
-            manifest["schema"] = "altseason.run/9"
-        else:
-            del manifest["children"]
-        parts["run.json"] = json.dumps(manifest).encode()
-        with zipfile.ZipFile(path, "w") as file:
-            for name, part in parts.items():
-                file.writestr(name, part)
-
-
-@pytest.mark.parametrize("how", ["cut", "empty", "content", "outside", "schema", "missing"])
-def test_a_damaged_file_is_refused(how, small_record, tmp_path):
-    path = keep(small_record, tmp_path)
-    damage(path, how)
-    with pytest.raises(TrackingError, match="is no record of a training"):
-        read_record(path)
-
-
-def test_an_unwritable_file_goes_to_the_temporary_directory(small_record, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    assert keep(small_record, Path("/proc/nowhere")).parent == tmp_path
-    monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc/nowhere")
-    with pytest.raises(TrackingError, match="nor can the training be kept"):
-        keep(small_record, Path("/proc/nowhere"))
-
-
-# --- stores that fail ----------------------------------------------------------------------------
-
-
-def test_an_older_schema_is_one_message(store):
-    with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as database:
-        database.execute("UPDATE alembic_version SET version_num = '1b5f0d9ad7c1'")
-        database.commit()
-    result = run_command(train.app, "--tracking-uri", store)
-    assert result.exit_code == 1
-    assert "cannot be opened: its schema is older than that of this MLflow" in result.stderr
-    assert "mlflow db upgrade" in result.stderr
-    assert "hindcast" not in result.stderr
-
-
-def test_a_full_disk_keeps_the_champion(logged, make_record, tmp_path):
-    """A file system of its own, of a size at which the last figures no longer fit."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small file system needs root")
-    uri = f"sqlite:///{place / 'mlflow.db'}"
+def test_reading_changes_nothing_of_a_guest(copied_store, tmp_path):
+    """Tracking URI, active run and files of the caller stay as they are."""
+    mine = f"sqlite:///{tmp_path / 'mine.db'}"
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(mine)
     try:
-        shutil.copy(logged.removeprefix("sqlite:///"), place / "mlflow.db")
-        with closing(sqlite3.connect(place / "mlflow.db")) as database:
-            database.execute("UPDATE experiments SET artifact_location = ?",
-                             (f"file://{place}/mlartifacts",))  # fmt: skip
-            database.commit()
-        (place / "ballast").write_bytes(bytes(shutil.disk_usage(place).free - 200_000))
-        with pytest.raises(TrackingError, match=r"failed: .*(full|space)"):
-            log_later(make_record("too much"), uri, WHO, WHEN)
-        (place / "ballast").unlink()
-        assert load_forecaster(uri).model_id.version == "1"
-        assert len(list_versions(uri)) == 2
-        assert log_later(make_record("fits again"), uri, WHO, WHEN).version == "3"
+        path = Path(copied_store.removeprefix("sqlite:///"))
+        content = path.read_bytes()
+        with mlflow.start_run() as run:
+            load_forecaster(copied_store)
+            list_versions(copied_store)
+            assert mlflow.get_tracking_uri() == mine
+            mlflow.log_metric("still_mine", 1.0)
+        assert client_of(mine).get_run(run.info.run_id).info.status == "FINISHED"
+        assert path.read_bytes() == content
     finally:
-        mlflow.set_tracking_uri("")
-        subprocess.run(["umount", "-l", str(place)], check=True)
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
 
 
-def is_ready() -> bool:
-    """Asked of another process, it answers when that has imported all it needs."""
-    return True
+def test_a_registry_of_the_environment_does_not_beat_the_store(copied_store, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere.db"
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{elsewhere}")
+    assert load_forecaster(copied_store).model_id.version == "3"
+    assert not elsewhere.exists()
 
 
-def log_in_process(uri: str, path: str) -> str:
-    return log_later(read_record(Path(path)), uri, WHO, WHEN).version
+def test_a_store_of_an_older_mlflow_is_left_alone(copied_store):
+    path = Path(copied_store.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path)) as held, held:
+        held.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+    content = path.read_bytes()
+    with pytest.raises(TrackingError, match="mlflow db upgrade"):
+        load_forecaster(copied_store)
+    assert path.read_bytes() == content
+    with closing(sqlite3.connect(path)) as held, held:
+        held.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    with pytest.raises(TrackingError, match="newer MLflow"):
+        load_forecaster(copied_store)
 
 
-def test_concurrent_trainings_leave_one_champion(make_record, tmp_path):
-    """Two processes on a store that neither has made yet."""
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    paths = [str(keep(make_record(f"number {n}"), tmp_path)) for n in range(2)]
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        pool.submit(is_ready).result()
-        other = pool.submit(log_in_process, uri, paths[0])
-        versions = [log_in_process(uri, paths[1]), other.result()]
-    runs = runs_of(uri)
-    assert len(runs) == 2 * 4
-    assert {each.info.status for each in runs} == {"FINISHED"}
-    assert len(set(versions)) == 2
-    found = list_versions(uri)
-    assert len(found) == 4
-    (champion,) = (each for each in found if "champion" in each.aliases)
-    assert champion.version in versions
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "there is no store"), (b"hello", "not an SQLite database"), ("table", "another prog")],
+)
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path, content, words):
+    path = tmp_path / "x.db"
+    if content == "table":
+        with closing(sqlite3.connect(path)) as held, held:
+            held.execute("CREATE TABLE mine (a)")
+    elif content is not None:
+        path.write_bytes(content)
+    before = path.read_bytes() if path.exists() else None
+    with pytest.raises(TrackingError, match=words):
+        load_forecaster(f"sqlite:///{path}")
+    assert (path.read_bytes() if path.exists() else None) == before
 
 
-# --- nothing in a store is run, nothing changed is used ------------------------------------------
+@pytest.mark.parametrize("name", ["a%20b", "why?"])
+def test_a_folder_whose_name_is_part_of_an_address_is_refused(store, tmp_path, name):
+    folder = tmp_path / name
+    shutil.copytree(store, folder)
+    with pytest.raises(TrackingError, match="name another place"):
+        load_forecaster(f"sqlite:///{folder / 'mlflow.db'}")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def forecaster_files(uri: str, run_name: str) -> tuple[Path, Path]:
-    """The forecaster as artifact of its run and in its model."""
-    client = client_of(uri)
-    (found,) = (r for r in runs_of(uri) if r.info.run_name == run_name)
-    place = Path(found.info.artifact_uri.removeprefix("file://"), FORECASTER_FILE)
-    (version,) = client.search_model_versions(f"run_id = '{found.info.run_id}'")
-    logged = client.get_logged_model(version.source.removeprefix("models:/"))
-    model = Path(logged.artifact_location.removeprefix("file://"))
-    return place, next(model.rglob("forecaster-*.json.gz"))
-
-
-def test_a_changed_forecaster_is_refused(store, make_record):
-    uri = store
-    log_later(make_record("changed"), uri, WHO, WHEN)
-    mlflow.set_tracking_uri(uri)
-    assert mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@champion") is not None
-    for path in forecaster_files(uri, "logistic, changed"):
-        content = json.loads(gzip.decompress(path.read_bytes()))
-        content["forecaster"]["evidence"]["reason"] = "believe me"
-        path.write_bytes(gzip.compress(json.dumps(content).encode(), mtime=0))
-    with pytest.raises(TrackingError, match="not what was logged"):
-        load_forecaster(uri)
-    with pytest.raises(TrackingError, match="not what was logged"):
-        mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@champion")
-    result = run_command(predict.app, "--tracking-uri", uri, "--as-of", "2018-12-31")
-    assert result.exit_code == 1
-    assert "Traceback" not in result.output
-
-
-def test_no_pickle_is_in_the_store(logged):
-    folder = Path(logged.removeprefix("sqlite:///")).parent
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert any(path.name == "MLmodel" for path in files)
-    pickles = [path for path in files if path.suffix in (".pkl", ".pickle", ".joblib")
-               or path.read_bytes()[:2] in (b"\x80\x04", b"\x80\x05")]  # fmt: skip
-    assert not pickles
-
-
-# --- small things --------------------------------------------------------------------------------
-
-
-def test_a_blocked_write_is_repeated():
-    left = [MlflowException("duplicate key", error_code=BAD_REQUEST)] * 2
-
-    def write():
-        if left:
-            raise left.pop()
-
-    insist(write)
-    assert not left
-    other = MlflowException("no such version", error_code=RESOURCE_DOES_NOT_EXIST)
-    left = [other]
-    with pytest.raises(MlflowException, match="no such version"):
-        insist(write)
-
-
-def test_the_reason_is_the_first_line():
-    autoflush = "(raised as a result of Query-invoked autoflush; consider ...)\npermission denied."
-    assert why(RuntimeError(autoflush)) == "permission denied"
-    assert why(RuntimeError("\n one\ntwo")) == "one"
-    assert why(RuntimeError()) == "RuntimeError"
-
-
-def test_a_server_down_is_not_without_model(monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    for command in (["versions"], ["promote", "1", "--reason", "x"]):
-        result = run_command(train.app, *command, "--tracking-uri", "http://127.0.0.1:9")
-        assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.rstrip(".\n").endswith("it does not answer (Connection refused)")
-    with pytest.raises(TrackingError, match="cannot be read: it does not answer"):
-        load_forecaster("http://127.0.0.1:9")
-
-
-def test_a_printed_command_bears_blanks_and_hides_passwords():
-    assert quoted("sqlite:////a b/mlflow.db") == "'sqlite:////a b/mlflow.db'"
-    assert "secret" not in ui_command("postgresql://ada:secret@host/db")
-
-
-def test_a_password_is_not_shown():
-    assert shown("postgresql://ada:secret@host/db") == "postgresql://ada:***@host/db"
+def test_passwords_are_not_shown():
+    address = "postgresql://ada:se@cret@localhost/db"
+    assert "cret" not in shown(address)
+    assert "cret" not in quoted(address)
     assert shown("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
 
 
-def test_the_module_prints_the_stores_address(logged, tmp_path, monkeypatch, capsys):
-    module = str(ROOT / "models" / "tracking" / "ui.py")
-    monkeypatch.setattr(sys, "argv", [module, logged])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(module, run_name="__main__")
-    assert ended.value.code in (None, 0)
-    assert capsys.readouterr().out.startswith("Open http://127.0.0.1:5000/#/experiments/")
-    monkeypatch.setattr(sys, "argv", [module, f"sqlite:///{tmp_path}/none.db"])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(module, run_name="__main__")
-    assert "there is no store at" in f"{ended.value}{capsys.readouterr().err}"
+def test_a_silent_server_is_given_up_at_the_deadline():
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises((Unanswered, TrackingError), match="not answered within 1 s"):
+            load_forecaster(uri, deadline=1)
+
+
+def test_the_lock_of_another_writer_is_waited_for_and_named(copied_store, small_training):
+    path = Path(copied_store.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(f"{path}.lock", isolation_level=None)) as held:
+        held.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TrackingError, match="another program has held the store"):
+            registry.promote(copied_store, "1", "now", WHO, WHEN, deadline=0.2)
+        held.execute("ROLLBACK")
+
+
+def test_mlflow_serves_probabilities_by_lead(copied_store, lead_rows):
+    with opened(copied_store) as client:
+        version = client.get_model_version_by_alias("altcoin-season", "champion")
+        address = client.get_model_version_download_uri("altcoin-season", version.version)
+    assert address
+    stored = load_forecaster(copied_store)
+    rows = lead_rows[0].head(3)
+    from models.tracking.serving import ServedForecaster
+
+    found = ServedForecaster(stored.forecaster).predict(rows)
+    assert list(found) == list(LEAD_COLUMNS)
+    assert found.sum(axis=1).to_numpy() == pytest.approx(1)
+
+
+def test_titles_tell_what_differs_from_a_default_training():
+    started = pd.Timestamp("2026-06-07 08:09")
+    until = pd.Timestamp("2026-06-06")
+    assert run_title(Settings(), until, "reference", started) == ("7 Jun 08:09, data to 2026-06-06")
+    other = Settings(seed=3, horizons=(30,))
+    assert run_title(other, until, "yahoo", started) == (
+        "7 Jun 08:09, yahoo, 30 days, seed 3, data to 2026-06-06"
+    )
+
+
+def test_the_ui_opens_on_the_trainings(copied_store):
+    assert re.search(
+        r"experiments/\d+/runs\?viewStateShareKey=trainings", find_address(copied_store)
+    )
+    assert experiment_tags()["mlflow.experimentKind"] == "custom_model_development"
+
+
+_KILLED = """
+import sys
+from models.tracking.log import training_run
+with training_run(sys.argv[1], "altcoin-season", "killed"):
+    print("open", flush=True)
+    import time
+    time.sleep(60)
+"""
+
+
+def test_a_training_that_is_killed_leaves_the_champion_and_a_store_that_works(copied_store):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, copied_store], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "open\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert load_forecaster(copied_store).model_id.version == "3"
+    registry.promote(copied_store, "1", "still works", WHO, WHEN)
+
+
+def _postgresql() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """An MLflow server on PostgreSQL, both real."""
+    binaries = _postgresql()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = tmp_path_factory.mktemp("server")
+    data = folder / "data"
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres")
+        for parent in (folder, *folder.parents):
+            if parent.owner() == "root" and parent.stat().st_mode & 0o005 != 0o005:
+                parent.chmod(parent.stat().st_mode | 0o055)
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
+    subprocess.run([*user, binaries / "initdb", "-D", data, "-U", "ada", "-A", "trust"], **quiet)
+    options = f"-p {port} -k {folder} -c fsync=off -c listen_addresses=127.0.0.1"
+    subprocess.run([*user, binaries / "pg_ctl", "-D", data, "-w", "-o", options, "start"], **quiet)
+    try:
+        yield f"postgresql+psycopg2://ada@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([*user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+
+
+def test_two_trainings_at_once_on_postgresql_are_both_there(server, small_training, tmp_path):
+    few = replace(
+        small_training,
+        forecasters={n: small_training.forecasters[n] for n in ("climatology", "logistic")},
+    )
+    errors: list[BaseException] = []
+
+    def trained(title):
+        try:
+            with training_run(server, "altcoin-season", title, deadline=60) as run:
+                log_training(run, few, beside(), WHO, WHEN)
+        except BaseException as error:
+            errors.append(error)
+
+    trained("first")
+    assert not errors
+    # From two processes, as two people would: the second is this one.
+    script = tmp_path / "other.py"
+    script.write_text("import sys; print('other')")
+    assert run_python(script).stdout == "other\n"
+    thread = threading.Thread(target=trained, args=("second",))
+    thread.start()
+    thread.join()
+    assert not errors
+    assert {each.candidate for each in list_versions(server)} == {"logistic"}
+    assert load_forecaster(server).forecaster.name == "logistic"

@@ -86,7 +86,7 @@ def before_onsets(
     for days in days_before:
         table[f"probability_{days}"] = newest("probability", days)
     # The onset's own day is never at risk: the last forecast is of the day before or earlier.
-    table["climatology"] = newest("climatology", 1)
+    table["base_rate"] = newest("base_rate", 1)
     alarm_table = alarms(forecasts, onsets, level=level, step_days=step_days)
     hits = alarm_table[alarm_table["hit"]].drop_duplicates("onset", keep="last").set_index("onset")
     for name, end in (("first_warning", "first_day"), ("last_warning", "last_day")):
