@@ -28,7 +28,7 @@ def forecasts(probabilities, *, weeks=None, horizon=30, outcome=0.0, base_rate=0
             "horizon_days": horizon,
             "model": "logistic",
             "probability": np.asarray(probabilities, dtype=float),
-            "base_rate": climatology,
+            "base_rate": base_rate,
             "outcome": outcome,
         }
     )
