@@ -247,9 +247,9 @@ READERS = {
     ]),
     "horizons": Reader(horizons, (typer.BadParameter,), lambda: [b"30,60,90", b" 1 ,390"]),
     "flows": Reader(flows, (DataError,), lambda: [
-        LATE.encode(), FULL.encode(), FUND.encode(), b"date,net_flow_usd\n2025-12-09,1500000\n",
+        LATE.encode(), FULL.encode(), FUND.encode(), b"date,net_flow_usd\n2025-12-09,151900000\n",
         b"<table><tr><td>Date</td><td>IBIT</td><td>FBTC</td><td>Total</td></tr><tr><td>09 Dec "
-        b"2025</td><td>1.0</td><td>2.0</td><td>3.0</td></tr></table>",
+        b"2025</td><td>51.0</td><td>2.0</td><td>53.0</td></tr></table>",
     ]),
     "universe": Reader(universe, (DataError,), lambda: [UNIVERSE]),
     "ledger": Reader(ledger, (LedgerError,), lambda: [
