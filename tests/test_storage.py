@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from features.sources.etf_flows import flow_store
@@ -28,15 +26,6 @@ ROWS = pd.concat(
     ],
     ignore_index=True,
 )
-
-
-def first_form(directory: Path, rows: pd.DataFrame = ROWS) -> Path:
-    """Write the fund store as earlier versions of the program did."""
-    table = pa.Table.from_pandas(rows, preserve_index=False)
-    digest = {b"altseason.flows.digest": flow_store.digest(rows).encode()}
-    path = directory / flow_store.FILE
-    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, **digest}), path)
-    return path
 
 
 @pytest.fixture
@@ -141,39 +130,6 @@ def test_no_damaged_file_takes_the_place_of_another(path):
 
 
 # --- the fund store ------------------------------------------------------------------------------
-
-
-def test_the_first_form_reads_as_it_did(tmp_path):
-    path = first_form(tmp_path)
-    before = path.read_bytes()
-    pd.testing.assert_frame_equal(flow_store.read(tmp_path), ROWS)
-    assert path.read_bytes() == before  # reading rewrites nothing
-
-
-def test_the_next_import_rewrites_it_and_says_so(tmp_path):
-    first_form(tmp_path)
-    more = rows_of("iwm_nav", pd.Series([240.0], [pd.Timestamp("2025-12-04")]), "fund.xls")
-    with pytest.warns(
-        UserWarning, match="now kept in a new form .* same figures; earlier versions"
-    ):
-        flow_store.add(tmp_path, more)
-    assert read_table(tmp_path / flow_store.FILE)[1]["schema"] == flow_store.SCHEMA
-    kept = flow_store.read(tmp_path)
-    assert len(kept) == len(ROWS) + 1
-    merged = kept.merge(ROWS, on=list(flow_store.COLUMNS))
-    assert len(merged) == len(ROWS)
-    flow_store.add(tmp_path, more.assign(date=pd.Timestamp("2025-12-05").as_unit("s")))  # said once
-
-
-def test_a_tampered_first_form_is_set_aside(tmp_path):
-    path = first_form(tmp_path)
-    table = pq.read_table(path)
-    changed = table.to_pandas()
-    changed.loc[0, "value"] = 9e6
-    tampered = pa.Table.from_pandas(changed, preserve_index=False)
-    pq.write_table(tampered.replace_schema_metadata(table.schema.metadata), path)
-    with pytest.warns(UserWarning, match="was damaged and is set aside as .*damaged-1"):
-        assert flow_store.read(tmp_path).empty
 
 
 def test_a_foreign_table_is_set_aside(tmp_path):

@@ -21,7 +21,7 @@ from models.cli.options import (
     TrackingOption,
     require_writable,
 )
-from models.ledger.alerts import Alert
+from models.ledger.alert import Alert
 from models.patience import DEADLINE_SECONDS
 
 AsOfOption = Annotated[

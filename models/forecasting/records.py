@@ -91,8 +91,7 @@ def health_json(health: DataHealth) -> dict[str, Any]:
     content["coverage_by_year"] = content.pop("coverage")
     content["published"] = content.pop("witness")
     content["findings"] = [{**asdict(each), "text": each.text} for each in health.findings]
-    plain: dict[str, Any] = _plain({"schema": HEALTH_SCHEMA, **content})
-    return plain
+    return {"schema": HEALTH_SCHEMA, **{name: _plain(each) for name, each in content.items()}}
 
 
 def _plain(value: object) -> object:

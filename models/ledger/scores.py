@@ -129,7 +129,6 @@ def _probability_scores(done: pd.DataFrame, *, rare: bool) -> dict[str, Any]:
             outcome,
             forecast,
             base,
-            clustering=float("nan"),
         )._asdict()
     return row
 

@@ -116,8 +116,8 @@ def _notes(record: TrackRecord, terminal: Terminal) -> Iterator[str]:
 
 
 def _count(value: object) -> str:
-    return "" if value is None or pd.isna(value) else f"{value:.0f}"  # type: ignore[call-overload,str-format]
+    return "" if value is None or pd.isna(value) else f"{value:.0f}"  # type: ignore[call-overload]
 
 
 def _number(value: object, digits: int) -> str:
-    return "" if value is None or pd.isna(value) else f"{value:.{digits}f}"  # type: ignore[call-overload,str-format]
+    return "" if value is None or pd.isna(value) else f"{value:.{digits}f}"  # type: ignore[call-overload]

@@ -164,7 +164,7 @@ def _full(forecast: Forecast, terminal: Terminal) -> list[str]:
 
 def _windows(forecast: Forecast, kind: Kind, terminal: Terminal) -> str:
     """Return the chances of a kind by length and in the window, with those of earlier days."""
-    rows = [("", "days", *_HEADS[1:], "a week ago", "a month ago")]
+    rows: list[tuple[str, ...]] = [("", "days", *_HEADS[1:], "a week ago", "a month ago")]
     answers = [forecast.begins(kind, days) for days in HORIZONS]
     for answer in [*filter(None, answers), forecast.year(kind)]:
         days = answer.horizon(forecast.as_of)

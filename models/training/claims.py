@@ -70,6 +70,7 @@ COLUMNS = Answer._fields
 
 _RANKED = "eth_btc_momentum_90"
 _PARTIAL = "partial alone"
+_KEPT = ("claim", "condition", "horizon_days", "days", "spells", "onsets", "verdict")
 
 
 def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp) -> pd.DataFrame:
@@ -120,19 +121,13 @@ def claim_records(table: pd.DataFrame) -> tuple[ClaimRecord, ...]:
     columns = {"rate": "rate", "otherwise": "rate_otherwise", "low": "low", "high": "high"}
     return tuple(
         ClaimRecord(
-            claim=row.claim,
-            condition=row.condition,
-            horizon_days=int(row.horizon_days),
-            days=int(row.days),
-            spells=int(row.spells),
-            onsets=int(row.onsets),
-            verdict=str(row.verdict),
+            **{str(name): row[name] for name in _KEPT},
             **{
-                name: None if np.isnan(value := getattr(row, column)) else float(value)
+                name: None if np.isnan(row[column]) else row[column]
                 for name, column in columns.items()
             },
         )
-        for row in rows.itertuples()
+        for row in rows.to_dict("records")
     )
 
 

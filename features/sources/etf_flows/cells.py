@@ -1,77 +1,34 @@
-"""Cells and rows of fund tables: days, figures, the rows that carry a day."""
+"""Cells of fund tables: the rows that carry a day, with their figures."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from features.panel import DataError
-from features.sources.days import WAY_OUT, day_of, order_of
-from features.sources.numerals import has_decimal_comma, with_point
+from features.sources.columns import WAY_OUT, days_of, has_decimal_comma, is_day, with_point
+from features.sources.etf_flows.spreadsheets import Table
 
 # Not reported: unlike 0.0, which is a flow of nothing.
-_ABSENT = frozenset(
-    {
-        "",
-        "-",
-        "--",
-        "---",
-        "\u2013",
-        "\u2014",
-        "n/a",
-        "na",
-        "n.a.",
-        "#n/a",
-        "none",
-        "null",
-        "tba",
-        "tbc",
-        "pending",
-    }
-)
+_ABSENT = frozenset({
+    "", "-", "--", "---", "\u2013", "\u2014", "n/a", "na", "n.a.", "#n/a", "none", "null", "tba",
+    "tbc", "pending",
+})  # fmt: skip
 _NOTES = (
-    "total",
-    "average",
-    "avg",
-    "mean",
-    "median",
-    "maximum",
-    "max",
-    "minimum",
-    "min",
-    "sum",
-    "fee",
-    "seed",
-    "staking",
-    "date",
-    "source",
-    "cumulative",
-    "note",
-)
-# A figure in either notation; a day such as 31.12.2025 is none.
+    "total", "average", "avg", "mean", "median", "maximum", "max", "minimum", "min", "sum", "fee",
+    "seed", "staking", "date", "source", "cumulative", "note",
+)  # fmt: skip
+# A figure in either notation; a day such as 31.12.2025 is not among them.
 _FIGURE = re.compile(r"[(]?[+-]?(\d{1,3}([., ]\d{3})+|\d+)([.,]\d+)?[)]?", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def parse_figure(text: str) -> float:
     """Return the figure that a cell holds, NaN for a dash or an empty cell.
 
-    Parameters
-    ----------
-    text : str
-        Digits, thousands in groups of three, a decimal point; negative with a
-        minus or in parentheses.
-
-    Raises
-    ------
-    DataError
-        If the cell holds anything else.
-
-    Examples
-    --------
     >>> [parse_figure(text) for text in ("1,119.9", "(95.1)", "-0.5", "--")]
     [1119.9, -95.1, -0.5, nan]
     """
@@ -80,7 +37,7 @@ def parse_figure(text: str) -> float:
     bare = text.replace("\u2212", "-").replace("$", "").strip()
     negative = bare.startswith("(") and bare.endswith(")")
     digits = bare[1:-1].strip() if negative else bare
-    if not _NUMBER.fullmatch(digits) or not digits.isascii() or (negative and digits[0] in "+-"):
+    if not _NUMBER.fullmatch(digits) or (negative and digits[0] in "+-"):
         raise DataError(f"{text!r} is no figure such as 1,119.9 or (95.1)")
     value = float(digits.replace(",", ""))
     if not math.isfinite(value):
@@ -88,93 +45,52 @@ def parse_figure(text: str) -> float:
     return -value if negative else value
 
 
-def names_day(text: str) -> bool:
-    """Tell whether a cell names a day, whatever the order of day and month in it."""
-    return any(day_of(text, order) is not None for order in ("dmy", "mdy"))
+def figures_of(table: Table, header: int, day: int, columns: Sequence[int]) -> pd.DataFrame:
+    """Return the figures of some columns below the header by day, NaN where absent.
 
-
-def column(row: Sequence[str], label: str) -> int:
-    """Return where a label stands.
-
-    Raises
-    ------
-    DataError
-        If it does not stand there once.
+    Rows of notes are passed over: fees, totals, prose. Any other row without a day is refused.
     """
-    places = [at for at, cell in enumerate(row) if cell.lower() == label]
-    if len(places) != 1:
-        raise DataError(f"needs one column {label!r}, has {len(places)}.")
-    return places[0]
-
-
-def dated_rows(
-    rows: Sequence[list[str]], header: int, day: int
-) -> Iterator[tuple[pd.Timestamp, list[str]]]:
-    """Yield the rows behind the header that carry a day.
-
-    Raises
-    ------
-    DataError
-        If a row is neither that nor a note (a fee, a total, prose), or the order of day and month
-        is not clear.
-    """
-    labels = rows[header]
-    begun = False
-    order = order_of(row[day] for row in rows[header + 1 :] if day < len(row))
-    for number, row in enumerate(rows[header + 1 :], header + 2):
-        filled = [cell for cell in row if cell]
+    labels, rows = table[header], table[header + 1 :]
+    comma = _has_decimal_comma(rows)
+    days = days_of(row[day] for row in rows if day < len(row) and is_day(row[day]))
+    figures: dict[int, tuple[pd.Timestamp, list[float]]] = {}
+    for number, row in enumerate(rows, header + 2):
         label = row[day] if day < len(row) else ""
-        date = day_of(label, order)
-        if date is not None:
-            if len(row) < len(labels) or any(row[len(labels) :]):
+        if label not in days:
+            # A cell alone is prose. Before the first day stand further headers: fees, seeds.
+            filled = [at for at in (day, *columns) if at < len(row) and row[at]]
+            early = not label and not figures
+            if len(filled) > 1 and not (label.lower().startswith(_NOTES) or early or row == labels):
                 raise DataError(
-                    f"row {number} ({label}): has {len(row)} cells, its header has {len(labels)}."
+                    f"row {number}: {label!r} is no day such as 2025-12-09 or Dec 09, 2025; "
+                    f"{WAY_OUT}."
                 )
-            begun = True
-            yield date, row
-        # One cell is prose. Before the first day stand further headers: fees, seeds.
-        elif len(filled) > 1 and not (
-            label.lower().startswith(_NOTES) or (not label and not begun) or row == labels
-        ):
+            continue
+        if len(row) < len(labels) or any(row[len(labels) :]):
             raise DataError(
-                f"row {number}: {label!r} is no day such as 2025-12-09 or Dec 09, 2025; {WAY_OUT}."
+                f"row {number} ({label}): has {len(row)} cells, its header has {len(labels)}."
             )
+        try:
+            figures[number] = (
+                days[label],
+                [parse_figure(_pointed(row[at], comma=comma)) for at in columns],
+            )
+        except DataError as error:
+            raise DataError(f"{days[label]:%Y-%m-%d}: {error}.") from error
+    index = pd.DatetimeIndex([date for date, _ in figures.values()], dtype="datetime64[s]")
+    values = [row for _, row in figures.values()]
+    names = [labels[at].upper() for at in columns]
+    return pd.DataFrame(values, index.rename("date"), names, dtype="float64").sort_index()
 
 
-def with_points(rows: Sequence[list[str]], header: int) -> list[list[str]]:
-    """Return rows whose figures have a decimal point, where all of the table have a comma."""
-    cells = {cell for row in rows[header + 1 :] for cell in row if _FIGURE.fullmatch(cell)}
+def _has_decimal_comma(rows: Table) -> bool:
     try:
-        comma = has_decimal_comma(cells, thousands=True)
+        return has_decimal_comma(
+            {cell for row in rows for cell in row if _FIGURE.fullmatch(cell)}, thousands=True
+        )
     except DataError:  # both: the cell that is no figure is named when it is read
-        comma = False
-    if not comma:
-        return list(rows)
-    return [
-        [
-            with_point(cell, decimal_comma=True) if at > header and cell in cells else cell
-            for cell in row
-        ]
-        for at, row in enumerate(rows)
-    ]
+        return False
 
 
-def figure(row: Sequence[str], at: int, day: pd.Timestamp) -> float:
-    """Return the figure in a column of a day's row; an error names the day."""
-    try:
-        return parse_figure(row[at])
-    except DataError as error:
-        raise DataError(f"{day:%Y-%m-%d}: {error}.") from error
-
-
-def series_of(name: str, figures: Iterable[tuple[pd.Timestamp, float]]) -> pd.Series:
-    """Return figures by day, sorted; equal ones of one day count once, others are refused."""
-    held: dict[pd.Timestamp, float] = {}
-    for day, value in figures:
-        if held.setdefault(day, value) != value:
-            raise DataError(
-                f"{name} on {day:%Y-%m-%d}: two rows for one day, {held[day]:.10g} and "
-                f"{value:.10g}."
-            )
-    days = pd.DatetimeIndex(sorted(held), dtype="datetime64[s]", name="date")
-    return pd.Series([held[day] for day in days], days, dtype="float64")
+def _pointed(cell: str, *, comma: bool) -> str:
+    return with_point(cell, decimal_comma=True) if comma and _FIGURE.fullmatch(cell) else cell

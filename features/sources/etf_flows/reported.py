@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 import pandas as pd
 
 from features.panel import DataError
@@ -14,93 +10,45 @@ from features.panel import DataError
 # within two. Days of the file, not of the clock: a file is as old as its newest day.
 SETTLED_DAYS = 7
 # A fund that has reported in none of so many sessions before is closed, or not begun.
-SILENT_SESSIONS = 10
-# Figures of a table of flows are rounded to a tenth of a million, each and their total.
+_SILENT_SESSIONS = 10
+# Figures of a table of flows are rounded to a tenth of a million, the funds' and their total.
 _ROUNDING = 0.05
 
 
-@dataclass(frozen=True)
-class FundDay:
-    """One day of a table of flows.
+def awaited(flows: pd.DataFrame) -> pd.DataFrame:
+    """Return, for days whose total is not final, which funds are still awaited; US$ million.
 
-    Parameters
-    ----------
-    day : pandas.Timestamp
-        The session.
-    flows : mapping of str to float
-        US$ million by fund, NaN where it has not reported.
-    total : float
-        What the table gives as their sum, NaN where it gives none.
-    """
-
-    day: pd.Timestamp
-    flows: Mapping[str, float]
-    total: float
-
-    @property
-    def reported(self) -> frozenset[str]:
-        """The funds that have a figure."""
-        return frozenset(fund for fund, flow in self.flows.items() if not math.isnan(flow))
-
-
-def unreported(rows: Sequence[FundDay]) -> dict[pd.Timestamp, list[str]]:
-    """Return the days whose total is not final, each with the funds that are waited for.
-
-    Parameters
-    ----------
-    rows : sequence of FundDay
-        By day. Days on which no fund has a figure are without trading, and none of these.
-
-    Examples
-    --------
     >>> days = pd.bdate_range("2025-12-04", periods=3)
-    >>> table = [FundDay(day, {"IBIT": 1.0, "FBTC": 2.0}, 3.0) for day in days[:2]]
-    >>> table.append(FundDay(days[2], {"IBIT": math.nan, "FBTC": 2.0}, 2.0))
-    >>> {f"{day:%F}": funds for day, funds in unreported(table).items()}
-    {'2025-12-08': ['IBIT']}
+    >>> flows = pd.DataFrame({"IBIT": [1.0, 1.0, None], "FBTC": [2.0, 2.0, 2.0]}, days)
+    >>> awaited(flows)
+                IBIT   FBTC
+    2025-12-08  True  False
     """
-    traded = [row for row in rows if row.reported]
-    waiting = {}
-    for at, row in enumerate(traded):
-        # Strict: with seven days behind it the total is settled.
-        if (traded[-1].day - row.day).days >= SETTLED_DAYS:
-            continue
-        before = traded[max(at - SILENT_SESSIONS, 0) : at]
-        silent = len(before) == SILENT_SESSIONS
-        late = [
-            fund for fund in row.flows
-            if fund not in row.reported
-            and not (silent and all(fund not in earlier.reported for earlier in before))
-        ]  # fmt: skip
-        if late:
-            waiting[row.day] = late
-    return waiting
+    reported = flows.notna()
+    reported = reported[reported.any(axis=1)]  # without any figure there was no trading
+    # With fewer sessions before (NaN), a fund may only have been missed by chance.
+    active = reported.astype(float).rolling(_SILENT_SESSIONS).max().shift() != 0
+    # Strict: with seven later days a total is final.
+    recent = reported.index > reported.index.max() - pd.Timedelta(days=SETTLED_DAYS)
+    late = ~reported & active & recent[:, None]
+    return late[late.any(axis=1)]
 
 
-def checked_total(row: FundDay, *, late: bool) -> float:
-    """Return a day's total, US$ million; NaN without trading, or where it is not known yet.
+def totals_of(flows: pd.DataFrame, totals: pd.Series, late: pd.Index) -> pd.Series:
+    """Return each day's total, which must be the funds' sum within rounding; US$ million.
 
-    Parameters
-    ----------
-    row : FundDay
-        The day.
-    late : bool
-        Whether a fund is waited for: then the table may give no total yet.
-
-    Raises
-    ------
-    DataError
-        If the total is not the sum of the funds.
+    Days without trading are left out. A late day may still be without a total: then it is the sum
+    so far.
     """
-    known = [flow for flow in row.flows.values() if not math.isnan(flow)]
-    if not known and (math.isnan(row.total) or row.total == 0):
-        return math.nan
-    if late and math.isnan(row.total):
-        return sum(known)
-    if math.isnan(row.total) or abs(sum(known) - row.total) > _ROUNDING * (len(known) + 1) + 1e-6:
-        told = "is absent" if math.isnan(row.total) else f"is {row.total:g}"
+    count, sums = flows.count(axis=1), flows.sum(axis=1)
+    totals = totals.mask(totals.isna() & totals.index.isin(late), sums)
+    idle = (count == 0) & (totals.isna() | (totals == 0))
+    bad = ~idle & ~((sums - totals).abs() <= _ROUNDING * (count + 1) + 1e-6)
+    if bad.any():
+        at = int(bad.to_numpy().argmax())
+        given = "is absent" if pd.isna(totals.iloc[at]) else f"is {totals.iloc[at]:g}"
         raise DataError(
-            f"{row.day:%Y-%m-%d}: the funds add up to {sum(known):.1f}, but Total {told} "
-            "(US$ million)."
+            f"{totals.index[at]:%Y-%m-%d}: the funds add up to {sums.iloc[at]:.1f}, but Total "
+            f"{given} (US$ million)."
         )
-    return row.total
+    return totals[~idle]

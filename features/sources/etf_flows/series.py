@@ -8,38 +8,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.catalogue.features import fund_flow, share_of_market_cap
+from features.catalogue.features import FUND_START, fund_flow, share_of_market_cap
+from features.market.splice import gaps
 from features.market.supply import ETHER_SUPPLY, bitcoin_supply
+from features.panel import DAY
 from features.sources.etf_flows import flow_store
-from features.sources.etf_flows.checks import gaps
+
+# No closure of the exchange since 2008 lasted longer: a greater distance is a gap.
+_LONGEST_CLOSURE = 5
+
+
+def fund_gaps(days: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Return the neighbouring days more than five days apart, from 2008 on."""
+    return gaps(days[days >= FUND_START - _LONGEST_CLOSURE * DAY], _LONGEST_CLOSURE)
 
 
 def fund_flows(
     directory: Path, bitcoin_usd: pd.Series, ether_usd: pd.Series
 ) -> Mapping[str, pd.Series]:
-    """Return the flow series that the store can give.
+    """Return the flow series, of those in `panel.SPECS`, for which the store has final figures.
 
-    Where days are missing (neighbours more than five days apart) a window of
-    sessions would span weeks, so only what lies behind the last gap is given,
-    with a warning. Provisional totals are not given.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Where the store is, for instance `flow_directory()`.
-    bitcoin_usd, ether_usd : pandas.Series
-        Closes in US dollars by day, without time zone.
-
-    Returns
-    -------
-    mapping of str to pandas.Series
-        Of `iwm_flow` (% of assets), `btc_etf_flow` and `eth_etf_flow` (% of
-        market cap) those for which there are figures, each by session.
-
-    Raises
-    ------
-    features.sources.etf_flows.flow_store.StoreError
-        If the store is there but cannot be read.
+    Where days are missing (neighbours more than five days apart) a window of sessions would span
+    weeks, so only what follows the last gap is given, with a warning. The closes are US dollars
+    by day, without time zone.
     """
     table = flow_store.read(directory)
     # A total that will be another one tomorrow is no figure of today.
@@ -51,7 +42,7 @@ def fund_flows(
     if "iwm_shares_outstanding" in held and "iwm_nav" in held:
         # Cut before the difference is taken: a change across a gap is no session's flow.
         shares = held["iwm_shares_outstanding"]
-        shares = _unbroken("iwm_flow", shares[shares.index.isin(held["iwm_nav"].index)])
+        shares = _after_gaps("iwm_flow", shares[shares.index.isin(held["iwm_nav"].index)])
         flows["iwm_flow"] = fund_flow(shares, held["iwm_nav"])
     caps = {
         "btc": bitcoin_usd * bitcoin_supply(pd.DatetimeIndex(bitcoin_usd.index)),
@@ -60,37 +51,15 @@ def fund_flows(
     for asset, cap in caps.items():
         if f"{asset}_etf_net_flow_usd" in held:
             flow = share_of_market_cap(held[f"{asset}_etf_net_flow_usd"], cap)
-            flows[f"{asset}_etf_flow"] = _unbroken(f"{asset}_etf_flow", flow)
+            flows[f"{asset}_etf_flow"] = _after_gaps(f"{asset}_etf_flow", flow)
     return {name: flow for name, flow in flows.items() if len(flow)}
 
 
 def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float) -> str | None:
-    """Add IWM's shares outstanding and NAV as Yahoo gives them for a day.
+    """Add IWM's shares outstanding and NAV in US dollars as Yahoo gives them for a session.
 
-    What the store already holds for that day stays. A figure that equals the one
-    before it is not added: a stale figure and a flow of zero look alike.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Where the store is; made if absent.
-    day : pandas.Timestamp
-        Session to which the figures belong, without time zone.
-    shares, nav : float
-        Shares outstanding; net asset value per share, US dollars.
-
-    Returns
-    -------
-    str or None
-        One sentence if the figures were not added: others stand for that day, or
-        the shares are those of an earlier one.
-
-    Raises
-    ------
-    DataError
-        If a figure is not positive and finite, or jumps like a split.
-    features.sources.etf_flows.flow_store.StoreError
-        If the store cannot be read or written.
+    Returns a sentence if they were not added: other figures are held for that day, or the shares
+    equal those of an earlier one (a stale figure and a flow of zero look alike).
     """
     index = pd.DatetimeIndex([day]).normalize()
     held = flow_store.read(directory)
@@ -104,7 +73,8 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
         flow_store.rows_of(name, pd.Series([value], index), flow_store.YAHOO)
         for name, value in (("iwm_shares_outstanding", shares), ("iwm_nav", nav))
     )
-    kept = flow_store.add(directory, rows.reset_index(drop=True)).kept
+    merged = flow_store.add(directory, rows.reset_index(drop=True))
+    kept = merged[merged["became"] == "kept"]
     if kept.empty:
         return None
     kept_rows = ", ".join(
@@ -114,9 +84,8 @@ def record_shares(directory: Path, day: pd.Timestamp, shares: float, nav: float)
     return f"{index[0]:%Y-%m-%d}: kept {kept_rows}."
 
 
-def _unbroken(name: str, figures: pd.Series) -> pd.Series:
-    """Return what lies behind a series' last gap."""
-    holes = gaps(pd.DatetimeIndex(figures.index))
+def _after_gaps(name: str, figures: pd.Series) -> pd.Series:
+    holes = fund_gaps(pd.DatetimeIndex(figures.index))
     if not holes:
         return figures
     before, after = holes[-1]

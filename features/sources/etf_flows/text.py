@@ -9,68 +9,48 @@ from typing import Any
 import pandas as pd
 
 from features.sources.etf_flows import flow_store
-from features.sources.etf_flows.checks import LIMITS, gaps
-from features.sources.etf_flows.flow_store import Merge
+from features.sources.etf_flows.checks import LIMITS
 from features.sources.etf_flows.layouts import Reading
+from features.sources.etf_flows.series import fund_gaps
 from features.terminal import aligned
 
 
 def describe(directory: Path) -> dict[str, Any]:
-    """Describe a store, ready for JSON.
-
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Where the store is.
-
-    Returns
-    -------
-    dict
-        `digest` of all rows and, by series, `first_day`, `last_day`, `rows`,
-        `last_value`, `provisional` (days whose total is not final), `gaps`
-        (neighbouring days more than five days apart),
-        `origins` (rows by origin) and `digest`.
-    """
+    """Describe a store, ready for JSON: the digest of all rows, and each series that it holds."""
     table = flow_store.read(directory)
-    series = {}
-    for name in LIMITS:
-        rows = table[table["series"] == name]
-        if len(rows):
-            days = pd.DatetimeIndex(rows["date"])
-            series[name] = {
-                "first_day": f"{days[0]:%Y-%m-%d}",
-                "last_day": f"{days[-1]:%Y-%m-%d}",
-                "rows": len(rows),
-                "last_value": float(rows["value"].iloc[-1]),
-                "provisional": [f"{day:%Y-%m-%d}" for day in rows.loc[~rows["final"], "date"]],
-                "gaps": [
-                    [f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"] for before, after in gaps(days)
-                ],
-                "origins": {
-                    str(origin): int(count)
-                    for origin, count in rows["origin"].value_counts(sort=False).items()
-                },
-                "digest": flow_store.digest(rows),
-            }
+    held = {name: rows for name in LIMITS if len(rows := table[table["series"] == name])}
+    series = {name: _described(rows) for name, rows in held.items()}
     return {"digest": flow_store.digest(table), "series": series}
 
 
-def import_table(reading: Reading, merge: Merge) -> str:
+def _described(rows: pd.DataFrame) -> dict[str, Any]:
+    days = pd.DatetimeIndex(rows["date"])
+    return {
+        "first_day": f"{days[0]:%Y-%m-%d}",
+        "last_day": f"{days[-1]:%Y-%m-%d}",
+        "rows": len(rows),
+        "last_value": float(rows["value"].iloc[-1]),
+        # Days whose total is not final.
+        "provisional": [f"{day:%Y-%m-%d}" for day in days[~rows["final"].to_numpy(dtype=bool)]],
+        "gaps": [[f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"] for before, after in fund_gaps(days)],
+        "origins": {
+            str(origin): int(count)
+            for origin, count in rows["origin"].value_counts(sort=False).items()
+        },
+        "digest": flow_store.digest(rows),
+    }
+
+
+def import_table(reading: Reading, merged: pd.DataFrame) -> str:
     """Return what a file said and what became of it, one line a series."""
     lines: list[tuple[str, ...]] = [
         ("series", "first day", "last day", "last value", "days", "new", "same", "replaced")
     ]
     for name, values in reading.series.items():
-        counts = [
-            len(rows[rows["series"] == name]) for rows in (merge.added, merge.same, merge.replaced)
-        ]
-        days = values.index
-        lines.append(
-            (
-                name, f"{days[0]:%Y-%m-%d}", f"{days[-1]:%Y-%m-%d}", f"{values.iloc[-1]:,.10g}",
-                f"{len(values)}", *(f"{count}" for count in counts),
-            )
-        )  # fmt: skip
+        became = merged.loc[merged["series"] == name, "became"]
+        counts = [f"{(became == each).sum()}" for each in ("added", "same", "replaced")]
+        first, last = f"{values.index[0]:%Y-%m-%d}", f"{values.index[-1]:%Y-%m-%d}"
+        lines.append((name, first, last, f"{values.iloc[-1]:,.10g}", f"{len(values)}", *counts))
     return "\n".join(aligned(lines, "<"))
 
 
@@ -95,6 +75,7 @@ def store_table(series: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     waiting = [
         f"{name}: provisional and not used: {', '.join(days)}; import a later file."
-        for name, summary in series.items() if (days := summary["provisional"])
-    ]  # fmt: skip
+        for name, summary in series.items()
+        if (days := summary["provisional"])
+    ]
     return "\n".join([*aligned(lines, "<"), *gaps[-5:], *waiting])
