@@ -28,8 +28,8 @@ lint: $(VENV)/.tested ## Run lint and types
 hostile: $(VENV)/.tested ## Spoil what is read many times more than the tests do, kill at every write
 	ALTSEASON_HOSTILE=$(or $(TIMES),20) $(BIN)/python -m pytest -n auto tests/test_hostile_*.py tests/test_cut_off.py
 
-controls: $(VENV)/.installed ## Run the controls of the verification: noise, planted cheats, coverage of intervals
-	$(BIN)/python -m models.training.controls
+controls: $(VENV)/.installed ## Run the controls of the verification: noise, planted cheats, a known hazard
+	$(BIN)/python -m benchmarks.controls
 
 ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
 	@$(BIN)/python -m models.tracking.ui sqlite:///mlflow.db

@@ -111,12 +111,13 @@ def interval(bench: Bench) -> Iterator[Row]:
 
 def outlook(bench: Bench) -> Iterator[Row]:
     """Simulate seasons from a day at risk, answer a year from them, and do all from the index."""
+    from models.outlook.outlook import answer
+    from models.outlook.window import year_window
+
     from features.market.season import season_index
     from features.reference.load import load_reference
-    from models.outlook.outlook import answer
     from models.outlook.paths import Paths, simulate
     from models.outlook.renewal import Renewal, fit_renewal
-    from models.outlook.window import year_window
     from models.season.definition import OnsetDefinition
 
     index, as_of = season_index(load_reference()), pd.Timestamp("2025-12-10")

@@ -3,13 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from models.training.coverage_tables import (
-    chance_coverage_rows,
-    coverage_sentence,
-    skill_coverage_rows,
-)
 
-from models.training.controls import chances_hold_the_truth, intervals_hold_the_truth
 from models.verification import coverage as module
 from models.verification.coverage import (
     COLUMNS,
@@ -55,7 +49,6 @@ def test_intervals_blind_to_overlap_are_caught(monkeypatch):
     monkeypatch.setattr(module, "window_contrasts", naive)
     found = skill_coverage(200, horizons=[365])
     assert (found.loc[found["world"] == "overlap", "coverage"] < 0.83).all()
-    assert not intervals_hold_the_truth(found).passed
 
 
 def test_the_seed_decides_the_histories():
@@ -63,52 +56,6 @@ def test_the_seed_decides_the_histories():
     pd.testing.assert_frame_equal(first, again)
     assert first.columns.tolist() == list(COLUMNS)
     assert not first.equals(other)
-
-
-def test_a_column_per_horizon_and_one_over_all(measured):
-    head, *rows = skill_coverage_rows(measured)
-    assert head[3:] == ["30 days", "60 days", "90 days", "180 days", "365 days", "all horizons"]
-    assert len(rows) == 2 + 8
-    shown = measured.query("world == 'overlap' and statistic == 'skill'")["coverage"]
-    (own,) = (row for row in rows if row[:2] == ["overlap", "skill"])
-    assert own[3:] == [*(f"{100 * value:.1f}" for value in shown), ""]
-
-
-def chances(posterior: float, halves: float = 0.75, bias: float = 0.02) -> pd.DataFrame:
-    """Return a table of coverage of the outlook's probabilities at one horizon."""
-    worlds = ["exponential", "weibull 1.3", "rate halves"]
-    return pd.DataFrame(
-        {"world": worlds, "method": "posterior", "horizon_days": 90, "mean_true": 0.3,
-         "coverage": [0.9, posterior, halves], "mean_forecast": 0.3 + bias}
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("table", "passed"),
-    [
-        (chances(0.85), True),
-        (chances(0.84), False),
-        (chances(0.96), False),
-        (chances(0.9, halves=0.1), True),
-        (chances(0.9, bias=-0.07), False),
-    ],
-)
-def test_the_outlook_must_cover_where_the_world_stays(table, passed):
-    assert chances_hold_the_truth(table).passed is passed
-
-
-def test_coverage_of_chances_tells_the_mean_beside_it():
-    head, *rows = chance_coverage_rows(chances(0.876))
-    assert head == ["world", "method", "90 days"]
-    assert rows[1] == ["weibull 1.3", "posterior", "88 (+2.0)"]
-
-
-def test_the_sentence_has_the_figures_of_both_tables(measured):
-    said = coverage_sentence(measured, chances(0.88))
-    own = measured.query("world == 'renewal' and unit == 'windows' and horizon_days == 365")
-    low, high = (f"{100 * end:.0f}" for end in (own["coverage"].min(), own["coverage"].max()))
-    assert f"at 365 days in {low} to {high} %" in said
-    assert "in 88 to 90 % of cases if the onset process stays the same, and in 75 % if" in said
 
 
 # The renewal world

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from models.forecasting.season_status import season_status
 
 from features.panel import DAY, MarketPanel
 from models.forecasting.data_quality import data_health
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
+from models.forecasting.status import season_status
 from models.report.health_text import health_text
 from tests.embedded import END, RANKED, iso
 from tests.small_market import FIRST, LAST, load_small_market, series_rows, small_market
@@ -160,7 +160,7 @@ def test_a_forecast_warns_of_an_old_ranking(quick, reference, tmp_path):
 
     def warnings_of(panel, day):
         status = season_status(panel, climatology, day)
-        made = forecast(status, climatology, model_id, by=None, today=day)
+        made = forecast(status, climatology, model_id, today=day)
         return [note.text for note in made.notes if note.text.startswith("Data: ")]
 
     panel, ranked = with_last_ranking(tmp_path, 20)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from models.forecasting.season_status import season_status
 
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
+from models.forecasting.status import season_status
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import CANDIDATES, TRIALS, fit_candidates
 from models.hazard.leads import LEAD_DAYS, expand, lead_targets
@@ -274,14 +274,15 @@ def test_processes_change_nothing(real_rows):
 def forecast_day(forecaster, panel, day):
     """Return the forecaster's forecasts of a day as predict makes them: kind, horizon to values."""
     made = forecast(
-        season_status(panel, forecaster, day), forecaster, ModelId(None, "run"), by=None, today=day,
+        season_status(panel, forecaster, day), forecaster, ModelId(None, "run"), today=day,
         horizons=HORIZONS,
     )  # fmt: skip
     return within_90(
         {
-            (window.kind, window.horizon_days): (window.probability, window.climatology)
-            for window in made.windows
-            if window.probability is not None
+            (answer.kind, days): (answer.probability, answer.base_rate)
+            for kind in forecaster.thresholds
+            for days in HORIZONS
+            if (answer := made.begins(kind, days)) is not None and answer.reason is None
         }
     )
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from models.forecasting.schema import health_json
 
 import predict
 import train
@@ -23,6 +22,7 @@ from features.sources.yahoo.panel import MIN_LIVE_COVERAGE, load_yahoo
 from features.sources.yahoo.request import Request
 from features.sources.yahoo.tickers import NEEDED
 from models.forecasting.data_quality import data_health
+from models.forecasting.records import health_json
 from models.report.health_text import health_text
 from tests import live_market
 from tests.commands import ROOT, run_command, run_python, squeezed

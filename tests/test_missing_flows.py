@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from models.forecasting.season_status import season_status
 
 from features.catalogue.frame import build_features
 from features.health import missing_flows, missing_flows_text
 from features.panel import MarketPanel
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
+from models.forecasting.status import season_status
 from models.training.run import Settings, train
 from tests.embedded import END
 
@@ -63,9 +63,9 @@ def test_a_model_without_flows_says_so(bare):
     assert {"climatology", "logistic_all"} <= set(training.forecasters)
     for forecaster in training.forecasters.values():
         status = season_status(bare, forecaster, until)
-        made = forecast(status, forecaster, ModelId(None, "none"), by=None, today=until)
+        made = forecast(status, forecaster, ModelId(None, "none"), today=until)
         texts = [note.text for note in made.notes]
         assert missing_flows_text(FUNDS[:1]) in texts
         assert not [text for text in texts if "iwm_flow" in text]  # said once
-        values = [window.probability for window in made.windows]
+        values = [answer.probability for answer in made.answers]
         assert all(value is None or np.isfinite(value) for value in values)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models.outlook.outlook import answer, cumulative_chances
-from models.outlook.window import date_window, year_window
 from scipy import stats
 
 from features.market.season import daily
 from models.outlook.credible import credible_interval
-from models.outlook.path_onsets import kinds_of, onsets_of
+from models.outlook.level import handed_over
+from models.outlook.path_onsets import kinds_of, onsets_of, pending
 from models.outlook.paths import Paths, simulate
 from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.outlook.renewal import fit_renewal
+from models.outlook.waiting import waiting_times
 from models.season.definition import OnsetDefinition
 from models.season.spells import observe
 
@@ -81,70 +80,22 @@ class TestCoherence:
     @pytest.mark.parametrize("day", STATES)
     def test_chances_are_ordered_and_never_fall(self, make, day):
         paths = make(day, days=500)
-        window = year_window(paths.as_of)
-        found = answer(paths, window)
-        by_kind = {chance.kind: chance for chance in found.chances}
-        assert list(by_kind) == ["partial", "broad", "sustained"]
-        chances = [chance.probability for chance in found.chances]
-        assert chances == sorted(chances, reverse=True)
-        for chance in found.chances:
-            assert 0 <= chance.low <= chance.probability <= chance.high <= 1
-            assert (chance.begun_on is None) or chance.probability == 1
-        for first in found.first_onset:
-            for parts in (first.months, first.quarters):
-                assert sum(share for _, share in parts) + first.none == pytest.approx(1)
-        by_kind = cumulative_chances(paths, days=365)
-        for curve in found.curves:
-            year = by_kind[curve.kind]
-            # Every fifth day, the last one among them.
-            assert list(curve.dates) == list(year.index[4::5])
-            assert curve.dates[-1] == paths.as_of + pd.Timedelta(days=365)
-            for name in year:
-                assert list(getattr(curve, name)) == year[name].iloc[4::5].tolist()
-        by_kind = cumulative_chances(paths, days=500)
-        curves = [by_kind[kind] for kind in kinds_of(paths)]
-        for curve in curves:
+        by_kind = cumulative(paths, days=500)
+        assert list(by_kind) == ["sustained", "broad", "partial"]
+        for curve in by_kind.values():
             assert (curve.diff().iloc[1:] >= 0).all(axis=None)
             assert (curve["low"] <= curve["probability"]).all()
             assert (curve["probability"] <= curve["high"]).all()
-        for stronger, weaker in pairwise(curves):
+        for stronger, weaker in pairwise(by_kind.values()):
             assert (stronger["probability"] <= weaker["probability"]).all()
-        days = {d.kind: d for d in found.days_in_season}
-        for name in ("median", "low", "high", "mean", "known"):
-            assert getattr(days["partial"], name) >= getattr(days["broad"], name)
-        earliest = dict(found.earliest_onset)
-        assert earliest["partial"] <= earliest["broad"] == earliest["sustained"]
-        for kind, date in earliest.items():
-            ahead = (date - paths.as_of).days - 1
-            assert not onsets_of(paths, kind)[:ahead].any()
 
     def test_windows_add_up(self, many):
-        start, middle, end = pd.to_datetime(["2026-03-01", "2026-06-30", "2026-12-31"])
-        day = pd.Timedelta(days=1)
-        whole = answer(many, date_window(many.as_of, start, end))
-        early = answer(many, date_window(many.as_of, start, middle))
-        late = answer(many, date_window(many.as_of, middle + day, end))
-        for all_, first, second in zip(whole.chances, early.chances, late.chances, strict=True):
-            assert all_.probability >= max(first.probability, second.probability)
-            assert all_.probability <= first.probability + second.probability
-        for all_, first, second in zip(
-            whole.days_in_season, early.days_in_season, late.days_in_season, strict=True
-        ):
-            assert all_.mean == pytest.approx(first.mean + second.mean)
-        # From the first day on, the onset of the whole is that of the early part or of the rest.
-        to_june = answer(many, date_window(many.as_of, None, middle)).first_onset[1]
-        to_end = answer(many, date_window(many.as_of, None, end)).first_onset[1]
-        assert dict(to_june.months).items() <= dict(to_end.months).items()
-
-    @pytest.mark.parametrize("day", STATES)
-    def test_a_season_lasts_less_likely_the_longer(self, make, day):
-        paths = make(day, days=100)
-        lasts = answer(paths, date_window(paths.as_of, None, paths.as_of + pd.Timedelta(days=90)))
-        standing = [kind for kind, now in paths.now.items() if now.current is not None]
-        assert sorted({last.kind for last in lasts.season_lasts}) == sorted(standing)
-        for kind in standing:
-            chances = [last.probability for last in lasts.season_lasts if last.kind == kind]
-            assert chances == sorted(chances, reverse=True)
+        whole, early = (waiting_times(many, 0, last, 0.9) for last in (364, 179))
+        late = waiting_times(many, 180, 364, 0.9)
+        for kind in kinds_of(many):
+            chance = [each[kind].by_day[-1] for each in (whole, early, late)]
+            assert max(chance[1:]) <= chance[0] <= sum(chance[1:])
+            np.testing.assert_array_equal(whole[kind].by_day[:180], early[kind].by_day)
 
 
 class TestExactness:
@@ -172,7 +123,7 @@ class TestExactness:
 
     def test_the_process_alone_is_the_posterior(self, many):
         horizons = [30, 90, 180, 365, 730]
-        by_kind = cumulative_chances(many, days=730)
+        by_kind = cumulative(many, days=730)
         for kind in KINDS:
             renewal = fit_of(many, kind)
             mean, low, high = renewal.predict(horizons, elapsed=many.now[kind].elapsed)
@@ -186,24 +137,37 @@ class TestExactness:
         share = many.in_season["partial"].mean() / alone.in_season["partial"].mean()
         assert 1 <= share < 1.06  # seasons drawn apart: 1.12
 
-    def test_near_term_joins_the_process_smoothly(self, make):
+    def test_near_term_is_handed_over_to_the_process(self, make):
         hazards = np.array([[0.05, 0.1, 0.2], [0.15, 0.2, 0.4]])
         paths = make(AT_RISK, n_paths=10_000, days=400, near_term={"broad": hazards})
-        curve = cumulative_chances(paths, days=400)["broad"]["probability"].to_numpy()
+        curve = cumulative(paths, days=400)["broad"]["probability"].to_numpy()
         survival = np.cumprod(1 - hazards, axis=1)
-        np.testing.assert_allclose(curve[[29, 59, 89]], 1 - survival.mean(axis=0), atol=0.015)
+        np.testing.assert_allclose(curve[[29, 59, 89]], 1 - survival.mean(axis=0), atol=1e-9)
         # Constant hazard within a lead: half-way through the second its root.
         half = (survival[:, 0] * np.sqrt(1 - hazards[:, 1])).mean()
-        assert curve[44] == pytest.approx(1 - half, abs=0.015)
-        now = paths.now["broad"]
-        post = fit_of(paths, "broad")
-        shape, scale = post.shape[:, None], post.scale
-        spent = cumulative_hazard(now.elapsed + 90, shape, scale)
-        for day in (120, 200, 400):
-            left = np.exp(spent - cumulative_hazard(now.elapsed + day, shape, scale))
-            after = (left * post.weight).sum() * survival[:, -1].mean()
-            assert 1 - curve[day - 1] == pytest.approx(after, abs=0.02)
-        assert np.diff(curve[85:95]).max() < 0.02
+        assert curve[44] == pytest.approx(1 - half, abs=1e-9)
+        # From day 90 on, by the posterior's grid: a quarter of the process, half, three quarters.
+        now, post = paths.now["broad"], fit_of(paths, "broad")
+        spent = [
+            cumulative_hazard(now.elapsed + day, post.shape[:, None], post.scale)
+            for day in (90, 120, 150, 180, 400)
+        ]
+        process = [1 - np.exp(before - after) for before, after in pairwise(spent)]
+        alive = 0.0
+        for near in hazards:
+            fading = [
+                (1 - w) * near[-1] + w * p
+                for w, p in zip((1 / 4, 1 / 2, 3 / 4), process, strict=False)
+            ]
+            rest = np.prod([1 - each for each in fading], axis=0) * (1 - process[-1])
+            alive += np.prod(1 - near) * (rest * post.weight).sum() / len(hazards)
+        assert 1 - curve[399] == pytest.approx(alive, abs=0.02)
+        assert np.diff(curve[85:185]).max() < 0.02
+
+    def test_a_hand_over_by_hand(self):
+        near, process = np.array([[0.1], [0.2], [0.4]]), np.full((6, 1), 0.2)
+        mixed = handed_over(near, process).ravel()
+        np.testing.assert_allclose(mixed, [0.1, 0.2, 0.4, 0.35, 0.3, 0.25])
 
     def test_the_near_term_speaks_only_at_risk(self, make):
         sure = {"broad": np.ones((4, 3))}
@@ -237,6 +201,19 @@ class TestExactness:
             make(AT_RISK, **change)
 
 
+def cumulative(paths: Paths, days: int) -> dict[str, pd.DataFrame]:
+    """Chances of a first onset by the end of each day, with the ends of their intervals."""
+    return {
+        kind: pd.DataFrame(
+            {
+                "probability": wait.by_day,
+                **dict(zip(("low", "high"), wait.bounds(slice(None)), strict=True)),
+            }
+        )
+        for kind, wait in waiting_times(paths, 0, days - 1, 0.9).items()
+    }
+
+
 def fit_of(paths: Paths, kind: str):
     return fit_spells(paths.now[kind].spells)
 
@@ -265,53 +242,23 @@ def drawn(courses: list[str], *, history: list[float], reach: int = 366, quiet: 
     )
 
 
-class TestAnswers:
+class TestCounts:
     def test_a_year_counted_by_hand(self):
         first = "." * 31 + "x" * 30
         second = "." * 59 + "x"
         paths = drawn([first, second, ".", "."], history=[1.0] * 60)
-        found = answer(paths, year_window(paths.as_of), dates=[pd.Timestamp("2026-02-01")])
-        broad, sustained = found.chances
-        assert (broad.kind, broad.probability, broad.begun_on) == ("broad", 0.5, None)
-        assert (sustained.kind, sustained.probability) == ("sustained", 0.25)
-        when = found.first_onset[0]
-        assert dict(when.months)["2026-02"] == 0.25
-        assert dict(when.months)["2026-03"] == 0.25
-        assert dict(when.quarters) == {"2026-Q1": 0.5, "2026-Q2": 0, "2026-Q3": 0, "2026-Q4": 0}
-        assert when.none == 0.5
-        assert when.median == pd.Timestamp("2026-03-01")
-        assert when.interval_50 == (pd.Timestamp("2026-02-01"), None)
-        (days,) = found.days_in_season
-        assert (days.known, days.mean, days.median, days.none) == (0, 7.75, 0, 0.5)
-        assert (days.low, days.high, days.high_50) == (0, 30, 1)
-        assert found.in_season_on[0].probability == (("broad", 0.25),)
-        assert found.season_lasts == ()
+        waits = waiting_times(paths, 0, 364, 0.9)
+        assert waits["broad"].by_day[[30, 31, 58, 59, 364]].tolist() == [0, 0.25, 0.25, 0.5, 0.5]
+        # Thirty of ninety days: the first path alone.
+        assert waits["sustained"].by_day[[30, 31, 364]].tolist() == [0, 0.25, 0.25]
+        assert waits["broad"].first.tolist() == [31, 59, 365, 365]
 
-    def test_what_has_begun_in_the_year_counts(self):
-        # An onset on 22 December, ten days at the threshold: 2025 has begun, 2026 has not.
+    def test_a_season_under_way_becomes_sustained_or_not(self):
+        # An onset on 22 December, ten days at the threshold: the first path alone comes to thirty.
         paths = drawn(["x" * 20, "x" * 19, ".", "x"], history=[1.0] * 60 + [80.0] * 10)
-        begun = pd.Timestamp("2025-12-22")
-        with pytest.raises(ValueError, match="must end from"):
-            year_window(paths.as_of, 2025)
-        found = answer(paths, year_window(paths.as_of))
-        assert [chance.probability for chance in found.chances] == [0, 0]
-        assert found.days_in_season[0].known == 0
-        lasts = {last.days: last.probability for last in found.season_lasts}
-        assert lasts == {7: 0.5, 30: 0, 60: 0, 90: 0}
-        assert dict(found.earliest_onset)["broad"] == pd.Timestamp("2026-01-31")
-        window = year_window(paths.as_of)
-        asked = answer(paths, type(window)(window.start, window.end, begun))
-        broad, sustained = asked.chances
-        assert (broad.probability, broad.low, broad.begun_on) == (1, 1, begun)
-        # Ten days known: the first path alone comes to thirty.
-        assert (sustained.probability, sustained.begun_on) == (0.25, None)
-        assert asked.days_in_season[0].known == 10
-
-    def test_a_season_lasts_to_the_threshold(self):
-        paths = drawn(["." * 6 + "x", "." * 5 + "x", "x" * 89 + ".x", "."], history=[1] * 60 + [80])
-        found = answer(paths, date_window(paths.as_of, None, pd.Timestamp("2026-01-05")))
-        lasts = {last.days: last.probability for last in found.season_lasts}
-        assert lasts == {7: 0.5, 30: 0.25, 60: 0.25, 90: 0.25}
+        assert pending(paths, pd.Timestamp("2025-12-22")).tolist() == [True, False, False, False]
+        assert not pending(paths, pd.Timestamp("2025-12-23")).any()
+        assert waiting_times(paths, 0, 364, 0.9)["broad"].by_day[-1] == 0
 
     def test_a_stronger_season_counts_for_weaker(self):
         broad = drawn([".....x", "."], history=[1.0] * 60)
@@ -323,27 +270,6 @@ class TestAnswers:
         assert onsets_of(paths, "partial")[5].tolist() == [True, False]
         with pytest.raises(ValueError, match="kind must be one of sustained, broad, partial"):
             onsets_of(paths, "total")
-
-    @pytest.mark.parametrize(("start", "end"), [("2025-12-31", "2026-02-01"), (None, "2030-01-01")])
-    def test_windows_lie_within_three_years_after_as_of(self, start, end):
-        start = start and pd.Timestamp(start)
-        with pytest.raises(ValueError, match="the window must"):
-            date_window(pd.Timestamp("2025-12-31"), start, pd.Timestamp(end))
-
-    def test_paths_must_reach_what_is_asked(self):
-        paths = drawn([".", "."], history=[1.0] * 60, reach=4)
-        with pytest.raises(ValueError, match="to 2026-01-04, got 2026-01-05; simulate more days"):
-            answer(paths, date_window(paths.as_of, None, pd.Timestamp("2026-01-05")))
-
-    def test_the_year_is_that_of_the_day_after(self):
-        assert year_window(pd.Timestamp("2026-12-31")).year == 2027
-        window = year_window(pd.Timestamp("2026-06-06"))
-        assert (str(window.start.date()), str(window.counts_from.date()), window.days) == (
-            "2026-06-07",
-            "2026-01-01",
-            208,
-        )
-        assert year_window(pd.Timestamp("2026-06-06"), 2028).days == 366
 
 
 class TestCredibleInterval:
@@ -363,12 +289,3 @@ class TestCredibleInterval:
     @pytest.mark.parametrize("share", [0.0, 1.0])
     def test_what_always_or_never_comes_has_none(self, share):
         assert credible_interval(np.full(100, share == 1), 10) == (share, share)
-
-
-def test_a_prototype_gave_much_the_same(many):
-    found = answer(many, year_window(many.as_of, 2026))
-    broad = SimpleNamespace(**{c.kind: c.probability for c in found.chances})
-    assert broad.broad == pytest.approx(0.90, abs=0.04)
-    assert broad.sustained == pytest.approx(0.47, abs=0.08)
-    quarters = [share for _, share in found.first_onset[1].quarters]
-    np.testing.assert_allclose(quarters, [0.31, 0.26, 0.17, 0.10], atol=0.05)

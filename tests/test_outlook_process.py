@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models.outlook.baselines import gamma_poisson, window_frequency
 from scipy import stats
 
 from features.market.season import daily
@@ -167,24 +166,3 @@ class TestSeasonLaw:
         seen = index_of([1.0] * 100)
         with pytest.raises(ValueError, match="no season at 75 was over by 2020-04-09"):
             season_law(observe(seen, until=seen.index[-1], definition=OnsetDefinition(75)))
-
-
-class TestBaselines:
-    @pytest.mark.parametrize(("onsets", "exposure", "horizon"), [(3, 1_000, 365), (0, 50, 30)])
-    def test_gamma_poisson_is_the_negative_binomial(self, onsets, exposure, horizon):
-        expected = 1 - stats.nbinom.pmf(0, onsets + 0.5, exposure / (exposure + horizon))
-        assert gamma_poisson(onsets, exposure, horizon) == pytest.approx(expected)
-
-    def test_gamma_poisson_needs_exposure(self):
-        with pytest.raises(ValueError, match="at least 1, got 0"):
-            gamma_poisson(0, 0, 30)
-
-    @settings(max_examples=40, deadline=None)
-    @given(st.sets(st.integers(0, 40)), st.integers(1, 30), st.integers(0, 40))
-    def test_windows_are_counted_one_by_one(self, positions, days, last):
-        onsets = DAY + pd.to_timedelta(sorted(positions), unit="D")
-        starts = range(last + 2 - days)
-        hits = sum(any(s <= p < s + days for p in positions) for s in starts)
-        expected = (hits + 0.5) / (len(starts) + 1)
-        end = DAY + pd.Timedelta(days=last)
-        assert window_frequency(onsets, DAY, end, days) == pytest.approx(expected)

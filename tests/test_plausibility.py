@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from models.forecasting.schema import health_json
 from typer.testing import CliRunner
 
 import predict
@@ -23,6 +22,7 @@ from features.plausibility.steps import usual_step
 from features.provenance import DataProvenance, Finding
 from features.sources.directory import load_files
 from models.forecasting.data_quality import data_health
+from models.forecasting.records import health_json
 from models.report.health_text import health_text
 
 ROOT = Path(__file__).parents[1]

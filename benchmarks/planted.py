@@ -1,7 +1,7 @@
 """What the controls are run on: noise, cheats that are known to be, a market whose hazard is known.
 
 Nothing here is used by a training: each is made to be scored, and what its score must be is in
-`models.training.controls`.
+`benchmarks.controls`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Controls of the verification itself: ``python -m models.training.controls``.
+"""Controls of the verification itself: ``python -m benchmarks.controls``.
 
 Noise must score nothing, a planted cheat must be caught, a known hazard must
 be recovered. Prints one line per control; exits 1 if any fails.
@@ -10,17 +10,27 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.planted import (
+    AHEAD,
+    HORIZON_DAYS,
+    EarlyOnsets,
+    displaced,
+    look_ahead,
+    noise,
+    permuted_after,
+    synthetic_market,
+    true_probability,
+)
 from features.catalogue.frame import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
-from features.terminal import aligned
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates, to_state
 from models.hazard.climatology import Climatology
@@ -34,23 +44,9 @@ from models.hazard.leads import (
 )
 from models.hazard.logistic import LogisticHazard
 from models.season.definition import OnsetDefinition
-from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
 from models.training.landmarks import STEP_DAYS, landmarks
-from models.training.outlook_coverage import CHANGING, chance_coverage
-from models.training.planted import (
-    AHEAD,
-    HORIZON_DAYS,
-    EarlyOnsets,
-    displaced,
-    look_ahead,
-    noise,
-    permuted_after,
-    synthetic_market,
-    true_probability,
-)
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.contrasts import window_contrasts
-from models.verification.coverage import OVERLAP, skill_coverage
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.intervals import Interval, skill_interval
 from models.verification.scores import brier_scores, corp
@@ -195,31 +191,6 @@ def fitted_hazard_approaches_the_true_one(
     )
 
 
-def intervals_hold_the_truth(table: pd.DataFrame) -> Control:
-    """Nominal 90 % intervals hold it in 87 to 93 % of histories whose windows overlap fully."""
-    coverage = table.loc[table["world"] == OVERLAP, "coverage"]
-    return Control(
-        "intervals hold the true skill",
-        bool(coverage.between(0.87, 0.93).all()),
-        f"nominal 90 % intervals in {100 * coverage.min():.1f} % to "
-        f"{100 * coverage.max():.1f} % of simulated "
-        f"histories",
-    )
-
-
-def chances_hold_the_truth(table: pd.DataFrame) -> Control:
-    """Nominal 90 % intervals hold the true chance in 85 to 95 % of histories whose law stays."""
-    own = table[(table["method"] == "posterior") & (table["world"] != CHANGING)]
-    held, bias = own["coverage"], (own["mean_forecast"] - own["mean_true"]).abs()
-    return Control(
-        "intervals of the outlook hold the true probability",
-        bool(held.between(0.85, 0.95).all() and (bias <= 0.06).all()),
-        f"nominal 90 % intervals in {100 * held.min():.1f} % to {100 * held.max():.1f} % "
-        "of simulated histories, "
-        f"the mean within {bias.max():.3f}",
-    )
-
-
 def mean_skill(
     rows: Landmarks, variants: Sequence[pd.DataFrame], features: tuple[str, ...] = BREADTH_CORE
 ) -> Interval:
@@ -342,20 +313,11 @@ def _skill_words(skill: Interval, seeds: int = 1) -> str:
 
 
 def main() -> int:
-    """Print one line per control and the coverage of intervals; return 1 if a control fails."""
+    """Print one line per control; return 1 if a control fails."""
     failed = 0
-    skills, chances = skill_coverage(), chance_coverage()
-    held = [intervals_hold_the_truth(skills), chances_hold_the_truth(chances)]
-    for control in chain(run(load_reference()), held):
+    for control in run(load_reference()):
         failed += not control.passed
         print(f"{'passed' if control.passed else 'FAILED'}  {control.name}: {control.finding}")
-    print("\nCoverage of nominal 90 % intervals of skills and their differences, percent")
-    print("\n".join(aligned(skill_coverage_rows(skills), "<<<>")))
-    print(
-        "\nCoverage of nominal 90 % intervals of the outlook's probabilities, percent "
-        "(mean less true, points)"
-    )
-    print("\n".join(aligned(chance_coverage_rows(chances), "<<>")))
     print(f"\n{failed} failed" if failed else "\nall passed")
     return int(failed > 0)
 
