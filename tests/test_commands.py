@@ -84,7 +84,7 @@ def test_history_is_every_day_of_a_span(run):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--as-of", "tomorrow"), 2, "YYYY-MM-DD"),
+        (("--as-of", "tomorrow"), 2, "'%Y-%m-%d'"),
         (("--as-of", "2000-01-01"), 3, "2000-01-01"),
         (("--by", "2018-01-01", "--as-of", "2018-09-25"), 2, "must end from"),
         (("--year", "2030", "--as-of", "2018-09-25"), 2, "three years"),
@@ -109,7 +109,8 @@ def test_a_mistake_is_one_message_with_its_exit_code(run, tmp_path, arguments, c
     assert result.exit_code == code, result.stderr
     assert words in squeezed(result.stderr)
     assert "Traceback" not in result.stderr
-    assert result.stdout == ""
+    # Who asks for JSON gets the error as JSON too.
+    assert (result.stdout == "") is ("--json" not in arguments)
     assert not [each for each in tmp_path.iterdir() if each.name.startswith("x.")]
 
 

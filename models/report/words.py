@@ -155,10 +155,9 @@ def fifth_statement(fifth: Fifth | None) -> str:
     if fifth is None:
         return ""
     return (
-        f"Chances like this one ({percent(fifth.low)} to {percent(fifth.high)}, a fifth of the "
-        f"hindcast): {counted(fifth.forecasts, 'weekly forecast')} with a mean of "
-        f"{percent(fifth.expected)}; {percent(fifth.observed)} came true "
-        f"({counted(fifth.episodes, 'season')})."
+        f"Of {counted(fifth.forecasts, 'weekly forecast')} like it ({percent(fifth.low)} to "
+        f"{percent(fifth.high)}, mean {percent(fifth.expected)}) {percent(fifth.observed)} came "
+        f"true ({counted(fifth.episodes, 'season')})."
     )
 
 
@@ -170,9 +169,9 @@ def alarm_statement(record: AlarmRecord | None) -> str:
         "" if record.median_days is None else f", the median {record.median_days:.0f} days ahead"
     )
     return (
-        f"At {percent(record.level)} or more within {NEAR_DAYS} days: "
-        f"{counted(record.alarms, 'alarm')}, {record.false_alarms} of them false; "
-        f"{record.announced} of {record.seasons} seasons were announced{ahead}."
+        f"At {percent(record.level)} or more: {counted(record.alarms, 'alarm')}, "
+        f"{record.false_alarms} false; {record.announced} of {record.seasons} seasons "
+        f"announced{ahead}."
     )
 
 
@@ -244,11 +243,16 @@ def skill_words(skill: Skill | None) -> str:
     return f"{SKILL[skill.verdict]} at {horizon_words(skill.horizon)} ({signed(skill.value)})"
 
 
+SIGNALS_HEAD = (
+    f"The article's signals (how often a broad season followed within {NEAR_DAYS} days)"
+)
+
+
 def signal_verdict(signal: Signal) -> str:
     """Return what a signal has been followed by, and the verdict, in words."""
     record = signal.record
     if signal.holds is None:
-        return "not known today"
+        return "not known, for want of a value that it needs"
     state = "sign given" if signal.holds else "no sign"
     if record is None or record.rate is None:
         return f"{state}; not tested"
@@ -261,8 +265,8 @@ def claim_words(record: ClaimRecord) -> str:
         "more": "more seasons followed", "less": "fewer seasons followed"
     }.get(record.verdict, "no detectable effect")  # fmt: skip
     return (
-        f"such days {percent(record.rate)}, others {percent(record.otherwise)} within "
-        f"{record.horizon_days} days ({counted(record.spells, 'spell')}): {effect}"
+        f"such days {percent(record.rate)}, others {percent(record.otherwise)} "
+        f"({counted(record.spells, 'spell')}): {effect}"
     )
 
 
@@ -292,7 +296,7 @@ def carried_statement(forecast: Forecast) -> str:
     first, *others = forecast.carried
     words = [f"{first.index:.0f} in {first.days} days"]
     words += [f"{each.index:.0f} in {each.days}" for each in others]
-    return f"If every coin kept its price in bitcoin, the index would be {listed(words)}."
+    return f"At unchanged prices in bitcoin the index will be {listed(words)}."
 
 
 def flipping_statement(forecast: Forecast) -> str:
@@ -301,8 +305,8 @@ def flipping_statement(forecast: Forecast) -> str:
         return ""
     each = forecast.flipping[min(1, len(forecast.flipping) - 1)]
     return (
-        f"Of {each.compared} coins {each.lead} would begin to beat Bitcoin with {each.margin} % "
-        f"more, and {each.lag} would cease to with {each.margin} % less."
+        f"Of {each.compared} coins {each.lead} would come to beat Bitcoin with {each.margin} % "
+        f"more, {each.lag} cease to with {each.margin} % less."
     )
 
 

@@ -141,7 +141,7 @@ def log_training(
         mlflow.log_metrics({f"forecast/{k}": v for k, v in beside.forecast.items()})
         _log_files({**contents[""], DIGESTS_FILE: digests})
         logged = {
-            name: _log_candidate(training, name, beside, terms, sealed, contents[name])
+            name: _log_candidate(run, training, name, beside, terms, sealed, contents[name])
             for name in training.forecasters
         }
         # Last in it is the champion's alias: whatever fails before leaves the champion as it was.
@@ -152,6 +152,7 @@ def log_training(
 
 
 def _log_candidate(
+    run: OpenRun,
     training: Training,
     name: str,
     beside: Beside,
@@ -160,8 +161,9 @@ def _log_candidate(
     files: Mapping[str, bytes],
 ) -> Logged:
     with mlflow.start_run(
-        run_name=f"{name}, {terms.until}", nested=True, log_system_metrics=False
-    ) as child:
+        experiment_id=run.experiment_id, run_name=f"{name}, {terms.until}", nested=True,
+        log_system_metrics=False,
+    ) as child:  # fmt: skip
         _log_entry(training, name, beside, terms, sealed)
         note = f"**{name}**: {CANDIDATES[name].meaning}.\n\n{_because(training, name)}"
         mlflow.set_tags({"role": "candidate", "mlflow.note.content": note})
