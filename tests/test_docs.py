@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.coverage import skill_coverage
 from models.formatting import scored
 from models.report.docs import Findings, picture, regions, write
 from models.report.outlook_tables import outlook_tables
 from models.report.regions import filled, folded
 from models.training.outlook_coverage import chance_coverage
 from models.training.outlook_proof import outlook_proof
-from models.verification.coverage import skill_coverage
 
 ROOT = Path(__file__).parents[1]
 CLAIMS = pd.DataFrame(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.coverage import skill_coverage
 from features.catalogue.frame import page
 from features.panel import MarketPanel
 from features.reference.load import load_reference
@@ -49,7 +50,6 @@ from models.training.prospective_table import since_release
 from models.training.replay import TABLE, extend, read
 from models.training.run import Training, train
 from models.training.skill_table import skill_table
-from models.verification.coverage import skill_coverage
 from models.verification.hindcast import REFERENCE
 
 # The candidates of the first table: the simplest, the primary, and what it is made of or beside.

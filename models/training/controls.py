@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from benchmarks.coverage import OVERLAP, skill_coverage
 from features.catalogue.frame import build_features
 from features.market.season import season_index
 from features.panel import MarketPanel, end_of_day
@@ -51,7 +52,6 @@ from models.training.planted import (
 )
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.contrasts import window_contrasts
-from models.verification.coverage import OVERLAP, skill_coverage
 from models.verification.hindcast import NO_KIND, REFERENCE, Landmarks, hindcast, training_rows
 from models.verification.intervals import Interval, skill_interval
 from models.verification.scores import brier_scores, corp

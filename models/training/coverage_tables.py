@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from benchmarks.coverage import OVERLAP, RENEWAL
 from models.training.outlook_coverage import CHANGING
-from models.verification.coverage import OVERLAP, RENEWAL
 
 
 def skill_coverage_rows(table: pd.DataFrame) -> list[list[str]]:
@@ -16,7 +16,7 @@ def skill_coverage_rows(table: pd.DataFrame) -> list[list[str]]:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `models.verification.coverage.coverage`.
+        From `benchmarks.coverage.skill_coverage`.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def coverage_sentence(skill: pd.DataFrame, chances: pd.DataFrame) -> str:
     Parameters
     ----------
     skill : pandas.DataFrame
-        From `models.verification.coverage.coverage`.
+        From `benchmarks.coverage.skill_coverage`.
     chances : pandas.DataFrame
         From `models.training.outlook_coverage.chance_coverage`, the posterior among its methods.
     """
