@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.hazard import forecaster as forecasters
 from tests import hostile
 from tests.hostile import READERS, TIMES, read_or_refused, sealed_line, spoilt, spoilt_json
 
@@ -117,9 +116,7 @@ def test_a_sealed_line_beyond_range_is_refused_by_number(path, value, folder):
 
 
 def test_what_unpacks_to_too_much_is_refused_before(folder, monkeypatch):
-    monkeypatch.setattr(forecasters, "_LARGEST_BYTES", 10_000)
     bomb = gzip.compress(b" " * 100_000)
-    assert "more than" in str(read_or_refused("forecaster", bomb, folder))
     monkeypatch.setattr("features.sources.etf_flows.spreadsheets.MAX_BYTES", 10_000)
     monkeypatch.setattr("features.sources.yahoo.rankings.MAX_BYTES", 10_000)
     assert "unpacks to more than" in str(read_or_refused("flows", bomb, folder))

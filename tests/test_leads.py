@@ -1,3 +1,5 @@
+"""Leads of 30 days: boundaries by hand, censoring, closed forms, ways there and back."""
+
 from __future__ import annotations
 
 import numpy as np

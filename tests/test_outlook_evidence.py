@@ -22,8 +22,7 @@ from models.forecasting.parts import ModelId
 from models.forecasting.reforecast import reforecast
 from models.forecasting.schema import forecast_csv, forecast_json
 from models.forecasting.season_status import season_status
-from models.hazard.evidence import OutlookSkill, Skill
-from models.hazard.forecaster import Forecaster
+from models.hazard.forecaster import Forecaster, OutlookSkill, Skill
 from models.ledger.book import read_ledger
 from models.report.alarms import alarm_record, alarm_statement
 from models.report.forecast_text import forecast_text

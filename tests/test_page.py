@@ -20,7 +20,7 @@ from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.parts import ModelId, Note, NoteCode
 from models.forecasting.season_status import season_status
 from models.formatting import long_day, percent, unbroken
-from models.hazard.evidence import Skill
+from models.hazard.forecaster import Skill
 from models.report.claim_statements import ClaimHeadline, claims_statement
 from models.report.outlook_view import outlook_view
 from models.report.outlook_words import period, when_words

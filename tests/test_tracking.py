@@ -481,7 +481,7 @@ def test_a_changed_forecaster_is_refused(store, make_record):
     assert mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@champion") is not None
     for path in forecaster_files(uri, "logistic, changed"):
         content = json.loads(gzip.decompress(path.read_bytes()))
-        content["evidence"]["reason"] = "believe me"
+        content["forecaster"]["evidence"]["reason"] = "believe me"
         path.write_bytes(gzip.compress(json.dumps(content).encode(), mtime=0))
     with pytest.raises(TrackingError, match="not what was logged"):
         load_forecaster(uri)

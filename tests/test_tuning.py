@@ -1,3 +1,5 @@
+"""A setting is chosen on the last third of a window, blind to it until then."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -6,11 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
-from sklearn.base import clone
 
 from models.hazard.base import THRESHOLD, HazardModel
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, expand, lead_targets
-from models.hazard.regression import LogisticHazard
+from models.hazard.logistic import LogisticHazard
 from models.hazard.tuning import choose
 from tests.hazard_rows import (
     days_of,
@@ -31,13 +32,6 @@ class Spy(HazardModel):
 
     def _hazards(self, X):
         return np.full((len(X), N_LEADS), self.hazard)
-
-    def state(self):
-        return {"hazard": self.hazard}
-
-    @classmethod
-    def from_state(cls, state):
-        return cls(**state)
 
 
 @pytest.fixture
@@ -150,6 +144,6 @@ def test_the_scale_follows_what_the_features_forecast():
     signal, targets = synthetic(400, lambda x: expit(-2.5 + 2 * x), seed=7, flat=0.0)
     noise = signal.assign(**dict(zip(names, columns.T, strict=True)))
     model = LogisticHazard(("flat",), others=names, scales=(0.001, 1.0))
-    assert clone(model).fit(noise, targets).chosen() == {"others_scale": 0.001}
+    assert model.unfitted().fit(noise, targets).chosen() == {"others_scale": 0.001}
     model.set_params(others=("x",))
-    assert clone(model).fit(signal, targets).chosen() == {"others_scale": 1.0}
+    assert model.unfitted().fit(signal, targets).chosen() == {"others_scale": 1.0}

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from models.forecasting.near_term import NEAR_DAYS
 from models.forecasting.season_status import SeasonStatus
-from models.hazard.evidence import OutlookSkill, Skill
-from models.hazard.forecaster import Forecaster
+from models.hazard.forecaster import Forecaster, OutlookSkill, Skill
 from models.vocabulary import Kind
 
 

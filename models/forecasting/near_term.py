@@ -6,8 +6,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from models.forecasting.intervals import ByLead
-from models.hazard.first_passage import INFORMED_LEADS
 from models.hazard.leads import LEAD_DAYS, FloatArray, lead_hazards
+from models.hazard.simulation import INFORMED_LEADS
 
 # The index looks back over 90 days: so far the forecaster answers, the outlook beyond.
 NEAR_DAYS = INFORMED_LEADS * LEAD_DAYS

@@ -15,7 +15,7 @@ from models.forecasting.evidence import ForecastEvidence
 from models.forecasting.outlook_schema import Json, outlook_json, outlook_rows
 from models.forecasting.parts import EarlierForecast, Forecast, ModelSummary, Window
 from models.formatting import finite, iso_day
-from models.hazard.evidence import OutlookSkill
+from models.hazard.forecaster import OutlookSkill
 from models.vocabulary import Kind
 
 FORECAST_SCHEMA = "altseason.forecast/2"

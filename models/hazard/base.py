@@ -1,27 +1,28 @@
-"""The interface every candidate shares: scikit-learn's, over leads instead of labels."""
+"""The interface every candidate shares: scikit-learn's, over leads instead of labels.
+
+scikit-learn itself is imported by what fits with it, not by what forecasts.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from inspect import signature
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.validation import check_is_fitted
 
-from models.hazard.leads import (
-    N_LEADS,
-    FloatArray,
-    IntArray,
-    lead_hazards,
-)
+from models.hazard.leads import N_LEADS, FloatArray, IntArray, lead_hazards
 
 THRESHOLD = "threshold"
-# No parameter of a fit, standardised or a percent, comes near it.
-_LARGEST_STORED = 1e12
+
+# What a fit leaves behind, by attribute: the axes of an array (a length; the name of an earlier
+# attribute that is as long; None for any), `list` for names, `str` for text, a class for a member.
+Axes = tuple[int | str | None, ...]
+Form = Axes | type
+Fitted = Mapping[str, Form]
 
 
 class TooFewRows(ValueError):
@@ -32,18 +33,7 @@ def once_a_day(X: pd.DataFrame, weight: FloatArray) -> FloatArray:
     """Share each row's weight among the thresholds that its as_of day is a row of.
 
     Whether a season begins at 70 or at 75 is one thing that the market did, not
-    two: all rows of a day together weigh what a single one would.
-
-    Parameters
-    ----------
-    X : pandas.DataFrame, shape (n, f)
-        Features and `threshold`, indexed by as_of.
-    weight : numpy.ndarray, shape (n,)
-        Weight of each row; rows of weight 0 take no share.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n,)
+    two: all rows of a day together weigh what a single one would. Rows of weight 0 take no share.
 
     Examples
     --------
@@ -56,7 +46,7 @@ def once_a_day(X: pd.DataFrame, weight: FloatArray) -> FloatArray:
     return weight / np.maximum(counted.to_numpy(dtype=float), 1.0)
 
 
-class HazardModel(ClassifierMixin, BaseEstimator, ABC):
+class HazardModel(ABC):
     """Probability that the next onset falls in each of 13 leads of 30 days, or in none.
 
     A row describes one as_of day and one kind of season: the features and a
@@ -66,18 +56,13 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
     any higher threshold. Every threshold between the lowest and the highest of
     training can be asked for: between two of them the probabilities run
     straight from the one's to the other's.
-
-    Attributes
-    ----------
-    classes_ : numpy.ndarray, shape (14,)
-        1..13 for the leads, 0 for no onset within them: the columns of
-        `predict_proba`.
-    thresholds_ : numpy.ndarray
-        Thresholds seen in training, ascending.
     """
 
+    fitted: ClassVar[Fitted] = {"thresholds_": (None,)}
+
+    # The columns of `predict_proba`: 1..13 for the leads, 0 for no onset within them.
     classes_: IntArray = np.append(np.arange(1, N_LEADS + 1), 0)
-    thresholds_: FloatArray
+    thresholds_: FloatArray  # seen in training, ascending
 
     def fit(self, X: pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to as_of rows.
@@ -85,7 +70,7 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : pandas.DataFrame, shape (n, f)
-            Features and `threshold`, rows at risk only.
+            Features and `threshold`, rows at risk only, indexed by as_of.
         y : array_like of int, shape (n, 2)
             From `models.hazard.leads.lead_targets`.
         sample_weight : array_like, shape (n,), optional
@@ -112,26 +97,15 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return the probability per lead.
-
-        Parameters
-        ----------
-        X : pandas.DataFrame, shape (n, f)
-            Features and `threshold`.
-
-        Returns
-        -------
-        numpy.ndarray, shape (n, 14)
-            Leads 1..13, then no onset within them; rows sum to 1.
+        """Return the probability per lead, shape (n, 14): 1..13, then none; rows sum to 1.
 
         Raises
         ------
         ValueError
-            If a threshold is below or above all of training.
+            If a threshold is below or above all of training, or nothing has been fitted.
         """
         survival = self._survival(X)
-        by_lead = -np.diff(survival, axis=1, prepend=1.0)
-        return np.column_stack([by_lead, survival[:, -1]])
+        return np.column_stack([-np.diff(survival, axis=1, prepend=1.0), survival[:, -1]])
 
     def predict(self, X: pd.DataFrame) -> IntArray:
         """Return the likeliest lead of each row, 0 for none."""
@@ -143,7 +117,8 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
 
     def _survival(self, X: pd.DataFrame) -> FloatArray:
         """Return P(no onset by the end of each lead), thresholds in order, shape (n, 13)."""
-        check_is_fitted(self, "thresholds_")
+        if not hasattr(self, "thresholds_"):
+            raise ValueError(f"{type(self).__name__} is not fitted yet; call fit first.")
         thresholds = X[THRESHOLD].to_numpy(dtype=float)
         lowest, highest = self.thresholds_[0], self.thresholds_[-1]
         if (outside := (thresholds < lowest) | (thresholds > highest)).any():
@@ -169,36 +144,23 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
     def _survival_at(
         self, X: pd.DataFrame, lower: IntArray, positions: range
     ) -> Iterator[tuple[int, FloatArray]]:
-        """Give P(no onset by each lead) at the thresholds that rows need, the highest first."""
-        needed = [(position, np.flatnonzero(lower <= position)) for position in positions]
+        """Yield P(no onset by each lead) at the thresholds that rows need, the highest first."""
+        needed = [np.flatnonzero(lower <= position) for position in positions]
         if not needed:
             return
         # All at once: what a prediction costs is the tables around it, not the rows in them.
-        row = np.concatenate([rows for _, rows in needed])
-        sizes = [len(rows) for _, rows in needed]
+        sizes = [len(rows) for rows in needed]
         thresholds = np.repeat(self.thresholds_[list(positions)], sizes)
-        survival = np.cumprod(
-            1 - self._hazards(X.iloc[row].assign(**{THRESHOLD: thresholds})), axis=1
-        )
+        rows = X.iloc[np.concatenate(needed)].assign(**{THRESHOLD: thresholds})
+        survival = np.cumprod(1 - self._hazards(rows), axis=1)
         parts = np.split(survival, np.cumsum(sizes)[:-1])
-        yield from reversed(
-            [(position, own) for (position, _), own in zip(needed, parts, strict=True)]
-        )
+        yield from reversed(list(zip(positions, parts, strict=True)))
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return what each feature adds to the log-odds of an onset in the next 90 days.
 
-        Parameters
-        ----------
-        X : pandas.DataFrame, shape (n, f)
-            Features and `threshold`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One column per feature the candidate uses: its contribution to the
-            log-odds of the hazard, averaged over the first three leads, against
-            the training mean.
+        A column per feature used: log-odds of the hazard, averaged over the
+        first three leads, against the training mean.
         """
         return pd.DataFrame(index=X.index)
 
@@ -210,9 +172,43 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
         """Return the settings chosen inside the training window, by name."""
         return {}
 
-    def settled(self) -> HazardModel:
+    def with_chosen_settings(self) -> Self:
         """Return an unfitted copy whose settings are those that this one has chosen."""
-        return clone(self)
+        return self.unfitted()
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the settings by name, as scikit-learn does."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+    def set_params(self, **settings: object) -> Self:
+        """Change settings, as scikit-learn does."""
+        for name, value in settings.items():
+            setattr(self, name, value)
+        return self
+
+    def unfitted(self, **changes: object) -> Self:
+        """Return an unfitted copy with the same settings, but for changes by name."""
+        settings = {
+            name: value.unfitted() if isinstance(value, HazardModel) else value
+            for name, value in self.get_params().items()
+        }
+        return type(self)(**{**settings, **changes})
+
+    def __sklearn_clone__(self) -> Self:
+        return self.unfitted()
+
+    def __sklearn_tags__(self) -> object:
+        from sklearn.utils import ClassifierTags, Tags, TargetTags
+
+        target = TargetTags(required=True, two_d_labels=True)
+        return Tags("classifier", target, classifier_tags=ClassifierTags())
+
+    def check(self) -> None:
+        """Raise ValueError if what was fitted, read from a file, is none that a fit could give."""
+        rising = np.diff(self.thresholds_, prepend=0.0) > 0
+        if not (rising.size and rising.all() and self.thresholds_[-1] <= 100):
+            got = self.thresholds_.tolist()
+            raise ValueError(f"thresholds must rise and lie in (0, 100], got {got}")
 
     @abstractmethod
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None: ...
@@ -220,80 +216,3 @@ class HazardModel(ClassifierMixin, BaseEstimator, ABC):
     @abstractmethod
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         """Return the hazards before the thresholds are put in order."""
-
-    @abstractmethod
-    def state(self) -> dict[str, Any]:
-        """Return the fitted parameters as plain values that JSON can hold."""
-
-    @classmethod
-    @abstractmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Return a fitted hazard model from `state()`."""
-
-
-def stored_array(state: Mapping[str, Any], name: str, *shape: int | None) -> FloatArray:
-    """Return an array out of a model's plain values.
-
-    Parameters
-    ----------
-    state : mapping
-        From `HazardModel.state`.
-    name : str
-        Its name there.
-    shape : int or None
-        What each of its axes must have; None leaves an axis free.
-
-    Raises
-    ------
-    LookupError, TypeError, ValueError
-        If it is missing, has another shape, or a value that is no number of a fit.
-
-    Examples
-    --------
-    >>> stored_array({"coef": [0.5, 1.0]}, "coef", 3)
-    Traceback (most recent call last):
-    ...
-    ValueError: coef must have the shape (3), got (2)
-    """
-    array = np.array(state[name], dtype=float)
-    if array.ndim != len(shape) or any(
-        want not in (None, has) for want, has in zip(shape, array.shape, strict=True)
-    ):
-        wanted, got = (
-            ", ".join("n" if axis is None else str(axis) for axis in each)
-            for each in (shape, array.shape)
-        )
-        raise ValueError(f"{name} must have the shape ({wanted}), got ({got})")
-    # Strict: what is not a number is not below it either.
-    if not (np.abs(array) < _LARGEST_STORED).all():
-        raise ValueError(f"{name} must hold numbers below {_LARGEST_STORED:g}")
-    return array
-
-
-def stored_thresholds(state: Mapping[str, Any]) -> FloatArray:
-    """Return the thresholds out of a model's plain values.
-
-    Raises
-    ------
-    LookupError, TypeError, ValueError
-        If there are none, they do not rise, or are none of a season index.
-    """
-    thresholds = stored_array(state, "thresholds", None)
-    rising = np.diff(thresholds, prepend=0.0) > 0
-    if not (thresholds.size and rising.all() and thresholds[-1] <= 100):
-        raise ValueError(f"thresholds must rise and lie in (0, 100], got {thresholds.tolist()}")
-    return thresholds
-
-
-def stored_names(state: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return the features named in a model's plain values.
-
-    Raises
-    ------
-    LookupError, TypeError, ValueError
-        If they are missing, are no names, or one stands twice.
-    """
-    names = tuple(state[name])
-    if not all(isinstance(each, str) for each in names) or len(set(names)) != len(names):
-        raise ValueError(f"{name} must be distinct names, got {str(list(names))[:80]}")
-    return names

@@ -1,4 +1,4 @@
-"""The candidates: every hazard model that may become champion, with its settings.
+"""The candidates: every hazard model that may become champion, and fitted ones as plain values.
 
 All settings are fixed here, before any hindcast, or chosen inside the training
 window; none was picked for its score out of sample.
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from features.catalogue.features import CATALOGUE
 from features.market.paths import THRESHOLDS
-from models.hazard.base import HazardModel
+from models.hazard.base import Axes, Form, HazardModel
 from models.hazard.boosting import BoostedHazard
 from models.hazard.climatology import Climatology
-from models.hazard.first_passage import Simulation
 from models.hazard.leads import FloatArray, IntArray
+from models.hazard.logistic import LogisticHazard
 from models.hazard.names import CandidateName
-from models.hazard.pooling import Pool
-from models.hazard.regression import LogisticHazard
+from models.hazard.pool import Pool, Renewal
+from models.hazard.simulation import Simulation
 
 # Where the index stands and where it is already bound to go: what the definition itself makes
 # informative about the next 90 days.
@@ -45,7 +46,11 @@ class Candidate:
     name: CandidateName
     meaning: str
     model: HazardModel
-    simulated: bool = False
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it needs simulated paths."""
+        return isinstance(self.model, Simulation | Pool)
 
 
 _LOGISTIC = LogisticHazard(BREADTH_CORE)
@@ -66,13 +71,11 @@ CANDIDATES: dict[str, Candidate] = {
             CandidateName.simulation,
             "simulated first passage of the season index",
             Simulation(),
-            simulated=True,
         ),
         Candidate(
             CandidateName.pool,
             "mean of logistic and simulation over 90 days, the renewal process beyond",
             Pool(_LOGISTIC),
-            simulated=True,
         ),
         Candidate(
             CandidateName.logistic_all,
@@ -99,32 +102,12 @@ def fit_candidates(
     targets: IntArray,
     weight: FloatArray,
 ) -> dict[str, HazardModel]:
-    """Fit copies of hazard models to the same rows.
-
-    Parameters
-    ----------
-    unfitted : mapping of str to HazardModel
-        By name.
-    X, targets, weight
-        As for `HazardModel.fit`.
-
-    Returns
-    -------
-    dict of str to HazardModel
-        Fitted copies, in the order of `unfitted`.
-    """
-    return {name: clone(model).fit(X, targets, weight) for name, model in unfitted.items()}
+    """Fit copies of hazard models, by name, to the same rows."""
+    return {name: model.unfitted().fit(X, targets, weight) for name, model in unfitted.items()}
 
 
 def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
-    """Return the candidates to train: those named, or all that the threshold allows.
-
-    Parameters
-    ----------
-    named : sequence of str
-        Names asked for, each once however often it is named; none means all.
-    threshold : float
-        Season index of a broad season.
+    """Return the candidates to train: those named, or all that a broad season's threshold allows.
 
     Raises
     ------
@@ -153,8 +136,72 @@ def seeded(names: Iterable[str], seed: int) -> dict[str, HazardModel]:
     selection = set(names)
     if unknown := sorted(selection - set(CANDIDATES)):
         raise ValueError(f"candidate must be one of {', '.join(CANDIDATES)}, got {unknown[0]!r}.")
-    chosen = {name: clone(c.model) for name, c in CANDIDATES.items() if name in selection}
-    for model in chosen.values():
-        if "seed" in model.get_params(deep=False):
-            model.set_params(seed=seed)
-    return chosen
+    models = {name: c.model for name, c in CANDIDATES.items() if name in selection}
+    return {
+        name: model.unfitted(**({"seed": seed} if "seed" in model.get_params() else {}))
+        for name, model in models.items()
+    }
+
+
+_TYPES: Mapping[str, type[HazardModel]] = {
+    kind.__name__: kind
+    for kind in (Climatology, Simulation, LogisticHazard, BoostedHazard, Renewal, Pool)
+}
+
+
+# What is stored is plain values that JSON can hold: nothing in them is executed.
+def to_state(model: HazardModel) -> dict[str, Any]:
+    """Return what a fit has left behind as plain values, with the model's type."""
+    values = {name: _plain(getattr(model, name)) for name in model.fitted}
+    return {"type": type(model).__name__, **values}
+
+
+def from_state(state: object) -> HazardModel:
+    """Return the fitted hazard model that `to_state` described: it forecasts, but has no settings.
+
+    ValueError where its type is no candidate's, or a value is none that a fit leaves behind.
+    """
+    named = state.get("type") if isinstance(state, dict) else state
+    kind = _TYPES.get(named) if isinstance(named, str) else None
+    if kind is None or not isinstance(state, dict):
+        raise ValueError(f"type must be one of {', '.join(_TYPES)}, got {str(named)[:40]!r}.")
+    if set(state) != {"type", *kind.fitted}:
+        got = ", ".join(sorted(map(str, state)))
+        raise ValueError(f"{named} must have type, {', '.join(kind.fitted)}, got {got[:200]}")
+    model = kind.__new__(kind)
+    for name, form in kind.fitted.items():
+        setattr(model, name, _fitted(model, name, state[name], form))
+    model.check()
+    return model
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, HazardModel):
+        return to_state(value)
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _fitted(model: HazardModel, name: str, value: object, form: Form) -> object:
+    """Return the value of an attribute, of the form that its class declares."""
+    if isinstance(form, tuple):
+        return _array(model, name, value, form)
+    read = from_state(value) if issubclass(form, HazardModel) else value
+    if not isinstance(read, form):
+        raise ValueError(f"{name} must be a {form.__name__}, got {str(value)[:40]}")
+    if isinstance(read, HazardModel) and not np.array_equal(read.thresholds_, model.thresholds_):
+        raise ValueError(f"{name} must have the thresholds of the model that it is part of")
+    if isinstance(read, list) and len({v for v in read if isinstance(v, str)}) < len(read):
+        raise ValueError(f"{name} must be distinct names, got {str(value)[:80]}")
+    return read
+
+
+def _array(model: HazardModel, name: str, value: object, form: Axes) -> object:
+    array = np.array(value)
+    if array.dtype.kind not in "if" or not np.isfinite(array).all():
+        raise ValueError(f"{name} must hold finite numbers")
+    wanted = tuple(len(getattr(model, axis)) if isinstance(axis, str) else axis for axis in form)
+    if len(wanted) != array.ndim or any(
+        want not in (None, size) for want, size in zip(wanted, array.shape, strict=True)
+    ):
+        raise ValueError(f"{name} must have the shape {wanted}, got {array.shape}")
+    return array.astype(float) if form else value

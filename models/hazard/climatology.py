@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from models.hazard.base import THRESHOLD, HazardModel, stored_array, stored_thresholds
+from models.hazard.base import THRESHOLD, Fitted, HazardModel
 from models.hazard.leads import N_LEADS, FloatArray, IntArray
 
 
 class FeaturelessHazard(HazardModel):
     """The same hazards for every row of a threshold, learnt from that threshold's rows alone."""
 
+    fitted: ClassVar[Fitted] = {**HazardModel.fitted, "hazards_": ("thresholds_", N_LEADS)}
+
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         thresholds = X[THRESHOLD].to_numpy(dtype=float)
-        own = [thresholds == threshold for threshold in self.thresholds_]
-        self.hazards_ = np.stack([self._of(X[rows], targets[rows], weight[rows]) for rows in own])
+        rows_of = [thresholds == threshold for threshold in self.thresholds_]
+        self.hazards_ = np.stack(
+            [self._of(X[rows], targets[rows], weight[rows]) for rows in rows_of]
+        )
 
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         return self.hazards_[np.searchsorted(self.thresholds_, X[THRESHOLD].to_numpy(dtype=float))]
+
+    def check(self) -> None:
+        super().check()
+        if ((self.hazards_ < 0) | (self.hazards_ > 1)).any():
+            raise ValueError("hazards must lie between 0 and 1")
 
     @staticmethod
     @abstractmethod
     def _of(X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> FloatArray:
         """Return the hazards that one threshold's rows teach, shape (13,)."""
-
-    def state(self) -> dict[str, Any]:
-        return {"thresholds": self.thresholds_.tolist(), "hazards": self.hazards_.tolist()}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        model = cls()
-        model.thresholds_ = stored_thresholds(state)
-        model.hazards_ = stored_array(state, "hazards", len(model.thresholds_), N_LEADS)
-        if ((model.hazards_ < 0) | (model.hazards_ > 1)).any():
-            raise ValueError("hazards must lie between 0 and 1")
-        return model
 
 
 class Climatology(FeaturelessHazard):

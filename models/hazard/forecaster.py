@@ -1,79 +1,142 @@
-"""A fitted candidate with all that a forecast needs, as plain parameters in one file."""
+"""A fitted candidate with all that a forecast needs and what it has shown, in one file."""
 
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from datetime import date
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import pandas as pd
+from pydantic import (
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+)
 
 from features.catalogue.features import FEATURE_NAMES
-from features.terminal import one_line
-from models.errors import MALFORMED
 from models.hazard.base import HazardModel
-from models.hazard.evidence import Evidence, evidence_from_json, evidence_json
-from models.hazard.evidence_schema import check_stored
-from models.hazard.pooling import from_state, to_state
-from models.vocabulary import Kind
+from models.hazard.candidates import from_state, to_state
+from models.hazard.leads import LEAD_DAYS
+from models.season.definition import OnsetDefinition
+from models.vocabulary import Kind, Verdict
 
-SCHEMA = "altseason.forecaster/2"
+SCHEMA: Literal["altseason.forecaster/3"] = "altseason.forecaster/3"
 
-# With a hundred replicates a forecaster has some megabytes.
-_LARGEST_BYTES = 300_000_000
-_LONGEST_MESSAGE = 200
+
+def _day(value: object) -> pd.Timestamp:
+    if isinstance(value, str):
+        return pd.Timestamp(date.fromisoformat(value))
+    raise ValueError(f"a day must be YYYY-MM-DD, got {str(value)[:40]}")
+
+
+Day = Annotated[pd.Timestamp, PlainValidator(_day), PlainSerializer(lambda day: f"{day:%Y-%m-%d}")]
+Stored = Annotated[HazardModel, PlainValidator(from_state), PlainSerializer(to_state)]
+Threshold = Annotated[float, Field(gt=0, le=100)]
+
+
+class Range(NamedTuple):
+    """Lowest and highest value of a feature in training."""
+
+    low: FiniteFloat
+    high: FiniteFloat
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Brier skill against climatology out of sample, at one horizon.
+
+    Higher is better, 0 is climatology; None stands for what cannot be computed.
+    """
+
+    kind: Kind
+    horizon_days: int
+    value: Annotated[FiniteFloat, Field(le=1)] | None
+    # 90 % interval: nothing is better than perfect, but its end may lie beyond.
+    low: FiniteFloat | None
+    high: FiniteFloat | None
+    days: NonNegativeInt  # forecasts resolved
+    episodes: NonNegativeInt  # different onsets inside their windows
+    verdict: Verdict  # what the interval allows to be said
+    # Chance that a day before an onset was given more than another (0.5 is a coin), 90 % interval.
+    auc: FiniteFloat | None = None
+    auc_low: FiniteFloat | None = None
+    auc_high: FiniteFloat | None = None
+
+
+@dataclass(frozen=True)
+class OutlookSkill(Skill):
+    """The same of the outlook, from any state, against the frequency of past windows."""
+
+    # Unbroken runs of forecasts with the rarer outcome: its independent cases.
+    spells: NonNegativeInt = 0
+    expected: FiniteFloat = 0.0  # mean chance
+    observed: FiniteFloat = 0.0  # share of the windows with an onset
+    excess_low: FiniteFloat | None = None  # 90 % interval of expected - observed
+    excess_high: FiniteFloat | None = None
+
+    @property
+    def promised_too_much(self) -> bool:
+        """Whether the interval of expected - observed lies above 0."""
+        return self.excess_low is not None and self.excess_low > 0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a forecaster was trained on and what it has shown out of sample."""
+
+    definition: OnsetDefinition  # of a broad season
+    trained_until: Day  # its end closed the training data
+    data_digest: str  # of the panel it was trained on
+    ranges: Mapping[str, Range]  # of each feature that had any value in training
+    onsets: Mapping[Kind, tuple[Day, ...]]  # in training
+    skill: tuple[Skill, ...]  # of the candidate, by kind and horizon
+    reason: str  # why it is champion, or that it is not
+    outlook: tuple[OutlookSkill, ...] = ()  # of the outlook with its hazards, if hindcast
+
+    def in_training(self, as_of: pd.Timestamp) -> bool:
+        """Whether the row of a day is one of those fitted."""
+        # A row enters training once its first lead is resolved, on that day and not after.
+        resolved_on = as_of + pd.Timedelta(days=LEAD_DAYS)
+        return bool(resolved_on <= self.trained_until)
+
+    def in_sample(self, as_of: pd.Timestamp) -> bool:
+        """Whether outcomes later than a day were learnt from."""
+        # Strict: on the last day of training the model is in force and knows nothing later.
+        return bool(as_of < self.trained_until)
 
 
 @dataclass(frozen=True)
 class Forecaster:
-    """A fitted candidate, the climatology beside it, its replicates and its evidence.
+    """A fitted candidate, the climatology beside it, its replicates and its evidence."""
 
-    Parameters
-    ----------
-    name : str
-        Candidate.
-    thresholds : mapping of Kind to float
-        Season index at which each kind of season begins.
-    model, climatology : HazardModel
-        Fitted to the same rows.
-    replicates : sequence of HazardModel
-        The candidate refitted to resampled training episodes.
-    evidence : Evidence
-        What it was trained on and what it has shown.
-    measured_at : float, optional
-        Threshold of broad seasons at which it was verified, where it is asked
-        for another (`at`); None where it is its own. It is not stored.
-    """
-
-    name: str
-    thresholds: Mapping[Kind, float]
-    model: HazardModel
-    climatology: HazardModel
-    replicates: Sequence[HazardModel]
+    name: str  # candidate
+    thresholds: Mapping[Kind, Threshold]  # at which each kind of season begins
+    model: Stored
+    climatology: Stored  # fitted to the same rows
+    # The candidate refitted to resampled training episodes.
+    replicates: Annotated[Sequence[Stored], Field(min_length=1)]
     evidence: Evidence
-    measured_at: float | None = None
+    # Threshold of broad seasons at which it was verified, where it is asked for another (`at`).
+    measured_at: Annotated[float | None, Field(exclude=True)] = None
 
     def at(self, threshold: float) -> Self:
         """Return the forecaster of broad seasons that begin at another threshold.
 
-        Nothing is fitted again: the hazard holds for all thresholds of its
-        training. What the forecaster has shown, it has shown at its own
-        threshold; of another's broad seasons neither skill nor onsets are
-        claimed.
-
-        Parameters
-        ----------
-        threshold : float
-            Season index, above a partial season's.
-
-        Raises
-        ------
-        ValueError
-            If the threshold is not above a partial season's or is above all of
-            training.
+        Nothing is fitted again: the hazard holds for all thresholds of its training. What the
+        forecaster has shown, it has shown at its own threshold; of another's broad seasons neither
+        skill nor onsets are claimed. ValueError where the threshold is not above a partial
+        season's, or is above all of training.
         """
-        partial, highest = self.thresholds[Kind.PARTIAL], float(self.model.thresholds_[-1])
+        partial, verified = self.thresholds[Kind.PARTIAL], self.thresholds[Kind.BROAD]
+        highest = float(self.model.thresholds_[-1])
         # Strict: at a partial season's threshold the two kinds would be one.
         if not partial < threshold <= highest:
             way_out = (
@@ -85,84 +148,84 @@ class Forecaster:
                 f"threshold must be above {partial:g} and at most {highest:g}, got {threshold:g}; "
                 f"{way_out}"
             )
-        if threshold == self.thresholds[Kind.BROAD]:
+        if threshold == verified:
             return self
         evidence = replace(
             self.evidence,
-            definition=replace(self.evidence.definition, threshold=threshold),
+            definition=self.evidence.definition.at(threshold),
             onsets={**self.evidence.onsets, Kind.BROAD: ()},
             skill=tuple(skill for skill in self.evidence.skill if skill.kind != Kind.BROAD),
             outlook=(),
-            reason=f"verified at {self.thresholds[Kind.BROAD]:g}, asked for {threshold:g}",
+            reason=f"verified at {verified:g}, asked for {threshold:g}",
         )
-        return replace(
-            self,
-            thresholds={**self.thresholds, Kind.BROAD: threshold},
-            evidence=evidence,
-            measured_at=self.thresholds[Kind.BROAD],
-        )
+        thresholds = {**self.thresholds, Kind.BROAD: threshold}
+        return replace(self, thresholds=thresholds, evidence=evidence, measured_at=verified)
 
     def to_bytes(self) -> bytes:
         """Return the forecaster as compressed JSON; equal forecasters give equal bytes."""
-        content = {
-            "schema": SCHEMA,
-            "name": self.name,
-            "thresholds": dict(self.thresholds),
-            "model": to_state(self.model),
-            "climatology": to_state(self.climatology),
-            "replicates": [to_state(replicate) for replicate in self.replicates],
-            "evidence": evidence_json(self.evidence),
-        }
-        return gzip.compress(json.dumps(content, allow_nan=False).encode(), mtime=0)
+        return gzip.compress(_files().dump_json(_File(SCHEMA, self)), mtime=0)
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
-        """Return the forecaster that `to_bytes` wrote. Nothing in the file is executed.
-
-        Raises
-        ------
-        ValueError
-            If the content is no forecaster of this schema.
-        """
+    def from_bytes(cls, content: bytes) -> Forecaster:
+        """Return the forecaster that `to_bytes` wrote; ValueError if it is none of this schema."""
         try:
-            stored = json.loads(_decompressed(content))
-            if stored["schema"] != SCHEMA:
-                raise ValueError(f"schema must be {SCHEMA}, got {stored['schema']!r}")
-            check_stored(stored)
-            forecaster = cls(
-                name=stored["name"],
-                thresholds={Kind(kind): value for kind, value in stored["thresholds"].items()},
-                model=from_state(stored["model"]),
-                climatology=from_state(stored["climatology"]),
-                replicates=[from_state(state) for state in stored["replicates"]],
-                evidence=evidence_from_json(stored["evidence"]),
-            )
-            _check_models(forecaster)
-        except (zlib.error, *MALFORMED) as error:
-            said = one_line(error, longest=_LONGEST_MESSAGE)
-            raise ValueError(f"not a forecaster of this program: {said}") from error
+            forecaster = _files().validate_json(gzip.decompress(content), strict=True).forecaster
+            _check(forecaster)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ValueError(_refusal(f"{where}: {first['msg']}")) from error
+        except (OSError, EOFError, zlib.error, ValueError) as error:
+            raise ValueError(_refusal(str(error))) from error
         return forecaster
 
 
-def _check_models(forecaster: Forecaster) -> None:
+@dataclass(frozen=True)
+class _File:
+    schema: Literal["altseason.forecaster/3"]
+    forecaster: Forecaster
+
+
+@cache
+def _files() -> TypeAdapter[_File]:
+    return TypeAdapter(_File)
+
+
+def _check(forecaster: Forecaster) -> None:
     """Refuse models of other thresholds, or of another release's features."""
+    if set(forecaster.thresholds) != {Kind.BROAD, Kind.PARTIAL}:
+        raise ValueError("thresholds must be those of broad and partial seasons")
     models = (forecaster.model, forecaster.climatology, *forecaster.replicates)
     lowest, highest = forecaster.thresholds[Kind.PARTIAL], forecaster.thresholds[Kind.BROAD]
-    if not all(m.thresholds_[0] <= lowest and highest <= m.thresholds_[-1] for m in models):
+    if not all(m.thresholds_[0] <= lowest < highest <= m.thresholds_[-1] for m in models):
         raise ValueError(f"model must reach from the threshold {lowest:g} to {highest:g}")
     used = {name for model in models for name in model.feature_names()}
     if unknown := used - {*FEATURE_NAMES}:
         raise ValueError(f"{min(unknown)} is no feature of this release; train again")
 
 
-def _decompressed(content: bytes) -> bytes:
-    """Return what gzip holds; ValueError if that is cut off or larger than any forecaster."""
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    plain = stream.decompress(content, _LARGEST_BYTES)
-    if not stream.eof:
-        raise ValueError(
-            f"it holds more than {_LARGEST_BYTES // 1_000_000} MB"
-            if stream.unconsumed_tail
-            else "it is cut off"
+def _refusal(reason: str) -> str:
+    return f"not a forecaster of this program: {reason[:200]}"
+
+
+def skill_of(row: Mapping[Any, Any]) -> Skill:
+    """Return what a row of a verification says of the Brier skill, None for what is NaN in it.
+
+    Examples
+    --------
+    >>> row = {"kind": "broad", "horizon_days": 30, "days": 400, "episodes": 9, "verdict": "better"}
+    >>> interval = {"brier_skill": 0.3, "brier_skill_low": 0.1, "brier_skill_high": float("nan")}
+    >>> skill_of(row | interval).high is None
+    True
+    """
+    value, low, high, *ranking = (
+        None if pd.isna(number := row.get(column)) else float(number)
+        for column in (
+            "brier_skill", "brier_skill_low", "brier_skill_high", "auc", "auc_low", "auc_high"
         )
-    return plain
+    )  # fmt: skip
+    counts = int(row["days"]), int(row["episodes"])
+    return Skill(
+        Kind(row["kind"]), int(row["horizon_days"]), value, low, high, *counts,
+        Verdict(row["verdict"]), *ranking,
+    )  # fmt: skip

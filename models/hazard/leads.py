@@ -18,30 +18,18 @@ IntArray = NDArray[np.int64]
 class PersonPeriods(NamedTuple):
     """One entry per as_of row and lead in which the row was still at risk and resolved."""
 
-    row: IntArray
-    lead: IntArray
-    onset: IntArray
+    row: IntArray  # position
+    lead: IntArray  # 1..13
+    onset: IntArray  # 0 or 1
 
 
 def lead_targets(days_to_onset: ArrayLike, days_known: ArrayLike) -> IntArray:
-    """Turn days into the targets that hazard models are fitted to.
+    """Turn days to the next onset (NaN if unseen) and days known after as_of into targets to fit.
 
-    A lead counts as known only when its last day is: an onset seen early in an
-    unfinished lead would else enter while its quiet neighbours could not, and
-    the newest training rows would all be onsets.
-
-    Parameters
-    ----------
-    days_to_onset : array_like, shape (n,)
-        Days from as_of to the next onset; NaN if none has been seen.
-    days_known : array_like, shape (n,)
-        Days of outcome known after as_of.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, 2), int64
-        Column 0: lead of the onset, 1..13, or 0 if none fell in a known lead.
-        Column 1: number of leads known, 0..13.
+    They have the shape (n, 2), int64: column 0 is the lead of the onset, 1..13, or 0 if none fell
+    in a known lead; column 1 the number of leads known, 0..13. A lead counts as known only when its
+    last day is: an onset seen early in an unfinished lead would else enter while its quiet
+    neighbours could not, and the newest training rows would all be onsets.
 
     Examples
     --------
@@ -55,19 +43,7 @@ def lead_targets(days_to_onset: ArrayLike, days_known: ArrayLike) -> IntArray:
 
 
 def censor(targets: IntArray, leads_known: ArrayLike) -> IntArray:
-    """Return the targets as they were when fewer leads were known.
-
-    Parameters
-    ----------
-    targets : numpy.ndarray, shape (n, 2)
-        From `lead_targets`.
-    leads_known : array_like, shape (n,)
-        Leads known at the earlier time.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, 2), int64
-    """
+    """Return the targets of `lead_targets` as they were when fewer leads of each row were known."""
     known = np.minimum(targets[:, 1], np.asarray(leads_known))
     return np.column_stack([np.where(targets[:, 0] <= known, targets[:, 0], 0), known])
 
@@ -75,17 +51,7 @@ def censor(targets: IntArray, leads_known: ArrayLike) -> IntArray:
 def expand(targets: IntArray) -> PersonPeriods:
     """Expand rows into person-periods: van Houwelingen's landmark super-model.
 
-    A row contributes each known lead up to and including the one of its onset.
-
-    Parameters
-    ----------
-    targets : numpy.ndarray, shape (n, 2)
-        From `lead_targets`.
-
-    Returns
-    -------
-    PersonPeriods
-        `row` (position), `lead` (1..13), `onset` (0 or 1), equally long.
+    A row of targets contributes each known lead up to and including the one of its onset.
 
     References
     ----------
@@ -104,17 +70,9 @@ def expand(targets: IntArray) -> PersonPeriods:
 
 
 def lead_probabilities(hazards: FloatArray) -> FloatArray:
-    """Turn hazards into the probability that the onset falls in each lead.
+    """Turn hazards, shape (..., 13), into the probability that the onset falls in each lead.
 
-    Parameters
-    ----------
-    hazards : numpy.ndarray, shape (..., 13)
-        P(onset in lead k | none before), each in [0, 1].
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., 14)
-        Leads 1..13, then no onset within them; sums to 1.
+    The shape returned is (..., 14): leads 1..13, then no onset within them; it sums to 1.
     """
     survival = np.cumprod(1 - hazards, axis=-1)
     start = np.ones_like(survival[..., :1])
@@ -123,17 +81,9 @@ def lead_probabilities(hazards: FloatArray) -> FloatArray:
 
 
 def lead_hazards(probabilities: FloatArray) -> FloatArray:
-    """Return the hazards behind the probabilities per lead: `lead_probabilities` undone.
+    """Return the hazards, shape (..., 13), that give probabilities: `lead_probabilities` undone.
 
-    Parameters
-    ----------
-    probabilities : numpy.ndarray, shape (..., 14)
-        Leads 1..13, then none.
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., 13)
-        0 where no row survives to the lead.
+    A hazard is 0 where nothing survives to its lead.
     """
     onset = probabilities[..., :N_LEADS]
     remaining = np.flip(np.cumsum(np.flip(probabilities, axis=-1), axis=-1), axis=-1)[..., :N_LEADS]
@@ -141,21 +91,11 @@ def lead_hazards(probabilities: FloatArray) -> FloatArray:
 
 
 def incidence(probabilities: FloatArray, horizons: ArrayLike) -> FloatArray:
-    """Return P(onset within h days) from the probabilities per lead.
+    """Return P(onset within each of m horizons), shape (..., m), not falling with the horizon.
 
-    Between the ends of two leads the survival is interpolated at constant hazard.
-
-    Parameters
-    ----------
-    probabilities : numpy.ndarray, shape (..., 14)
-        From `predict_proba`: leads 1..13, then none.
-    horizons : array_like of int, shape (m,)
-        Days ahead, each in [1, 390].
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., m)
-        In [0, 1], not falling with the horizon.
+    It comes from the probabilities per lead, shape (..., 14) as of `predict_proba`; horizons are
+    days ahead in [1, 390]. Between the ends of two leads the survival is interpolated at constant
+    hazard.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from models.forecasting.near_term import NEAR_DAYS
 from models.forecasting.parts import Forecast
 from models.formatting import interval, long_day, signed, unsigned_interval, wrap
-from models.hazard.evidence import Skill
+from models.hazard.forecaster import Skill
 from models.report.rows import driver_groups, driver_value
 from models.report.statements import driver_heading, partial_statement, trust_statement
 from models.report.terminal import Terminal

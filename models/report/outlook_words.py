@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.market.season import PARTIAL_THRESHOLD
 from models.formatting import listed, long_day, percent, scored
-from models.hazard.evidence import OutlookSkill
+from models.hazard.forecaster import OutlookSkill
 from models.outlook.answers import FirstOnset, Outlook
 from models.outlook.path_onsets import SUSTAINED
 from models.outlook.paths import REACH_DAYS

@@ -13,7 +13,7 @@ from models.formatting import (
     share_interval,
     unsigned_interval,
 )
-from models.hazard.evidence import Skill
+from models.hazard.forecaster import Skill
 from models.outlook.path_onsets import SUSTAINED
 from models.report.outlook_text import window_words
 from models.report.outlook_words import FAMOUS_THRESHOLD, base_rate_side, ended_statement

@@ -10,8 +10,7 @@ from threadpoolctl import threadpool_limits
 from models.forecasting.intervals import by_lead
 from models.forecasting.seasons_ahead import fitted_renewals, seasons_ahead
 from models.hazard.candidates import fit_candidates
-from models.hazard.evidence import Evidence
-from models.hazard.forecaster import Forecaster
+from models.hazard.forecaster import Evidence, Forecaster
 from models.outlook.answers import Chance
 from models.outlook.paths import N_PATHS
 from models.outlook.window import year_window

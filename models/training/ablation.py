@@ -13,7 +13,7 @@ from features.panel import MarketPanel, end_of_day
 from models.hazard.base import HazardModel
 from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
-from models.hazard.regression import LogisticHazard
+from models.hazard.logistic import LogisticHazard
 from models.training.landmarks import STEP_DAYS, landmarks
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
 from models.verification.contrasts import Contrasts, window_contrasts

@@ -23,7 +23,7 @@ from features.panel import MarketPanel, end_of_day
 from features.reference.load import load_reference
 from features.terminal import aligned
 from models.hazard.base import THRESHOLD, HazardModel
-from models.hazard.candidates import BREADTH_CORE, fit_candidates
+from models.hazard.candidates import BREADTH_CORE, fit_candidates, to_state
 from models.hazard.climatology import Climatology
 from models.hazard.leads import (
     LEAD_DAYS,
@@ -33,8 +33,7 @@ from models.hazard.leads import (
     expand,
     incidence,
 )
-from models.hazard.pooling import to_state
-from models.hazard.regression import LogisticHazard
+from models.hazard.logistic import LogisticHazard
 from models.season.definition import OnsetDefinition
 from models.training.coverage_tables import chance_coverage_rows, skill_coverage_rows
 from models.training.landmarks import STEP_DAYS, landmarks

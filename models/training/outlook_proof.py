@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from models.hazard.candidates import PRIMARY
-from models.hazard.evidence import OutlookSkill
+from models.hazard.forecaster import OutlookSkill
 from models.training.landmarks import STEP_DAYS
 from models.training.outlook_hindcast import HORIZONS, outlook_hindcast
 from models.training.outlook_near_term import NEAR_HORIZONS, near_term_of

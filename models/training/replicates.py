@@ -60,7 +60,7 @@ def fit_with_replicates(
     X, targets, weight = training_rows(rows, day)
     with threadpool_limits(limits=1):
         models = fit_candidates(unfitted, X, targets, weight)
-    settled = {name: model.settled() for name, model in models.items()}
+    settled = {name: model.with_chosen_settings() for name, model in models.items()}
     # Rows of an onset's own day belong to the next episode: side="right".
     episode = np.searchsorted(onset_days.to_numpy(), X.index.to_numpy(), side="right")
     random = np.random.default_rng(seed)

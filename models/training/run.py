@@ -14,8 +14,7 @@ from features.market.season import season_index
 from features.panel import DataError, MarketPanel, end_of_day
 from models.hazard.base import THRESHOLD, HazardModel, TooFewRows
 from models.hazard.candidates import CANDIDATES, PRIMARY, fit_candidates, seeded
-from models.hazard.evidence import Evidence, Range, skill_of
-from models.hazard.forecaster import Forecaster
+from models.hazard.forecaster import Evidence, Forecaster, Range, skill_of
 from models.season.definition import OnsetDefinition
 from models.season.labels import onsets
 from models.training.landmarks import STEP_DAYS, landmarks

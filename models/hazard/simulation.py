@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Self
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
 from features.market.paths import LEAD_ENDS, PATHS, THRESHOLDS, series_name
-from models.hazard.base import THRESHOLD, HazardModel
+from models.hazard.base import THRESHOLD, Fitted, HazardModel
 from models.hazard.climatology import Climatology
 from models.hazard.leads import FloatArray, IntArray, lead_hazards
 
@@ -29,6 +28,8 @@ class Simulation(HazardModel):
     threshold above the highest simulated one, unless the paths are below them.
     """
 
+    fitted: ClassVar[Fitted] = {**HazardModel.fitted, "climatology_": Climatology}
+
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         self.climatology_ = Climatology().fit(X, targets, weight)
 
@@ -40,51 +41,28 @@ class Simulation(HazardModel):
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the log-odds of the simulated hazard over climatology's, over three leads."""
-        own, base = (
+        simulated, base = (
             np.clip(model.hazards(X)[:, :INFORMED_LEADS], _LEAST, 1 - _LEAST)
             for model in (self, self.climatology_)
         )
-        share = (logit(own) - logit(base)).mean(axis=1)
-        return pd.DataFrame({driver_name(X): share}, index=X.index)
-
-    def state(self) -> dict[str, Any]:
-        return {"climatology": self.climatology_.state()}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        model = cls()
-        model.climatology_ = Climatology.from_state(state["climatology"])
-        model.thresholds_ = model.climatology_.thresholds_
-        return model
+        share = (logit(simulated) - logit(base)).mean(axis=1)
+        return pd.DataFrame({_driver_name(X): share}, index=X.index)
 
 
-def driver_name(X: pd.DataFrame) -> str:
-    """Return the series that stands for the simulation among the drivers of a row's forecast.
-
-    That of its threshold, or of the nearest simulated one, over 90 days.
-    """
-    own = float(X[THRESHOLD].iloc[0])
-    nearest = min(THRESHOLDS, key=lambda threshold: abs(threshold - own))
+def _driver_name(X: pd.DataFrame) -> str:
+    """Return the series that stands for the simulation: nearest threshold simulated, 90 days."""
+    asked = float(X[THRESHOLD].iloc[0])
+    nearest = min(THRESHOLDS, key=lambda threshold: abs(threshold - asked))
     return series_name(nearest, LEAD_ENDS[INFORMED_LEADS - 1])
 
 
 def simulated_hazards(X: pd.DataFrame) -> FloatArray:
-    """Return the simulated hazards of each row's own threshold, NaN where there are none.
+    """Return the simulated hazards at each row's threshold, shape (n, 13), NaN where none are.
 
     Paths were counted at the thresholds of `features.market.paths`. Between
     two of them the log-odds of a crossing by the end of a lead run straight from
     the one's to the other's; above the highest stands its own chance, which is
-    the most that a higher threshold's can be.
-
-    Parameters
-    ----------
-    X : pandas.DataFrame, shape (n, f)
-        The simulated features and `threshold`.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, 13)
-        NaN below the lowest simulated threshold too.
+    the most that a higher threshold's can be. Below the lowest there is none.
     """
     thresholds = X[THRESHOLD].to_numpy(dtype=float)
     by_threshold = [_crossed(X, threshold) for threshold in THRESHOLDS]
@@ -93,7 +71,7 @@ def simulated_hazards(X: pd.DataFrame) -> FloatArray:
         pairwise(THRESHOLDS), pairwise(by_threshold), strict=True
     ):
         share = ((thresholds - low) / (high - low))[:, None]
-        lower, upper = (logit(np.clip(each, _LEAST, 1 - _LEAST)) for each in (first, second))
+        lower, upper = (logit(np.clip(part, _LEAST, 1 - _LEAST)) for part in (first, second))
         between = expit((1 - share) * lower + share * upper)
         crossed = np.where((share > 0) & (share < 1), between, crossed)
         crossed = np.where(share >= 1, second, crossed)
@@ -102,28 +80,19 @@ def simulated_hazards(X: pd.DataFrame) -> FloatArray:
 
 
 def simulated_or(X: pd.DataFrame, hazards: FloatArray) -> FloatArray:
-    """Return the simulated hazards, and others where nothing was simulated.
+    """Return the simulated hazards, shape (n, 13), and others where nothing was simulated.
 
-    Parameters
-    ----------
-    X : pandas.DataFrame, shape (n, f)
-        The simulated features and `threshold`.
-    hazards : numpy.ndarray, shape (n, 13)
-        What stands for a row without a simulation, and for one of a threshold
-        above the highest simulated, as far as that one's chance allows.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, 13)
+    The others stand for a row without a simulation, and for one of a threshold
+    above the highest simulated, as far as that one's chance allows.
     """
     simulated = simulated_hazards(X)
-    own = np.where(np.isnan(simulated), hazards, simulated)
+    made = np.where(np.isnan(simulated), hazards, simulated)
     above = X[THRESHOLD].to_numpy(dtype=float) > THRESHOLDS[-1]
     # What the paths bound is the chance by a lead's end, not the hazard within a lead.
-    survival = (np.cumprod(1 - each[above], axis=1) for each in (own, hazards))
+    survival = (np.cumprod(1 - part[above], axis=1) for part in (made, hazards))
     by_lead = -np.diff(np.maximum(*survival), axis=1, prepend=1.0, append=0.0)
-    own[above] = lead_hazards(by_lead)
-    return own
+    made[above] = lead_hazards(by_lead)
+    return made
 
 
 def _crossed(X: pd.DataFrame, threshold: int) -> FloatArray:

@@ -1,3 +1,5 @@
+"""The logistic hazard: scikit-learn's own, recovered, shrunk, blind to what never varied."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,12 +10,8 @@ from sklearn.linear_model import LogisticRegression
 
 from models.hazard.base import THRESHOLD
 from models.hazard.leads import N_LEADS
-from models.hazard.regression import LogisticHazard
-from tests.hazard_rows import (
-    driver_log_odds,
-    every_candidate,
-    synthetic,
-)
+from models.hazard.logistic import LogisticHazard
+from tests.hazard_rows import driver_log_odds, every_candidate, synthetic
 
 
 def by_scikit_learn(X, targets, weight):
@@ -59,10 +57,8 @@ def test_scikit_learn_agrees():
     model = LogisticHazard(("x",), C=0.5).fit(X, targets, weight)
     # The order of the thresholds binds on rows of the lower one only.
     higher = (X[THRESHOLD] == 75).to_numpy()
-    assert higher.any()
     np.testing.assert_allclose(model.hazards(X)[higher], expected[higher], rtol=0, atol=2e-3)
-    raw = model.hazards(X)[~higher] - expected[~higher]
-    assert (raw >= -2e-3).all()
+    assert (model.hazards(X)[~higher] - expected[~higher] >= -2e-3).all()
 
 
 def test_a_known_hazard_is_recovered_as_rows_grow():
@@ -87,7 +83,7 @@ def test_noise_gets_no_weight():
     assert shares["noise"] < 0.1
 
 
-@pytest.mark.parametrize("name", ["persistence", "logistic", "logistic_all"])
+@pytest.mark.parametrize("name", ["persistence", "logistic_all"])
 def test_contributions_add_up(fitted, asked, name):
     model = fitted[name]
     # Of the highest threshold no order lifts the hazard.
@@ -107,36 +103,29 @@ def test_a_missing_value_contributes_nothing(fitted, asked, name):
     assert contributions.index.equals(asked.index)
     assert np.isfinite(contributions.to_numpy()).all()
     if isinstance(model, LogisticHazard):
-        own = contributions[[*model.features, *model.others]]
-        assert (own[asked[own.columns].isna()].fillna(0) == 0).all(axis=None)
+        absent = asked[contributions.columns].isna()
+        assert (contributions[absent].fillna(0) == 0).all(axis=None)
 
 
 def test_three_deviations_are_the_most(fitted, asked):
     model = fitted["persistence"]
     middle = asked.iloc[[5]].assign(threshold=75.0)
-    ends = model.mean_[0] + np.array([3.0, 4.0, 1e9]) * model.deviation_[0]
+    ends = model.mean_[0] + np.array([3.0, 4.0, 1e9, 2.9]) * model.deviation_[0]
     hazards = [model.hazards(middle.assign(season_index=end))[0] for end in ends]
-    np.testing.assert_allclose(hazards[1:], [hazards[0]] * 2, rtol=1e-12)
+    np.testing.assert_allclose(hazards[1:3], [hazards[0]] * 2, rtol=1e-12)
+    assert hazards[3][0] < hazards[0][0]
 
 
-@pytest.mark.parametrize("constant", [0.0, 0.1, 7.7, 1e9])
+@pytest.mark.parametrize("constant", [0.1, 1e9, np.nan])
 def test_a_feature_that_never_varied_says_nothing(lead_rows, constant):
     X, targets, weight = lead_rows
     X = X[["season_index", THRESHOLD]].assign(flat=constant)
     model = LogisticHazard(("season_index", "flat")).fit(X, targets, weight)
-    moved = X.assign(flat=constant + np.maximum(1.0, constant))
     without = LogisticHazard(("season_index",)).fit(X, targets, weight)
     np.testing.assert_allclose(model.hazards(X), without.hazards(X), rtol=0, atol=1e-3)
     # Standardised by 1 where nothing varied: a step of 1 or more moves it no further than that.
+    moved = X.assign(flat=np.nan_to_num(constant) + np.fmax(1.0, constant))
     assert (model.contributions(moved)["flat"].abs() < 1e-3).all()
-
-
-def test_a_feature_missing_throughout_says_nothing(lead_rows):
-    X, targets, weight = lead_rows
-    without = LogisticHazard(("season_index",)).fit(X, targets, weight)
-    model = LogisticHazard(("season_index", "gone")).fit(X.assign(gone=np.nan), targets, weight)
-    asked = X.assign(gone=5.0)
-    np.testing.assert_allclose(model.hazards(asked), without.hazards(asked), rtol=0, atol=1e-3)
 
 
 def test_other_features_are_shrunk_by_their_scale():

@@ -1,14 +1,25 @@
-"""Quiet spells as a renewal process: how long the rest of one lasts, whatever the market does."""
+"""The champion: hazard and simulation over 90 days, quiet spells as a renewal process beyond."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from models.hazard.base import Fitted, HazardModel
 from models.hazard.climatology import FeaturelessHazard
-from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, IntArray
+from models.hazard.leads import (
+    LEAD_DAYS,
+    N_LEADS,
+    FloatArray,
+    IntArray,
+    lead_hazards,
+    lead_probabilities,
+)
+from models.hazard.logistic import LogisticHazard
+from models.hazard.simulation import INFORMED_LEADS, Simulation, simulated_or
 from models.outlook.posterior import fit_spells, prior_grid, rest_survival
 from models.season.spells import Spells
 
@@ -22,7 +33,7 @@ class Renewal(FeaturelessHazard):
     at random the rest of the spell is forecast, the mean over the posterior.
 
     A spell is a run of as_of days without a gap. It begins and ends half a step
-    before its first day and after its last, whose first lead tells whether an
+    before its first day and after its last, whose first lead shows whether an
     onset ended it. Of the spell in which the rows begin only the rest is known.
     """
 
@@ -33,6 +44,60 @@ class Renewal(FeaturelessHazard):
         posterior = fit_spells(spells, counts=counts)
         survival = np.einsum("ij,ijk->k", posterior.weight, _still_quiet())
         return 1 - survival[1:] / survival[:-1]
+
+
+class Pool(HazardModel):
+    """Hazard and simulation in equal parts over 90 days, the renewal process beyond.
+
+    The simulation carries what has happened into the 90 days that the index
+    looks back over; beyond them every day that decides the index is still to
+    come, and only how often seasons begin is known. A row without a simulation
+    gets the hazard alone over 90 days; a threshold above the highest simulated
+    one gets half of it from the paths that reached the latter, where these are
+    fewer than the hazard says. Equal weights: with about 15 episodes, fitted
+    ones would be noise (the forecast combination puzzle).
+
+    Parameters
+    ----------
+    hazard : LogisticHazard
+        Unfitted; `fit` fits a copy.
+
+    References
+    ----------
+    Stock and Watson (2004), https://doi.org/10.1002/for.928
+    """
+
+    fitted: ClassVar[Fitted] = {
+        **HazardModel.fitted,
+        "hazard_": LogisticHazard,
+        "simulation_": Simulation,
+        "renewal_": Renewal,
+    }
+
+    def __init__(self, hazard: LogisticHazard) -> None:
+        self.hazard = hazard
+
+    def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
+        self.hazard_ = self.hazard.unfitted().fit(X, targets, weight)
+        self.simulation_ = Simulation().fit(X, targets, weight)
+        self.renewal_ = Renewal().fit(X, targets, weight)
+
+    def _hazards(self, X: pd.DataFrame) -> FloatArray:
+        hazards = self.hazard_.hazards(X)
+        parts = lead_probabilities(hazards), lead_probabilities(simulated_or(X, hazards))
+        pooled = lead_hazards(np.mean(parts, axis=0))
+        # Day 90 is the last of lead 3, the last that the index of today bears on.
+        beyond = self.renewal_.hazards(X)[:, INFORMED_LEADS:]
+        return np.column_stack([pooled[:, :INFORMED_LEADS], beyond])
+
+    def feature_names(self) -> list[str]:
+        return [*self.hazard_.feature_names(), *self.simulation_.feature_names()]
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the mean of both members' contributions."""
+        return 0.5 * pd.concat(
+            [self.hazard_.contributions(X), self.simulation_.contributions(X)], axis=1
+        )
 
 
 @cache
