@@ -37,8 +37,7 @@ from models.outlook.answers import (
     SeasonLasts,
 )
 from models.outlook.outlook import answer
-from models.outlook.path_onsets import known_onsets
-from models.outlook.paths import simulate
+from models.outlook.paths import known_onsets, simulate
 from models.outlook.renewal import fit_renewal
 from models.outlook.window import date_window, year_window
 from models.report.ledger_text import track_record_text

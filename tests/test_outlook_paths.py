@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from features.market.season import daily
-from models.outlook.credible import credible_interval
 from models.outlook.outlook import answer, cumulative_chances
-from models.outlook.path_onsets import kinds_of, onsets_of
-from models.outlook.paths import Paths, simulate
+from models.outlook.paths import Paths, kinds_of, onsets_of, simulate
 from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.outlook.renewal import fit_renewal
+from models.outlook.waiting import credible_interval
+from models.outlook.weights import near_term_weights
 from models.outlook.window import date_window, year_window
 from models.season.definition import OnsetDefinition
 from models.season.spells import observe
@@ -227,14 +227,81 @@ class TestExactness:
             ({"days": 0}, "days must be from 1 to 1096, got 0"),
             ({"n_paths": 401}, "multiple of n_groups"),
             ({"kinds": {"partial": 50.0, "broad": 75.0}}, "from the highest threshold down"),
-            ({"near_term": {"huge": np.zeros((1, 3))}}, "of the same kinds"),
+            ({"near_term": {"huge": np.zeros((1, 3))}}, "those of huge do not"),
             ({"near_term": {"broad": np.full((1, 3), 1.5)}}, r"in \[0, 1\]"),
-            ({"near_term": {"broad": np.zeros(3)}}, "one row a replicate"),
+            ({"near_term": {"broad": np.zeros(3)}}, "a row a replicate"),
         ],
     )
     def test_errors_name_the_rule(self, make, change, message):
         with pytest.raises(ValueError, match=message):
             make(AT_RISK, **change)
+
+
+class TestNearTerm:
+    FADING = (0.25, 0.5, 0.75)
+
+    @pytest.mark.parametrize("day", STATES)
+    def test_the_same_hazards_weigh_all_alike(self, make, day):
+        hazards = {kind: np.array([[0.1, 0.2, 0.05]]) for kind in KINDS}
+        for options in ({}, {"near_term": hazards}, {"near_term": hazards, "handover": (0.5,)}):
+            paths = make(day, days=200, **options)
+            weights = near_term_weights(
+                paths, options.get("near_term"), handover=options.get("handover", ())
+            )
+            np.testing.assert_array_equal(weights, 1.0)
+
+    @pytest.mark.parametrize("day", [AT_RISK, "2020-03-01", "2022-01-18"])
+    def test_weighted_paths_answer_as_those_simulated_anew(self, make, day):
+        between = {"broad": np.array([[0.1, 0.2, 0.1]]), "partial": np.array([[0.25, 0.25, 0.2]])}
+        wanted = {"broad": np.array([[0.05, 0.2, 0.1], [0.1, 0.25, 0.05]]),
+                  "partial": np.array([[0.3, 0.15, 0.1]])}  # fmt: skip
+        drawn, anew = (
+            make(day, days=300, n_paths=10_000, near_term=hazards, handover=handover, seed=seed)
+            for hazards, handover, seed in ((between, (), 0), (wanted, self.FADING, 0))
+        )
+        weights = near_term_weights(drawn, wanted, handover=self.FADING)
+        assert weights.mean() == pytest.approx(1)
+        # Of ten thousand some thousands carry the weight.
+        assert weights.sum() ** 2 / (weights**2).sum() > 3_000
+        for kind in KINDS:
+            exact = anew.first_spell[kind].mean(axis=1) if kind in anew.first_spell else None
+            begun = np.logical_or.accumulate(onsets_of(drawn, kind), axis=0)
+            share = (begun * weights).mean(axis=1)
+            again = np.logical_or.accumulate(onsets_of(anew, kind), axis=0).mean(axis=1)
+            np.testing.assert_allclose(share, again, atol=0.03)
+            if exact is not None:
+                # The closed form needs no weights, and is what the weighted paths come to.
+                np.testing.assert_allclose(share, exact, atol=0.02)
+            days = (drawn.in_season[kind][:200] * weights).sum(axis=0).mean()
+            assert days == pytest.approx(anew.in_season[kind][:200].sum(axis=0).mean(), rel=0.06)
+        if drawn.now["broad"].at_risk:
+            with pytest.raises(ValueError, match="no path has an onset of partial alone"):
+                near_term_weights(
+                    make(day, near_term=dict.fromkeys(KINDS, np.full((1, 3), 0.2))), wanted
+                )
+        sustained = [
+            np.average(onsets_of(paths, "sustained").any(axis=0), weights=weight)
+            for paths, weight in ((drawn, weights), (anew, None))
+        ]
+        assert sustained[0] == pytest.approx(sustained[1], abs=0.03)
+
+    def test_the_handover_fades_as_it_says(self, make):
+        hazards = {"broad": np.array([[0.1, 0.1, 0.4]])}
+        kinds = {"broad": 75.0}
+        alone, joined = (
+            make(AT_RISK, kinds=kinds, days=300, near_term=hazards, handover=handover)
+            for handover in ((), self.FADING)
+        )
+        quiet = {
+            name: np.cumprod(1 - paths.hazards["broad"].first, axis=0)[29::30]
+            for name, paths in (("alone", alone), ("joined", joined))
+        }
+        hazard = {name: 1 - part[1:] / part[:-1] for name, part in quiet.items()}
+        for lead, share in zip((2, 3, 4), self.FADING, strict=True):
+            expected = share * hazard["alone"][lead] + (1 - share) * 0.4
+            np.testing.assert_allclose(hazard["joined"][lead], expected, atol=1e-12)
+        np.testing.assert_allclose(hazard["joined"][5:], hazard["alone"][5:], atol=1e-12)
+        np.testing.assert_allclose(hazard["joined"][:2], hazard["alone"][:2], atol=1e-12)
 
 
 def fit_of(paths: Paths, kind: str):

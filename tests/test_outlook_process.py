@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from features.market.season import daily
-from models.outlook.baselines import gamma_poisson, window_frequency
 from models.outlook.patterns import season_law
-from models.outlook.posterior import PRIOR, Prior, fit_spells
+from models.outlook.posterior import Prior, fit_spells
 from models.season.definition import OnsetDefinition
 from models.season.spells import Spells, observe
+from models.season.windows import window_frequency
+from models.training.outlook_hindcast import gamma_poisson
 
 DAY = pd.Timestamp("2020-01-01")
 
@@ -103,14 +104,6 @@ class TestPosterior:
         ).spells
         post = fit_spells(spells)
         assert post.weight.sum(axis=1)[post.shape > 1].sum() > 0.95
-        assert PRIOR.half_life_days is None
-
-    def test_an_old_spell_counts_half(self):
-        aged = Prior(half_life_days=100.0, log_shape_deviation=1e-6)
-        old_then_new = fit_spells(spells_of([400, 100]), aged)
-        once = fit_spells(spells_of([400, 100]), Prior(log_shape_deviation=1e-6))
-        scale = [float(p.scale @ p.weight.sum(axis=0)) for p in (old_then_new, once)]
-        assert scale[0] < scale[1]
 
 
 class TestSeasonLaw:
@@ -174,10 +167,6 @@ class TestBaselines:
     def test_gamma_poisson_is_the_negative_binomial(self, onsets, exposure, horizon):
         expected = 1 - stats.nbinom.pmf(0, onsets + 0.5, exposure / (exposure + horizon))
         assert gamma_poisson(onsets, exposure, horizon) == pytest.approx(expected)
-
-    def test_gamma_poisson_needs_exposure(self):
-        with pytest.raises(ValueError, match="at least 1, got 0"):
-            gamma_poisson(0, 0, 30)
 
     @settings(max_examples=40, deadline=None)
     @given(st.sets(st.integers(0, 40)), st.integers(1, 30), st.integers(0, 40))

@@ -23,7 +23,7 @@ from models.forecasting.seasons_ahead import (
 from models.forecasting.windows import window_values
 from models.formatting import iso_day
 from models.hazard.forecaster import Forecaster
-from models.outlook.path_onsets import SUSTAINED
+from models.outlook.paths import SUSTAINED
 from models.outlook.window import year_window
 from models.vocabulary import Kind
 

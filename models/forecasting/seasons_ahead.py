@@ -12,15 +12,14 @@ from models.forecasting.intervals import ByLead
 from models.forecasting.near_term import near_term_hazards
 from models.hazard.forecaster import Forecaster
 from models.outlook.answers import Chance, Outlook
-from models.outlook.baselines import window_frequency
-from models.outlook.first_spell import onset_by_day, parameter_draws
+from models.outlook.level import onset_by_day, parameter_draws
 from models.outlook.outlook import answer, window_chances
-from models.outlook.path_onsets import known_onsets
-from models.outlook.paths import N_GROUPS, N_PATHS, Paths, simulate
+from models.outlook.paths import N_GROUPS, N_PATHS, Paths, known_onsets, simulate
 from models.outlook.renewal import Renewal, fit_renewal
 from models.outlook.waiting import exact_interval
 from models.outlook.window import OutlookWindow
 from models.season.spells import FloatArray, History, observe
+from models.season.windows import window_frequency
 from models.vocabulary import Kind
 
 SEED = 0

@@ -1,7 +1,7 @@
 """What seasons the future may hold: one alternating renewal process, every question answered by it.
 
-`seasons` reads spells and seasons from an index up to a day, `posterior` says what the spells tell
-about waiting, `patterns` how seasons run, `paths` simulates both from any state, `answers` reads
-the paths. Arrays and dates in, answers out: no disk, no clock, no MLflow, and nothing else of
-`models`.
+`posterior` is what past spells teach about waiting, `patterns` how seasons run, `renewal` both of
+one threshold; `paths` simulates them from any state, `weights` reads the same paths under other
+near-term hazards, `waiting` and `answers` read them. Arrays and dates in, answers out: no disk, no
+clock, no MLflow, and of `models` the room of the season alone.
 """

@@ -16,18 +16,11 @@ from models.outlook.answers import (
     Outlook,
     SeasonLasts,
 )
-from models.outlook.baselines import window_frequency
-from models.outlook.credible import credible_interval
-from models.outlook.path_onsets import (
-    SUSTAINED,
-    kinds_of,
-    known_onsets,
-    pending,
-)
-from models.outlook.paths import Paths
-from models.outlook.waiting import Waiting, waiting_times
+from models.outlook.paths import SUSTAINED, Paths, kinds_of, known_onsets, pending
+from models.outlook.waiting import Waiting, credible_interval, waiting_times
 from models.outlook.window import OutlookWindow
 from models.season.spells import BoolArray
+from models.season.windows import window_frequency
 
 LASTS_DAYS = (7, 30, 60, 90)
 CURVE_DAYS, CURVE_STEP = 365, 5
@@ -159,7 +152,7 @@ def _chance(paths: Paths, kind: str, window: OutlookWindow, wait: Waiting, level
     base = window_frequency(onsets, now[0].first, open_until, window.days)
     if len(begun):
         return Chance(kind, 1.0, 1.0, 1.0, base, begun[0])
-    if kind == SUSTAINED and (open_seasons := pending(paths, window)).any():
+    if kind == SUSTAINED and (open_seasons := pending(paths, window.counts_from)).any():
         comes = (wait.first < window.days) | open_seasons
         return Chance(kind, *_counted(comes, paths, level), base, None)
     low, high = wait.bounds(window.days - 1)

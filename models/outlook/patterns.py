@@ -32,26 +32,16 @@ class SeasonLaw:
 
     Before any is seen, one of a single day and one longer than all count once each, so that the
     share of long seasons has a uniform prior.
-
-    Parameters
-    ----------
-    in_season : numpy.ndarray of bool, shape (n, longest)
-        Day by day from the onset: whether the index was at the threshold.
-    days : numpy.ndarray of int, shape (n,)
-        Days from the onset to the last day at the threshold; not falling.
-    count : numpy.ndarray, shape (n + 1,)
-        What each counts; the last is the season longer than any seen, which counts once.
-    quiet_days : int
-        Days below the threshold that end a season.
-    mean_days : float
-        Mean days from the onset to the last day at the threshold of past seasons.
     """
 
+    # Day by day from the onset, whether the index was at the threshold: shape (n, longest).
     in_season: BoolArray
+    # Days from the onset to the last day at the threshold, shape (n,), not falling.
     days: IntArray
+    # What each counts, shape (n + 1,); the last is the season longer than any seen, counting once.
     count: FloatArray
-    quiet_days: int
-    mean_days: float
+    quiet_days: int  # days below the threshold that end a season
+    mean_days: float  # of `days`, over past seasons
 
     def weights(self, random: np.random.Generator, groups: int) -> FloatArray:
         """Draw weights of the seasons (Bayesian bootstrap), cumulative: shape (groups, n + 1)."""
@@ -114,24 +104,10 @@ class SeasonLaw:
 
 
 def season_law(history: History) -> SeasonLaw:
-    """Read the law of seasons from a history.
+    """Read the law of seasons from a history; ValueError if no season in it is over.
 
     An unfinished season gives its count to the seasons that ran longer, the one beyond all seen
     among them, in equal parts: Efron's redistribution to the right.
-
-    Parameters
-    ----------
-    history : History
-        Holds at least one season that is over.
-
-    Returns
-    -------
-    SeasonLaw
-
-    Raises
-    ------
-    ValueError
-        If no season is over.
 
     References
     ----------

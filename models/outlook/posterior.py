@@ -1,4 +1,4 @@
-"""What past quiet spells tell about the next wait: a Weibull posterior on a grid."""
+"""What past quiet spells teach about the next wait: a Weibull posterior on a grid."""
 
 from __future__ import annotations
 
@@ -13,22 +13,12 @@ from models.season.spells import FloatArray, Spells
 
 @dataclass(frozen=True)
 class Prior:
-    """Log-normal priors of the Weibull shape and scale, fixed beforehand (docs/outlook.md).
+    """Log-normal priors of the Weibull shape and scale, fixed beforehand (docs/outlook.md)."""
 
-    Parameters
-    ----------
-    log_shape_deviation : float
-        The shape has median 1: no ageing.
-    scale_days, log_scale_deviation : float
-        Median and log deviation of the scale: 30 days to four years hold 95 %.
-    half_life_days : float or None
-        Age at which a spell counts half; None: spells never grow old.
-    """
-
-    log_shape_deviation: float = 0.5
+    log_shape_deviation: float = 0.5  # the shape has median 1: no ageing
+    # Median in days and log deviation of the scale: 30 days to four years hold 95 %.
     scale_days: float = 209.0
     log_scale_deviation: float = 1.0
-    half_life_days: float | None = None
 
 
 PRIOR = Prior()
@@ -38,34 +28,17 @@ SCALES = 81
 
 @dataclass(frozen=True, eq=False)
 class SpellPosterior:
-    """Posterior of the Weibull shape and scale of quiet spells.
+    """Posterior of the Weibull shape and scale of quiet spells."""
 
-    Parameters
-    ----------
-    shape, scale : numpy.ndarray, shapes (n,), (m,)
-        Grid, evenly spaced in the logarithm; scale in days.
-    weight : numpy.ndarray, shape (n, m)
-        Posterior probability of each cell; sums to 1.
-    """
-
+    # Grid, evenly spaced in the logarithm: shapes (n,), and scales in days (m,).
     shape: FloatArray
     scale: FloatArray
-    weight: FloatArray
+    weight: FloatArray  # posterior probability of each cell, shape (n, m); sums to 1
 
     def draw(self, uniform: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Turn uniform numbers into draws of shape and scale.
+        """Turn uniform numbers, shape (k, 2), into k draws of the shape, and of the scale given it.
 
         The same numbers give draws that rise and fall together between two posteriors.
-
-        Parameters
-        ----------
-        uniform : numpy.ndarray, shape (k, 2)
-            In [0, 1): for the shape, and for the scale given the shape.
-
-        Returns
-        -------
-        tuple of numpy.ndarray, each of shape (k,)
-            Shape, and scale in days.
         """
         row = _position(np.cumsum(self.weight.sum(axis=1))[None], uniform[:, 0])
         cell = np.clip(np.rint(row).astype(np.int64), 0, len(self.shape) - 1)
@@ -73,19 +46,7 @@ class SpellPosterior:
         return _along(self.shape, row), _along(self.scale, column)
 
     def onset_probabilities(self, horizons: ArrayLike, *, elapsed: int = 0) -> FloatArray:
-        """Return P(onset within each horizon | quiet for the elapsed days) in every cell.
-
-        Parameters
-        ----------
-        horizons : array_like of int, shape (h,)
-            Days ahead.
-        elapsed : int
-            Days since an onset became possible.
-
-        Returns
-        -------
-        numpy.ndarray, shape (h, n, m)
-        """
+        """Return P(onset within each horizon | quiet for the elapsed days), shape (h, n, m)."""
         days = np.asarray(horizons, dtype=float)[:, None, None]
         ahead = cumulative_hazard(days + elapsed, self.shape[:, None], self.scale)
         return -np.expm1(cumulative_hazard(elapsed, self.shape[:, None], self.scale) - ahead)
@@ -93,21 +54,9 @@ class SpellPosterior:
     def predict(
         self, horizons: ArrayLike, *, elapsed: int = 0, level: float = 0.9
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the predictive probability of an onset and its credible interval.
+        """Return mean, low and high, each (h,), of P(onset within each horizon), equal tails.
 
-        Parameters
-        ----------
-        horizons : array_like of int, shape (h,)
-            Days ahead.
-        elapsed : int
-            Days since an onset became possible.
-        level : float
-            Probability of the interval, equal tails.
-
-        Returns
-        -------
-        tuple of numpy.ndarray, each of shape (h,)
-            Mean, low, high.
+        Horizons are days ahead, the elapsed days those since an onset became possible.
 
         Examples
         --------
@@ -165,21 +114,9 @@ def fit_spells(
 ) -> SpellPosterior:
     """Compute the posterior of the Weibull shape and scale from quiet spells.
 
-    An ended spell of d days has the probability of its day, S(d - 1) - S(d); an open one S(d). Of
-    a spell that had begun before it could be seen only the rest is known: `rest_survival`.
-
-    Parameters
-    ----------
-    spells : Spells
-        At least 1 day where ended, at least 0 where open.
-    prior : Prior
-        Log-normal priors.
-    counts : numpy.ndarray, shape (n,), optional
-        How often each spell counts; once by default.
-
-    Returns
-    -------
-    SpellPosterior
+    An ended spell of d days (at least 1) has the probability of its day, S(d - 1) - S(d); an open
+    one S(d). Of a spell that had begun before it could be seen only the rest is known:
+    `rest_survival`. Each spell counts once, or as often as `counts`, shape (n,), has it.
     """
     shapes, scales = prior_grid(prior)
     shape, scale = shapes[:, None, None], scales[:, None]
@@ -198,18 +135,10 @@ def fit_spells(
         (np.log(shapes)[:, None] / prior.log_shape_deviation) ** 2
         + (np.log(scales / prior.scale_days) / prior.log_scale_deviation) ** 2
     )
-    ages = _ages(spells, prior.half_life_days)
-    log_weight = log_prior + likelihood @ (ages if counts is None else counts * ages)
+    counted = np.ones(len(days)) if counts is None else counts
+    log_weight = log_prior + likelihood @ counted
     weight = np.exp(log_weight - log_weight.max())
     return SpellPosterior(shapes, scales, weight / weight.sum())
-
-
-def _ages(spells: Spells, half_life_days: float | None) -> FloatArray:
-    """Return what each spell counts: a half for each half-life from its end to the last one's."""
-    if half_life_days is None or not len(spells.days):
-        return np.ones(len(spells.days))
-    end = (spells.origin - spells.origin[0]).days.to_numpy() + spells.days
-    return np.power(0.5, (end[-1] - end) / half_life_days)
 
 
 def _position(cumulative: FloatArray, uniform: FloatArray) -> FloatArray:

@@ -14,19 +14,9 @@ from models.season.spells import History, observe
 
 @dataclass(frozen=True, eq=False)
 class Renewal:
-    """The process of one threshold, fitted to what had resolved by a day.
+    """The process of one threshold, fitted to what had resolved by a day."""
 
-    Parameters
-    ----------
-    history : History
-        What it was fitted to.
-    quiet : SpellPosterior
-        Law of the quiet spells.
-    seasons : SeasonLaw
-        Law of the seasons.
-    """
-
-    history: History
+    history: History  # what it was fitted to
     quiet: SpellPosterior
     seasons: SeasonLaw
 
@@ -38,22 +28,7 @@ def fit_renewal(
     definition: OnsetDefinition,
     prior: Prior = PRIOR,
 ) -> Renewal:
-    """Fit the process of one threshold to the index up to a day.
-
-    Parameters
-    ----------
-    index : pandas.Series
-        Season index (0-100) on consecutive days; what comes after `until` is not read.
-    until : pandas.Timestamp
-        Last day known.
-    definition : OnsetDefinition
-        What counts as an onset.
-    prior : Prior
-        Of the quiet spells.
-
-    Returns
-    -------
-    Renewal
+    """Fit the process to the season index up to a day, blind to what comes after.
 
     Raises
     ------

@@ -5,36 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import betaincinv
 
-from models.outlook.credible import credible_interval
-from models.outlook.path_onsets import SUSTAINED, first_days, kinds_of, onsets_of
-from models.outlook.paths import Paths
-from models.season.spells import FloatArray, IntArray
+from models.outlook.paths import SUSTAINED, Paths, first_days, kinds_of, onsets_of
+from models.season.spells import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """Wait for the first onset of a kind or a stronger one, from the first day of a window.
+    """Wait for the first onset of a kind or a stronger one, from the first day of a window."""
 
-    Parameters
-    ----------
-    by_day : numpy.ndarray, shape (days,)
-        P(an onset by the end of each day of the window); never falls.
-    first : numpy.ndarray of int, shape (paths,)
-        Day of the first onset on each path; the number of days where there is none.
-    by_group : numpy.ndarray, shape (days, groups), optional
-        The exact chance given each draw of the parameters, where there is one.
-    groups : int
-        Draws of the parameters.
-    level : float
-        Probability of the credible intervals.
-    """
-
-    by_day: FloatArray
+    by_day: FloatArray  # P(an onset by the end of each day of the window), (days,): never falls
+    # Day of the first onset on each path, (paths,); the number of days where there is none.
     first: IntArray
+    # The exact chance given each draw of the parameters, (days, groups), where there is one.
     by_group: FloatArray | None
-    groups: int
-    level: float
+    groups: int  # draws of the parameters
+    level: float  # probability of the credible intervals
 
     def bounds(self, days: int | slice) -> tuple[FloatArray, FloatArray]:
         """Return the ends of the credible interval of the chance by a day, or by each of some."""
@@ -48,32 +35,12 @@ class Waiting:
         return np.minimum(low, centre), np.maximum(high, centre)
 
 
-def exact_interval(by_group: FloatArray, level: float = 0.9) -> tuple[FloatArray, FloatArray]:
-    """Return the interval over the draws of the parameters, shape (..., groups), equal tails."""
-    tails = ((1 - level) / 2, (1 + level) / 2)
-    low, high = np.quantile(by_group, tails, axis=-1)
-    return low, high
-
-
 def waiting_times(paths: Paths, first: int, last: int, level: float) -> dict[str, Waiting]:
-    """Return the wait for every kind in a window, strongest kind first.
+    """Return the wait for every kind in a window of days, strongest kind first.
 
-    Parameters
-    ----------
-    paths : Paths
-        Simulated seasons.
-    first, last : int
-        Days of the window; 0 is the day after as_of.
-    level : float
-        Probability of the credible intervals.
-
-    Returns
-    -------
-    dict of str to Waiting
-        Of two kinds the weaker one is never less likely by any day.
+    Day 0 is the day after as_of. Of two kinds the weaker one is never less likely by any day.
     """
     by_kind: dict[str, Waiting] = {}
-    highest = next(iter(paths.begins))
     stronger: FloatArray = np.zeros(last + 1 - first)
     for kind in (*paths.begins, SUSTAINED):
         counted = first_days(onsets_of(paths, kind)[first : last + 1])
@@ -83,7 +50,7 @@ def waiting_times(paths: Paths, first: int, last: int, level: float) -> dict[str
         by_day = _share_by_day(counted, len(stronger)) if by_group is None else by_group.mean(1)
         # Exact and counted chances differ by what the paths vary; their order holds all the same.
         if kind == SUSTAINED:
-            by_day = np.minimum(by_day, by_kind[highest].by_day)
+            by_day = np.minimum(by_day, by_kind[paths.strongest].by_day)
         else:
             by_day = stronger = np.maximum(by_day, stronger)
         by_kind[kind] = Waiting(by_day, counted, by_group, paths.groups, level)
@@ -92,3 +59,62 @@ def waiting_times(paths: Paths, first: int, last: int, level: float) -> dict[str
 
 def _share_by_day(first: IntArray, days: int) -> FloatArray:
     return np.cumsum(np.bincount(first, minlength=days + 1)[:days]) / len(first)
+
+
+def exact_interval(by_group: FloatArray, level: float = 0.9) -> tuple[FloatArray, FloatArray]:
+    """Return the interval over the draws of the parameters, shape (..., groups), equal tails."""
+    low, high = np.quantile(by_group, _tails(level), axis=-1)
+    return low, high
+
+
+def credible_interval(
+    events: BoolArray, groups: int, level: float = 0.9
+) -> tuple[FloatArray, FloatArray]:
+    """Return the credible interval of a probability from groups of paths that share parameters.
+
+    Between the groups, parameters and chance of the paths both vary; the latter is taken off:
+    a Beta distribution with the mean of all paths and the variance that parameters alone explain
+    (beta-binomial by moments).
+
+    Parameters
+    ----------
+    events : numpy.ndarray of bool, shape (..., paths)
+        Whether the event came on each path.
+    groups : int
+        Draws of the parameters.
+    level : float
+        Probability of the interval, equal tails.
+
+    Returns
+    -------
+    tuple of numpy.ndarray, shape (...)
+        Low, high; both the mean where the parameters explain nothing.
+
+    References
+    ----------
+    Kleinman (1973), https://doi.org/10.1080/01621459.1973.10481332
+
+    Examples
+    --------
+    >>> events = np.array([True, True, False, False])
+    >>> [float(bound.round(2)) for bound in credible_interval(events, 2)]
+    [0.0, 1.0]
+    """
+    shares = events.reshape(*events.shape[:-1], groups, -1)
+    by_group = shares.mean(axis=-1)
+    mean = by_group.mean(axis=-1)
+    within = (by_group * (1 - by_group)).mean(axis=-1) / (shares.shape[-1] - 1)
+    between = by_group.var(axis=-1, ddof=1) - within
+    most = mean * (1 - mean)
+    # A Beta has less variance than a coin that is all or nothing; at that limit it is the coin.
+    between = np.clip(between, 0.0, most * (1 - 1e-6))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = most / between - 1
+        tails = [betaincinv(mean * size, (1 - mean) * size, tail) for tail in _tails(level)]
+    # Size infinite (nothing to explain) or mean 0 or 1: the interval is the mean itself.
+    low, high = (np.where(np.isfinite(size), tail, mean) for tail in tails)
+    return np.minimum(low, mean), np.maximum(high, mean)
+
+
+def _tails(level: float) -> tuple[float, float]:
+    return (1 - level) / 2, (1 + level) / 2

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from models.formatting import long_day, percent, share_interval
 from models.outlook.answers import Curve, Outlook
-from models.outlook.path_onsets import SUSTAINED
+from models.outlook.paths import SUSTAINED
 from models.report.style import BLUE, INK, ORANGE
 from models.vocabulary import Kind
 

@@ -10,7 +10,7 @@ import pandas as pd
 from models.forecasting.evidence import ForecastEvidence
 from models.formatting import MONTHS, long_day, percent
 from models.outlook.answers import Chance, DaysInSeason, Outlook, SeasonLasts
-from models.outlook.path_onsets import SUSTAINED
+from models.outlook.paths import SUSTAINED
 from models.outlook.window import OutlookWindow
 from models.report.outlook_words import (
     base_rate_statement,

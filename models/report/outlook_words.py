@@ -10,8 +10,7 @@ from features.market.season import PARTIAL_THRESHOLD
 from models.formatting import listed, long_day, percent, scored
 from models.hazard.forecaster import OutlookSkill
 from models.outlook.answers import FirstOnset, Outlook
-from models.outlook.path_onsets import SUSTAINED
-from models.outlook.paths import REACH_DAYS
+from models.outlook.paths import REACH_DAYS, SUSTAINED
 from models.outlook.window import OutlookWindow
 from models.report.verdicts import SKILL
 from models.season.definition import OnsetDefinition

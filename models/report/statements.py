@@ -14,7 +14,7 @@ from models.formatting import (
     unsigned_interval,
 )
 from models.hazard.forecaster import Skill
-from models.outlook.path_onsets import SUSTAINED
+from models.outlook.paths import SUSTAINED
 from models.report.outlook_text import window_words
 from models.report.outlook_words import FAMOUS_THRESHOLD, base_rate_side, ended_statement
 from models.report.verdicts import SKILL

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import gamma
 
 import numpy as np
 import pandas as pd
 
-from models.outlook.posterior import PRIOR, cumulative_hazard, fit_spells
+from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.season.spells import FloatArray, Spells
 
 # As long as the history there is, in days at risk, with as long a mean wait.
@@ -184,15 +184,15 @@ def bootstrap(
 
 
 def _estimators(level: float) -> dict[str, Callable[[Spells, np.random.Generator], Estimate]]:
-    aged = replace(PRIOR, half_life_days=HALF_LIFE_DAYS)
-
     def posterior(spells: Spells, random: np.random.Generator) -> Estimate:
         elapsed = int(spells.days[-1])
         return fit_spells(spells).predict(HORIZONS, elapsed=elapsed, level=level)
 
     def discounted(spells: Spells, random: np.random.Generator) -> Estimate:
         elapsed = int(spells.days[-1])
-        return fit_spells(spells, aged).predict(HORIZONS, elapsed=elapsed, level=level)
+        end = (spells.origin - spells.origin[0]).days.to_numpy() + spells.days
+        counts = np.power(0.5, (end[-1] - end) / HALF_LIFE_DAYS)
+        return fit_spells(spells, counts=counts).predict(HORIZONS, elapsed=elapsed, level=level)
 
     return {
         "posterior": posterior,

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from models.outlook.baselines import gamma_poisson, window_frequency
-from models.outlook.path_onsets import SUSTAINED, known_onsets, onsets_of
-from models.outlook.paths import Paths, simulate
+from models.outlook.paths import SUSTAINED, Paths, known_onsets, onsets_of, simulate
 from models.outlook.renewal import fit_renewal
 from models.season.definition import OnsetDefinition
 from models.season.labels import in_season, onsets, sustained
 from models.season.spells import FloatArray, IntArray
+from models.season.windows import window_frequency
 from models.training.outlook_near_term import NearTerm
 from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS
 from models.workers import end_with_parent
@@ -146,6 +145,21 @@ def _paths_from(
         n_groups=n_groups,
         seed=seed,
     )
+
+
+def gamma_poisson(onsets: int, exposure_days: int, horizon_days: int) -> float:
+    """Return P(at least one onset) if onsets came at one unknown rate, whatever the state.
+
+    The posterior predictive of a Poisson count under the Jeffreys prior, Gamma(1/2, 0):
+    1 - (exposure / (exposure + horizon)) ** (onsets + 1/2).
+
+    Examples
+    --------
+    >>> round(gamma_poisson(3, 1000, 365), 4)  # 1 - (1000 / 1365) ** 3.5
+    0.6635
+    """
+    kept = exposure_days / (exposure_days + horizon_days)
+    return float(1 - kept ** (onsets + 0.5))
 
 
 def crps(sample: IntArray, observed: int) -> float:
