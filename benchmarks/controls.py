@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.coverage import OVERLAP, skill_coverage
+from benchmarks.outlook_coverage import CHANGING, chance_coverage
 from benchmarks.planted import (
     AHEAD,
     HORIZON_DAYS,
@@ -191,6 +193,29 @@ def fitted_hazard_approaches_the_true_one(
     )
 
 
+def intervals_hold_the_truth(table: pd.DataFrame) -> Control:
+    """Nominal 90 % intervals hold it in 87 to 93 % of histories whose windows overlap fully."""
+    coverage = table.loc[table["world"] == OVERLAP, "coverage"]
+    return Control(
+        "intervals hold the true skill",
+        bool(coverage.between(0.87, 0.93).all()),
+        f"nominal 90 % intervals in {100 * coverage.min():.1f} % to "
+        f"{100 * coverage.max():.1f} % of simulated histories",
+    )
+
+
+def chances_hold_the_truth(table: pd.DataFrame) -> Control:
+    """Nominal 90 % intervals hold the true chance in 85 to 95 % of histories whose law stays."""
+    stays = table[(table["method"] == "posterior") & (table["world"] != CHANGING)]
+    held, bias = stays["coverage"], (stays["mean_forecast"] - stays["mean_true"]).abs()
+    return Control(
+        "intervals of the outlook hold the true probability",
+        bool(held.between(0.85, 0.95).all() and (bias <= 0.06).all()),
+        f"nominal 90 % intervals in {100 * held.min():.1f} % to {100 * held.max():.1f} % of "
+        f"simulated histories, the mean within {bias.max():.3f}",
+    )
+
+
 def mean_skill(
     rows: Landmarks, variants: Sequence[pd.DataFrame], features: tuple[str, ...] = BREADTH_CORE
 ) -> Interval:
@@ -313,9 +338,16 @@ def _skill_words(skill: Interval, seeds: int = 1) -> str:
 
 
 def main() -> int:
-    """Print one line per control; return 1 if a control fails."""
+    """Print one line per control, the coverage of intervals last; return 1 if one fails."""
     failed = 0
-    for control in run(load_reference()):
+    held = (
+        check(study())
+        for check, study in (
+            (intervals_hold_the_truth, skill_coverage),
+            (chances_hold_the_truth, chance_coverage),
+        )
+    )
+    for control in chain(run(load_reference()), held):
         failed += not control.passed
         print(f"{'passed' if control.passed else 'FAILED'}  {control.name}: {control.finding}")
     print(f"\n{failed} failed" if failed else "\nall passed")

@@ -12,12 +12,14 @@ from benchmarks.controls import (
     AHEAD,
     Control,
     EarlyOnsets,
+    chances_hold_the_truth,
     depending_on_the_future,
     displaced,
     early_onsets_are_flagged,
     features_score,
     fitted_hazard_approaches_the_true_one,
     held_out_outcomes_change_nothing,
+    intervals_hold_the_truth,
     look_ahead,
     look_ahead_is_flagged,
     look_ahead_shows_in_skill,
@@ -276,6 +278,39 @@ def test_probabilities_of_the_synthetic_market_by_hand():
     assert true_probability(np.array([1.4]), 90) == pytest.approx(0.875)
 
 
+# Coverage of intervals
+
+OVERLAPPING = pd.DataFrame({"world": "overlap", "coverage": [0.88, 0.905]})
+
+
+def chances(posterior: float, halves: float = 0.75, bias: float = 0.02) -> pd.DataFrame:
+    """Return a table of coverage of the outlook's probabilities at one horizon."""
+    worlds = ["exponential", "weibull 1.3", "rate halves"]
+    return pd.DataFrame(
+        {"world": worlds, "method": "posterior", "horizon_days": 90, "mean_true": 0.3,
+         "coverage": [0.9, posterior, halves], "mean_forecast": 0.3 + bias}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "passed"),
+    [
+        (chances(0.85), True),
+        (chances(0.84), False),
+        (chances(0.96), False),
+        (chances(0.9, halves=0.1), True),
+        (chances(0.9, bias=-0.07), False),
+    ],
+)
+def test_the_outlook_must_cover_where_the_world_stays(table, passed):
+    assert chances_hold_the_truth(table).passed is passed
+
+
+def test_intervals_too_narrow_fail():
+    assert intervals_hold_the_truth(OVERLAPPING).passed
+    assert not intervals_hold_the_truth(OVERLAPPING.assign(coverage=0.86)).passed
+
+
 # The command
 
 
@@ -285,9 +320,15 @@ def test_probabilities_of_the_synthetic_market_by_hand():
 def test_the_command_tells_what_passed(monkeypatch, capsys, passed, code, last):
     made = [Control("a", True, "0.1"), Control("b", passed, "0.2")]
     monkeypatch.setattr(controls, "run", lambda panel: iter(made))
+    monkeypatch.setattr(controls, "skill_coverage", lambda: OVERLAPPING)
+    monkeypatch.setattr(controls, "chance_coverage", lambda: chances(0.9))
     assert controls.main() == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2"]
+    assert [line.split(":")[0] for line in lines[2:4]] == [
+        "passed  intervals hold the true skill",
+        "passed  intervals of the outlook hold the true probability",
+    ]
     assert lines[-1] == last
 
 

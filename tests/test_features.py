@@ -15,7 +15,6 @@ from features.catalogue.features import CATALOGUE, FEATURE_NAMES, Feature, log_c
 from features.catalogue.frame import MAX_AGE_DAYS, build_features, feature_frame
 from features.panel import DAY, SPECS, MarketPanel, end_of_day
 
-EVERY_FEATURE = pytest.mark.parametrize("feature", CATALOGUE, ids=FEATURE_NAMES)
 GROUPS = {"russell", "etf_flows", "eth_btc", "breadth", "bitcoin", "simulation"}
 FUND_FEATURES = [f.name for f in CATALOGUE if any(s.endswith("_flow") for s in f.sources)]
 
@@ -59,38 +58,18 @@ def newest(name, as_of, **series):
 # ---- what the catalogue says ----
 
 
-def test_names_are_unique():
-    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == len(CATALOGUE)
-
-
-def test_groups_and_features_match():
+def test_the_catalogue_describes_itself():
+    assert len(set(FEATURE_NAMES)) == len(CATALOGUE) == 71
     assert {feature.group for feature in CATALOGUE} == GROUPS
-
-
-@EVERY_FEATURE
-def test_a_feature_describes_itself(feature):
-    assert feature.meaning
-    assert feature.unit
-    assert feature.step in ("sessions", "days")
-    assert feature.window >= 0
-    assert feature.warm_up >= 0
-    assert feature.sources
-    assert set(feature.sources) <= set(SPECS)
-
-
-def test_every_series_of_the_panel_feeds_a_feature_or_is_told():
-    told = {"coins_compared", *(name for name in SPECS if name.startswith("near_"))}
-    sources = {source for feature in CATALOGUE for source in feature.sources}
-    assert sources == set(SPECS) - told
-    assert len(told) == 7
-
-
-def test_the_catalogue_table_has_one_row_a_feature():
+    for feature in CATALOGUE:
+        assert feature.meaning
+        assert feature.unit
+        assert feature.window >= 0 <= feature.warm_up
+        assert set(feature.sources) <= set(SPECS)
+    unused = {"coins_compared", *(name for name in SPECS if name.startswith("near_"))}
+    assert {s for feature in CATALOGUE for s in feature.sources} == set(SPECS) - unused
     table = feature_frame()
     assert table["name"].tolist() == list(FEATURE_NAMES)
-    assert list(table.columns) == [
-        "name", "group", "unit", "window", "step", "warm_up", "sources", "meaning",
-    ]  # fmt: skip
     row = table.set_index("name").loc["russell_relative_sp500_63"]
     assert row["sources"] == "russell2000, sp500"
     assert (row["window"], row["step"], row["warm_up"]) == (63, "sessions", 63)
@@ -117,7 +96,7 @@ def frame_of_two_years(two_years):
     return build_features(two_years, days)
 
 
-@EVERY_FEATURE
+@pytest.mark.parametrize("feature", CATALOGUE, ids=FEATURE_NAMES)
 def test_warm_up_is_exact(feature, two_years, frame_of_two_years):
     published = two_years.available_at(feature.sources[0])
     for source in feature.sources[1:]:
@@ -296,6 +275,15 @@ def rising(rate, count, base=100.0):
           for days in (30, 90, 365)),
         ("russell_relative_sp500_63",
          {"russell2000": rising(0.004, 70, 1), "sp500": rising(0.001, 70)}, 63 * 0.003),
+        # Flows are sums over sessions, of the same ones where two are compared.
+        *((f"iwm_flow_{n}", {"iwm_flow": np.arange(1.0, 81.0)}, sum(range(81 - n, 81)))
+          for n in (5, 21, 63)),
+        ("etf_flow_ether_less_bitcoin_21",
+         {"btc_etf_flow": np.arange(30.0), "eth_etf_flow": np.arange(30.0) ** 2},
+         sum(n * n - n for n in range(9, 30))),
+        # A close equal to the record sets none.
+        ("russell_sessions_since_record",
+         {"russell2000": [100.0, 110.0, 99.0, 110.0, 109.0]}, 3),
         # Changes are in points.
         *((f"bitcoin_dominance_change_{days}",
            {"bitcoin_dominance": 40 + 0.1 * np.arange(100.0)}, 0.1 * days) for days in (30, 90)),
@@ -311,18 +299,6 @@ def rising(rate, count, base=100.0):
 )  # fmt: skip
 def test_the_last_value_by_hand(name, series, expected):
     assert feature_on_its_days(name, **series)[-1] == pytest.approx(expected)
-
-
-def test_distance_from_record():
-    closes = [100.0, 110.0, 99.0, 121.0, 60.5]
-    values = feature_on_its_days("russell_distance_from_record", russell2000=closes)
-    np.testing.assert_allclose(values, [0, 0, math.log(0.9), 0, math.log(0.5)], atol=1e-15)
-
-
-def test_a_close_equal_to_the_record_sets_none():
-    closes = [100.0, 110.0, 99.0, 110.0, 109.0, 110.5]
-    values = feature_on_its_days("russell_sessions_since_record", russell2000=closes)
-    assert values.tolist() == [0, 0, 1, 2, 3, 0]
 
 
 @pytest.mark.parametrize(("drought", "flag"), [(125, 0.0), (126, 1.0), (300, 1.0)])
@@ -368,24 +344,14 @@ def test_volatility_is_the_annualised_sample_deviation(name, series, count, per_
     assert values[-1] == pytest.approx(math.sqrt(variance * per_year))
 
 
-@pytest.mark.parametrize("window", [5, 21, 63])
-def test_iwm_flows_are_sums_over_sessions(window):
-    flows = np.arange(1.0, 81.0)
-    values = feature_on_its_days(f"iwm_flow_{window}", iwm_flow=flows)
-    assert np.isnan(values[: window - 1]).all()
-    assert values[-1] == sum(range(81 - window, 81))
-
-
 @pytest.mark.parametrize(
     ("step", "flow", "flag"),
     [(0.01, -1.0, 1.0), (0.01, 1.0, 0.0), (-0.01, -1.0, 0.0), (-0.01, 1.0, 0.0),
      (0.0, -1.0, 0.0), (0.01, 0.0, 0.0)],
 )  # fmt: skip
 def test_divergence_is_a_rise_with_outflows(step, flow, flag):
-    closes = 100 * np.exp(step * np.arange(30.0))
-    values = feature_on_its_days("iwm_divergence", russell2000=closes, iwm_flow=[flow] * 30)
-    assert np.isnan(values[:21]).all()
-    assert np.all(values[21:] == flag)
+    series = {"russell2000": rising(step, 30), "iwm_flow": [flow] * 30}
+    assert np.all(feature_on_its_days("iwm_divergence", **series)[21:] == flag)
 
 
 def test_fund_flows_are_missing_before_the_funds_existed():
@@ -402,20 +368,11 @@ def test_fund_flows_are_missing_before_the_funds_existed():
         assert frame.loc["2024-03-01":, name].eq(value).all()
 
 
-def test_a_flow_difference_compares_the_same_sessions():
-    bitcoin, ether = np.arange(30.0), np.arange(30.0) ** 2
-    value = newest(
-        "etf_flow_ether_less_bitcoin_21",
-        sessions(32)[-1],
-        btc_etf_flow=bitcoin,
-        eth_etf_flow=ether,
-    )
-    assert value == sum(n * n - n for n in range(9, 30))
-
-
 @pytest.mark.parametrize(
     ("name", "series", "values", "places", "expected"),
     [
+        ("russell_distance_from_record", "russell2000", [100.0, 110.0, 99.0, 121.0, 60.5],
+         [0, 1, 2, 3, 4], [1.0, 1.0, 0.9, 1.0, 0.5]),
         # Ether forgets a high after a year,
         ("eth_btc_distance_from_high", "eth_btc", [4.0] + [1.0] * 364 + [0.5, 2.0],
          [364, 365, 366], [1 / 4, 0.5, 1.0]),
@@ -441,7 +398,7 @@ LEVELS = [name for name, spec in SPECS.items() if spec.kind == "level"]
 
 
 @given(series=st.sampled_from(LEVELS), factor=st.floats(1e-6, 1e6))
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_rebasing_a_level_changes_no_feature(two_years, frame_of_two_years, series, factor):
     values = {name: two_years.series(name) for name in [*LEVELS, "iwm_flow"]}
     rebased = MarketPanel.from_series({**values, series: values[series] * factor}, "rebased")

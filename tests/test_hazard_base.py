@@ -24,7 +24,7 @@ from models.hazard.candidates import (
     to_state,
 )
 from models.hazard.climatology import Climatology
-from models.hazard.leads import N_LEADS, incidence
+from models.hazard.leads import LEAD_DAYS, N_LEADS, incidence
 from models.hazard.logistic import LogisticHazard
 from models.hazard.names import CandidateName
 from models.verification.walk_forward import WalkForward
@@ -146,13 +146,15 @@ def test_it_ends_a_pipeline_and_cross_validates(fitted, lead_rows, asked):
     assert np.array_equal(pipeline.predict_proba(asked), fitted["logistic"].predict_proba(asked))
     assert np.array_equal(pipeline.classes_, model.classes_)
     folds = WalkForward(pd.Timestamp("2020-01-07"), refit_days=364)
+    resolved_on = X.index + pd.Timedelta(days=LEAD_DAYS)
+    splits = [(fold.train, fold.test) for fold in folds.folds(X.index, resolved_on)]
     scores = cross_val_score(
-        pipeline, X, targets, cv=folds, scoring=first_lead_score, error_score="raise"
+        pipeline, X, targets, cv=splits, scoring=first_lead_score, error_score="raise"
     )
     expected = [
         first_lead_score(clone(model).fit(X.iloc[train], targets[train]), X.iloc[test],
                          targets[test])
-        for train, test in folds.split(X)
+        for train, test in splits
     ]  # fmt: skip
     assert scores.tolist() == expected
 

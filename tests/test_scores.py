@@ -51,9 +51,11 @@ def random_forecasts(n=200, seed=0):
 
 
 def test_brier_and_log_scores_worked_by_hand():
-    outcome, probability = np.array([1.0, 0.0]), np.array([0.75, 0.75])
-    assert brier_scores(outcome, probability).tolist() == [0.0625, 0.5625]
-    assert log_scores(outcome, probability) == pytest.approx([np.log(4 / 3), np.log(4)])
+    outcome, probability = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.75, 0.75, 0.0, 1.0])
+    assert brier_scores(outcome, probability).tolist() == [0.0625, 0.5625, 1, 1]
+    # What a forecast ruled out is infinitely surprising.
+    expected = [np.log(4 / 3), np.log(4), np.inf, np.inf]
+    assert log_scores(outcome, probability) == pytest.approx(expected)
 
 
 def test_brier_and_log_scores_agree_with_scikit_learn():
@@ -61,11 +63,6 @@ def test_brier_and_log_scores_agree_with_scikit_learn():
     brier, log_score = brier_scores(outcome, probability), log_scores(outcome, probability)
     assert brier.mean() == pytest.approx(brier_score_loss(outcome, probability), rel=1e-12)
     assert log_score.mean() == pytest.approx(log_loss(outcome, probability), rel=1e-12)
-
-
-def test_the_log_score_of_the_impossible_is_infinite():
-    scores = log_scores(np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
-    assert scores.tolist() == [np.inf, np.inf, 0.0]
 
 
 def test_skill_compares_with_the_reference():
@@ -93,6 +90,8 @@ def test_corp_of_the_golden_example():
     assert parts.miscalibration == pytest.approx(0.10166666666666667)
     assert parts.discrimination == pytest.approx(0.125)
     assert parts.uncertainty == pytest.approx(0.25)
+    # A constant forecast has no discrimination.
+    assert corp(OUTCOME, np.full(6, 0.7)) == pytest.approx((0.04, 0.0, 0.25))
 
 
 @fast
@@ -106,23 +105,12 @@ def test_corp_adds_up_to_the_brier_score(drawn):
     assert -1e-12 <= discrimination <= uncertainty + 1e-12
 
 
-def test_a_constant_forecast_has_no_discrimination():
-    parts = corp(OUTCOME, np.full(6, 0.7))
-    assert parts == pytest.approx((0.04, 0.0, 0.25))
-
-
 @fast
 @given(forecasts)
 def test_recalibration_is_the_isotonic_regression_of_scikit_learn(drawn):
     outcome, probability = drawn
     expected = IsotonicRegression().fit_transform(probability, outcome)
     np.testing.assert_allclose(recalibrate(outcome, probability), expected, rtol=0, atol=1e-6)
-
-
-def test_equal_forecasts_are_recalibrated_to_their_frequency():
-    outcome = np.array([0.0, 1.0, 1.0, 1.0, 0.0])
-    probability = np.array([0.2, 0.2, 0.2, 0.9, 0.1])
-    assert recalibrate(outcome, probability) == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1, 0])
 
 
 # The reliability table
@@ -197,12 +185,9 @@ def test_independent_rows_are_drawn_row_by_row():
     np.testing.assert_allclose(band[["low", "high"]].to_numpy().T, expected, atol=0.03)
 
 
-def test_rows_of_one_day_share_their_outcome():
-    band = consistency_band(np.full(20, 0.5), WEEKS[:1].repeat(20), horizon_days=30).iloc[0]
-    assert (band["low"], band["high"]) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize(("lag", "different"), [(15, 0.25), (42, 0.7), (60, 1.0), (90, 1.0)])
+@pytest.mark.parametrize(
+    ("lag", "different"), [(0, 0), (15, 0.25), (42, 0.7), (60, 1.0), (90, 1.0)]
+)
 def test_rows_share_outcomes_as_their_windows_overlap(lag, different):
     # Two rows with forecast 1/2 and, in this share of all draws, numbers of their own, of which
     # half fall apart: their mean is 0 in (1 - different / 2) / 2 of all draws, else 1/2 or 1. The
@@ -213,8 +198,9 @@ def test_rows_share_outcomes_as_their_windows_overlap(lag, different):
             np.full(2, 0.5), rows, horizon_days=60, resamples=2000, level=different / 2 + aside
         )["low"].item()
         for aside in (-0.06, 0.06)
+        if different / 2 + aside > 0
     ]
-    assert low == [0.5, 0.0]
+    assert low == [0.5, 0.0][-len(low) :]
 
 
 @fast
@@ -235,34 +221,20 @@ def test_bands_rise_within_the_unit_interval(drawn, horizon_days, seed):
         assert (band["high"] == band["forecast"]).all()
 
 
-def test_rows_of_the_band_need_no_order():
-    random = np.random.default_rng(0)
-    probability, order = random.random(100), random.permutation(100)
-    band = consistency_band(probability, WEEKS[:100], horizon_days=90, resamples=50)
-    moved = consistency_band(probability[order], WEEKS[:100][order], horizon_days=90, resamples=50)
-    pd.testing.assert_frame_equal(band, moved)
-
-
-def test_the_seed_decides_the_band():
-    probability = np.random.default_rng(0).random(100)
-    bands = [
-        consistency_band(probability, WEEKS[:100], horizon_days=90, resamples=50, seed=seed)
-        for seed in (1, 1, 2)
-    ]
-    assert bands[0].equals(bands[1])
-    assert not bands[0].equals(bands[2])
-
-
-def test_level_and_horizon_widen_the_band():
+def test_the_band_depends_on_seed_level_and_horizon_and_on_no_order():
     probability = np.random.default_rng(0).random(400)
-    widths = {
-        (horizon_days, level): consistency_band(
-            probability, WEEKS, horizon_days=horizon_days, level=level
-        ).pipe(lambda band: (band["high"] - band["low"]).mean())
-        for horizon_days, level in ((7, 0.9), (90, 0.5), (90, 0.9))
-    }
-    assert widths[90, 0.9] > 1.5 * widths[90, 0.5]
-    assert widths[90, 0.9] > 1.3 * widths[7, 0.9]
+
+    def band(order=slice(None), horizon_days=90, **options):
+        rows = probability[order], WEEKS[order]
+        return consistency_band(*rows, horizon_days=horizon_days, resamples=100, **options)
+
+    def width(**options):
+        return (band(**options)["high"] - band(**options)["low"]).mean()
+
+    pd.testing.assert_frame_equal(band(), band(np.random.default_rng(1).permutation(400)))
+    assert not band(seed=1).equals(band(seed=2))
+    assert width() > 1.5 * width(level=0.5)
+    assert width() > 1.3 * width(horizon_days=7)
 
 
 def known_hazard(horizon_days, days, seed=0):
@@ -284,7 +256,7 @@ def test_calibrated_forecasts_stay_in_the_band(horizon_days):
     fitting = consistency_band(probability, WEEKS, horizon_days=horizon_days)
     naive = consistency_band(probability, WEEKS, horizon_days=1)
     inside = []
-    for _ in range(150):
+    for _ in range(100):
         value = reliability_table(outcomes(), probability)["recalibrated"]
         inside.append(
             [
@@ -300,29 +272,23 @@ def test_calibrated_forecasts_stay_in_the_band(horizon_days):
 def test_forecasts_that_are_not_calibrated_leave_the_band():
     probability, outcomes = known_hazard(30, 7 * np.arange(400))
     claimed = np.clip(3 * probability, 0, 1)
-    band = consistency_band(claimed, WEEKS, horizon_days=30)
     value = reliability_table(outcomes(), claimed)["recalibrated"]
-    assert (value < band["low"]).mean() > 0.5
+    assert (value < consistency_band(claimed, WEEKS, horizon_days=30)["low"]).mean() > 0.5
 
 
 def test_a_horizon_of_no_day_is_an_error():
     with pytest.raises(ValueError, match="horizon_days must be at least 1, got 0"):
         consistency_band(np.array([0.5]), WEEKS[:1], horizon_days=0)
+    assert len(consistency_band(np.array([0.5]), WEEKS[:1], horizon_days=1)) == 1
 
 
 # Sharpness
 
 
-def test_sharpness_is_the_forecast_variance():
+def test_sharpness_is_the_forecast_variance_and_expected_brier_score():
     assert sharpness(np.array([0.1, 0.5])) == pytest.approx((0.09 + 0.25) / 2)
-    assert sharpness(np.array([0.0, 1.0, 1.0])) == 0
-    assert sharpness(np.full(3, 0.5)) == 0.25
-
-
-def test_sharpness_is_the_expected_brier_score():
     random = np.random.default_rng(0)
     probability = random.random(200_000)
     outcome = (random.random(200_000) < probability).astype(float)
-    assert brier_scores(outcome, probability).mean() == pytest.approx(
-        sharpness(probability), abs=0.002
-    )
+    brier = brier_scores(outcome, probability).mean()
+    assert brier == pytest.approx(sharpness(probability), abs=0.002)

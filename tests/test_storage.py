@@ -121,6 +121,26 @@ def test_damage_is_no_disk_error(path, tmp_path):
         read_table(path)
 
 
+def test_no_flipped_byte_is_read_as_another_value(path):
+    table = pd.DataFrame({"value": np.arange(3.0), "coin": list("abc")}, index=DAYS.rename("date"))
+    note = {"schema": 1}
+    write_table(path, table, note)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 7):
+        flipped = bytearray(whole)
+        flipped[place] ^= 0x10
+        path.write_bytes(flipped)
+        try:
+            again, noted = read_table(path)
+        except DamagedFile:
+            refused += 1
+            continue
+        pd.testing.assert_frame_equal(again, table, check_freq=False)
+        assert noted["schema"] == 1
+    assert refused > 20
+
+
 def test_no_damaged_file_takes_the_place_of_another(path):
     for number, content in enumerate((b"one", b"two"), start=1):
         path.write_bytes(content)

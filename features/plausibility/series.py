@@ -213,7 +213,8 @@ def check_frozen(name: str, values: pd.Series, limit: StepLimit) -> Checked:
     Way out: fetch these days again.
     """
     same, nearly = repeats(np.log(values.to_numpy()))
-    bad = (in_runs(same, limit.frozen) | nearly) & (values.index >= limit.since)
+    judged = np.asarray(values.index >= limit.since)  # days before count towards no run
+    bad = in_runs(same & judged, limit.frozen) | (nearly & judged)
     findings = []
     for first, after in runs(bad):
         days, value = (values.index[first], values.index[after - 1]), float(values.iloc[first])

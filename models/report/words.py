@@ -243,9 +243,7 @@ def skill_words(skill: Skill | None) -> str:
     return f"{SKILL[skill.verdict]} at {horizon_words(skill.horizon)} ({signed(skill.value)})"
 
 
-SIGNALS_HEAD = (
-    f"The article's signals (how often a broad season followed within {NEAR_DAYS} days)"
-)
+SIGNALS_HEAD = f"The article's signals (how often a broad season followed within {NEAR_DAYS} days)"
 
 
 def signal_verdict(signal: Signal) -> str:

@@ -1,9 +1,10 @@
-"""How often the intervals hold what is true, on simulated histories whose truth is known.
+"""How often intervals of skill hold what is true, on simulated histories whose truth is known.
 
-Two worlds. In *overlap* scores are moving averages of noise, as long as the windows: what overlap
-does, and nothing else. In *renewal* seasons come and go as in the embedded history: quiet spells of
-two phases, the second short; scores are those of a forecaster who sees the phase, against
-climatology; rows are the weeks at risk.
+``python -m benchmarks.coverage`` prints the table of 1,000 histories in each of two worlds.
+In *overlap* scores are moving averages of noise, as long as the windows: what overlap does, and
+nothing else. In *renewal* seasons come and go as in the embedded history: quiet spells of two
+phases, the second short; scores are those of a forecaster who sees the phase, against climatology;
+rows are the weeks at risk.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ class _Held(NamedTuple):
     """Whether an interval of one history holds what is expected; NaN if it has no ends."""
 
     world: str
-    horizon_days: int | None
+    horizon_days: int | None  # None where scores are means over all horizons
     statistic: str
-    unit: str
+    unit: str  # windows or episodes
     held: float
 
 
@@ -53,32 +54,9 @@ def skill_coverage(
     """Measure how often nominal 90 % intervals hold the true skill and the true difference.
 
     A history has nine years of weeks. What it holds is fixed beforehand: 1 - E[score] /
-    E[reference], and E[score] - E[reference], known in closed form.
-
-    Parameters
-    ----------
-    histories : int
-        Histories simulated in each world; with 1,000 a coverage of 90 % is
-        measured with a standard error of 1 %.
-    horizons : sequence of int
-        Lengths of the windows, days.
-    seed : int
-        Seed of the histories.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `world`, `statistic`, `unit` (windows or episodes),
-        `horizon_days` (missing where scores are means over all horizons),
-        `histories` (those with an interval: in the others every outcome is the
-        same, or the episodes are too few), `coverage` (share of these; best
-        0.90).
-
-    Examples
-    --------
-    >>> found = skill_coverage(20, horizons=[30])
-    >>> found.query("world == 'overlap'")[["statistic", "unit", "histories"]].to_numpy().tolist()
-    [['difference', 'windows', 20], ['skill', 'windows', 20]]
+    E[reference], and E[score] - E[reference], known in closed form. `histories` of the result are
+    those with an interval: in the others every outcome is the same, or the episodes are too few.
+    With 1,000 a coverage of 90 % is measured with a standard error of 1 %.
     """
     held = pd.DataFrame(
         [*_overlap(histories, horizons, seed), *_renewal(histories, horizons, seed)]
@@ -89,13 +67,7 @@ def skill_coverage(
 
 
 def onset_chance(horizon_days: float) -> FloatArray:
-    """Return P(onset within so many days) in the renewal world, first and second phase.
-
-    Examples
-    --------
-    >>> onset_chance(30).round(2).tolist()
-    [0.05, 0.49]
-    """
+    """Return P(onset within so many days) in the renewal world, first and second phase."""
     first, second = PHASE_DAYS
     survival = np.exp(-horizon_days / PHASE_DAYS)
     waiting = (first * survival[0] - second * survival[1]) / (first - second)
@@ -103,28 +75,14 @@ def onset_chance(horizon_days: float) -> FloatArray:
 
 
 def climatology(horizon_days: float) -> float:
-    """Return P(onset within so many days) in the renewal world, of any day at risk.
-
-    Examples
-    --------
-    >>> round(climatology(30), 2)
-    0.15
-    """
+    """Return P(onset within so many days) in the renewal world, of any day at risk."""
     return float(onset_chance(horizon_days) @ PHASE_DAYS / PHASE_DAYS.sum())
 
 
 def renewal_history(
     random: np.random.Generator, rows: int = ROWS
 ) -> tuple[pd.DatetimeIndex, IntArray, FloatArray, pd.DatetimeIndex]:
-    """Draw weeks at risk, the phase of each (0 or 1), its days to the next onset, and the onsets.
-
-    Parameters
-    ----------
-    random : numpy.random.Generator
-        Source of the draws.
-    rows : int
-        Weeks of the history, at risk or not.
-    """
+    """Draw weeks at risk, the phase of each (0 or 1), its days to the next onset, the onsets."""
     cycles = _CYCLES * -(-rows // ROWS)
     phases = random.exponential(PHASE_DAYS, size=(cycles, 2))
     away = QUIET_DAYS + random.exponential(SEASON_DAYS, cycles)
@@ -141,14 +99,7 @@ def renewal_history(
 
 
 def expected_scores(horizon_days: float) -> dict[str, tuple[float, float]]:
-    """Return the expected Brier and log score of forecaster and climatology, renewal world.
-
-    Examples
-    --------
-    >>> forecaster, reference = expected_scores(30)["brier"]
-    >>> round(1 - forecaster / reference, 2)
-    0.26
-    """
+    """Return the expected Brier and log score of forecaster and climatology, renewal world."""
     share, base = PHASE_DAYS / PHASE_DAYS.sum(), np.array([climatology(horizon_days)])
     chance = onset_chance(horizon_days)
     return {
@@ -224,3 +175,7 @@ def _held(
             inside = float(interval.low <= true <= interval.high)
             held = float("nan") if np.isnan(interval.low) else inside
             yield statistic, unit, held
+
+
+if __name__ == "__main__":
+    print(skill_coverage().to_string(index=False, float_format="{:.3f}".format))
