@@ -39,7 +39,7 @@ history: $(VENV)/.installed ## Make the embedded history again: make history SOU
 	$(BIN)/python -m features.reference.make --source $(or $(SOURCE),files) --data-dir "$(DATA_DIR)"
 
 docs: $(VENV)/.installed ## Write every figure of the documentation
-	$(BIN)/python -m models.report.docs
+	$(BIN)/python -m benchmarks.docs
 
 clean: ## Remove the environment and what tools have cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

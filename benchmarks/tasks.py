@@ -110,14 +110,12 @@ def interval(bench: Bench) -> Iterator[Row]:
 
 
 def outlook(bench: Bench) -> Iterator[Row]:
-    """Simulate seasons from a day at risk, answer a year from them, and do all from the index."""
-    from models.outlook.outlook import answer
-    from models.outlook.window import year_window
-
+    """Simulate seasons from a day at risk, take the waits from them, and do all from the index."""
     from features.market.season import season_index
     from features.reference.load import load_reference
     from models.outlook.paths import Paths, simulate
     from models.outlook.renewal import Renewal, fit_renewal
+    from models.outlook.waiting import Waiting, waiting_times
     from models.season.definition import OnsetDefinition
 
     index, as_of = season_index(load_reference()), pd.Timestamp("2025-12-10")
@@ -137,12 +135,15 @@ def outlook(bench: Bench) -> Iterator[Row]:
             n_paths=bench.sizes.outlook_paths,
         )  # fmt: skip
 
-    processes, window = fitted(), year_window(as_of)
+    def waits(paths: Paths) -> dict[str, Waiting]:
+        return waiting_times(paths, 0, paths.reach - 1, 0.9)
+
+    processes = fitted()
     paths = simulated(processes)
     size = f"{bench.sizes.outlook_paths} paths"
     yield f"{size}, {bench.sizes.outlook_days} days", partial(simulated, processes)
-    yield "answer", partial(answer, paths, window)
-    yield "index to answer", lambda: answer(simulated(fitted()), window)
+    yield "waits", partial(waits, paths)
+    yield "index to waits", lambda: waits(simulated(fitted()))
 
 
 def predict(bench: Bench) -> Iterator[Row]:

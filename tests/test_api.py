@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -43,3 +46,14 @@ def test_arguments_that_contradict_each_other_are_refused():
         api.load_panel("files")
     with pytest.raises(ValueError, match="offline goes with"):
         api.load_panel(offline=True)
+
+
+def test_the_page_of_the_documentation_runs_and_names_every_column(copied_store, monkeypatch):
+    folder = Path(copied_store.removeprefix("sqlite:///")).parent
+    monkeypatch.chdir(folder)
+    page = Path(__file__).parents[1] / "docs/python.md"
+    found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert (found.failed, found.attempted > 15) == (0, True)
+    text = page.read_text()
+    for name in {*api.TABLE_COLUMNS, *api.HINDCAST_COLUMNS} - {"q25", "q50", "q75"}:
+        assert f"`{name}`" in text

@@ -5,6 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks import coverage as module
+from benchmarks.coverage import (
+    COLUMNS,
+    HORIZONS,
+    climatology,
+    expected_scores,
+    onset_chance,
+    renewal_history,
+    skill_coverage,
+)
 from models.verification.scores import brier_scores, log_scores
 
 

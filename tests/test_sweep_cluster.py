@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.sweep import Costs, on_paper, report
 from models.errors import SweepError
-from models.patience import Patience, patient
 from models.sweep.cluster import check_workers, on_cluster
 from models.sweep.identity import identity
 from models.sweep.result import Failure
@@ -120,9 +119,10 @@ def test_a_worker_with_another_models_package_is_refused_before_anything_runs(cl
         stranger.wait()
 
 
-def test_a_cluster_without_any_worker_left_is_given_up(cluster, reference):
+def test_a_cluster_without_any_worker_left_is_given_up(cluster, reference, monkeypatch, capsys):
     file, workers = cluster
-    said, done = [], []
+    done = []
+    monkeypatch.setattr("models.sweep.cluster.DEADLINE_SECONDS", 2.0)
 
     def killing(done_so_far: int, total: int) -> None:
         done.append(done_so_far)
@@ -131,14 +131,13 @@ def test_a_cluster_without_any_worker_left_is_given_up(cluster, reference):
             worker.wait()
 
     with (
-        patient(Patience(2.0, said.append)),
         pytest.raises(SweepError, match="no worker is left; what is done is kept"),
         on_cluster(f"file:{file}", jobs=2) as backend,
     ):
         carry_out(cheap_material(reference), cheap(4), backend, horizons=HORIZONS,
                   progress=killing)  # fmt: skip
     assert done
-    assert said == ["no worker is left; waiting for one, up to 2 s ..."]
+    assert "no worker is left; waiting for one, up to 2 s ..." in capsys.readouterr().err
 
 
 class FakeClient:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models.report.docs import named_rows, shown_rows
 
 from features.terminal import aligned
 from models.formatting import markdown, scored, share_interval
@@ -16,41 +15,24 @@ from models.verification.hindcast import REFERENCE
 CELLS = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8)
 
 
-def test_terminal_note_and_docs_show_the_same_cells(small_training, make_record):
-    rows = skill_table(small_training)
-    text, page = training_table(small_training), "\n".join(markdown(named_rows(small_training)))
-    note = make_record().parent.tags["mlflow.note.content"]
-    for name, *cells in rows[1:]:
-        (line,) = (line for line in text.splitlines() if line.startswith(name))
-        assert line.split() == [name, *" ".join(cells).split()]
-        assert f"| {name} | {' | '.join(cells)} |" in note
-        assert f" | {' | '.join(cells)} |" in page
-
-
-def test_the_first_table_names_the_champion(small_training):
-    head, *rows = shown_rows(small_training)
-    assert [row[0] for row in rows] == [
-        "persistence",
-        "**logistic** (champion)",
-        "days",
-        "episodes",
-    ]
-    every = {cells[0]: cells[1:] for cells in skill_table(small_training)}
-    assert rows[1][1:] == every["logistic"]
-    assert head == skill_table(small_training)[0]
-
-
 def test_the_tables_skill_is_the_verifications(small_training):
     head, *rows = skill_table(small_training)
     by_name = {name: cells for name, *cells in rows}
     assert list(by_name) == [*small_training.forecasters, "days", "episodes"]
     assert set(by_name[REFERENCE]) == {"reference"}
-    table = small_training.verification.set_index(["kind", "model", "horizon_days"])
-    for column, days in enumerate(small_training.settings.horizons):
-        row = table.loc[("broad", "logistic", days)]
-        assert head[column + 1] == f"{days} days"
+    table = small_training.verification.set_index(["kind", "model", "horizon"])
+    for column, horizon in enumerate(("30", "60", "90", "year")):
+        row = table.loc[("broad", "logistic", horizon)]
+        assert head[column + 1] == (f"{horizon} days" if horizon.isdigit() else horizon)
         assert by_name["days"][column] == str(row["days"])
         assert by_name["logistic"][column].startswith(f"{row['brier_skill']:+.2f}")
+
+
+def test_terminal_and_model_card_show_the_same_cells(small_training):
+    text = training_table(small_training)
+    for name, *cells in skill_table(small_training)[1:]:
+        (line,) = (line for line in text.splitlines() if line.startswith(f"{name} "))
+        assert line.split() == [name, *" ".join(cells).split()]
 
 
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=5))

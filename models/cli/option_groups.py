@@ -5,15 +5,28 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 from features.terminal import message_of
+
+# The panel of `--help` in which an option stands, by the name of its parameter.
+_PANELS = {
+    "Question": "as_of by start year on model threshold until horizons history since",
+    "Data": "source data_dir universe flows",
+    "Output": "json csv full plot report hindcast_out run_name experiment out curve",
+    "Record": "record ledger alert no_promote reason hold",
+    "Advanced": "offline refresh cache_dir tracking_uri deadline debug jobs seed quiet store "
+    "scheduler backend version",
+}
+PANELS = {name: panel for panel, names in _PANELS.items() for name in names.split()}
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -40,7 +53,10 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.BadParameter(message_of(error)) from error
         command(**values, **chosen)
 
-    vars(grouped)["__signature__"] = own.replace(parameters=_expanded(own, groups))
+    placed = [_in_panel(each) for each in _expanded(own, groups)]
+    order = [None, *_PANELS]
+    placed.sort(key=lambda each: (each.kind, order.index(PANELS.get(each.name))))
+    vars(grouped)["__signature__"] = own.replace(parameters=placed)
     return grouped
 
 
@@ -59,3 +75,15 @@ def _expanded(own: inspect.Signature, groups: Mapping[str, type[Any]]) -> list[i
             for option in fields(groups[name])
         ]
     return parameters
+
+
+def _in_panel(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return an option with the panel of `--help` in which it stands."""
+    kind, *notes = get_args(parameter.annotation) or [parameter.annotation]
+    if parameter.name not in PANELS or not any(isinstance(each, OptionInfo) for each in notes):
+        return parameter
+    placed = [copy.copy(each) for each in notes]
+    for each in placed:
+        if isinstance(each, OptionInfo):
+            each.rich_help_panel = PANELS[parameter.name]
+    return parameter.replace(annotation=Annotated[kind, *placed])

@@ -30,10 +30,12 @@ def blank(height: float = 5.6) -> Figure:
 @contextlib.contextmanager
 def inked() -> Iterator[None]:
     """Draw text and axes in the one colour that `inline_svg` knows for them."""
-    names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever a user has set for figures of their own
-        mpl.rcParams.update(dict.fromkeys(names, INK))
+        mpl.rc("text", color=INK)
+        mpl.rc("axes", labelcolor=INK, edgecolor=INK)
+        mpl.rc("xtick", color=INK)
+        mpl.rc("ytick", color=INK)
         yield
 
 

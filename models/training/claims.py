@@ -8,7 +8,7 @@ did a broad season begin after such days, and how often after all others?
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,10 @@ COLUMNS = Answer._fields
 
 _RANKED = "eth_btc_momentum_90"
 _PARTIAL = "partial alone"
-_KEPT = ("claim", "condition", "horizon_days", "days", "spells", "onsets", "verdict")
+_KEPT = (
+    "claim", "condition", "horizon_days", "days", "spells", "onsets", "rate", "otherwise", "low",
+    "high", "verdict",
+)  # fmt: skip
 
 
 def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp) -> pd.DataFrame:
@@ -118,17 +121,10 @@ def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp)
 def claim_records(table: pd.DataFrame) -> tuple[ClaimRecord, ...]:
     """Return the headline rows of the claims as a stored forecaster keeps them."""
     rows = table[(table["horizon_days"] == HEADLINE_DAYS) & (table["claim"] != _PARTIAL)]
-    columns = {"rate": "rate", "otherwise": "rate_otherwise", "low": "low", "high": "high"}
-    return tuple(
-        ClaimRecord(
-            **{str(name): row[name] for name in _KEPT},
-            **{
-                name: None if np.isnan(row[column]) else row[column]
-                for name, column in columns.items()
-            },
-        )
-        for row in rows.to_dict("records")
-    )
+    rows = rows.rename(columns={"rate_otherwise": "otherwise"})[list(_KEPT)]
+    rows = rows.assign(verdict=[str(verdict) for verdict in rows["verdict"]]).astype(object)
+    records: list[dict[str, Any]] = rows.where(rows.notna(), None).to_dict("records")
+    return tuple(ClaimRecord(**record) for record in records)
 
 
 def _at_horizon(

@@ -220,7 +220,7 @@ def _choice(scored: pd.DataFrame, verification: pd.DataFrame) -> Choice:
     """Return the champion by its broad seasons at the horizons; the year repeats their windows."""
     broad = verification[(verification["kind"] == Kind.BROAD) & (verification["horizon"] != YEAR)]
     return choose_champion(
-        broad,
+        broad.assign(horizon_days=broad["horizon"].astype(int)),
         tuple(CANDIDATES),
         integrated_differences(
             scored[scored["kind"] == Kind.BROAD], step_days=STEP_DAYS, layout=LAYOUT
