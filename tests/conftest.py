@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from mlflow import MlflowClient
 
 from features.market.season import season_index
 from features.panel import MarketPanel
@@ -213,6 +214,18 @@ def small_forecast(small_training, reference):
         return replace(made, second_opinion=other)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def empty_database(once) -> Path:
+    """A store of MLflow with nothing in it: to make one takes seconds, to copy it none."""
+
+    def make(folder: Path) -> Path:
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        MlflowClient(uri, uri).search_experiments()
+        return folder / "mlflow.db"
+
+    return once("database", make)
 
 
 @pytest.fixture(scope="session")

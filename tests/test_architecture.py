@@ -25,11 +25,10 @@ ROOMS = (
     "features.sources.columns", "features.sources.tables", "features.sources.deferred",
     "features.sources.directory", "features.reference", "features.sources.etf_flows",
     "features.sources.yahoo", "features.sources.published", "features.reference.make",
-    "models.patience", "models.workers", "models.errors", "models.plain_values", "models.seal",
-    "models.formatting",
-    "models.vocabulary", "models.season",
-    "models.outlook", "models.hazard", "models.verification", "models.training",
-    "models.forecasting", "models.sweep", "models.ledger", "models.tracking", "models.report",
+    "models.patience", "models.workers", "models.errors", "models.formatting",
+    "models.vocabulary", "models.stored", "models.answers", "models.season",
+    "models.outlook", "models.hazard", "models.forecasting", "models.verification",
+    "models.training", "models.sweep", "models.ledger", "models.tracking", "models.report",
     "models.cli",
     "models.api", "train", "predict",
 )  # fmt: skip
@@ -179,15 +178,16 @@ def test_one_module_asks_yahoo_and_imports_late(client):
 
 def test_only_training_and_judging_reach_the_labels():
     assert importers("models.season.labels") == {
-        "models.training.run", "models.training.landmarks", "models.training.claims",
-        "models.training.prospective",
-        "models.training.replay", "models.training.outlook_hindcast", "models.ledger.track_record",
+        "models.season.outcomes", "models.training.run", "models.training.landmarks",
+        "models.training.claims", "models.training.prospective", "models.training.replay",
         "models.sweep.evaluate",
+    }  # fmt: skip
+    assert importers("models.season.outcomes") <= {
+        "models.ledger.judging", *names_of("models.training")
     }  # fmt: skip
     assert importers("models.season.outcome_file") == {"models.training.prospective_outcomes"}
     # A forecast reaches no label; `predict.py score` judges old ones and must.
-    assert "models.season.labels" not in reached("predict", but_for="models.ledger.track_record")
-    assert importers("models.ledger.track_record") == {"predict"}
+    assert "models.season.labels" not in reached("predict", but_for="models.ledger.judging")
 
 
 @pytest.mark.parametrize("module", names_of("models.forecasting"))
@@ -257,12 +257,12 @@ def test_only_the_commands_know_the_command_line():
 
 
 def test_reading_a_forecaster_reaches_no_training():
-    assert not reached("models.tracking.reading") & {
-        "models.tracking.runs", *names_of("models.training", "models.report")
+    assert not reached("models.tracking.read") & {
+        "models.tracking.log", *names_of("models.training", "models.report")
     }  # fmt: skip
     # The figures of a training need it; the pictures of a forecast do not.
     assert not reached("predict") & {
-        "models.tracking.runs", "models.report.figures", *names_of("models.training")
+        "models.tracking.log", "models.report.figures", *names_of("models.training")
     }  # fmt: skip
 
 

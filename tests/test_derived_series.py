@@ -155,8 +155,11 @@ def test_a_stale_ranking_gives_no_index(tmp_path):
         assert panel.series("season_index").index[-1] == ranked + 45 * DAY
 
 
-def test_a_forecast_warns_of_an_old_ranking(quick, reference, tmp_path):
-    climatology, model_id = quick.forecasters["climatology"], ModelId("1", "0123456789abcdef")
+def test_a_forecast_warns_of_an_old_ranking(small_training, reference, tmp_path):
+    climatology, model_id = (
+        small_training.forecasters["climatology"],
+        ModelId("1", "0123456789abcdef"),
+    )
 
     def warnings_of(panel, day):
         status = season_status(panel, climatology, day)

@@ -82,9 +82,10 @@ def _of_models(table: pd.DataFrame) -> dict[str, pd.DataFrame | list[object]]:
 
 def _of_events(table: pd.DataFrame) -> dict[str, pd.DataFrame | list[object]]:
     own = table[(table["model"] == "hazard") & (table["horizon_days"] == 90)]
+    own = own.rename(columns={"climatology": "base_rate"})
     resolved = own.dropna(subset="outcome")
     outcome, probability, base = (
-        resolved[name].to_numpy() for name in ("outcome", "probability", "climatology")
+        resolved[name].to_numpy() for name in ("outcome", "probability", "base_rate")
     )
     as_of = pd.DatetimeIndex(resolved["as_of"])
     band = consistency_band(probability, as_of, horizon_days=90, resamples=50)

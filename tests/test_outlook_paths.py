@@ -83,7 +83,7 @@ class TestCoherence:
         by_kind = cumulative(paths, days=500)
         assert list(by_kind) == ["sustained", "broad", "partial"]
         for curve in by_kind.values():
-            assert (curve.diff().iloc[1:] >= 0).all(axis=None)
+            assert (curve["probability"].diff().iloc[1:] >= 0).all()
             assert (curve["low"] <= curve["probability"]).all()
             assert (curve["probability"] <= curve["high"]).all()
         for stronger, weaker in pairwise(by_kind.values()):

@@ -21,6 +21,7 @@ from models.forecasting.records import (
     forecast_schema,
 )
 from models.forecasting.status import season_status
+from models.formatting import percent
 from models.report import words
 from models.report.card import CardFacts, model_card
 from models.report.claims_text import claim_headlines, claims_statement
@@ -100,9 +101,9 @@ def test_every_number_of_the_text_is_an_answer(small_forecast):
     for answer in (year, near):
         row = next(
             line for line in text.splitlines()
-            if f"{100 * answer.probability:.0f} %" in line and "broad season" in line
+            if percent(answer.probability) in line and "broad season" in line
         )  # fmt: skip
-        assert f"{100 * answer.base_rate:.0f} %" in row
+        assert percent(answer.base_rate) in row
 
 
 def test_colour_is_of_a_terminal_alone(small_forecast):
@@ -305,7 +306,7 @@ def test_signals_read_the_day(small_forecast, reference):
     ]
     breadth = made.signals[-1]
     index = season_index(reference).loc[made.as_of]
-    assert f"{index:.0f} of 100 now" in breadth.reading
+    assert f"{index:.0f} of 100" in breadth.reading
     assert breadth.holds is bool(index <= 33)
     # The funds of 2024 are not known in 2018.
     assert made.signals[1].holds is None

@@ -11,7 +11,7 @@ import pytest
 from models.report.regions import filled
 from models.report.style import png
 from models.report.sweep_figures import heat_map, specification_curve
-from models.report.sweep_record import FILE, README, REGION, readme_lines, stored_sweep
+from models.report.sweep_record import FILE, PAGE, REGION, readme_lines, stored_sweep
 from models.report.sweep_tables import grid_text, table_bytes, table_text
 from models.report.sweep_text import sentences, summary_json, sweep_text
 from models.sweep.chance import best_by_chance
@@ -331,10 +331,10 @@ def test_a_stored_sweep_is_read_and_none_is_none(tmp_path):
 
 
 @pytest.mark.skipif(not FILE.exists(), reason="this release comes without a sweep")
-def test_the_shipped_sweep_is_of_the_embedded_history_and_in_the_readme(reference):
+def test_the_shipped_sweep_is_of_the_embedded_history_and_in_the_docs(reference):
     found = stored_sweep()
     assert found is not None
     assert found.until == reference.last_day
-    text = README.read_text(encoding="utf-8")
-    assert filled(text, {REGION: readme_lines(found)}, "README.md") == text
+    text = PAGE.read_text(encoding="utf-8")
+    assert filled(text, {REGION: readme_lines(found)}, "docs/sweep.md") == text
     assert f"The median of {found.specifications} specifications" in " ".join(text.split())

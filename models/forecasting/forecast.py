@@ -86,16 +86,10 @@ def forecast(
     kinds = list(ahead.definitions)
     standing = [kind for kind in kinds if ahead.now[kind].current is not None]
     questions = standard_questions(
-        status.as_of, window, kinds=kinds, horizons=horizons, dates=dates,
-        standing=standing,
-    )  # fmt: skip
-    curve = curve_questions(status.as_of, kinds)
-    answers = ahead.answers([*questions, *curve])
+        status.as_of, window, kinds=kinds, horizons=horizons, dates=dates, standing=standing
+    )
+    answers = ahead.answers([*questions, *curve_questions(status.as_of, kinds)])
     moved, total = drivers(status, forecaster, leads[status.as_of][Kind.BROAD])
-    shown = [
-        each for each in questions
-        if each.question is Event.BEGINS and each.start <= status.as_of + DAY
-    ]  # fmt: skip
     return Forecast(
         as_of=status.as_of,
         definition=forecaster.evidence.definition,
@@ -104,9 +98,7 @@ def forecast(
         window=window,
         answers=answers[: len(questions)],
         curve=answers[len(questions) :],
-        earlier=tuple(
-            _earlier(days, status, then, forecaster, leads, shown) for days, then in before.items()
-        ),
+        earlier=_all_earlier(status, before, forecaster, leads, questions),
         drivers=moved,
         driver_sum=total,
         carried=carried_index(status),
@@ -116,6 +108,24 @@ def forecast(
         model=model_summary(model_id, forecaster),
         data=_data(status, forecaster, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
+    )
+
+
+def _all_earlier(
+    status: SeasonStatus,
+    before: Mapping[int, SeasonStatus | None],
+    forecaster: Forecaster,
+    leads: Mapping[pd.Timestamp, Mapping[Kind, ByLead]],
+    questions: Sequence[Question],
+) -> tuple[Earlier, ...]:
+    """Return the chances that a season begins, as they were on earlier days."""
+    shown = [
+        each
+        for each in questions
+        if each.question is Event.BEGINS and each.start <= status.as_of + DAY
+    ]
+    return tuple(
+        _earlier(days, status, then, forecaster, leads, shown) for days, then in before.items()
     )
 
 

@@ -118,20 +118,10 @@ def content_of(
     ValueError
         If the clock stands before the end of the day that the forecast is of.
     """
-    ended = _end_of(forecast.as_of)
-    if recorded_at < ended:
-        raise ValueError(
-            f"a forecast of {forecast.as_of:%Y-%m-%d} cannot be recorded before that day has "
-            f"ended, and the clock says {recorded_at:%Y-%m-%d %H:%M} UTC; set the clock right."
-        )
-    data, season = forecast.data, forecast.season
-    parts = [f"{forecast.as_of:%Y-%m-%d}", forecast.model.run_id, forecaster_sha256, data.digest]
-    if forecast.evidence.measured_at is not None:
-        # The same model asked for seasons at another index is another forecast.
-        parts.append(f"{forecast.thresholds[Kind.BROAD]!r}")
+    data, season, ended = forecast.data, forecast.season, _ended(forecast.as_of, recorded_at)
     entry = Entry(
         schema=SCHEMA,
-        id=hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32],
+        id=_id_of(forecast, forecaster_sha256),
         as_of=forecast.as_of,
         recorded_at=recorded_at.astimezone(UTC).strftime(_INSTANT),  # type: ignore[arg-type]
         # A week is the age up to which data count as current; at its very end they still do.
@@ -155,6 +145,27 @@ def content_of(
     content: dict[str, Any] = entry.model_dump(mode="json", by_alias=True)
     content["answers"] = answers_json(forecast.answers)
     return content
+
+
+def _ended(as_of: pd.Timestamp, recorded_at: datetime) -> datetime:
+    """Return the end of a day, which must have come."""
+    ended = _end_of(as_of)
+    if recorded_at < ended:
+        raise ValueError(
+            f"a forecast of {as_of:%Y-%m-%d} cannot be recorded before that day has "
+            f"ended, and the clock says {recorded_at:%Y-%m-%d %H:%M} UTC; set the clock right."
+        )
+    return ended
+
+
+def _id_of(forecast: Forecast, forecaster_sha256: str) -> str:
+    """Return what tells a forecast from every other: its day, model and data."""
+    model, data = forecast.model, forecast.data
+    parts = [f"{forecast.as_of:%Y-%m-%d}", model.run_id, forecaster_sha256, data.digest]
+    if forecast.evidence.measured_at is not None:
+        # The same model asked for seasons at another index is another forecast.
+        parts.append(f"{forecast.thresholds[Kind.BROAD]!r}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _end_of(day: pd.Timestamp) -> datetime:

@@ -73,17 +73,7 @@ def forecast_page(
     """
     total = forecast.driver_sum
     content = {
-        "forecast": forecast,
-        "title": words.title(forecast),
-        "age": words.age_statement(forecast),
-        "over": forecast.window.over(forecast.data.today),
-        "index_statement": words.index_statement(forecast),
-        "states_statement": words.states_statement(forecast),
-        "answers": list(_answers(forecast)),
-        "sentences": _sentences(forecast),
-        "signals": [(each, words.signal_verdict(each)) for each in forecast.signals],
-        "second_opinion": words.second_opinion_statement(forecast.second_opinion),
-        "change": words.change_statement(forecast),
+        **_first_screen(forecast),
         "kinds": [
             (words.question_words(forecast, kind), list(_windows(forecast, kind)))
             for kind in _kinds(forecast)
@@ -107,6 +97,23 @@ def forecast_page(
         **_record(forecast, tables),
     }  # fmt: skip
     return _environment().get_template("page.html").render(content)
+
+
+def _first_screen(forecast: Forecast) -> dict[str, object]:
+    """Return what the text answers too."""
+    return {
+        "forecast": forecast,
+        "title": words.title(forecast),
+        "age": words.age_statement(forecast),
+        "over": forecast.window.over(forecast.data.today),
+        "index_statement": words.index_statement(forecast),
+        "states_statement": words.states_statement(forecast),
+        "answers": list(_answers(forecast)),
+        "sentences": _sentences(forecast),
+        "signals": [(each, words.signal_verdict(each)) for each in forecast.signals],
+        "second_opinion": words.second_opinion_statement(forecast.second_opinion),
+        "change": words.change_statement(forecast),
+    }
 
 
 def _kinds(forecast: Forecast) -> list[Kind]:

@@ -51,8 +51,9 @@ def freeze(figure: Figure) -> None:
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG; equal figures give equal bytes."""
     content = io.BytesIO()
-    # Software would name the version that drew it.
-    figure.savefig(content, format="png", metadata={"Software": None})
+    with inked():
+        # Software would name the version that drew it.
+        figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
 
 
@@ -89,7 +90,7 @@ def _drawn(
     figure: Figure, name: str, title: str, description: str, *, transparent: bool = False
 ) -> str:
     content = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "altseason", "svg.fonttype": "path"}):
+    with inked(), mpl.rc_context({"svg.hashsalt": "altseason", "svg.fonttype": "path"}):
         figure.savefig(content, format="svg", metadata={"Date": None}, transparent=transparent)
     drawn = content.getvalue()
     drawn = drawn[drawn.index("<svg") :]

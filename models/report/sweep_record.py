@@ -1,7 +1,7 @@
-"""The sweep that a release comes with, as the page shows it and the README says it.
+"""The sweep that a release comes with, as the page shows it and docs/sweep.md says it.
 
 ``python train.py sweep --no-log --json > models/report/sweep.json`` makes it, and
-``python -m models.report.sweep_record`` writes its two sentences into the README.
+``python -m models.report.sweep_record`` writes its two sentences into the PAGE.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from features.storage.atomic import staged
 from models.report.regions import filled, folded
 
 FILE = Path(__file__).parent / "sweep.json"
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "sweep.md"
 REGION = "sweep"
 
 
@@ -46,17 +46,17 @@ def stored_sweep(path: Path = FILE) -> StoredSweep | None:
 
 
 def readme_lines(stored: StoredSweep) -> str:
-    """Return the headline and what the best is worth, as the README has them."""
+    """Return the headline and what the best is worth, as docs/sweep.md has them."""
     return folded("\n".join(f"- {sentence}" for sentence in stored.sentences[:2]))
 
 
 def main() -> None:
-    """Write the stored sweep's sentences into the README."""
+    """Write the stored sweep's sentences into the PAGE."""
     stored = stored_sweep()
     if stored is None:
         raise SystemExit(f"there is no {FILE}; make it with train.py sweep --json.")
-    text = filled(README.read_text(encoding="utf-8"), {REGION: readme_lines(stored)}, README.name)
-    with staged(README) as beside:
+    text = filled(PAGE.read_text(encoding="utf-8"), {REGION: readme_lines(stored)}, PAGE.name)
+    with staged(PAGE) as beside:
         beside.write_text(text, encoding="utf-8")
 
 

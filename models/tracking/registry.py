@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -181,23 +182,14 @@ def register(
     held = "" if champion is None else champion.tags.get("hold", "")
     decision = decide(terms, terms_of(champion), version=before, hold=held, wanted=promote)
     choice = training.choice.champion
-
-    def create(name: str, reason: str) -> str:
-        tags = {
-            "candidate": name,
-            "gate_choice": "yes" if name == choice else "no",
-            "trained_until": f"{training.trained_until:%Y-%m-%d}",
-            "terms": _TERMS.dump_json(terms).decode(),
-            "parent_run_id": parent_run_id,
-            "previous": before,
-            DIGESTS_TAG: sealed,
-        }
-        found = client.create_model_version(
-            MODEL_NAME, source=f"models:/{logged[name].model_id}", run_id=logged[name].run_id,
-            model_id=logged[name].model_id, tags=tags, description=f"{name}: {reason}.",
-        )  # fmt: skip
-        return str(found.version)
-
+    shared = {
+        "trained_until": f"{training.trained_until:%Y-%m-%d}",
+        "terms": _TERMS.dump_json(terms).decode(),
+        "parent_run_id": parent_run_id,
+        "previous": before,
+        DIGESTS_TAG: sealed,
+    }
+    create = partial(_create, client, logged, shared, choice)
     version = create(choice, training.choice.reason)
     client.set_tag(parent_run_id, "champion_run_id", logged[choice].run_id)
     client.set_tag(parent_run_id, "registered_version", version)
@@ -209,16 +201,41 @@ def register(
             _point(client, CHALLENGER, challenger)
         _promote(client, version, decision.reason, by="gate", who=who, when=when, previous=before)
     else:
-        # An alias belongs to one question: whatever asks another is a trial.
-        same = (old := terms_of(champion)) is None or old.asks() == terms.asks()
-        alias = CHALLENGER if same else TRIAL
-        client.set_model_version_tag(MODEL_NAME, version, "not_promoted", decision.reason)
-        _point(client, alias, version)
+        alias = _leave(client, version, terms, champion, decision.reason)
         challenger = version if alias == CHALLENGER else challenger
     client.set_tag(parent_run_id, "alias", alias)
     return Registered(
         version, decision, version if decision.promote else before, challenger, alias, held
     )
+
+
+def _leave(
+    client: MlflowClient, version: str, terms: Terms, champion: ModelVersion | None, reason: str
+) -> str:
+    """Give a version that is not promoted its alias, and return that."""
+    # An alias belongs to one question: whatever asks another is a trial.
+    same = (old := terms_of(champion)) is None or old.asks() == terms.asks()
+    alias = CHALLENGER if same else TRIAL
+    client.set_model_version_tag(MODEL_NAME, version, "not_promoted", reason)
+    _point(client, alias, version)
+    return alias
+
+
+def _create(
+    client: MlflowClient,
+    logged: Mapping[str, Logged],
+    shared: Mapping[str, str],
+    choice: str,
+    name: str,
+    reason: str,
+) -> str:
+    """Register a candidate and return its version."""
+    found = client.create_model_version(
+        MODEL_NAME, source=f"models:/{logged[name].model_id}", run_id=logged[name].run_id,
+        model_id=logged[name].model_id, description=f"{name}: {reason}.",
+        tags={**shared, "candidate": name, "gate_choice": "yes" if name == choice else "no"},
+    )  # fmt: skip
+    return str(found.version)
 
 
 def promote(

@@ -8,7 +8,7 @@ did a broad season begin after such days, and how often after all others?
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -123,8 +123,10 @@ def claim_records(table: pd.DataFrame) -> tuple[ClaimRecord, ...]:
     rows = table[(table["horizon_days"] == HEADLINE_DAYS) & (table["claim"] != _PARTIAL)]
     rows = rows.rename(columns={"rate_otherwise": "otherwise"})[list(_KEPT)]
     rows = rows.assign(verdict=[str(verdict) for verdict in rows["verdict"]]).astype(object)
-    records: list[dict[str, Any]] = rows.where(rows.notna(), None).to_dict("records")
-    return tuple(ClaimRecord(**record) for record in records)
+    records = rows.where(rows.notna(), None).to_dict("records")
+    return tuple(
+        ClaimRecord(**{str(name): value for name, value in each.items()}) for each in records
+    )
 
 
 def _at_horizon(

@@ -112,7 +112,8 @@ def alarm_record(
     onsets = pd.DatetimeIndex(forecasts["episode"].dropna().unique()).sort_values()
     (row,) = contingency(resolved, onsets, step_days=STEP_DAYS, levels=(level,)).to_dict("records")
     table = alarms(resolved, onsets, level=level, step_days=STEP_DAYS)
-    hits = table[table["hit"]].drop_duplicates("onset")
+    # The last alarm before an onset: the one that was in force.
+    hits = table[table["hit"]].drop_duplicates("onset", keep="last")
     ahead = (hits["onset"] - hits["first_day"]).dt.days
     return AlarmRecord(
         level=level,

@@ -185,12 +185,16 @@ class _Week:
                 base, base_state = self._base(kind, days, state)
                 key = (task.as_of, kind, label, task.as_of + days * DAY)
                 chances = self._chances(kind, days, exact, unweighted, onset)
-                if chances and base is not None and PROCESS not in chances:
+                if base is not None and self._has_say(kind):
                     chances[REFERENCE] = base
                 rows += [
                     (*key, *each[:1], state, each[1], base, base_state) for each in chances.items()
                 ]
         return rows
+
+    def _has_say(self, kind: str) -> bool:
+        """Return whether candidates have a say: of sustained seasons as of broad ones."""
+        return (self.highest if kind == Kind.SUSTAINED else kind) in self.task.near
 
     def _models(self) -> list[str]:
         """Return the candidates that have a say; climatology is the base rate itself."""

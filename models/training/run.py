@@ -112,11 +112,7 @@ def train(
     known, until = _known(panel, until)
     index = season_index(known)
     rows = landmarks(known, index, settings.definition)
-    definitions = settings.definition.by_kind()
-    outcomes = Outcomes(index, definitions)
-    onset_days: dict[str, pd.DatetimeIndex] = {
-        kind: outcomes.onsets(kind) for kind in (*definitions, Kind.SUSTAINED)
-    }
+    onset_days = _onset_days(index, settings.definition)
     trained_until = SCHEDULE.refit_day(until)
     with _refused_in_words(known, until):
         table = _hindcast(rows, index, settings, jobs, progress)
@@ -129,19 +125,7 @@ def train(
     verification = verify(scored, step_days=STEP_DAYS, layout=LAYOUT)
     by_length = scored[scored["horizon"] != YEAR]
     choice = _choice(by_length, verification)
-    shared = Evidence(
-        definition=settings.definition,
-        trained_until=trained_until,
-        data_digest=known.digest,
-        ranges=_ranges(rows, trained_until),
-        onsets={
-            kind: tuple(days[(days > rows.as_of[0]) & (days <= trained_until)])
-            for kind, days in ((k, onsets(index, d)) for k, d in definitions.items())
-        },
-        skill=(),
-        reason="not the champion",
-        states=state_records(table),
-    )
+    shared = _evidence(known, rows, settings.definition, trained_until, table)
     rivals = [name for name in scored["model"].unique() if name != choice.champion]
     return Training(
         settings=settings,
@@ -156,6 +140,37 @@ def train(
         comparison=compare(by_length, choice.champion, rivals, step_days=STEP_DAYS, layout=LAYOUT),
         choice=choice,
         forecasters=_forecasters(models, replicates, scored, verification, choice, shared),
+    )
+
+
+def _onset_days(index: pd.Series, definition: OnsetDefinition) -> dict[str, pd.DatetimeIndex]:
+    """Return the onsets of each kind or a stronger one."""
+    definitions = definition.by_kind()
+    outcomes = Outcomes(index, definitions)
+    return {kind: outcomes.onsets(kind) for kind in (*definitions, Kind.SUSTAINED)}
+
+
+def _evidence(
+    known: MarketPanel,
+    rows: Landmarks,
+    definition: OnsetDefinition,
+    trained_until: pd.Timestamp,
+    table: pd.DataFrame,
+) -> Evidence:
+    """Return what all candidates of a training have in common."""
+    index = season_index(known)
+    return Evidence(
+        definition=definition,
+        trained_until=trained_until,
+        data_digest=known.digest,
+        ranges=_ranges(rows, trained_until),
+        onsets={
+            kind: tuple(days[(days > rows.as_of[0]) & (days <= trained_until)])
+            for kind, days in ((k, onsets(index, d)) for k, d in definition.by_kind().items())
+        },
+        skill=(),
+        reason="not the champion",
+        states=state_records(table),
     )
 
 
