@@ -92,10 +92,10 @@ def renewal_history(
     day = random.uniform(_WARM_UP_DAYS, 1.2 * _WARM_UP_DAYS) + STEP_DAYS * np.arange(rows)
     spell = np.searchsorted(begin, day, side="right") - 1
     at_risk = day < onset[spell]
-    spell, known = spell[at_risk], day[at_risk]
-    phase = (known >= begin[spell] + phases[spell, 0]).astype(int)
+    spell, week = spell[at_risk], day[at_risk]
+    phase = (week >= begin[spell] + phases[spell, 0]).astype(int)
     ahead = onset[onset > day[0]]
-    return _moments(known - day[0]), phase, onset[spell] - known, _moments(ahead - day[0])
+    return _moments(week - day[0]), phase, onset[spell] - week, _moments(ahead - day[0])
 
 
 def expected_scores(horizon_days: float) -> dict[str, tuple[float, float]]:
@@ -125,8 +125,8 @@ def _overlap(histories: int, horizons: Sequence[int], seed: int) -> Iterator[_He
         windows = window_contrasts(weeks, horizon_days=horizon, step_days=STEP_DAYS)
         for _ in range(histories):
             terms = np.cumsum(random.normal(size=(2, ROWS + length)), axis=1)
-            own, shared = (terms[:, length:] - terms[:, :-length]) / np.sqrt(length)
-            scores = 0.8 + 0.3 * (own + shared) / np.sqrt(2), 1 + 0.3 * shared
+            single, shared = (terms[:, length:] - terms[:, :-length]) / np.sqrt(length)
+            scores = 0.8 + 0.3 * (single + shared) / np.sqrt(2), 1 + 0.3 * shared
             for interval in _held(*scores, (0.8, 1.0), {"windows": windows}):
                 yield _Held(OVERLAP, horizon, *interval)
 
@@ -142,20 +142,20 @@ def _renewal(histories: int, horizons: Sequence[int], seed: int) -> Iterator[_He
         episodes = episode_contrasts(next_onset(as_of, onsets)[1])
         outcome = (ahead[:, None] <= np.array(horizons)).astype(float)
         for horizon, columns in parts:
-            known = outcome[:, columns]
-            if not 0 < known.mean() < 1:
+            came = outcome[:, columns]
+            if not 0 < came.mean() < 1:
                 continue
             longest = max(horizons[i] for i in columns)
             windows = window_contrasts(as_of, horizon_days=longest, step_days=STEP_DAYS)
             units = {"windows": windows, "episodes": episodes}
             forecasts, reference = (
                 chance[columns].T[phase],
-                np.broadcast_to(base[columns], known.shape),
+                np.broadcast_to(base[columns], came.shape),
             )
             for name, score in (("brier", brier_scores), ("log", log_scores)):
-                own, other = (score(known, each).mean(axis=1) for each in (forecasts, reference))
+                first, second = (score(came, p).mean(axis=1) for p in (forecasts, reference))
                 true = np.mean([expected[i][name] for i in columns], axis=0)
-                for statistic, unit, held in _held(own, other, true, units):
+                for statistic, unit, held in _held(first, second, true, units):
                     yield _Held(RENEWAL, horizon, f"{name} {statistic}", unit, held)
 
 

@@ -28,7 +28,7 @@ class SourceUnavailable(Exception):
 
 # Fund figures are published on the next business morning. Two business days, not two calendar
 # days: Friday's figure is not out before Monday, or Tuesday after a holiday.
-FLOW_LAG_BUSINESS_DAYS = 2
+_FLOW_LAG_DAYS = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class SeriesSpec:
     @property
     def lag_business_days(self) -> int:
         """Business days from an observation to its publication; 0 is the end of its own day."""
-        return FLOW_LAG_BUSINESS_DAYS if self.kind == "flow" else 0
+        return _FLOW_LAG_DAYS if self.kind == "flow" else 0
 
 
 _NEAR = {

@@ -10,12 +10,12 @@ import pandas as pd
 from features.panel import DataError
 
 # Days before the newest that are judged, not judged by.
-RECENT_DAYS = 30
+_RECENT_DAYS = 30
 REFERENCE_DAYS = 365
-MIN_REFERENCE = 60
-QUANTILES = (0.01, 0.99)
+_MIN_REFERENCE = 60
+_QUANTILES = (0.01, 0.99)
 # One coin of fifty.
-MARGIN = 2.0
+_MARGIN = 2.0
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
     past = difference.iloc[:0]
     if len(days):
         newest = days[-1]
-        past = difference[days <= newest - pd.Timedelta(days=RECENT_DAYS)].iloc[-REFERENCE_DAYS:]
-    if len(past) < MIN_REFERENCE:
+        past = difference[days <= newest - pd.Timedelta(days=_RECENT_DAYS)].iloc[-REFERENCE_DAYS:]
+    if len(past) < _MIN_REFERENCE:
         raise DataError(
-            f"{source}: it shares {len(past)} days with our index before the last {RECENT_DAYS}, "
-            f"need {MIN_REFERENCE} to judge what distance is usual; give a longer history."
+            f"{source}: it shares {len(past)} days with our index before the last {_RECENT_DAYS}, "
+            f"need {_MIN_REFERENCE} to judge what distance is usual; give a longer history."
         )
-    low, high = np.quantile(past, QUANTILES) + np.array([-MARGIN, MARGIN])
+    low, high = np.quantile(past, _QUANTILES) + np.array([-_MARGIN, _MARGIN])
     inside = difference.between(low, high).to_numpy()
     # The run of days outside at the end begins after the last day inside.
     last_inside = int(np.flatnonzero(inside)[-1])

@@ -136,9 +136,9 @@ def test_a_total_that_turns_out_right_becomes_final(bring):
 @pytest.mark.parametrize("cell", ["-", "", "N/A", "\u2013", "#N/A", "TBA"])
 def test_unreported_is_not_no_flow(cell):
     found = read(f"{HEADER}\n05 Dec 2025,1.0,2.0,3.0,6.0\n08 Dec 2025,{cell},2.0,3.0,5.0\n")
-    assert found.provisional.tolist() == [pd.Timestamp("2025-12-08")]
+    assert list(found.provisional) == [pd.Timestamp("2025-12-08")]
     none = read(f"{HEADER}\n05 Dec 2025,1.0,2.0,3.0,6.0\n08 Dec 2025,0.0,2.0,3.0,5.0\n")
-    assert none.provisional.empty
+    assert not none.provisional
 
 
 def test_a_late_day_may_have_no_total_yet():

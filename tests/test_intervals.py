@@ -71,6 +71,11 @@ def test_cosines_are_independent_contrasts(horizon, cosines):
     products = weights @ weights.T
     np.testing.assert_allclose(products, products[0, 0] * np.eye(len(weights)), atol=1e-12)
     np.testing.assert_allclose(weights.sum(axis=1), 0, atol=1e-12)
+    # Steps without a row leave as many.
+    kept = np.r_[0:60, 75:200, 230:231, 260:400]
+    fewer, degrees = by_windows(WEEKS[kept], horizon_days=horizon)
+    assert fewer.shape == (degrees, len(kept)) == (cosines, 326)
+    np.testing.assert_allclose(fewer.sum(axis=1), 0, atol=1e-12)
 
 
 def test_the_most_cosines_give_students_interval():
@@ -96,13 +101,6 @@ def test_expected_variance_of_overlapping_windows(horizon, n):
         assert np.trace(blind @ covariance @ blind.T) < 0.8 * covariance.mean()
 
 
-def test_steps_without_a_row_leave_as_many_cosines():
-    kept = np.r_[0:60, 75:200, 230:231, 260:400]
-    weights, degrees = by_windows(WEEKS[kept], horizon_days=90)
-    assert weights.shape == (degrees, len(kept)) == (15, 326)
-    np.testing.assert_allclose(weights.sum(axis=1), 0, atol=1e-12)
-
-
 @pytest.mark.parametrize(("horizon", "weeks"), [(30, 65), (90, 65), (91, 65), (365, 261)])
 def test_less_than_five_windows_have_no_error(horizon, weeks):
     enough = by_windows(WEEKS[:weeks], horizon_days=horizon)
@@ -113,15 +111,13 @@ def test_less_than_five_windows_have_no_error(horizon, weeks):
     assert np.isnan(difference_interval(np.arange(weeks - 1.0), np.zeros(weeks - 1), short).low)
 
 
-def test_just_five_windows_of_days_suffice():
-    days = pd.date_range("2017-01-03", periods=450)
-    assert by_windows(days, horizon_days=90, step_days=1).degrees == 2
-    assert np.isnan(by_windows(days[:-1], horizon_days=90, step_days=1).degrees)
-
-
 def test_as_few_rows_as_cosines_have_no_error():
     assert np.isnan(by_windows(WEEKS[[0, 100, 399]], horizon_days=365).degrees)
     assert by_windows(WEEKS[[0, 100, 200, 399]], horizon_days=365).degrees == 3
+    # A calendar of just five windows suffices.
+    days = pd.date_range("2017-01-03", periods=450)
+    assert by_windows(days, horizon_days=90, step_days=1).degrees == 2
+    assert np.isnan(by_windows(days[:-1], horizon_days=90, step_days=1).degrees)
 
 
 # Contrasts of episodes

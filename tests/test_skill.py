@@ -119,21 +119,10 @@ def test_scores_worked_by_hand():
     reference = -np.log([0.5, 0.5, 0.5, 0.75]).mean()
     assert row["log_score"] == pytest.approx(log_score)
     assert row["log_skill"] == pytest.approx(1 - log_score / reference)
-    assert row["auc"] == 1
+    assert row["auc"] == row["average_precision"] == 1
     assert row["sharpness"] == pytest.approx((0.16 + 0.24 + 0.16 + 0.24) / 4)
     assert row["miscalibration"] == pytest.approx(0.1)
     assert row["discrimination"] == row["uncertainty"] == pytest.approx(0.25)
-
-
-def test_the_measures_of_one_horizon_are_those_of_its_forecasts():
-    table = synthetic(horizons=(30,))
-    truth = table[table["model"] == "truth"]
-    outcome, probability = truth["outcome"].to_numpy(), truth["probability"].to_numpy()
-    row = verified(table).set_index("model").loc["truth"]
-    assert row["auc"] == pytest.approx(roc_auc_score(outcome, probability))
-    assert row["average_precision"] == pytest.approx(average_precision_score(outcome, probability))
-    parts = ["miscalibration", "discrimination", "uncertainty"]
-    assert tuple(row[parts]) == pytest.approx(corp(outcome, probability))
 
 
 def test_episodes_are_the_different_onsets_inside_the_windows():
@@ -169,7 +158,12 @@ def test_kinds_and_horizons_are_scored_apart():
     by_key = table[table["model"] == "m"].set_index(["kind", "horizon_days"])
     assert by_key.loc[("broad", 30), "brier"] == by_key.loc[("broad", 60), "brier"]
     assert by_key.loc[("partial", 30), "days"] == 5
-    assert by_key.loc[("partial", 30), "auc"] == pytest.approx(roc_auc_score(flipped, TINY_MODEL))
+    row = by_key.loc[("partial", 30)]
+    assert row["auc"] == pytest.approx(roc_auc_score(flipped, TINY_MODEL))
+    expected = average_precision_score(flipped, TINY_MODEL)
+    assert row["average_precision"] == pytest.approx(expected)
+    parts = row[["miscalibration", "discrimination", "uncertainty"]].tolist()
+    assert parts == pytest.approx(list(corp(np.array(flipped), np.array(TINY_MODEL))))
 
 
 def test_nothing_resolved_gives_empty_tables():
@@ -194,24 +188,18 @@ def test_intervals_are_those_of_each_days_scores(name, score, horizon):
     truth, other, reference = (
         day_scores(table, model, score) for model in ("truth", "persistence", "climatology")
     )
-    row = verified(table).set_index("model").loc["truth"]
-    assert tuple(row[[f"{name}_skill{end}" for end in ENDS]]) == pytest.approx(
-        skill_interval(truth, reference, windows)
-    )
-    assert tuple(row[[f"{name}_skill_episode{end}" for end in ENDS[1:]]]) == pytest.approx(
-        skill_interval(truth, reference, episodes)[1:]
-    )
-    assert tuple(row[[f"{name}_skill_vs_persistence{end}" for end in ENDS]]) == pytest.approx(
-        skill_interval(truth, other, windows)
-    )
-    row = paired(table, "truth", "persistence").iloc[0]
-    assert tuple(row[[f"{name}_difference{end}" for end in ENDS]]) == pytest.approx(
-        difference_interval(truth, other, windows)
-    )
-    assert tuple(row[[f"{name}_difference_episode{end}" for end in ENDS[1:]]]) == pytest.approx(
-        difference_interval(truth, other, episodes)[1:]
-    )
-    assert row[f"{name}_p_value"] == pytest.approx(p_value(truth, other, windows))
+    shown = verified(table).set_index("model").loc["truth"]
+    compared = paired(table, "truth", "persistence").iloc[0]
+    for row, column, ends, interval in (
+        (shown, "skill", ENDS, skill_interval(truth, reference, windows)),
+        (shown, "skill_episode", ENDS[1:], skill_interval(truth, reference, episodes)[1:]),
+        (shown, "skill_vs_persistence", ENDS, skill_interval(truth, other, windows)),
+        (compared, "difference", ENDS, difference_interval(truth, other, windows)),
+        (compared, "difference_episode", ENDS[1:], difference_interval(truth, other, episodes)[1:]),
+    ):
+        columns = [f"{name}_{column}{end}" for end in ends]
+        assert row[columns].tolist() == pytest.approx(list(interval))
+    assert compared[f"{name}_p_value"] == pytest.approx(p_value(truth, other, windows))
 
 
 def test_truth_is_better_than_a_coin():
@@ -219,15 +207,23 @@ def test_truth_is_better_than_a_coin():
     assert (table.xs("truth", level="model")["verdict"] == "better").all()
     assert (table.xs("climatology", level="model")["verdict"] == "cannot tell").all()
     assert not (table.xs("coin", level="model")["verdict"] == "better").any()
+    skills = [f"{score}_skill{end}" for score in ("brier", "log") for end in ENDS]
+    assert (table.xs("climatology", level="model")[skills] == 0).all(axis=None)
     row = whole(synthetic()).set_index("model").loc["truth"]
     assert row["verdict"] == "better"
     assert row["log_skill_low"] > 0
 
 
-def test_climatology_has_no_skill_against_itself():
-    row = verified(synthetic(horizons=(30,))).set_index("model").loc["climatology"]
-    skills = [f"{score}_skill{end}" for score in ("brier", "log") for end in ENDS]
-    assert row[skills].tolist() == [0.0] * 6
+def test_the_verdict_is_on_the_brier_skill():
+    # One forecast ruled out what happened: its log score is infinite.
+    table = synthetic(horizons=(30,)).reset_index(drop=True)
+    row = table.index[table["model"] == "truth"][0]
+    table.loc[row, "probability"] = 1 - table.loc[row, "outcome"]
+    truth = verified(table).set_index("model").loc["truth"]
+    assert (truth["verdict"], truth["log_skill"]) == ("better", -np.inf)
+    assert np.isnan(truth["log_skill_low"])
+    assert paired(table)["brier_verdict"].tolist() == ["better", "better"]
+    assert paired(table)["log_verdict"].tolist() == ["cannot tell"] * 2
 
 
 def test_skill_against_persistence_needs_persistence():
@@ -239,7 +235,10 @@ def test_skill_against_persistence_needs_persistence():
     assert without["brier_skill_low"].notna().all()
 
 
-def test_less_than_five_windows_allow_no_verdict():
+def test_less_than_five_windows_allow_no_verdict_less_than_five_episodes_do():
+    few = verified(synthetic(onsets=ONSETS[:3])).set_index("model").loc["truth"].iloc[0]
+    assert np.isnan(few["brier_skill_episode_low"])
+    assert few["verdict"] == "better"
     # 65 weeks are 455 days, five windows of 91; the truth is clearly better in 64 weeks too.
     enough, short = (synthetic(horizons=(91,), weeks=weeks) for weeks in (65, 64))
     row = verified(enough).set_index("model").loc["truth"]
@@ -254,13 +253,6 @@ def test_less_than_five_windows_allow_no_verdict():
     compared = paired(short)
     assert compared["log_difference_low"].isna().all()
     assert (compared["log_verdict"] == "cannot tell").all()
-
-
-def test_few_episodes_leave_the_interval_of_windows():
-    row = verified(synthetic(onsets=ONSETS[:3])).set_index("model").loc["truth"].iloc[0]
-    assert np.isnan(row["brier_skill_episode_low"])
-    assert row["brier_skill_low"] > 0
-    assert row["verdict"] == "better"
 
 
 # Over all horizons

@@ -13,18 +13,18 @@ import pandas as pd
 from features.market.paths import LEAD_ENDS, THRESHOLDS, series_name
 from features.panel import SPECS
 
-SESSIONS_PER_YEAR = 252
-DAYS_PER_YEAR = 365
-BREAKOUT_SESSIONS = 63
-BASE_SESSIONS = 126
-RETEST_DISTANCE = 0.03
-DIVERGENCE_SESSIONS = 21
-ZSCORE_SESSIONS = 252
-HIGH_DAYS = 365
+_SESSIONS_PER_YEAR = 252
+_DAYS_PER_YEAR = 365
+_BREAKOUT_SESSIONS = 63
+_BASE_SESSIONS = 126
+_RETEST_DISTANCE = 0.03
+_DIVERGENCE_SESSIONS = 21
+_ZSCORE_SESSIONS = 252
+_HIGH_DAYS = 365
 
 # Shares outstanding of IWM are noisy before 2008 (days with 590-fold changes).
 FUND_START = pd.Timestamp("2008-01-01")
-STAND_IN_DAYS = 7
+_STAND_IN_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,24 @@ def log_change(level: pd.Series, window: int) -> pd.Series:
     return _log(level / level.shift(window))
 
 
-def relative_strength(close: pd.Series, benchmark: pd.Series, window: int) -> pd.Series:
+def _relative_strength(close: pd.Series, benchmark: pd.Series, window: int) -> pd.Series:
     """Return the log return over `window` sessions less the benchmark's."""
     return log_change(close / benchmark, window)
 
 
-def volatility(level: pd.Series, window: int, per_year: int) -> pd.Series:
+def _volatility(level: pd.Series, window: int, per_year: int) -> pd.Series:
     """Return the annualised standard deviation of log returns over `window` observations."""
     return log_change(level, 1).rolling(window).std() * np.sqrt(per_year)
 
 
-def distance_from_record(close: pd.Series) -> pd.Series:
+def _distance_from_record(close: pd.Series) -> pd.Series:
     """Return the log distance of each close from the record close so far (0 or less)."""
     return _log(close / close.cummax())
 
 
-def distance_from_one_year_high(ratio: pd.Series) -> pd.Series:
+def _distance_from_one_year_high(ratio: pd.Series) -> pd.Series:
     """Return the log distance of each close from the highest of the last 365 days (0 or less)."""
-    return _log(ratio / ratio.rolling(HIGH_DAYS).max())
+    return _log(ratio / ratio.rolling(_HIGH_DAYS).max())
 
 
 def sessions_since_record(close: pd.Series) -> pd.Series:
@@ -81,17 +81,17 @@ def sessions_since_record(close: pd.Series) -> pd.Series:
     return pd.Series((session - last_record).astype(float), close.index)
 
 
-def breakout(close: pd.Series) -> pd.Series:
+def _breakout(close: pd.Series) -> pd.Series:
     """Return 1 if a record close ended 126 or more sessions without one in the last 63, else 0."""
     since = sessions_since_record(close)
-    broke = _is_record(close) & (since.shift(1) >= BASE_SESSIONS)
-    return broke.astype(float).rolling(BREAKOUT_SESSIONS).max()
+    broke = _is_record(close) & (since.shift(1) >= _BASE_SESSIONS)
+    return broke.astype(float).rolling(_BREAKOUT_SESSIONS).max()
 
 
-def retest(close: pd.Series) -> pd.Series:
+def _retest(close: pd.Series) -> pd.Series:
     """Return 1 if the close stands within 3 % below a record at least 126 sessions old, else 0."""
-    near = distance_from_record(close) >= np.log1p(-RETEST_DISTANCE)
-    return (near & (sessions_since_record(close) >= BASE_SESSIONS)).astype(float)
+    near = _distance_from_record(close) >= np.log1p(-_RETEST_DISTANCE)
+    return (near & (sessions_since_record(close) >= _BASE_SESSIONS)).astype(float)
 
 
 def _is_record(close: pd.Series) -> pd.Series:
@@ -129,36 +129,36 @@ def share_of_market_cap(flow: pd.Series, market_cap: pd.Series) -> pd.Series:
     if flow.empty or market_cap.empty:
         return flow.iloc[:0]
     days = pd.date_range(market_cap.index.min(), max(market_cap.index.max(), flow.index.max()))
-    cap = market_cap.sort_index().reindex(days).ffill(limit=STAND_IN_DAYS).reindex(flow.index)
+    cap = market_cap.sort_index().reindex(days).ffill(limit=_STAND_IN_DAYS).reindex(flow.index)
     return (100 * flow / cap).dropna()
 
 
-def net_flow(flow: pd.Series, window: int) -> pd.Series:
+def _net_flow(flow: pd.Series, window: int) -> pd.Series:
     """Return the sum of the daily flows over `window` sessions."""
     return flow.rolling(window).sum()
 
 
-def flow_zscore(flow: pd.Series) -> pd.Series:
+def _flow_zscore(flow: pd.Series) -> pd.Series:
     """Return the 21-session flow against its mean and deviation over the last 252 sessions."""
-    recent = net_flow(flow, DIVERGENCE_SESSIONS)
-    past = recent.rolling(ZSCORE_SESSIONS)
+    recent = _net_flow(flow, _DIVERGENCE_SESSIONS)
+    past = recent.rolling(_ZSCORE_SESSIONS)
     return (recent - past.mean()) / past.std()
 
 
-def divergence(close: pd.Series, flow: pd.Series) -> pd.Series:
+def _divergence(close: pd.Series, flow: pd.Series) -> pd.Series:
     """Return 1 if the index rose over 21 sessions while the fund had net outflows, else 0."""
-    rise = log_change(close, DIVERGENCE_SESSIONS)
-    net = net_flow(flow, DIVERGENCE_SESSIONS)
+    rise = log_change(close, _DIVERGENCE_SESSIONS)
+    net = _net_flow(flow, _DIVERGENCE_SESSIONS)
     known = rise.notna() & net.notna()
     return ((rise > 0) & (net < 0)).astype(float).where(known, np.nan)
 
 
-def flow_difference(ether: pd.Series, bitcoin: pd.Series, window: int) -> pd.Series:
+def _flow_difference(ether: pd.Series, bitcoin: pd.Series, window: int) -> pd.Series:
     """Return the Ether funds' flow over `window` sessions less the Bitcoin funds'."""
-    return net_flow(ether, window) - net_flow(bitcoin, window)
+    return _net_flow(ether, window) - _net_flow(bitcoin, window)
 
 
-def change(values: pd.Series, window: int) -> pd.Series:
+def _change(values: pd.Series, window: int) -> pd.Series:
     """Return the change over `window` days."""
     return values - values.shift(window)
 
@@ -185,56 +185,56 @@ CATALOGUE: tuple[Feature, ...] = (
               f"log return of the Russell 2000 over {n} sessions", partial(log_change, window=n))
       for n in (21, 63, 126, 252)),
     Feature("russell_distance_from_record", "russell", "log", 0, "sessions", 0, _RUSSELL,
-            "log distance of the Russell 2000 from its record close", distance_from_record),
+            "log distance of the Russell 2000 from its record close", _distance_from_record),
     Feature("russell_sessions_since_record", "russell", "sessions", 0, "sessions", 0, _RUSSELL,
             "sessions since the Russell 2000's last record close", sessions_since_record),
-    Feature("russell_breakout", "russell", "flag", BREAKOUT_SESSIONS, "sessions",
-            BREAKOUT_SESSIONS - 1, _RUSSELL,
+    Feature("russell_breakout", "russell", "flag", _BREAKOUT_SESSIONS, "sessions",
+            _BREAKOUT_SESSIONS - 1, _RUSSELL,
             "1 if a record close after 126 sessions without one fell in the last 63 sessions",
-            breakout),
+            _breakout),
     Feature("russell_retest", "russell", "flag", 0, "sessions", 0, _RUSSELL,
-            "1 if the Russell 2000 is within 3 % of a record at least 126 sessions old", retest),
+            "1 if the Russell 2000 is within 3 % of a record at least 126 sessions old", _retest),
     *(Feature(f"russell_relative_sp500_{n}", "russell", "log", n, "sessions", n,
               _RUSSELL + _SP500,
               f"log return of the Russell 2000 over {n} sessions less the S&P 500's",
-              partial(relative_strength, window=n))
+              partial(_relative_strength, window=n))
       for n in (63, 252)),
     Feature("russell_volatility_63", "russell", "log per year", 63, "sessions", 63, _RUSSELL,
             "annualised volatility of the Russell 2000 over 63 sessions",
-            partial(volatility, window=63, per_year=SESSIONS_PER_YEAR)),
+            partial(_volatility, window=63, per_year=_SESSIONS_PER_YEAR)),
     *(Feature(f"{source}_{n}", "etf_flows", unit, n, "sessions", n - 1, (source,),
-              f"net flow of {fund} over {n} sessions, {unit}", partial(net_flow, window=n))
+              f"net flow of {fund} over {n} sessions, {unit}", partial(_net_flow, window=n))
       for source, fund, unit, windows in _FUNDS for n in windows),
-    Feature("iwm_flow_zscore", "etf_flows", "deviations", ZSCORE_SESSIONS, "sessions",
-            DIVERGENCE_SESSIONS + ZSCORE_SESSIONS - 2, ("iwm_flow",),
-            "21-session net flow of IWM against its last 252 sessions", flow_zscore),
-    Feature("iwm_divergence", "etf_flows", "flag", DIVERGENCE_SESSIONS, "sessions",
-            DIVERGENCE_SESSIONS, ("russell2000", "iwm_flow"),
-            "1 if the Russell 2000 rose over 21 sessions while IWM had net outflows", divergence),
+    Feature("iwm_flow_zscore", "etf_flows", "deviations", _ZSCORE_SESSIONS, "sessions",
+            _DIVERGENCE_SESSIONS + _ZSCORE_SESSIONS - 2, ("iwm_flow",),
+            "21-session net flow of IWM against its last 252 sessions", _flow_zscore),
+    Feature("iwm_divergence", "etf_flows", "flag", _DIVERGENCE_SESSIONS, "sessions",
+            _DIVERGENCE_SESSIONS, ("russell2000", "iwm_flow"),
+            "1 if the Russell 2000 rose over 21 sessions while IWM had net outflows", _divergence),
     *(Feature(f"etf_flow_ether_less_bitcoin_{n}", "etf_flows", "% of market cap", n, "sessions",
               n - 1, ("eth_etf_flow", "btc_etf_flow"),
               f"Ether ETFs' net flow over {n} sessions less the Bitcoin ETFs', % of market cap",
-              partial(flow_difference, window=n))
+              partial(_flow_difference, window=n))
       for n in (5, 21)),
     *(Feature(f"eth_btc_momentum_{n}", "eth_btc", "log", n, "days", n, _RATIO,
               f"log change of ETH/BTC over {n} days", partial(log_change, window=n))
       for n in (7, 30, 90, 180)),
-    Feature("eth_btc_distance_from_high", "eth_btc", "log", HIGH_DAYS, "days", HIGH_DAYS - 1,
-            _RATIO, "log distance of ETH/BTC from its one-year high", distance_from_one_year_high),
+    Feature("eth_btc_distance_from_high", "eth_btc", "log", _HIGH_DAYS, "days", _HIGH_DAYS - 1,
+            _RATIO, "log distance of ETH/BTC from its one-year high", _distance_from_one_year_high),
     *(Feature(name, "breadth", SPECS[name].unit, 0, "days", 0, (name,), SPECS[name].meaning,
               _newest)
       for name in _BREADTH),
     *(Feature(f"{source}_change_{n}", "breadth", "points", n, "days", n, (source,),
-              f"change over {n} days of: {SPECS[source].meaning}", partial(change, window=n))
+              f"change over {n} days of: {SPECS[source].meaning}", partial(_change, window=n))
       for source, windows in _CHANGES.items() for n in windows),
     *(Feature(f"bitcoin_momentum_{n}", "bitcoin", "log", n, "days", n, _BITCOIN,
               f"log return of Bitcoin over {n} days", partial(log_change, window=n))
       for n in (30, 90, 365)),
     Feature("bitcoin_drawdown", "bitcoin", "log", 0, "days", 0, _BITCOIN,
-            "log distance of Bitcoin from its record close", distance_from_record),
+            "log distance of Bitcoin from its record close", _distance_from_record),
     *(Feature(f"bitcoin_volatility_{n}", "bitcoin", "log per year", n, "days", n, _BITCOIN,
               f"annualised volatility of Bitcoin over {n} days",
-              partial(volatility, window=n, per_year=DAYS_PER_YEAR))
+              partial(_volatility, window=n, per_year=_DAYS_PER_YEAR))
       for n in (30, 90)),
     *(Feature(name, "simulation", "%", 0, "days", 0, (name,), SPECS[name].meaning, _newest)
       for name in _SIMULATED),

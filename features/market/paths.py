@@ -28,11 +28,11 @@ THRESHOLDS = (50, 75)
 LEAD_ENDS = tuple(range(30, 391, 30))
 PATHS = 1000
 COINS = 100
-BLOCK_DAYS = 90
-RENEWAL_DAYS = 10
-DISPERSION_DAYS = 90
-MAX_MISSING = 0.25
-MAX_DEVIATIONS = 40.0
+_BLOCK_DAYS = 90
+_RENEWAL_DAYS = 10
+_DISPERSION_DAYS = 90
+_MAX_MISSING = 0.25
+_MAX_DEVIATIONS = 40.0
 
 Floats = NDArray[np.float32]
 
@@ -109,7 +109,7 @@ def _dispersion(change: Floats, coin: Columns) -> Floats:
     """Return the 90-day median of the top 50's median absolute deviation of daily changes."""
     table = pd.DataFrame(at_ranks(change, coin[:, :TOP]))
     spread = table.sub(table.median(axis=1), axis=0).abs().median(axis=1)
-    recent = spread.rolling(DISPERSION_DAYS, min_periods=DISPERSION_DAYS // 3).median()
+    recent = spread.rolling(_DISPERSION_DAYS, min_periods=_DISPERSION_DAYS // 3).median()
     return recent.where(recent > 0).to_numpy(dtype=np.float32)
 
 
@@ -121,16 +121,16 @@ def _blocks(change: Floats, coin: Columns, dispersion: Floats) -> tuple[Columns,
     """
     starts, blocks = [], []
     whole = (coin >= 0).all(axis=1) & (coin.shape[1] == COINS) & np.isfinite(dispersion)
-    for start in map(int, np.flatnonzero(whole[: max(len(change) - BLOCK_DAYS, 0)])):
-        changes = change[start + 1 : start + 1 + BLOCK_DAYS, coin[start]]
+    for start in map(int, np.flatnonzero(whole[: max(len(change) - _BLOCK_DAYS, 0)])):
+        changes = change[start + 1 : start + 1 + _BLOCK_DAYS, coin[start]]
         missing = ~np.isfinite(changes)
-        if missing.mean() > MAX_MISSING or missing.all(axis=1).any():
+        if missing.mean() > _MAX_MISSING or missing.all(axis=1).any():
             continue
         if missing.any():
             changes = np.where(missing, np.nanmedian(changes, axis=1, keepdims=True), changes)
         starts.append(start)
-        blocks.append(np.clip(changes / dispersion[start], -MAX_DEVIATIONS, MAX_DEVIATIONS))
-    empty = np.empty((0, BLOCK_DAYS, COINS), np.float32)
+        blocks.append(np.clip(changes / dispersion[start], -_MAX_DEVIATIONS, _MAX_DEVIATIONS))
+    empty = np.empty((0, _BLOCK_DAYS, COINS), np.float32)
     return np.array(starts, np.int64), np.stack(blocks) if blocks else empty
 
 
@@ -138,7 +138,7 @@ def _first_passage(past: _Past, today: int, paths: int, seed: int) -> NDArray[np
     """Return percent of the paths past each threshold by each lead's end; NaN if impossible."""
     impossible = np.full(len(THRESHOLDS) * len(LEAD_ENDS), np.nan)
     # A block is known once its last day has ended, which may be today: not strict.
-    usable = past.block_start + BLOCK_DAYS <= today
+    usable = past.block_start + _BLOCK_DAYS <= today
     if not 0 <= today < len(past.log_price) or today < WINDOW_DAYS or not usable.any():
         return impossible
     rank = np.flatnonzero(past.coin[today] >= 0)
@@ -149,7 +149,7 @@ def _first_passage(past: _Past, today: int, paths: int, seed: int) -> NDArray[np
     if top < MIN_COVERAGE * TOP or not np.isfinite(past.dispersion[today]):
         return impossible
     random = np.random.default_rng([seed, today])
-    draws = random.integers(usable.sum(), size=(paths, -(-LEAD_ENDS[-1] // BLOCK_DAYS)))
+    draws = random.integers(usable.sum(), size=(paths, -(-LEAD_ENDS[-1] // _BLOCK_DAYS)))
     change = past.block[:, :, rank][draws] if len(rank) < COINS else past.block[draws]
     change = change.reshape(paths, -1, len(rank))[:, : LEAD_ENDS[-1]]
     ahead = np.cumsum(change * past.dispersion[today], axis=1, dtype=np.float32)
@@ -174,10 +174,10 @@ def _future_index(
     np.greater(ahead[:, :WINDOW_DAYS], before, out=leads[:, :WINDOW_DAYS])
     np.greater(ahead[:, WINDOW_DAYS:], ahead[:, :-WINDOW_DAYS], out=leads[:, WINDOW_DAYS:])
     cap = past.log_cap[today, rank]
-    renewed = cap + ahead[:, RENEWAL_DAYS - 1 : -1 : RENEWAL_DAYS]
+    renewed = cap + ahead[:, _RENEWAL_DAYS - 1 : -1 : _RENEWAL_DAYS]
     caps = np.concatenate([np.broadcast_to(cap, (paths, 1, len(rank))), renewed], axis=1)
     smallest = np.partition(caps, len(rank) - top, axis=2)[:, :, [len(rank) - top]]
-    member = np.repeat(caps >= smallest, RENEWAL_DAYS, axis=1)[:, :days] & compared
+    member = np.repeat(caps >= smallest, _RENEWAL_DAYS, axis=1)[:, :days] & compared
     counted = np.count_nonzero(member, axis=2)
     leading = np.count_nonzero(leads & member, axis=2)
     enough = counted >= MIN_COVERAGE * TOP

@@ -11,14 +11,14 @@ from features.panel import DataError
 
 RANKS = 100
 # Membership follows the median of a week, as in the embedded history: no chatter at the border.
-SMOOTHING_DAYS = 7
+_SMOOTHING_DAYS = 7
 CHECK_DAYS = (30, 90)
 # The path simulation of live days draws its pasts from these years.
 HISTORY_YEARS = 3
 # A coin whose log return against Bitcoin is further off than this is another coin. Of the pairs of
 # different coins among the 100 largest one in eleven agrees so well over both spans, and a
 # mistaken ticker also has to carry the same symbol.
-CHECK_TOLERANCE = 0.10
+_CHECK_TOLERANCE = 0.10
 
 
 def carried_rankings(
@@ -35,7 +35,7 @@ def carried_rankings(
     Returns `snapshot_date`, `rank` (1 to at most 100), `coin` and `market_cap_usd` (in the unit of
     the ranking in force), for each day of `closes` from the first ranking's on.
     """
-    week = closes.rolling(SMOOTHING_DAYS, min_periods=1).median()
+    week = closes.rolling(_SMOOTHING_DAYS, min_periods=1).median()
     smooth = pd.DataFrame(np.log(week.to_numpy()), week.index, week.columns)
     # A ranking's market caps are at the price of its day: their supply is cap over that price, not
     # over the median, which trails a coin that has just moved.
@@ -99,7 +99,7 @@ def recognised(coins: pd.DataFrame, close: pd.Series, bitcoin: pd.Series, coin: 
         if np.isnan(promised) or relative.reindex(ends).isna().any():
             continue
         measured = relative.loc[ends[0]] - relative.loc[ends[1]]
-        if abs(measured - promised) > CHECK_TOLERANCE:
+        if abs(measured - promised) > _CHECK_TOLERANCE:
             return (
                 f"its {days}-day return against Bitcoin to {ends[0]:%Y-%m-%d} is {measured:+.2f}, "
                 f"not {promised:+.2f} (log)"

@@ -15,7 +15,7 @@ from features.panel import SPECS, DataError, MarketPanel
 WINDOW_DAYS = 90
 TOP = 50
 CARRIED_DAYS = (30, 60)
-MEAN_DAYS = 50
+_MEAN_DAYS = 50
 NEAR_MARGINS = (5, 10, 20)
 
 # A share over fewer priced coins than this fraction of the ranked ones is noise: on days when the
@@ -26,7 +26,7 @@ GOOD_COVERAGE = 0.88
 STAND_IN_DAYS = 7
 
 PARTIAL_THRESHOLD = 50.0
-BITCOIN_THRESHOLD = 25.0
+_BITCOIN_THRESHOLD = 25.0
 
 # Which definitions are embedded; any other is computed from the coins themselves.
 WINDOWS = (30, 60, 90, 120, 180)
@@ -131,7 +131,7 @@ def breadth(
         columns[f"carried_breadth_{days}"] = _share(now > past, compared, ranked)
     usd, mean = at_ranks(market.usd, members), at_ranks(_mean_closes(market.usd), members)
     above = _share(usd > mean, np.isfinite(usd) & np.isfinite(mean), ranked)
-    columns[f"share_above_{MEAN_DAYS}d_mean"] = above
+    columns[f"share_above_{_MEAN_DAYS}d_mean"] = above
     table = pd.DataFrame(columns, index=market.days)
     _add_relative_returns(table, now, then, both)
     for name, flips in _near_flipping(now, then):
@@ -149,7 +149,7 @@ def _share(ahead: Masks, counted: Masks, ranked: np.ndarray) -> Floats:
 
 def _mean_closes(usd: Floats) -> Floats:
     """Return each coin's mean close over 50 days of which at least half are known."""
-    return pd.DataFrame(usd).rolling(MEAN_DAYS, min_periods=MEAN_DAYS // 2).mean().to_numpy()
+    return pd.DataFrame(usd).rolling(_MEAN_DAYS, min_periods=_MEAN_DAYS // 2).mean().to_numpy()
 
 
 def _add_relative_returns(table: pd.DataFrame, now: Floats, then: Floats, both: Masks) -> None:
@@ -226,7 +226,7 @@ def season_state(index: float, *, threshold: float) -> str:
         return "broad"
     if index >= PARTIAL_THRESHOLD:
         return "partial"
-    return "bitcoin" if index <= BITCOIN_THRESHOLD else "neutral"
+    return "bitcoin" if index <= _BITCOIN_THRESHOLD else "neutral"
 
 
 def _quiet(index: pd.Series, threshold: float, days: int) -> pd.Series:

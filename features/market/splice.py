@@ -8,19 +8,19 @@ import pandas as pd
 from features.panel import DAY, SPECS, DataError
 
 OVERLAP_DAYS = 60
-MIN_COMMON = 20
+_MIN_COMMON = 20
 # Closes of an index are the same everywhere; those of a coin depend on the minute of the day.
-RETURN_TOLERANCE = {"russell2000": 0.005, "sp500": 0.005, "bitcoin": 0.03, "eth_btc": 0.03}
-MAX_DISAGREEING = 3
+_RETURN_TOLERANCE = {"russell2000": 0.005, "sp500": 0.005, "bitcoin": 0.03, "eth_btc": 0.03}
+_MAX_DISAGREEING = 3
 # A level that changed its base within the overlap disagrees on one day only.
-RECENT_DAYS = 10
+_RECENT_DAYS = 10
 # The embedded membership is weekly before the seam; that alone makes 0.4 points, monthly
 # membership up to 2.9 (mean over 60 days, 2022-12 to 2025-12).
-INDEX_TOLERANCE = 5.0
+_INDEX_TOLERANCE = 5.0
 
 # Windows of flows count 21 figures: with fewer of 21 sessions they would span weeks more.
-FLOW_SESSIONS = 21
-MIN_FLOW_SESSIONS = 18
+_FLOW_SESSIONS = 21
+_MIN_FLOW_SESSIONS = 18
 
 _FROM_FILES = "Run again with --refresh; if it stays, use --source files."
 
@@ -33,31 +33,31 @@ def joined_level(embedded: pd.Series, live: pd.Series, name: str) -> tuple[pd.Se
     more than the tolerance of the series: anything else is a `DataError`.
     """
     both, end = _overlap(embedded, live)
-    if len(both) < MIN_COMMON:
+    if len(both) < _MIN_COMMON:
         raise DataError(
             f"{name}: the live values share {len(both)} of the last {OVERLAP_DAYS} embedded days "
-            f"to {end:%Y-%m-%d}, need {MIN_COMMON}; run again with --refresh."
+            f"to {end:%Y-%m-%d}, need {_MIN_COMMON}; run again with --refresh."
         )
     ratio = both["embedded"] / both["live"]
     base = float(ratio.median())
     gap = np.abs(np.diff(np.log(ratio.to_numpy())))
-    tolerance = RETURN_TOLERANCE[name]
+    tolerance = _RETURN_TOLERANCE[name]
     wrong = int((gap > tolerance).sum())
-    if wrong > MAX_DISAGREEING:
+    if wrong > _MAX_DISAGREEING:
         returns = both.pct_change().iloc[[int(gap.argmax()) + 1]]
         raise DataError(
             f"{name}: live and embedded values disagree on {wrong} of {len(gap)} days to "
             f"{end:%Y-%m-%d}; most on {returns.index[0]:%Y-%m-%d}, return "
             f"{100 * returns['live'].iloc[0]:+.2f} % live, "
             f"{100 * returns['embedded'].iloc[0]:+.2f} % embedded "
-            f"(at most {100 * tolerance:.1f} % apart on all but {MAX_DISAGREEING} days). "
+            f"(at most {100 * tolerance:.1f} % apart on all but {_MAX_DISAGREEING} days). "
             f"{_FROM_FILES}"
         )
-    shift = float(ratio.iloc[-RECENT_DAYS:].median()) / base - 1
+    shift = float(ratio.iloc[-_RECENT_DAYS:].median()) / base - 1
     if abs(shift) > tolerance:
         raise DataError(
             f"{name}: live values changed their base within the {OVERLAP_DAYS} days to "
-            f"{end:%Y-%m-%d}: the last {RECENT_DAYS} are {100 * shift:+.2f} % off (limit "
+            f"{end:%Y-%m-%d}: the last {_RECENT_DAYS} are {100 * shift:+.2f} % off (limit "
             f"{100 * tolerance:.1f} %). {_FROM_FILES}"
         )
     sentence = (
@@ -76,18 +76,18 @@ def joined_index(embedded: pd.DataFrame, live: pd.DataFrame) -> tuple[pd.DataFra
     """
     both, end = _overlap(embedded["season_index"], live["season_index"])
     both = both.loc[:end].dropna()
-    if len(both) < MIN_COMMON:
+    if len(both) < _MIN_COMMON:
         raise DataError(
             f"season_index: only {len(both)} of the {OVERLAP_DAYS} days to {end:%Y-%m-%d} can be "
-            f"computed from live prices, need {MIN_COMMON}; too few coins came. Run again with "
+            f"computed from live prices, need {_MIN_COMMON}; too few coins came. Run again with "
             "--refresh."
         )
     gap = (both["live"] - both["embedded"]).abs()
-    if gap.mean() > INDEX_TOLERANCE:
+    if gap.mean() > _INDEX_TOLERANCE:
         worst = both.iloc[[int(gap.to_numpy().argmax())]]
         raise DataError(
             f"season_index: live and embedded values differ by {gap.mean():.1f} points on average "
-            f"over {len(gap)} days to {end:%Y-%m-%d}, at most {INDEX_TOLERANCE:g} are allowed; "
+            f"over {len(gap)} days to {end:%Y-%m-%d}, at most {_INDEX_TOLERANCE:g} are allowed; "
             f"most on {worst.index[0]:%Y-%m-%d}, {worst['live'].iloc[0]:.1f} live, "
             f"{worst['embedded'].iloc[0]:.1f} embedded. {_FROM_FILES}"
         )
@@ -151,12 +151,12 @@ def joined_flow(
     end = _last(embedded)
     joined = pd.concat([embedded, live.loc[end + DAY :]])
     due = sessions[(sessions >= joined.index[0]) & (sessions <= joined.index[-1])]
-    held = pd.Series(due.isin(joined.index), due).rolling(FLOW_SESSIONS).sum().loc[end + DAY :]
-    few = held[held < MIN_FLOW_SESSIONS]
+    held = pd.Series(due.isin(joined.index), due).rolling(_FLOW_SESSIONS).sum().loc[end + DAY :]
+    few = held[held < _MIN_FLOW_SESSIONS]
     if few.empty:
         return joined, None
     day = pd.DatetimeIndex(few.index)[0]
     return joined.loc[: day - DAY], (
-        f"{name}: only {few.iloc[0]:.0f} of the {FLOW_SESSIONS} sessions to {day:%Y-%m-%d} have a "
-        f"figure, need {MIN_FLOW_SESSIONS}; it ends before."
+        f"{name}: only {few.iloc[0]:.0f} of the {_FLOW_SESSIONS} sessions to {day:%Y-%m-%d} have a "
+        f"figure, need {_MIN_FLOW_SESSIONS}; it ends before."
     )

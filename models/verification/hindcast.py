@@ -98,10 +98,10 @@ def _forecast(rows: Landmarks, fold: Fold, fit: Fit, horizons: list[int]) -> pd.
             name: incidence(model.predict_proba(test), horizons) for name, model in models.items()
         }
     days = np.array(horizons)
-    ahead, known = rows.days_to_onset[fold.test, None], rows.days_known[fold.test, None]
+    ahead, seen = rows.days_to_onset[fold.test, None], rows.days_known[fold.test, None]
     # Not resolved before the last day, even if the onset came early; an onset on the horizon's
     # last day is inside the window (as_of, as_of + horizon].
-    outcome = np.where(known >= days, (ahead <= days).astype(float), np.nan)
+    outcome = np.where(seen >= days, (ahead <= days).astype(float), np.nan)
     as_of = np.repeat(test.index.to_numpy(), len(days))
     common = {
         "as_of": as_of,

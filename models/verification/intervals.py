@@ -115,13 +115,6 @@ def resample_counts(
     lay in the 90 % interval 84 times in 100 at 30 days, 77 at 180 and 71 at 365.
 
     Politis and Romano (1994), https://doi.org/10.1080/01621459.1994.10476870.
-
-    Examples
-    --------
-    >>> weeks = pd.date_range("2024-01-02", periods=104, freq="7D")
-    >>> counts = resample_counts(weeks, block_days=90, step_days=7, resamples=10)
-    >>> counts.shape, counts.sum(axis=1).tolist() == [104.0] * 10
-    ((10, 104), True)
     """
     position = np.asarray((as_of - as_of.min()).days) // step_days
     steps = int(position.max()) + 1
@@ -138,10 +131,6 @@ def resample_counts(
 
 
 def _student(value: float, deviation: FloatArray, contrasts: Contrasts, level: float) -> Interval:
-    """Return Student's interval of a statistic from the pull of each row on it.
-
-    The deviations have mean 0; their mean is the statistic's error to first order (its influence
-    function).
-    """
+    """Return Student's interval from the rows' pulls, whose mean is the error to first order."""
     reach = float(stdtrit(contrasts.degrees, (1 + level) / 2)) * contrasts.error(deviation)
     return Interval(value, value - reach, value + reach)

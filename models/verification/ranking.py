@@ -42,10 +42,10 @@ def auc_interval(outcome: FloatArray, probability: FloatArray, *, level: float =
     # Each unbroken run of one outcome has a number.
     spell = np.append(0, np.cumsum(np.diff(outcome) != 0))
     sides = ((spell[onset], wins.mean(axis=1)), (spell[~onset], wins.mean(axis=0)))
-    number = min(len(np.unique(own)) for own, _ in sides)
+    number = min(len(np.unique(runs)) for runs, _ in sides)
     if number == 1:
         return Interval(value, 0.0, 1.0)
-    variance = sum(_clustered(own, component - value) for own, component in sides)
+    variance = sum(_clustered(runs, component - value) for runs, component in sides)
     reach = float(stdtrit(number - 1, (1 + level) / 2) * np.sqrt(variance))
     return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0))
 

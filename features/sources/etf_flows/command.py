@@ -139,22 +139,16 @@ def _answer(lines: Callable[[], list[str]]) -> None:
     from features.panel import DataError
 
     def written() -> int:
-        from features.sources.etf_flows.flow_store import StoreError
-
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:
                 text = "\n".join(lines())
-            except StoreError as error:  # the data are good, their place is not
-                print(printable(f"error: {error}"), file=sys.stderr)
-                return FAILURE
             finally:
                 for warning in caught:
                     print(printable(f"warning: {warning.message}"), file=sys.stderr)
         if fault := write_answer(text):
             print(f"error: the answer cannot be written to stdout: {fault}.", file=sys.stderr)
-            return FAILURE
-        return 0
+        return FAILURE if fault else 0
 
     if code := exit_code_of(written, data_error=DataError):
         raise typer.Exit(code)

@@ -6,10 +6,10 @@ a file that is not what was written is set aside, never read and never deleted.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
+from errno import EIO
 from pathlib import Path
 
 import numpy as np
@@ -27,23 +27,18 @@ SCHEMA = 3
 _SAME = 1e-6
 
 
-class StoreError(DataError):
-    """The store cannot be read or written."""
-
-
 def rows_of(
-    series: str, values: pd.Series, origin: str, provisional: pd.DatetimeIndex | None = None
+    series: str, values: pd.Series, origin: str, provisional: Sequence[pd.Timestamp] = ()
 ) -> pd.DataFrame:
     """Return one series as rows of the store; the `provisional` days among them are not final."""
     days = pd.DatetimeIndex(values.index).as_unit("s")
-    open_days = days[:0] if provisional is None else provisional
     return pd.DataFrame(
         {
             "series": series,
             "date": days,
             "value": values.to_numpy(dtype=np.float64),
             "origin": " ".join(origin.encode("utf-8", "replace").decode().split()),
-            "final": ~days.isin(open_days),
+            "final": ~days.isin(list(provisional)),
         }
     )
 
@@ -51,14 +46,13 @@ def rows_of(
 def read(directory: Path) -> pd.DataFrame:
     """Return all rows of the store, by series and date; an absent store has no rows.
 
-    A damaged store is set aside with a warning and counts as absent. StoreError if the file is
-    there but cannot be read or set aside.
+    A damaged store is set aside with a warning and counts as absent.
     """
     path = directory / FILE
     try:
         return _held(path)
     except DamagedFile:
-        with _locked(directory):
+        with locked(path):
             return _held_or_set_aside(path)
 
 
@@ -74,8 +68,8 @@ def add(
     check(rows)
     if dry_run:
         return _merged(read(directory), rows, replace=replace)[1]
-    with _locked(directory):
-        path = directory / FILE
+    path = directory / FILE
+    with locked(path):
         table, merged = _merged(_held_or_set_aside(path), rows, replace=replace)
         if merged["became"].isin(["added", "replaced"]).any():
             write_table(path, table, {"schema": SCHEMA})
@@ -91,16 +85,6 @@ def digest(table: pd.DataFrame) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold the store against other processes; what fails meanwhile is an error of the store."""
-    try:
-        with locked(directory / FILE):
-            yield
-    except (OSError, NotImplementedError) as error:
-        raise StoreError(f"{directory / FILE}: cannot be written: {error}") from error
-
-
 def _empty() -> pd.DataFrame:
     return rows_of("", pd.Series(np.empty(0), pd.DatetimeIndex([], dtype="datetime64[s]")), "")
 
@@ -111,8 +95,6 @@ def _held(path: Path) -> pd.DataFrame:
         rows, note = read_table(path)
     except FileNotFoundError:
         return _empty()
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error}") from error
     if note.get("schema") != SCHEMA or tuple(rows) != COLUMNS:
         raise DamagedFile(f"its schema is not {SCHEMA}")
     return rows
@@ -124,7 +106,7 @@ def _held_or_set_aside(path: Path) -> pd.DataFrame:
     except DamagedFile:
         aside = set_aside(path)
     if path.exists():
-        raise StoreError(f"{path}: is damaged and cannot be set aside as {aside.name}.")
+        raise OSError(EIO, f"is damaged and cannot be set aside as {aside.name}", str(path))
     warnings.warn(
         f"{path} was damaged and is set aside as {aside.name}; import the fund files again.",
         stacklevel=4,
@@ -150,20 +132,16 @@ def _merged(
     both["became"] = became
     contradiction = both[(became == "replaced") & stored_final & (both["stored_origin"] != YAHOO)]
     if len(contradiction) and not replace:
-        raise DataError(_contradiction(contradiction))
+        row, others = contradiction.iloc[0], len(contradiction) - 1
+        raise DataError(
+            f"{row['series']} on {row['date']:%Y-%m-%d}: {row['origin']} says {row['value']:.10g}, "
+            f"the store holds {row['stored']:.10g} from {row['stored_origin']}"
+            f"{f', and {others} more' if others else ''}. Nothing was written; --replace if "
+            f"{row['origin']} is right."
+        )
     fresh = both.loc[np.isin(became, ["added", "replaced"]), list(COLUMNS)]
     table = pd.concat([stored, fresh]) if len(stored) else fresh
     key = ["series", "date"]
     table = table.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
     check_jumps(table, fresh)
     return table, both
-
-
-def _contradiction(rows: pd.DataFrame) -> str:
-    row = rows.iloc[0]
-    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
-    return (
-        f"{row['series']} on {row['date']:%Y-%m-%d}: {row['origin']} says {row['value']:.10g}, "
-        f"the store holds {row['stored']:.10g} from {row['stored_origin']}{more}. "
-        f"Nothing was written; --replace if {row['origin']} is right."
-    )

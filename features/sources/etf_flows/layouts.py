@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from features.panel import DataError, MarketPanel
+from features.panel import DataError
 from features.sources.columns import is_day
 from features.sources.etf_flows.cells import figures_of
 from features.sources.etf_flows.embedded import check_flows, check_fund, traded
@@ -47,13 +47,12 @@ _LEAST_USD = 1e4
 
 @dataclass(frozen=True)
 class Reading:
-    """What one file says; the figures by the name of the store's series."""
+    """What one file says, or one table of it; the figures by the name of the store's series."""
 
     layout: str
     series: Mapping[str, pd.Series]  # by day
     notes: Sequence[str] = ()  # what was left out and why, a sentence each
-    # Days whose total is not final: a fund has not reported.
-    provisional: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
+    provisional: Sequence[pd.Timestamp] = ()  # whose total is not final: a fund has not reported
 
 
 def read_file(path: Path, *, asset: str | None, until: pd.Timestamp) -> Reading:
@@ -62,58 +61,33 @@ def read_file(path: Path, *, asset: str | None, until: pd.Timestamp) -> Reading:
     DataError if it is damaged, of no layout that is read, breaks a rule or contradicts the
     embedded history.
     """
-    from features.reference.load import load_reference
-
     try:
         tables = read_tables(path)
-        reading = interpret(tables, asset=asset)
-        for name, values in reading.series.items():
-            if (last := values.index[-1]) > until:
-                raise DataError(
-                    f"{name} on {last:%Y-%m-%d}: is later than today, {until:%Y-%m-%d}."
-                )
-        named = reading.layout == "fund data" and _names_iwm(tables)
-        return _checked(reading, load_reference(), named=named)
+        return _checked(interpret(tables, asset=asset), tables, until)
     except DataError as error:
         raise DataError(f"{path.name}: {error}") from error
 
 
 def interpret(tables: Sequence[Table], *, asset: str | None) -> Reading:
-    """Find the tables whose layout is known and read them."""
-    headers = {
-        layout: [
-            (table, next(at for at, row in enumerate(table) if fits(row)))
-            for table in tables
-            if any(map(fits, table))
-        ]
+    """Read the tables whose layout is known, which must be one and the same."""
+    found = [
+        (layout, table, at)
+        for table in tables
         for layout, fits in _FITS.items()
-    }
-    layouts = [layout for layout, found in headers.items() if found]
+        if (at := next((at for at, row in enumerate(table) if fits(row)), None)) is not None
+    ]
+    layouts = list(dict.fromkeys(layout for layout, _, _ in found))
     if len(layouts) != 1:
-        problem = (
-            f"holds both {' and '.join(layouts)}" if layouts else "is of no layout that is read"
-        )
+        problem = f"holds both {' and '.join(layouts)}" if found else "is of no layout that is read"
         raise DataError(f"{problem}; {LAYOUTS}.")
-    layout = layouts[0]
-    if layout == "fund data":
-        if asset is not None:
-            raise DataError("holds a fund's NAV and shares; --asset goes with crypto flows.")
-        _names_iwm(tables)
-    if layout == "plain CSV" and asset is None:
-        raise DataError("does not say whose flows it holds; add --asset btc or --asset eth.")
-    readings = [_READ[layout](table, at, asset) for table, at in headers[layout]]
+    readings = [_READ[layout](table, at, asset) for layout, table, at in found]
     names = dict.fromkeys(name for reading in readings for name in reading.series)
-    series = {name: _joined(name, readings) for name in names}
-    if all(values.empty for values in series.values()):
-        raise DataError(f"has the columns of the {layout}, but no day with a figure.")
+    series = {name: values for name in names if len(values := _joined(name, readings))}
+    if not series:
+        raise DataError(f"has the columns of the {layouts[0]}, but no day with a figure.")
     notes = dict.fromkeys(note for reading in readings for note in reading.notes)
-    open_days = pd.DatetimeIndex([day for reading in readings for day in reading.provisional])
-    return Reading(
-        layout,
-        {name: values for name, values in series.items() if len(values)},
-        [*notes],
-        open_days,
-    )
+    open_days = [day for reading in readings for day in reading.provisional]
+    return Reading(layouts[0], series, [*notes], open_days)
 
 
 def _labels(row: Sequence[str]) -> list[str]:
@@ -130,6 +104,8 @@ _FITS: Mapping[str, Callable[[Sequence[str]], bool]] = {
 
 
 def _read_fund(table: Table, header: int, asset: str | None) -> Reading:
+    if asset is not None:
+        raise DataError("holds a fund's NAV and shares; --asset goes with crypto flows.")
     day, shares, nav = (
         _column(table[header], label) for label in ("as of", "shares outstanding", "nav per share")
     )
@@ -139,6 +115,8 @@ def _read_fund(table: Table, header: int, asset: str | None) -> Reading:
 
 
 def _read_plain(table: Table, header: int, asset: str | None) -> Reading:
+    if asset is None:
+        raise DataError("does not say whose flows it holds; add --asset btc or --asset eth.")
     day, flow = (_column(table[header], label) for label in ("date", "net_flow_usd"))
     flows = figures_of(table, header, day, [flow]).iloc[:, 0]
     small = flows[(flows != 0) & (flows.abs() < _LEAST_USD)]
@@ -151,7 +129,10 @@ def _read_plain(table: Table, header: int, asset: str | None) -> Reading:
 
 
 def _read_flows(table: Table, header: int, asset: str | None) -> Reading:
-    holder = _asset(table[header])
+    labels = {cell.upper() for cell in table[header]}
+    holder, *others = [holder for holder, funds in _FUNDS.items() if labels & funds]
+    if others:
+        raise DataError("one table must hold Bitcoin or Ether funds, not both.")
     if asset is not None and asset != holder:
         raise DataError(f"its funds are those of {holder}, --asset says {asset}.")
     for cell in (cell for row in table[: header + 1] for cell in row):
@@ -186,7 +167,7 @@ def _read_flows(table: Table, header: int, asset: str | None) -> Reading:
             f"reported, or {SETTLED_DAYS} later days stand in the file: import a later one."
         )
     name = f"{holder}_etf_net_flow_usd"
-    return Reading("table of flows", {name: _MILLION * totals}, notes, pd.DatetimeIndex(late.index))
+    return Reading("table of flows", {name: _MILLION * totals}, notes, [*late.index])
 
 
 _READ = {"fund data": _read_fund, "table of flows": _read_flows, "plain CSV": _read_plain}
@@ -215,13 +196,6 @@ def _names_iwm(tables: Sequence[Table]) -> bool:
     if names and not iwm:
         raise DataError(f"is the file of {names[0]}; needed is that of the Russell 2000 ETF (IWM).")
     return iwm
-
-
-def _asset(labels: Sequence[str]) -> str:
-    assets = [asset for asset, funds in _FUNDS.items() if {cell.upper() for cell in labels} & funds]
-    if len(assets) > 1:
-        raise DataError("one table must hold Bitcoin or Ether funds, not both.")
-    return assets[0]
 
 
 def _column(labels: Sequence[str], label: str) -> int:
@@ -254,19 +228,22 @@ def _total_column(table: Table, header: int) -> int:
     raise DataError("needs one column 'Total' beside its funds, against which their sum is held.")
 
 
-def _checked(reading: Reading, embedded: MarketPanel, *, named: bool) -> Reading:
-    """Return the figures of sessions, held against the exchange's days and the embedded history."""
-    sessions = pd.DatetimeIndex(embedded.series("sp500").index)
-    series = {
-        name: kept
-        for name, values in reading.series.items()
-        if len(kept := traded(name, values, sessions))
-    }
-    if not series:
-        raise DataError("has zeros only, on days when the exchange is closed.")
-    for name, values in series.items():
+def _checked(reading: Reading, tables: Sequence[Table], until: pd.Timestamp) -> Reading:
+    """Return the figures of sessions, held against today, the calendar and the embedded history."""
+    from features.reference.load import load_reference
+
+    named = reading.layout == "fund data" and _names_iwm(tables)
+    embedded, series = load_reference(), {}
+    for name, values in reading.series.items():
+        if (last := values.index[-1]) > until:
+            raise DataError(f"{name} on {last:%Y-%m-%d}: is later than today, {until:%Y-%m-%d}.")
+        kept = traded(name, values, pd.DatetimeIndex(embedded.series("sp500").index))
         if name.endswith("_net_flow_usd"):
-            check_flows(name, values[~values.index.isin(reading.provisional)], embedded)
-    if "iwm_nav" in series and not named:
-        check_fund(series["iwm_nav"], embedded.series("russell2000"))
+            check_flows(name, kept[~kept.index.isin(reading.provisional)], embedded)
+        elif name == "iwm_nav" and not named:
+            check_fund(kept, embedded.series("russell2000"))
+        if len(kept):
+            series[name] = kept
+    if not series:
+        raise DataError("has zeros only, on days when US markets are closed.")
     return replace(reading, series=series)

@@ -9,16 +9,12 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from features.panel import DataError
 from features.sources.tables import read_content
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 MAX_BYTES = 100_000_000
 LAYOUTS = (
@@ -71,16 +67,16 @@ def tables_of(content: bytes) -> list[Table]:
 
 
 def _delimited(text: str) -> list[Table]:
-    tables, failures = [], []
+    tables = []
     for delimiter in ",;\t":
         try:
             rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
         except csv.Error as error:
-            failures.append(str(error))
+            failure = error
         else:
             tables.append([[_clean(cell) for cell in row] for row in rows])
     if not tables:
-        raise DataError(f"cannot be read as CSV ({failures[0]}); {LAYOUTS}.")
+        raise DataError(f"cannot be read as CSV ({failure}); {LAYOUTS}.")
     return tables
 
 
@@ -96,7 +92,9 @@ def _workbook(content: bytes) -> list[Table]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sheets = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets
-            return [_sheet(sheet) for sheet in sheets]
+            for sheet in sheets:
+                sheet.reset_dimensions()  # the size that a file claims for itself may be wrong
+            return [_padded(sheet.values) for sheet in sheets]
     except DataError:
         raise
     # A damaged workbook ends in nearly any exception of zipfile, the XML parser or openpyxl.
@@ -104,11 +102,11 @@ def _workbook(content: bytes) -> list[Table]:
         raise DataError(f"is damaged or no .xlsx workbook: {error}") from error
 
 
-def _sheet(sheet: ReadOnlyWorksheet) -> Table:
-    sheet.reset_dimensions()  # the size that a file claims for itself may be wrong
-    rows = [[_clean(value) for value in row[:_MAX_COLUMNS]] for row in sheet.values]
-    width = max(map(len, rows), default=0)  # empty cells at a row's end are left out
-    return [row + [""] * (width - len(row)) for row in rows]
+def _padded(rows: Iterable[Sequence[object]]) -> Table:
+    """Return a sheet's rows in one width: empty cells at a row's end are left out of it."""
+    texts = [[_clean(value) for value in row[:_MAX_COLUMNS]] for row in rows]
+    width = max(map(len, texts), default=0)
+    return [row + [""] * (width - len(row)) for row in texts]
 
 
 # Issuers' SpreadsheetML is no XML (bare ampersands, styles that end under another name): an XML
