@@ -211,5 +211,5 @@ def test_fitting_leaves_the_given_models_unfitted(reference):
     targets = rows.targets(pd.Timestamp("2018-01-01"))
     fitted = fit_candidates(unfitted, rows.X, targets, rows.weight)
     assert list(fitted) == list(unfitted)
-    assert hasattr(fitted["logistic"], "coef_")
-    assert not hasattr(unfitted["logistic"], "coef_")
+    assert hasattr(fitted["logistic"], "slopes_")
+    assert not hasattr(unfitted["logistic"], "slopes_")

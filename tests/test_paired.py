@@ -17,13 +17,15 @@ ONSETS = DAYS[[20, 60, 100]] + pd.Timedelta(days=3)
 def hindcast(probability):
     return pd.DataFrame(
         {"as_of": DAYS, "kind": "broad", "horizon": "30", "probability": probability,
-         "climatology": 0.1, "outcome": ((next_onset(DAYS, ONSETS)[1] - DAYS).days <= 30) * 1.0,
+         "base_rate": 0.1, "outcome": ((next_onset(DAYS, ONSETS)[1] - DAYS).days <= 30) * 1.0,
          "resolved_on": DAYS + pd.Timedelta(days=30)}
     )  # fmt: skip
 
 
 def test_a_comparison_is_written_in_words_and_in_json():
-    rows = with_episodes(common_rows(hindcast(0.05), hindcast(0.9)), {"broad": ONSETS})
+    rows = with_episodes(
+        common_rows(hindcast(0.05), hindcast(0.9), layout=LAYOUT), {"broad": ONSETS}
+    )
     table = paired_scores(rows, step_days=7, layout=LAYOUT)
     text = paired_text(table, "pool (version 1)", "logistic (version 2)")
     assert "first better" in text

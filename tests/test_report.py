@@ -21,7 +21,7 @@ from models.forecasting.records import (
     forecast_schema,
 )
 from models.forecasting.status import season_status
-from models.formatting import percent
+from models.formatting import long_day, percent
 from models.report import words
 from models.report.card import CardFacts, model_card
 from models.report.claims_text import claim_headlines, claims_statement
@@ -98,7 +98,8 @@ def test_every_number_of_the_text_is_an_answer(small_forecast):
     made = small_forecast(AT_RISK)
     text = forecast_text(made)
     year, near = made.year(Kind.BROAD), made.begins(Kind.BROAD, 90)
-    for answer in (year, near):
+    assert f"began on {long_day(year.began_on)}" in text
+    for answer in (near, made.begins(Kind.BROAD, 90)):
         row = next(
             line for line in text.splitlines()
             if percent(answer.probability) in line and "broad season" in line

@@ -29,7 +29,10 @@ from models.sweep.run import Sweep, backend_of, carry_out, sweep
 from models.sweep.specification import Specification, SpecificationError, hidden_features
 from models.sweep.store import Store, key_of
 from models.sweep.tasks import MOST_LOSSES, Done, in_process, with_losses
-from models.training.landmarks import FIRST_DAY
+from models.training.landmarks import FIRST_DAY, STEP_DAYS
+from models.training.run import LAYOUT, at_risk_rows
+from models.verification.samples import with_episodes
+from models.verification.skill import integrated
 from models.vocabulary import Kind
 from tests.commands import ROOT
 from tests.sweeps import HORIZONS, UNTIL, cheap, cheap_material, made_up
@@ -73,7 +76,10 @@ def test_a_result_is_that_of_a_training(candidate, small_training, reference):
     own = own[own["horizon"].isin([str(days) for days in HORIZONS])]
     columns = ["brier_skill", "brier_skill_low", "brier_skill_high"]
     np.testing.assert_array_equal(np.array(result.skill), own[columns].to_numpy(dtype=float))
-    overall = small_training.integrated
+    rows = at_risk_rows(small_training.hindcast)
+    rows = rows[rows["horizon"].isin([str(days) for days in HORIZONS])]
+    rows = with_episodes(rows, small_training.onsets)
+    overall = integrated(rows, step_days=STEP_DAYS, layout=LAYOUT)
     whole = overall[(overall["model"] == candidate) & (overall["kind"] == Kind.BROAD)]
     np.testing.assert_array_equal([result.integrated], whole[columns].to_numpy(dtype=float))
     assert result.days == whole["days"].item()

@@ -82,12 +82,12 @@ def forecast(
     before = _earlier_statuses(status, forecaster)
     leads = _leads_of([status, *(each for each in before.values() if each)], forecaster)
     ahead = ahead_of(status, forecaster, leads[status.as_of])
-    out_of_range = _out_of_range(forecaster, status.features)
+    strange = _out_of_range(forecaster, status.features)
     kinds = list(ahead.definitions)
-    standing = [kind for kind in kinds if ahead.now[kind].current is not None]
     questions = standard_questions(
-        status.as_of, window, kinds=kinds, horizons=horizons, dates=dates, standing=standing
-    )
+        status.as_of, window, kinds=kinds, horizons=horizons, dates=dates,
+        standing=[kind for kind in kinds if ahead.now[kind].current is not None],
+    )  # fmt: skip
     answers = ahead.answers([*questions, *curve_questions(status.as_of, kinds)])
     moved, total = drivers(status, forecaster, leads[status.as_of][Kind.BROAD])
     return Forecast(
@@ -104,10 +104,10 @@ def forecast(
         carried=carried_index(status),
         flipping=near_flipping(status),
         signals=signals(status.features, forecaster.evidence.claims),
-        evidence=_evidence(status, forecaster, out_of_range, answers),
+        evidence=_evidence(status, forecaster, strange, answers),
         model=model_summary(model_id, forecaster),
         data=_data(status, forecaster, today),
-        notes=forecast_notes(status, forecaster, today=today, out_of_range=out_of_range),
+        notes=forecast_notes(status, forecaster, today=today, out_of_range=strange),
     )
 
 

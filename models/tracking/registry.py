@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -196,9 +196,7 @@ def register(
     challenger = named(client).get(CHALLENGER)
     alias = CHAMPION
     if decision.promote:
-        if rival := _challenger(training):
-            challenger = create(rival, f"the best beside {choice}, the gate's choice")
-            _point(client, CHALLENGER, challenger)
+        challenger = _challenged(client, training, create) or challenger
         _promote(client, version, decision.reason, by="gate", who=who, when=when, previous=before)
     else:
         alias = _leave(client, version, terms, champion, decision.reason)
@@ -207,6 +205,18 @@ def register(
     return Registered(
         version, decision, version if decision.promote else before, challenger, alias, held
     )
+
+
+def _challenged(
+    client: MlflowClient, training: Training, create: Callable[[str, str], str]
+) -> str | None:
+    """Register the best candidate beside the choice as challenger, if there is one."""
+    rival = _challenger(training)
+    if rival is None:
+        return None
+    version = create(rival, f"the best beside {training.choice.champion}, the gate's choice")
+    _point(client, CHALLENGER, version)
+    return version
 
 
 def _leave(

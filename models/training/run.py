@@ -118,7 +118,7 @@ def train(
         table = _hindcast(rows, index, settings, jobs, progress)
         models, replicates = fit_with_replicates(
             rows, trained_until, onsets(index, settings.definition), settings.unfitted(),
-            jobs=jobs, n_replicates=settings.replicates, seed=settings.seed,
+            n_replicates=settings.replicates, seed=settings.seed, jobs=jobs,
             progress=partial(progress, "intervals"),
         )  # fmt: skip
     scored = with_episodes(at_risk_rows(table), onset_days)
@@ -126,7 +126,6 @@ def train(
     by_length = scored[scored["horizon"] != YEAR]
     choice = _choice(by_length, verification)
     shared = _evidence(known, rows, settings.definition, trained_until, table)
-    rivals = [name for name in scored["model"].unique() if name != choice.champion]
     return Training(
         settings=settings,
         until=until,
@@ -137,10 +136,16 @@ def train(
         hindcast=table,
         verification=verification,
         integrated=integrated(by_length, step_days=STEP_DAYS, layout=LAYOUT),
-        comparison=compare(by_length, choice.champion, rivals, step_days=STEP_DAYS, layout=LAYOUT),
+        comparison=_comparison(by_length, choice.champion),
         choice=choice,
         forecasters=_forecasters(models, replicates, scored, verification, choice, shared),
     )
+
+
+def _comparison(by_length: pd.DataFrame, champion: str) -> pd.DataFrame:
+    """Return the paired differences between the champion and each other candidate."""
+    rivals = [name for name in by_length["model"].unique() if name != champion]
+    return compare(by_length, champion, rivals, step_days=STEP_DAYS, layout=LAYOUT)
 
 
 def _onset_days(index: pd.Series, definition: OnsetDefinition) -> dict[str, pd.DatetimeIndex]:
