@@ -83,12 +83,8 @@ def forecast(
     leads = _leads_of([status, *(each for each in before.values() if each)], forecaster)
     ahead = ahead_of(status, forecaster, leads[status.as_of])
     strange = _out_of_range(forecaster, status.features)
-    kinds = list(ahead.definitions)
-    questions = standard_questions(
-        status.as_of, window, kinds=kinds, horizons=horizons, dates=dates,
-        standing=[kind for kind in kinds if ahead.now[kind].current is not None],
-    )  # fmt: skip
-    answers = ahead.answers([*questions, *curve_questions(status.as_of, kinds)])
+    questions = _questions(ahead, window, horizons, dates)
+    answers = ahead.answers([*questions, *curve_questions(status.as_of, list(ahead.definitions))])
     moved, total = drivers(status, forecaster, leads[status.as_of][Kind.BROAD])
     return Forecast(
         as_of=status.as_of,
@@ -108,6 +104,17 @@ def forecast(
         model=model_summary(model_id, forecaster),
         data=_data(status, forecaster, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=strange),
+    )
+
+
+def _questions(
+    ahead: Ahead, window: Window, horizons: Sequence[int], dates: Sequence[pd.Timestamp] | None
+) -> list[Question]:
+    """Return what a forecast answers: how long a season lasts only where one stands."""
+    kinds = list(ahead.definitions)
+    standing = [kind for kind in kinds if ahead.now[kind].current is not None]
+    return standard_questions(
+        ahead.as_of, window, kinds=kinds, horizons=horizons, dates=dates, standing=standing
     )
 
 

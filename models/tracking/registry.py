@@ -176,8 +176,7 @@ def register(
     promote: bool,
 ) -> Registered:
     """Register a training's choice and its challenger, and promote the choice if it may be."""
-    _ensure_model(client)
-    champion = current_champion(client)
+    champion = _known_champion(client)
     before = "" if champion is None else str(champion.version)
     held = "" if champion is None else champion.tags.get("hold", "")
     decision = decide(terms, terms_of(champion), version=before, hold=held, wanted=promote)
@@ -205,6 +204,12 @@ def register(
     return Registered(
         version, decision, version if decision.promote else before, challenger, alias, held
     )
+
+
+def _known_champion(client: MlflowClient) -> ModelVersion | None:
+    """Return the champion of the model, which is made if there is none yet."""
+    _ensure_model(client)
+    return current_champion(client)
 
 
 def _challenged(
