@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help forecast train test lint hostile controls ui history docs clean
+.PHONY: help forecast train test lint controls ui history docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,15 +25,12 @@ lint: $(VENV)/.tested ## Run lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-hostile: $(VENV)/.tested ## Spoil what is read many times more than the tests do, kill at every write
-	ALTSEASON_HOSTILE=$(or $(TIMES),20) $(BIN)/python -m pytest -n auto tests/test_hostile_*.py tests/test_cut_off.py
-
 controls: $(VENV)/.installed ## Run the controls of the verification: noise, planted cheats, a known hazard
 	$(BIN)/python -m benchmarks.controls
 
-ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder
-	@$(BIN)/python -m models.tracking.ui sqlite:///mlflow.db
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder: make ui PORT=5001
+	@$(BIN)/python -m models.tracking.ui sqlite:///mlflow.db $(PORT)
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(or $(PORT),5000)
 
 history: $(VENV)/.installed ## Make the embedded history again: make history SOURCE=files DATA_DIR=...
 	$(BIN)/python -m features.reference.make --source $(or $(SOURCE),files) --data-dir "$(DATA_DIR)"

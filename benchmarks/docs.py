@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.coverage import skill_coverage
@@ -18,7 +19,7 @@ from features.panel import MarketPanel
 from features.reference.load import load_reference
 from features.storage.atomic import staged
 from models.answers import State
-from models.forecasting.forecast import forecast
+from models.forecasting.forecast import forecast, second_opinion
 from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.parts import Forecast, ModelId
 from models.forecasting.records import forecast_schema
@@ -35,7 +36,7 @@ from models.report.picture import draw
 from models.report.regions import filled, folded
 from models.report.style import png
 from models.report.text import forecast_text
-from models.training.claims import claims
+from models.training.claims import claims, with_claims
 from models.training.prospective_outcomes import outcome_summary
 from models.training.prospective_table import since_release
 from models.training.replay import TABLE, extend, read
@@ -54,9 +55,10 @@ FIRST_HORIZONS = 5  # columns of the first table: 30 to 365 days
 def regions(panel: MarketPanel, training: Training, docs: Path) -> Mapping[str, Mapping[str, str]]:
     """Return what each marked region of each page is to hold, by the page's path."""
     champion, reason = training.choice
+    tested = claims(panel, training.settings.definition, training.until)
+    training = with_claims(training, tested)
     evidence = training.forecasters[champion].evidence
     made, _ = answer(panel, training)
-    tested = claims(panel, training.settings.definition, training.until)
     coverage = folded(coverage_sentence())
     prospective = outcome_summary(docs) or since_release(
         read(docs / TABLE), panel, training.settings.definition
@@ -88,7 +90,9 @@ def answer(panel: MarketPanel, training: Training) -> tuple[Forecast, SeasonStat
     """Return the champion's forecast of the last day of the data, as a user sees it that day."""
     forecaster = training.forecasters[training.choice.champion]
     status = season_status(panel, forecaster, panel.last_day)
-    return forecast(status, forecaster, ModelId("1", ""), today=panel.last_day), status
+    made = forecast(status, forecaster, ModelId("1", ""), today=panel.last_day)
+    beside = second_opinion(status, training.forecasters[CandidateName.logistic_all])
+    return replace(made, second_opinion=beside), status
 
 
 def named_rows(training: Training) -> list[list[str]]:

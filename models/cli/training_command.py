@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +38,7 @@ from models.season.definition import OnsetDefinition
 from models.tracking.log import Beside, OpenRun, log_training, run_title, training_run
 from models.tracking.registry import Registered, outcome_text
 from models.tracking.ui import address, ui_command
-from models.training.claims import claim_records, claims
+from models.training.claims import claims, with_claims
 from models.training.rows import REACH
 from models.training.run import Settings, Training, train
 from models.training.study import Study, has_events, study
@@ -113,7 +113,7 @@ def carry_out(
         _write_hindcast(training, logging.hindcast_out)
         progress.step("testing the claims")
         tested = claims(panel, order.settings.definition, training.until)
-        training = _with_claims(training, tested)
+        training = with_claims(training, tested)
         eventful = logging.report and has_events(training)
         studied = study(panel, training, tested, order.jobs, progress) if eventful else None
         progress.step("logging to MLflow")
@@ -126,18 +126,6 @@ def carry_out(
             promote=not logging.no_promote,
         )  # fmt: skip
     return Outcome(training, studied, registered, run)
-
-
-def _with_claims(training: Training, tested: pd.DataFrame) -> Training:
-    """Return a training whose forecasters know what followed the article's signs."""
-    records = claim_records(tested)
-    return replace(
-        training,
-        forecasters={
-            name: replace(each, evidence=replace(each.evidence, claims=records))
-            for name, each in training.forecasters.items()
-        },
-    )
 
 
 def _write_hindcast(training: Training, path: Path | None) -> None:

@@ -260,7 +260,7 @@ def signal_verdict(signal: Signal) -> str:
 def claim_words(record: ClaimRecord) -> str:
     """Return how often a season followed the days of a claim, and the verdict."""
     effect = {
-        "more": "more seasons followed", "less": "fewer seasons followed"
+        "more often": "more seasons followed", "less often": "fewer seasons followed"
     }.get(record.verdict, "no detectable effect")  # fmt: skip
     return (
         f"such days {percent(record.rate)}, others {percent(record.otherwise)} "

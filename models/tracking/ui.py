@@ -160,8 +160,10 @@ def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
 
 
 def main() -> int:
-    """Print where the UI opens."""
-    print(f"Open {find_address(*sys.argv[1:3])}")
+    """Print where the UI of a store opens: arguments are its address and the UI's port."""
+    store, *port = sys.argv[1:]
+    found = find_address(store)
+    print(f"Open {found.replace(LOCAL, f'http://127.0.0.1:{port[0]}') if port else found}")
     return 0
 
 

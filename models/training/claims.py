@@ -8,7 +8,8 @@ did a broad season begin after such days, and how often after all others?
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,9 @@ from models.verification.association import (
     in_words,
     rank,
 )
+
+if TYPE_CHECKING:
+    from models.training.run import Training
 
 HORIZONS = (90, 180, 365)
 # The horizon whose rows headline: the longest at which most windows have no onset. There both
@@ -126,6 +130,18 @@ def claim_records(table: pd.DataFrame) -> tuple[ClaimRecord, ...]:
     records = rows.where(rows.notna(), None).to_dict("records")
     return tuple(
         ClaimRecord(**{str(name): value for name, value in each.items()}) for each in records
+    )
+
+
+def with_claims(training: Training, tested: pd.DataFrame) -> Training:
+    """Return a training whose forecasters know what followed the article's signs."""
+    records = claim_records(tested)
+    return replace(
+        training,
+        forecasters={
+            name: replace(each, evidence=replace(each.evidence, claims=records))
+            for name, each in training.forecasters.items()
+        },
     )
 
 
