@@ -18,7 +18,8 @@ from features.panel import SERIES, DataError, MarketPanel, end_of_day
 from features.reference.membership import load_membership
 from features.sources.etf_flows import flow_store
 from features.sources.yahoo.closes import Answer
-from features.sources.yahoo.panel import MIN_LIVE_COVERAGE, load_yahoo
+from features.sources.yahoo.join import MIN_LIVE_COVERAGE
+from features.sources.yahoo.panel import load_yahoo
 from features.sources.yahoo.request import Request
 from features.sources.yahoo.tickers import NEEDED
 from models.forecasting.data_quality import data_health

@@ -101,13 +101,14 @@ def _following(listing: pd.DataFrame) -> pd.Series:
     """Return what each coin follows over all spans of a snapshot; empty text for an altcoin."""
     changes = listing[[f"change_{days}" for days in SPANS]]
     found = pd.Series("", listing.index)
-    anchors = {"the dollar": np.zeros(len(SPANS))}
+    anchors = [("the dollar", np.zeros((1, len(SPANS))))]
     for name, number in (("Bitcoin", BITCOIN), ("Ether", ETHER)):
-        anchor = changes[listing["id"] == number].to_numpy()
-        anchors |= {name: anchor[0]} if len(anchor) else {}
-    for name, anchor in anchors.items():
+        anchors.append((name, changes[listing["id"] == number].to_numpy()))
+    for name, anchor in anchors:
+        if not len(anchor):
+            continue
         # A change that is not known follows nothing: all three must be there.
-        near = (changes - anchor).abs().max(axis=1, skipna=False) <= _PEG_POINTS
+        near = (changes - anchor[0]).abs().max(axis=1, skipna=False) <= _PEG_POINTS
         found = found.mask(near & ~listing["id"].isin([BITCOIN, ETHER]), f"follows {name}")
     return found
 
