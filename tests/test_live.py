@@ -62,6 +62,9 @@ class Prices:
     def rankings(self):
         return self.kept
 
+    def reach(self, seconds, *, now):
+        pass
+
 
 @pytest.fixture(scope="module")
 def live_closes():

@@ -27,9 +27,10 @@ class LiveMarket:
     why: str
     snapshot: Snapshot | None = None  # never an as_of; in no panel, training or ledger
 
-    def text(self) -> str:
-        """Return source, day and reason as a sentence."""
-        return f"Source: {self.source}, to {self.panel.last_day:%Y-%m-%d} ({self.why})."
+    def lines(self) -> list[str]:
+        """Return source, day and reason as a sentence, and the index now as another."""
+        chosen = f"Source: {self.source}, to {self.panel.last_day:%Y-%m-%d} ({self.why})."
+        return [chosen] + ([] if self.snapshot is None else [self.snapshot.text()])
 
 
 def load_live(source: str, request: Request, client: CoinMarketCap) -> LiveMarket:

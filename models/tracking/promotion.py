@@ -18,7 +18,7 @@ from models.errors import MALFORMED
 GATE, HAND, ROLLBACK = "gate", "hand", "rollback"
 ON_PURPOSE, ENDED = "on purpose", "ended"
 # The same history and the days since.
-_CONTINUES = {"yahoo": "reference"}
+_CONTINUES = {"yahoo": "reference", "coinmarketcap": "reference"}
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ _FOLLOWING = {
     "tokenized-stock": "asset-backed", "tokenized-assets": "asset-backed",
     "tokenized-treasury-bills": "asset-backed", "tokenised": "asset-backed",
 }  # fmt: skip
-# Percentage points over 30, 60 and 90 days: what moves as little from a dollar, Bitcoin or Ether
-# over all three follows it. Staked Ether gains some tenths of a point on Ether in 90 days.
-_PEG_POINTS = 1.5
+# What moves as little from a dollar, Bitcoin or Ether over 30, 60 and 90 days, each, follows it:
+# staked Ether gains 0.8 % in 90 days. Of altcoins one in thousands stands still so.
+_PEG = 0.01
 
 
 def read_listing(data: object) -> pd.DataFrame:
@@ -99,16 +99,16 @@ def altcoins(listing: pd.DataFrame, membership: Membership) -> tuple[pd.DataFram
 
 def _following(listing: pd.DataFrame) -> pd.Series:
     """Return what each coin follows over all spans of a snapshot; empty text for an altcoin."""
-    changes = listing[[f"change_{days}" for days in SPANS]]
+    grown = 1 + listing[[f"change_{days}" for days in SPANS]] / 100
     found = pd.Series("", listing.index)
-    anchors = [("the dollar", np.zeros((1, len(SPANS))))]
+    anchors = [("the dollar", np.ones((1, len(SPANS))))]
     for name, number in (("Bitcoin", BITCOIN), ("Ether", ETHER)):
-        anchors.append((name, changes[listing["id"] == number].to_numpy()))
+        anchors.append((name, grown[listing["id"] == number].to_numpy()))
     for name, anchor in anchors:
         if not len(anchor):
             continue
         # A change that is not known follows nothing: all three must be there.
-        near = (changes - anchor[0]).abs().max(axis=1, skipna=False) <= _PEG_POINTS
+        near = (grown / anchor[0] - 1).abs().max(axis=1, skipna=False) <= _PEG
         found = found.mask(near & ~listing["id"].isin([BITCOIN, ETHER]), f"follows {name}")
     return found
 
