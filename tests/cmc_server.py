@@ -22,10 +22,10 @@ _CODES = {"quota": 1010, "minute": 1008, "address": 1011, "bad_key": 1001}
 
 @dataclass
 class Vendor:
-    """What the server knows: coins with id, symbol, name, slug and tags, and closes by id."""
+    """What the server knows."""
 
     now: pd.Timestamp
-    coins: pd.DataFrame
+    coins: dict[int, tuple[str, str, str, list]]  # name, symbol, slug, tags by id
     closes: pd.DataFrame  # day x id
     caps: pd.DataFrame  # day x id
     published: dict[str, float] = field(default_factory=dict)
@@ -35,22 +35,23 @@ class Vendor:
 
 
 def listing(vendor: Vendor, day: pd.Timestamp, *, mapped: bool) -> list[dict]:
-    caps = vendor.caps.loc[day].sort_values(ascending=False)
+    caps = vendor.caps.loc[day].sort_values(ascending=False).to_dict()
+    prices = vendor.closes.loc[day].to_dict()
+    spans = () if mapped else (7, 30, 60, 90)
+    past = {n: vendor.closes.loc[day - pd.Timedelta(days=n)].to_dict() for n in spans}
     rows = []
-    for rank, number in enumerate(caps.index, 1):
-        coin, price = vendor.coins.loc[number], float(vendor.closes.loc[day, number])
-        usd = {"price": None if np.isnan(price) else price, "market_cap": float(caps[number]),
-               "volume_24h": 1.0, "last_updated": f"{day:%Y-%m-%d}T23:59:00.000Z"}  # fmt: skip
-        if not mapped:
-            for days in (7, 30, 60, 90):
-                then = vendor.closes[number].get(day - pd.Timedelta(days=days), np.nan)
-                change = 100 * (price / then - 1)
-                usd[f"percent_change_{days}d"] = None if np.isnan(change) else float(change)
+    for rank, (number, cap) in enumerate(caps.items(), 1):
+        name, symbol, slug, tags = vendor.coins[number]
+        price = prices[number]
+        usd = {"price": None if np.isnan(price) else price, "market_cap": cap, "volume_24h": 1.0,
+               "last_updated": f"{day:%Y-%m-%d}T23:59:00.000Z"}  # fmt: skip
+        for days in spans:
+            change = 100 * (price / past[days][number] - 1)
+            usd[f"percent_change_{days}d"] = None if np.isnan(change) else change
         rows.append({
-            "id": int(number), "name": coin["name"], "symbol": coin["symbol"], "slug": coin["slug"],
+            "id": number, "name": name, "symbol": symbol, "slug": slug, "tags": tags or None,
             "cmc_rank": None if vendor.fault == "null_ranks" and rank % 2 else rank,
-            "tags": coin["tags"] or None, "date_added": "2020-01-01T00:00:00.000Z",
-            "an_unknown_field": {"x": 1},
+            "date_added": "2020-01-01T00:00:00.000Z", "an_unknown_field": {"x": 1},
             "quote": {"USD": usd} if mapped else [{"id": 2781, "symbol": "USD", **usd}],
         })  # fmt: skip
     return rows[:200] if vendor.fault != "few" else rows[:20]

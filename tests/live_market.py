@@ -125,9 +125,6 @@ def vendor(closes: dict[str, pd.Series], now: pd.Timestamp) -> Vendor:
         990_003: ("Solana Two", "SOL", "solana-two", ["memes"], walk, 1e6),
         990_004: ("Gold", "GLDX", "gold-x", ["tokenized-gold"], 4000 * walk, 5e9),
     }  # fmt: skip
-    table = pd.DataFrame(
-        {number: row[:4] for number, row in rows.items()}, index=["name", "symbol", "slug", "tags"]
-    ).T
     prices = pd.DataFrame({number: row[4] for number, row in rows.items()})
     caps = prices / prices.loc[RANKED] * pd.Series({n: row[5] for n, row in rows.items()})
-    return Vendor(now, table, prices, caps)
+    return Vendor(now, {number: row[:4] for number, row in rows.items()}, prices, caps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import replace
 
@@ -12,18 +13,18 @@ import pytest
 
 import predict
 import train
-from features.health import require_usable
+from features.health import usable_view
 from features.panel import DataError, SourceUnavailable
 from features.reference.membership import load_membership
 from features.sources.automatic import load_live
 from features.sources.coinmarketcap import client as cmc
 from features.sources.coinmarketcap.client import CoinMarketCap
 from features.sources.coinmarketcap.listings import altcoins, coins_of, read_listing
-from features.sources.coinmarketcap.panel import load_coinmarketcap
+from features.sources.coinmarketcap.panel import load_coinmarketcap, stored_days
 from features.sources.coinmarketcap.published import fetch_published
 from features.sources.coinmarketcap.snapshot import kept_rankings, snapshot_of
 from features.sources.yahoo.panel import load_yahoo
-from features.sources.yahoo.request import Request
+from features.sources.yahoo.request import Notes, Request
 from tests import live_market
 from tests.cmc_server import FAULTS, KEY, CmcServer, listing
 from tests.commands import run_command, squeezed
@@ -227,13 +228,27 @@ def test_a_snapshot_is_asked_once_a_day_and_enters_no_panel(server, closes, tmp_
 # --- the days ------------------------------------------------------------------------------------
 
 
-def test_the_days_join_the_embedded_history(server, vendor, closes, tmp_path, reference):
-    server.vendor.days = {iso(after(5)): "missing", iso(after(9)): "twice", iso(after(12)): "empty"}
-    panel = load_coinmarketcap(request(closes, tmp_path), client(server))
-    days = [path for path in server.asked if "listings/historical" in path]
-    assert len(days) == (LAST - END).days + 120
+@pytest.fixture(scope="module")
+def stored(vendor, closes, tmp_path_factory):
+    """A folder with the days since, a panel of them, and how many were asked for."""
+    folder = tmp_path_factory.mktemp("days")
+    days = {iso(after(5)): "missing", iso(after(9)): "twice", iso(after(12)): "empty"}
+    with pytest.MonkeyPatch.context() as patch, CmcServer(replace(vendor, days=days)) as running:
+        patch.setattr(cmc, "PAUSE_SECONDS", 0.0)
+        panel = load_coinmarketcap(request(closes, folder), client(running))
+        return folder, panel, len(running.asked)
+
+
+@pytest.fixture
+def kept(stored, tmp_path):
+    return shutil.copytree(stored[0], tmp_path / "kept")
+
+
+def test_the_days_join_the_embedded_history(server, vendor, closes, stored, kept, reference):
+    _, panel, asked = stored
+    assert asked == (LAST - END).days + 120
     assert panel.last_day == LAST
-    require_usable(panel, as_of=None, today=TODAY)
+    usable_view(panel, as_of=None, today=TODAY)
     for name in reference.names:
         end = reference.series(name).index[-1]
         live = panel.series(name).loc[:end]
@@ -248,12 +263,11 @@ def test_the_days_join_the_embedded_history(server, vendor, closes, tmp_path, re
     assert "consent" in panel.provenance.steps[0]
     assert panel.provenance.sources["bitcoin"] == f"embedded, CoinMarketCap from {iso(after(1))}"
     # Each day is asked for once; those that were lacking again.
-    server.asked.clear()
-    again = load_coinmarketcap(request(closes, tmp_path), client(server))
+    offline = load_coinmarketcap(request(closes, kept, "offline"), client(server, key=None))
+    assert (offline.digest, server.asked) == (panel.digest, [])
+    again = load_coinmarketcap(request(closes, kept), client(server))
     assert len(server.asked) == 3
-    assert again.digest == panel.digest
-    offline = load_coinmarketcap(request(closes, tmp_path, "offline"), client(server, key=None))
-    assert offline.digest == panel.digest
+    assert "no listing of" not in " ".join(again.provenance.problems)
 
 
 def test_a_quota_in_the_middle_keeps_what_came(server, closes, tmp_path):
@@ -263,21 +277,23 @@ def test_a_quota_in_the_middle_keeps_what_came(server, closes, tmp_path):
         done.append(count)
         server.vendor.fault = "quota" if len(done) == 5 else ""
 
+    first, last, notes = LAST - pd.Timedelta(days=9), LAST, Notes()
     asked = request(closes, tmp_path, progress=progress)
-    with pytest.raises(SourceUnavailable, match=r"1010.* 5 of \d+ days are stored; run again"):
-        load_coinmarketcap(asked, client(server))
+    with pytest.raises(SourceUnavailable, match=r"1010.* 5 of 10 days are stored; run again"):
+        stored_days(asked, client(server), first, last, notes)
     server.vendor.fault = ""
     server.asked.clear()
-    load_coinmarketcap(request(closes, tmp_path), client(server))
-    assert len(server.asked) == (LAST - END).days + 120 - 5
+    table = stored_days(request(closes, tmp_path), client(server), first, last, notes)
+    assert table["date"].nunique() == 10
+    assert len(server.asked) == 5
 
 
-def test_without_yahoo_what_is_missing_is_named(server, closes, tmp_path):
+def test_without_yahoo_what_is_missing_is_named(server, closes, kept):
     class Silent(Kept):
         def closes(self, *arguments, **options):
             raise SourceUnavailable("Yahoo cannot be reached.")
 
-    asked = replace(request(closes, tmp_path), cache=Silent(closes, tmp_path))
+    asked = replace(request(closes, kept), cache=Silent(closes, kept))
     panel = load_coinmarketcap(asked, client(server))
     assert panel.last_day == LAST
     assert "Without stock indices and earlier prices: Yahoo" in " ".join(panel.provenance.problems)
@@ -304,9 +320,9 @@ def test_auto_takes_the_best_that_answers(server, closes, tmp_path, key, fault, 
             raise SourceUnavailable("Yahoo cannot be reached.")
 
     server.vendor.fault = fault
-    asked = request(closes, tmp_path)
+    asked = request(closes, kept)
     if not yahoo:
-        asked = replace(asked, cache=Unreached(closes, tmp_path))
+        asked = replace(asked, cache=Unreached(closes, kept))
     found = load_live("auto", asked, client(server, key, deadline=1.0))
     assert found.source == source
     assert why in found.lines()[0]
