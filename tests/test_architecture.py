@@ -45,7 +45,7 @@ READ_THE_CLOCK = {
     "models.cli.options", "features.sources.etf_flows.command",
     # How long, never which day.
     "models.patience", "features.sources.yahoo.client", "features.sources.coinmarketcap.client",
-    "features.sources.automatic", "features.reference.make",
+    "features.sources.automatic",
 }  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}
 
