@@ -125,6 +125,8 @@ class CoinMarketCap:
             text = f"{NAME} refuses service: {reason}" + (f" (code {code})" if code else "")
             if code in _PASSING or (not code and status == 429):
                 raise _Limited(text)
+            if status in (400, 404):  # of what was asked for, such as a day that it lacks
+                raise DataError(f"{NAME} has no answer: {reason}.")
             raise SourceUnavailable(f"{text}.")
         if not isinstance(answer, dict) or "data" not in answer:
             raise DataError(f"{NAME}: the answer has no data; its layout is another one.")
