@@ -16,13 +16,14 @@ import train
 from features.health import usable_view
 from features.panel import DataError, SourceUnavailable
 from features.reference.membership import load_membership
+from features.sources import automatic
 from features.sources.automatic import load_live
 from features.sources.coinmarketcap import client as cmc
 from features.sources.coinmarketcap.client import CoinMarketCap
 from features.sources.coinmarketcap.listings import altcoins, coins_of, read_listing
 from features.sources.coinmarketcap.panel import load_coinmarketcap, stored_days
 from features.sources.coinmarketcap.published import fetch_published
-from features.sources.coinmarketcap.snapshot import kept_rankings, snapshot_of
+from features.sources.coinmarketcap.snapshot import kept_rankings, kept_snapshot, snapshot_of
 from features.sources.yahoo.panel import load_yahoo
 from features.sources.yahoo.request import Notes, Request
 from tests import live_market
@@ -210,9 +211,10 @@ def test_closes_that_make_another_index_now_are_a_problem(vendor):
 def test_a_snapshot_is_asked_once_a_day_and_enters_no_panel(server, closes, tmp_path):
     asked = request(closes, tmp_path)
     first = load_live("yahoo", asked, client(server, key=None))
-    again = load_live("yahoo", asked, client(server, key=None))
+    again = kept_snapshot(tmp_path, client(server), MEMBERSHIP, now=NOW + pd.Timedelta(hours=9))
     assert len(server.asked) == 1
-    assert first.snapshot.season_index == again.snapshot.season_index
+    assert first.snapshot.season_index == again.season_index
+    assert again.taken_at == NOW
     assert first.panel.last_day == LAST, "a snapshot is no as_of"
     plain = load_yahoo(request(closes, tmp_path / "other"))
     assert first.panel.digest == plain.digest, "today's ranking serves from its day's end on"
@@ -313,16 +315,20 @@ def test_without_yahoo_what_is_missing_is_named(server, closes, kept):
         (None, "silent", False, "reference", "Yahoo cannot be reached"),
     ],
 )
-def test_auto_takes_the_best_that_answers(server, closes, tmp_path, key, fault, yahoo, source, why):
+def test_auto_takes_the_best_that_answers(
+    server, monkeypatch, reference, tmp_path, key, fault, yahoo, source, why
+):
     class Unreached(Kept):
         def reach(self, seconds, *, now):
             assert seconds < 5
             raise SourceUnavailable("Yahoo cannot be reached.")
 
+    for name in ("load_coinmarketcap", "load_yahoo"):
+        monkeypatch.setattr(automatic, name, lambda *given: reference)
     server.vendor.fault = fault
-    asked = request(closes, kept)
+    asked = request({}, tmp_path)
     if not yahoo:
-        asked = replace(asked, cache=Unreached(closes, kept))
+        asked = replace(asked, cache=Unreached({}, tmp_path))
     found = load_live("auto", asked, client(server, key, deadline=1.0))
     assert found.source == source
     assert why in found.lines()[0]

@@ -150,7 +150,7 @@ def test_each_step_is_named_and_only_live_days_keep_problems(panel):
     (live,) = [year for year in panel.provenance.coverage if year.source == "yahoo"
                if year.year == LAST.year]  # fmt: skip
     assert (live.days, live.unused_days) == (LAST.day_of_year, 0)
-    assert live.coverage == pytest.approx(compared(panel) / TOP, abs=0.02)
+    assert live.coverage == pytest.approx(compared(panel) / TOP, abs=0.05)
 
 
 # --- no look-ahead -------------------------------------------------------------------------------
@@ -204,8 +204,9 @@ def test_missing_and_dead_coins_stay_ranked_but_uncovered(live_closes, panel, tm
     dying = load(without(live_closes, top(live_closes, 20), since=MIDDLE), tmp_path)
     assert dying.last_day == MIDDLE
     assert f"less than {100 * MIN_LIVE_COVERAGE:.0f} %" in problems(dying)
-    unused = [year.unused_days for year in dying.provenance.coverage if year.source == "yahoo"]
-    assert sum(unused) == (LAST - MIDDLE).days
+    (year,) = [year for year in dying.provenance.coverage
+               if (year.source, year.year) == ("yahoo", LAST.year)]  # fmt: skip
+    assert year.unused_days == (LAST - MIDDLE).days
     with pytest.raises(DataError, match=f"the data end on {iso(MIDDLE)}, 16 days ago"):
         usable_view(dying, as_of=None, today=TODAY)
 
