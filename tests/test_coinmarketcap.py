@@ -55,7 +55,7 @@ def server(vendor, monkeypatch):
 
 
 def client(server, key=KEY, **settings):
-    return CoinMarketCap(server.url, key, **settings)
+    return CoinMarketCap(server.url, key, **{"deadline": 300.0, **settings})
 
 
 class Kept(Prices):

@@ -43,7 +43,7 @@ def load_coinmarketcap(request: Request, client: CoinMarketCap) -> MarketPanel:
     first = end - (WINDOW_DAYS + CHECKED_DAYS - 1) * DAY
     listings = stored_days(request, client, first, request.today - DAY, notes)
     coins, bitcoin, universe = _market(listings, membership, notes)
-    past, ether, indices = _from_yahoo(request, membership, coins.index[-1], notes)
+    past, indices = _from_yahoo(request, membership, coins.index[-1], notes)
     before = past.index < coins.index[0]
     closes = pd.concat([past[before], coins]).asfreq("D")
     bitcoin = pd.concat([past.loc[before, "bitcoin"], bitcoin]).reindex(closes.index)
@@ -59,7 +59,8 @@ def load_coinmarketcap(request: Request, client: CoinMarketCap) -> MarketPanel:
         bitcoin,
         pd.concat([snapshots[universe.columns], universe], ignore_index=True),
     )
-    live = Live(NAME, market, ether.fillna(closes["ethereum"]), indices, {}, _PAST)
+    ether = closes.reindex(columns=["ethereum"])["ethereum"]
+    live = Live(NAME, market, ether, indices, {}, _PAST)
     return joined_panel(request, reference, membership, plausible(live, end, notes), notes)
 
 
@@ -155,17 +156,17 @@ def _market(
 
 def _from_yahoo(
     request: Request, membership: Membership, last: pd.Timestamp, notes: Notes
-) -> tuple[pd.DataFrame, pd.Series, dict[str, pd.Series]]:
-    """Return Yahoo's closes by day x coin, Ether's, and the stock indices; empty without Yahoo."""
+) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """Return Yahoo's closes by day x coin and the stock indices; empty without Yahoo."""
     said = Notes()
     try:
         closes, tickers = yahoo.coin_closes(request, membership, {}, said)
     except (SourceUnavailable, DataError) as error:
         notes.problems.append(f"Without stock indices and earlier prices: {error}")
         none = pd.DatetimeIndex([], dtype="datetime64[s]", name="date")
-        return pd.DataFrame({"bitcoin": []}, none, dtype=float), pd.Series(dtype=float), {}
+        return pd.DataFrame({"bitcoin": []}, none, dtype=float), {}
     notes.steps += said.steps
     notes.revisions |= said.revisions
     coins = pd.DataFrame({coin: closes[ticker] for coin, ticker in tickers.items()})
     indices = {name: closes[ticker].dropna() for name, ticker in yahoo.INDICES.items()}
-    return coins.loc[:last], closes[yahoo.ETHER], indices
+    return coins.loc[:last], indices
