@@ -9,7 +9,7 @@ import pandas as pd
 
 RANKS = 100
 # Membership follows the median of a week, as in the embedded history: no chatter at the border.
-_SMOOTHING_DAYS = 7
+SMOOTHING_DAYS = 7
 CHECK_DAYS = (30, 90)
 # The path simulation of live days draws its pasts from these years.
 HISTORY_YEARS = 3
@@ -33,7 +33,7 @@ def carried_rankings(
     Returns `snapshot_date`, `rank` (1 to at most 100), `coin` and `market_cap_usd` (in the unit of
     the ranking in force), for each day of `closes` from the first ranking's on.
     """
-    week = closes.rolling(_SMOOTHING_DAYS, min_periods=1).median()
+    week = closes.rolling(SMOOTHING_DAYS, min_periods=1).median()
     smooth = pd.DataFrame(np.log(week.to_numpy()), week.index, week.columns)
     # A ranking's market caps are at the price of its day: their supply is cap over that price, not
     # over the median, which trails a coin that has just moved.
