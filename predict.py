@@ -29,7 +29,7 @@ from models.cli.forecast_options import (
 )
 from models.cli.json_errors import Commands
 from models.cli.market_options import (
-    MarketOptions,
+    ForecastMarketOptions,
     OnlineOption,
     PublishedOption,
     load_market,
@@ -68,7 +68,7 @@ def predict(
     *,
     as_of: AsOfOption = None,
     window: WindowOptions,
-    market: MarketOptions,
+    market: ForecastMarketOptions,
     store: StoreOptions,
     printed: PrintOptions,
     written: FileOptions,
@@ -152,7 +152,7 @@ def _tell_problems(
 def score(
     *,
     ledger: LedgerOption = None,
-    market: MarketOptions,
+    market: ForecastMarketOptions,
     json: JsonOption = False,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
@@ -187,7 +187,7 @@ def score(
 def health(
     *,
     as_of: AsOfOption = None,
-    market: MarketOptions,
+    market: ForecastMarketOptions,
     json: JsonOption = False,
     rules: Annotated[
         bool,

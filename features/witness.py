@@ -12,7 +12,8 @@ from features.panel import DataError
 # Days before the newest that are judged, not judged by.
 _RECENT_DAYS = 30
 REFERENCE_DAYS = 365
-_MIN_REFERENCE = 60
+# The publisher's own address gives the last 90 days.
+_MIN_REFERENCE = 45
 _QUANTILES = (0.01, 0.99)
 # One coin of fifty.
 _MARGIN = 2.0
@@ -62,7 +63,7 @@ def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
     """Compare our season index with a published one.
 
     Both are percent (0-100) by day. Their lists and hours differ from ours, so that agreement is
-    judged by the distance in the year before the last 30 days; with fewer than 60 shared days
+    judged by the distance in the year before the last 30 days; with fewer than 45 shared days
     there it cannot be (`DataError`).
 
     >>> days = pd.date_range("2025-01-01", periods=200)

@@ -97,14 +97,14 @@ def load_panel(
 
     Parameters
     ----------
-    source : {"reference", "files", "yahoo"}
-        The embedded history, a directory, or the embedded history and Yahoo since.
+    source : {"reference", "files", "yahoo", "coinmarketcap", "auto"}
+        The embedded history, a directory, or the embedded history and the days since.
     data_dir : path, optional
         Directory of market history, for ``files``.
     cache_dir : path, optional
         Where prices and simulations are kept; by default the platform's cache folder.
     offline : bool
-        With ``yahoo``: use what is stored.
+        With a live source: use what is stored.
     days : tuple of two days, optional
         With ``files``: simulate only what forecasts of these days read (both
         ends included, and the month before them) instead of every
@@ -117,7 +117,7 @@ def load_panel(
     DataError
         If the data are missing, malformed or contradictory.
     SourceUnavailable
-        If Yahoo is needed and unavailable.
+        If a live source that is named is unavailable.
 
     Examples
     --------
@@ -129,8 +129,8 @@ def load_panel(
         raise ValueError(f"source must be one of {', '.join(Source)}, got {source!r}.")
     if (source == Source.files) != (data_dir is not None):
         raise ValueError(f"data_dir goes with source 'files', and with it alone; got {source!r}.")
-    if offline and source != Source.yahoo:
-        raise ValueError(f"offline goes with source 'yahoo', got {source!r}.")
+    if offline and not Source(source).live:
+        raise ValueError(f"offline goes with a live source, got {source!r}.")
     options = MarketOptions(
         Source(source),
         None if data_dir is None else Path(data_dir),

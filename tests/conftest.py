@@ -29,6 +29,8 @@ settings.register_profile(
     "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+# No test asks the network by itself; subprocesses inherit it.
+os.environ["ALTSEASON_SOURCE"] = "reference"
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -11,7 +11,9 @@ from features.market.splice import OVERLAP_DAYS
 from features.panel import DAY
 from features.reference.load import load_reference
 from features.reference.membership import load_membership
+from features.sources.coinmarketcap.listings import COINS_FILE
 from features.sources.yahoo.tickers import BITCOIN, ETHER, HISTORY_YEARS, INDICES
+from tests.cmc_server import Vendor
 from tests.embedded import END, RANKED
 
 FIRST = RANKED - pd.DateOffset(years=HISTORY_YEARS)
@@ -97,3 +99,32 @@ def _walked(
     later = days[days > embedded.index[-1]]
     walk = known.iloc[-1] * np.exp(np.cumsum(random.normal(0, 0.01, len(later))))
     return pd.concat([known.dropna(), pd.Series(walk, later)])
+
+
+def vendor(closes: dict[str, pd.Series], now: pd.Timestamp) -> Vendor:
+    """Return the same market as CoinMarketCap has it, with what never counts and other coins."""
+    coins = load_membership().coins
+    mapping = pd.read_csv(COINS_FILE, dtype=str, keep_default_na=False).set_index("coin")
+    rows = {1: ("Bitcoin", "BTC", "bitcoin", ["mineable"], closes[BITCOIN], 2e12)}
+    listed = coins[coins["share"].notna() | coins["check_day"].notna()]
+    for place, (coin, facts) in enumerate(listed.sort_values("share", ascending=False).iterrows()):
+        ticker = ETHER if coin == "ethereum" else facts["tickers"][-1]
+        number, slug = mapping["id"].get(coin, ""), mapping["slug"].get(coin, coin)
+        number = 1027 if coin == "ethereum" else int(number or 900_000 + place)
+        share = facts["share"] if facts["share"] > 0 else 1e-4 / (place + 1)
+        if ticker in closes:
+            rows[number] = (coin.title(), facts["symbol"], slug, [], closes[ticker], 1e10 * share)
+    days = closes[BITCOIN].index
+    random = np.random.default_rng(7)
+    one = pd.Series(1 + 1e-4 * random.normal(size=len(days)), days)
+    walk = pd.Series(np.exp(np.cumsum(0.05 * random.normal(size=len(days)))), days)
+    rows |= {
+        825: ("Tether USDt", "USDT", "tether", [{"slug": "stablecoin"}], one, 2e11),
+        990_001: ("Peg", "PEG", "peg", [], one, 1e11),  # a stablecoin that no tag names
+        990_002: ("Newcomer", "NEWC", "newcomer", ["memes"], walk, 9e10),
+        990_003: ("Solana Two", "SOL", "solana-two", ["memes"], walk, 1e6),
+        990_004: ("Gold", "GLDX", "gold-x", ["tokenized-gold"], 4000 * walk, 5e9),
+    }  # fmt: skip
+    prices = pd.DataFrame({number: row[4] for number, row in rows.items()})
+    caps = prices / prices.loc[RANKED] * pd.Series({n: row[5] for n, row in rows.items()})
+    return Vendor(now, {number: row[:4] for number, row in rows.items()}, prices, caps)

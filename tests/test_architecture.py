@@ -24,7 +24,8 @@ ROOMS = (
     "features.sources.bounded",
     "features.sources.columns", "features.sources.tables", "features.sources.deferred",
     "features.sources.directory", "features.reference", "features.sources.etf_flows",
-    "features.sources.yahoo", "features.sources.published", "features.reference.make",
+    "features.sources.yahoo", "features.sources.published", "features.sources.coinmarketcap",
+    "features.sources.automatic", "features.reference.make",
     "models.patience", "models.workers", "models.errors", "models.formatting",
     "models.vocabulary", "models.stored", "models.answers", "models.season",
     "models.outlook", "models.hazard", "models.forecasting", "models.verification",
@@ -34,14 +35,16 @@ ROOMS = (
 )  # fmt: skip
 DISK_ROOMS = ("features.storage", "features.reference", "features.sources")
 DISK_AND_NETWORK = {
-    "requests", "yfinance", "curl_cffi", "urllib", "pyarrow", "pathlib", "json", "http", "io",
-    "os", "tempfile", "socket", "platformdirs",
+    "requests", "httpx", "yfinance", "curl_cffi", "urllib", "pyarrow", "pathlib", "json", "http",
+    "io", "os", "tempfile", "socket", "platformdirs",
 }  # fmt: skip
 # What knows the process and its streams, and nothing of data.
 PROCESSES = {"features.terminal"}
 READ_THE_CLOCK = {
     "models.cli.options", "features.sources.etf_flows.command",
-    "models.patience", "features.sources.yahoo.client",  # how long, never which day
+    # How long, never which day.
+    "models.patience", "features.sources.yahoo.client", "features.sources.coinmarketcap.client",
+    "features.sources.automatic",
 }  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}
 
@@ -162,6 +165,10 @@ def test_features_never_import_models_or_mlflow(module):
 def test_features_leave_disk_and_network_to_the_sources(module):
     assert not {name for name in imports(module) if name.split(".")[0] in DISK_AND_NETWORK}
     assert not reached(module) & {*names_of(*DISK_ROOMS)}
+
+
+def test_one_module_asks_coinmarketcap():
+    assert importers("httpx") == {"features.sources.coinmarketcap.client"}
 
 
 @pytest.mark.parametrize("client", ["yfinance", "curl_cffi"])

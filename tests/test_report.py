@@ -85,7 +85,7 @@ def test_old_data_never_headline(small_forecast):
     text = forecast_text(small_forecast(AT_RISK, age=40))
     first, second = text.splitlines()[:2]
     assert "40 days old" in first
-    assert "predict.py --source yahoo" in text
+    assert "predict.py --source auto" in text
     assert "Nothing is known" in second
     assert "Next 90 days" not in text
     assert "(as seen on 25 Sep)" in text

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from features.panel import DataError
-
 RANKS = 100
 # Membership follows the median of a week, as in the embedded history: no chatter at the border.
-_SMOOTHING_DAYS = 7
+SMOOTHING_DAYS = 7
 CHECK_DAYS = (30, 90)
 # The path simulation of live days draws its pasts from these years.
 HISTORY_YEARS = 3
@@ -35,7 +33,7 @@ def carried_rankings(
     Returns `snapshot_date`, `rank` (1 to at most 100), `coin` and `market_cap_usd` (in the unit of
     the ranking in force), for each day of `closes` from the first ranking's on.
     """
-    week = closes.rolling(_SMOOTHING_DAYS, min_periods=1).median()
+    week = closes.rolling(SMOOTHING_DAYS, min_periods=1).median()
     smooth = pd.DataFrame(np.log(week.to_numpy()), week.index, week.columns)
     # A ranking's market caps are at the price of its day: their supply is cap over that price, not
     # over the median, which trails a coin that has just moved.
@@ -108,20 +106,3 @@ def recognised(coins: pd.DataFrame, close: pd.Series, bitcoin: pd.Series, coin: 
     if not compared and not facts["verified"]:
         return "nothing shows that it is this coin"
     return None
-
-
-def check_snapshots(snapshots: pd.DataFrame, name: str) -> None:
-    """Refuse a universe with a coin twice, a rank twice or an impossible rank on one day."""
-    rank = snapshots["rank"]
-    rules = (
-        (~((rank >= 1) & (rank == rank.round())), "rank must be a whole number from 1 on"),
-        (snapshots.duplicated(["snapshot_date", "coin"]), "a coin must not appear twice on a day"),
-        (snapshots.duplicated(["snapshot_date", "rank"]), "a rank must not appear twice on a day"),
-    )
-    for bad, rule in rules:
-        if bad.any():
-            row = snapshots[bad].iloc[0]
-            raise DataError(
-                f"{name}: {row['coin']} on {row['snapshot_date']:%Y-%m-%d}, "
-                f"rank {row['rank']:g}: {rule}."
-            )

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from features.catalogue.frame import MAX_AGE_DAYS
 from features.panel import DAY, SERIES, MarketPanel
+
+if TYPE_CHECKING:
+    from features.sources.automatic import LiveMarket
 
 # Takes the days after which and until which to simulate, each None for no bound.
 Simulate = Callable[[pd.Timestamp | None, pd.Timestamp | None], pd.DataFrame]
@@ -26,6 +30,7 @@ class DeferredPanel:
 
     panel: MarketPanel
     simulate: Simulate | None = None
+    live: LiveMarket | None = None  # of a live source: which, why, and the market now
 
     def whole(self) -> MarketPanel:
         """Return the panel with every simulated day, as a training needs it."""

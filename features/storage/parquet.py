@@ -6,14 +6,18 @@ import contextlib
 import hashlib
 import io
 import json
+import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.storage.atomic import staged
+
+_Kept = TypeVar("_Kept")
 
 _NOTE = b"altseason"
 # A staged file this old was left by a process that was killed while writing it.
@@ -57,6 +61,24 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     if not whole:
         raise DamagedFile("its digest is another one")
     return table, note
+
+
+def kept(path: Path, read: Callable[[Path], _Kept]) -> _Kept | None:
+    """Read a file; None if there is none, or a damaged one, which is set aside with a warning."""
+    try:
+        return read(path)
+    except OSError:  # none is kept, or none that we may read
+        return None
+    except DamagedFile as error:
+        # It concerns the store, not the market.
+        aside = set_aside(path)
+        warnings.warn(f"damaged: {path.name} ({error}); set aside as {aside}.", stacklevel=3)
+        return None
+
+
+def kept_table(path: Path) -> pd.DataFrame | None:
+    """Read a table that is kept; None as for `kept`."""
+    return kept(path, lambda place: read_table(place)[0])
 
 
 def set_aside(path: Path) -> Path:

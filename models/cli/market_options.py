@@ -33,12 +33,29 @@ class Source(StrEnum):
     reference = "reference"
     files = "files"
     yahoo = "yahoo"
+    coinmarketcap = "coinmarketcap"
+    auto = "auto"
+
+    @property
+    def live(self) -> bool:
+        """Whether days after the embedded history are fetched."""
+        return self in (Source.yahoo, Source.coinmarketcap, Source.auto)
 
 
 SourceOption = Annotated[
     Source,
     typer.Option(
-        help="Embedded history; a directory of files; or the embedded history continued by Yahoo."
+        help="Embedded history (reference); a directory of files; or the embedded history "
+        "continued by Yahoo or, with a key in CMC_PRO_API_KEY, by CoinMarketCap."
+    ),
+]
+ForecastSourceOption = Annotated[
+    Source,
+    typer.Option(
+        help="The best live source that answers (auto); the embedded history (reference) alone, or "
+        "continued by Yahoo or CoinMarketCap; a directory of files.",
+        envvar="ALTSEASON_SOURCE",
+        show_envvar=True,
     ),
 ]
 DataDirOption = Annotated[
@@ -46,10 +63,10 @@ DataDirOption = Annotated[
     typer.Option(help="Directory of market history, for --source files.", show_default=False),
 ]
 OfflineOption = Annotated[
-    bool, typer.Option("--offline", help="With --source yahoo: use stored data, no network.")
+    bool, typer.Option("--offline", help="With a live source: use stored data, no network.")
 ]
 RefreshOption = Annotated[
-    bool, typer.Option("--refresh", help="With --source yahoo: fetch everything again.")
+    bool, typer.Option("--refresh", help="With a live source: fetch everything again.")
 ]
 CacheDirOption = Annotated[
     Path | None,
@@ -104,10 +121,18 @@ class MarketOptions:
         for name, given in (
             ("--offline", self.offline),
             ("--refresh", self.refresh),
-            ("--universe", self.universe is not None),
         ):
-            if given and self.source is not Source.yahoo:
-                raise typer.BadParameter(f"{name} goes with --source yahoo.")
+            if given and not self.source.live:
+                raise typer.BadParameter(f"{name} goes with --source auto, coinmarketcap or yahoo.")
+        if self.universe is not None and self.source is not Source.yahoo:
+            raise typer.BadParameter("--universe goes with --source yahoo.")
+        if self.source is Source.auto and not isinstance(self, ForecastMarketOptions):
+            raise typer.BadParameter("a training needs a source by name, not --source auto.")
+        if self.source is Source.coinmarketcap and not self.offline:
+            from features.sources.coinmarketcap.client import NO_KEY, CoinMarketCap
+
+            if CoinMarketCap.from_environment().key is None:
+                raise typer.BadParameter(NO_KEY)
 
     @property
     def mode(self) -> Literal["online", "offline", "refresh"]:
@@ -115,6 +140,13 @@ class MarketOptions:
         if self.offline:
             return "offline"
         return "refresh" if self.refresh else "online"
+
+
+@dataclass(frozen=True)
+class ForecastMarketOptions(MarketOptions):
+    """The same for a forecast, which takes the best source that answers unless told otherwise."""
+
+    source: ForecastSourceOption = Source.auto
 
 
 def load_panel(
@@ -176,7 +208,7 @@ def load_market(
     with _told(progress):
         if options.source is Source.files:
             return _files(options, now, progress, jobs, newest=newest)
-        return DeferredPanel(_yahoo(options, now, progress, jobs, deadline))
+        return _live(options, now, progress, jobs, deadline)
 
 
 @contextlib.contextmanager
@@ -209,9 +241,14 @@ def published_index(
         raise typer.BadParameter("--published and --online exclude each other.")
     if path is None and not online:
         return None
-    from features.sources.published import NAME, fetch_published, read_published
+    if path is None:
+        from features.sources.coinmarketcap.client import NAME, CoinMarketCap
+        from features.sources.coinmarketcap.published import fetch_published
 
-    return (NAME, fetch_published(now=now)) if path is None else (path.name, read_published(path))
+        return NAME, fetch_published(CoinMarketCap.from_environment(), now=now)
+    from features.sources.published import read_published
+
+    return path.name, read_published(path)
 
 
 def _files(
@@ -232,12 +269,14 @@ def _files(
     )
 
 
-def _yahoo(
+def _live(
     options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int, deadline: float
-) -> MarketPanel:
+) -> DeferredPanel:
+    from features.sources.automatic import load_live
+    from features.sources.coinmarketcap.client import CoinMarketCap
+    from features.sources.deferred import DeferredPanel
     from features.sources.etf_flows.location import flow_directory
     from features.sources.yahoo.client import YahooClient
-    from features.sources.yahoo.panel import load_yahoo
     from features.sources.yahoo.price_cache import PriceCache, spoken
     from features.sources.yahoo.request import Request
 
@@ -247,11 +286,14 @@ def _yahoo(
         age = cache.age(now)
         state = "nothing is stored" if age is None else f"the stored prices are {spoken(age)} old"
         progress.message(f"offline: {state} ({cache.directory})")
-    return load_yahoo(
-        Request(
-            cache, now, options.mode, directory, flow_directory(), options.universe, jobs, progress
-        )
+    request = Request(
+        cache, now, options.mode, directory, flow_directory(), options.universe, jobs, progress
     )
+    client = CoinMarketCap.from_environment(deadline=deadline, say=progress.message)
+    live = load_live(options.source.value, request, client)
+    for line in live.lines():
+        progress.message(line)
+    return DeferredPanel(live.panel, live=live)
 
 
 def _cache_directory(options: MarketOptions) -> Path:

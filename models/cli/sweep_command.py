@@ -158,10 +158,10 @@ def _indices(market: MarketOptions, made: Grid) -> Mapping[IndexDefinition, Inde
 
         assert market.data_dir is not None
         return load_index_series(market.data_dir, others, until=now().normalize())
-    if market.source is Source.yahoo:
+    if market.source.live:
         raise SpecificationError(
             "windows and tops other than the default's need --source reference or --source files: "
-            "Yahoo's prices continue the default's index alone."
+            "live prices continue the default's index alone."
         )
     from features.reference.load import load_definitions
 

@@ -63,7 +63,7 @@ def age_statement(forecast: Forecast) -> str:
         return ""
     return (
         f"Nothing is known of the market since {long_day(forecast.data.last_day)}. For a forecast "
-        f"of today: predict.py --source yahoo"
+        f"of today: predict.py --source auto"
     )
 
 

@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -178,21 +177,6 @@ class YahooClient:
                 self.say(f"{reason}; asking again, for up to {self.deadline:g} s ...")
             time.sleep(wait or 0)
         raise AssertionError("the last attempt returns or raises")
-
-
-def fetch_json(address: str, asked: Mapping[str, int], *, source: str) -> dict[str, Any]:
-    """Fetch a JSON object from a public address, once; SourceUnavailable if there is none."""
-    try:
-        answer = _session().get(f"{address}?{urlencode(asked)}", timeout=TIMEOUT_SECONDS)
-        if answer.status_code != 200:
-            raise OSError(f"HTTP status {answer.status_code}")
-        content = json.loads(answer.text)
-        if not isinstance(content, dict):
-            raise ValueError("no JSON object")
-    except (OSError, ValueError, RecursionError) as error:
-        reason = str(error).split(". See https://", 1)[0].rstrip(". ")
-        raise SourceUnavailable(f"{source} cannot be used ({reason}); try again later.") from error
-    return content
 
 
 def _coin(quote: dict[str, Any]) -> tuple[str, str, str, float, float, float]:

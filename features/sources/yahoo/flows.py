@@ -10,14 +10,18 @@ from features.market.splice import joined_flow
 from features.panel import DAY, DataError, MarketPanel, SourceUnavailable
 from features.sources.etf_flows.series import fund_flows, record_shares
 from features.sources.yahoo.request import Notes, Request
-from features.sources.yahoo.tickers import Closes
 
 FUND = "IWM"
 FLOWS = ("iwm_flow", "btc_etf_flow", "eth_etf_flow")
 
 
 def joined_flows(
-    request: Request, reference: MarketPanel, closes: Closes, notes: Notes
+    request: Request,
+    reference: MarketPanel,
+    bitcoin: pd.Series,
+    ether: pd.Series,
+    sessions: pd.DatetimeIndex,
+    notes: Notes,
 ) -> dict[str, pd.Series]:
     """Continue the embedded flows with the store's, where both meet.
 
@@ -28,10 +32,9 @@ def joined_flows(
         _record(request, notes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        stored = fund_flows(request.flows, closes.bitcoin.dropna(), closes.ether.dropna())
+        stored = fund_flows(request.flows, bitcoin, ether)
     notes.problems += [str(warning.message) for warning in caught]
     joined = {}
-    sessions = pd.DatetimeIndex(closes.indices["sp500"].index)
     for name in FLOWS:
         embedded = reference.series(name)
         later = stored.get(name, embedded.iloc[:0])

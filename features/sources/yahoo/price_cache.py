@@ -5,25 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 from urllib.parse import quote, unquote
 
 import pandas as pd
 
-from features.panel import DataError, SourceUnavailable
+from features.panel import DAY, DataError, SourceUnavailable
 from features.sources.yahoo.client import YahooClient
 from features.sources.yahoo.closes import Answer, Fetched, lacks_of
 from features.sources.yahoo.price_history import History
 from features.sources.yahoo.sessions import is_required, last_complete_day, naive_utc
-from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
+from features.storage.parquet import kept, kept_table, write_table
 
 Mode = Literal["online", "offline", "refresh"]
 Progress = Callable[[int, int], None]  # takes the number of tickers done and of all
 
 _GO = "run once without --offline"
-_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,8 @@ class PriceCache:
         missing, or nothing at all can be used.
         """
         asked, now = tuple(dict.fromkeys(tickers)), naive_utc(now)
-        held = {ticker: kept for ticker in asked if (kept := self._stored(ticker)) is not None}
+        stored = {ticker: self._stored(ticker) for ticker in asked}
+        held = {ticker: history for ticker, history in stored.items() if history is not None}
         if mode != "offline":
             stale = {
                 ticker: min(first, held[ticker].asked_from) if ticker in held else first
@@ -80,7 +80,7 @@ class PriceCache:
         """Fetch the crypto ranking of this UTC day, unless it is stored or the mode is offline."""
         now = naive_utc(now)
         path = self.directory / f"ranking-{now:%Y-%m-%d}.parquet"
-        if mode == "offline" or (mode == "online" and _whole(path, _table) is not None):
+        if mode == "offline" or (mode == "online" and kept_table(path) is not None):
             return
         with self._with_age(now):
             table = self.client.ranking(now=now)
@@ -90,7 +90,7 @@ class PriceCache:
     def rankings(self) -> dict[pd.Timestamp, pd.DataFrame]:
         """Return every stored ranking by the UTC day on which it was fetched, oldest first."""
         tables = {
-            pd.Timestamp(path.stem.removeprefix("ranking-")).as_unit("s"): _whole(path, _table)
+            pd.Timestamp(path.stem.removeprefix("ranking-")).as_unit("s"): kept_table(path)
             for path in sorted(self.directory.glob("ranking-????-??-??.parquet"))
         }
         return {day: table for day, table in tables.items() if table is not None}
@@ -101,15 +101,23 @@ class PriceCache:
         """Return a fund's last session, shares and their value, as Yahoo said on this UTC day."""
         now = naive_utc(now)
         path = self.directory / f"shares-{now:%Y-%m-%d}-{quote(ticker, safe='')}.parquet"
-        kept = None if mode == "refresh" else _whole(path, _table)
-        if kept is None:
+        table = None if mode == "refresh" else kept_table(path)
+        if table is None:
             day, shares, value = self.client.shares(ticker, now=now)
-            kept = pd.DataFrame({"day": [day], "shares": [shares], "value": [value]})
+            table = pd.DataFrame({"day": [day], "shares": [shares], "value": [value]})
             with suppress(OSError):
-                write_table(path, kept, {})
+                write_table(path, table, {})
             for older in set(self.directory.glob(f"shares-*-{quote(ticker, safe='')}.parquet")):
                 older.unlink(missing_ok=True) if older != path else None
-        return kept["day"][0], float(kept["shares"][0]), float(kept["value"][0])
+        return table["day"][0], float(table["shares"][0]), float(table["value"][0])
+
+    def reach(self, seconds: float, *, now: pd.Timestamp) -> None:
+        """Raise SourceUnavailable unless Yahoo answers so soon, or has been asked for the day."""
+        now = naive_utc(now)
+        first, history = now.normalize() - 7 * DAY, self._stored("BTC-USD")
+        if history is None or history.is_stale("BTC-USD", first, now, doubted=False):
+            client = replace(self.client, deadline=min(seconds, self.client.deadline))
+            list(client.closes({"BTC-USD": first}, now.normalize(), now=now))
 
     def age(self, now: pd.Timestamp) -> pd.Timedelta | None:
         """Return how long ago the oldest required series was fetched; None if none is stored."""
@@ -117,15 +125,15 @@ class PriceCache:
             unquote(path.stem.removeprefix("closes-"))
             for path in self.directory.glob("closes-*.parquet")
         )
-        kept = [self._stored(ticker) for ticker in names if is_required(ticker)]
-        ages = (naive_utc(now) - history.fetched_at for history in kept if history is not None)
+        held = [self._stored(ticker) for ticker in names if is_required(ticker)]
+        ages = (naive_utc(now) - history.fetched_at for history in held if history is not None)
         return max(ages, default=None)
 
     def _path(self, ticker: str) -> Path:
         return self.directory / f"closes-{quote(ticker, safe='')}.parquet"
 
     def _stored(self, ticker: str) -> History | None:
-        return _whole(self._path(ticker), History.read)
+        return kept(self._path(ticker), History.read)
 
     def _take(
         self, fetched: Fetched, start: pd.Timestamp, now: pd.Timestamp, held: dict[str, History]
@@ -199,20 +207,3 @@ def spoken(age: pd.Timedelta) -> str:
     """
     hours = max(int(age / pd.Timedelta(hours=1)), 0)
     return f"{hours} hour{'s' * (hours != 1)}" if hours < 48 else f"{hours // 24} days"
-
-
-def _table(path: Path) -> pd.DataFrame:
-    return read_table(path)[0]
-
-
-def _whole(path: Path, read: Callable[[Path], _Kept]) -> _Kept | None:
-    """Read a file; None if there is none, or a damaged one, which is set aside with a warning."""
-    try:
-        return read(path)
-    except OSError:  # none is stored, or none that we may read
-        return None
-    except DamagedFile as error:
-        # It concerns the store, not the market.
-        aside = set_aside(path)
-        warnings.warn(f"damaged: {path.name} ({error}); set aside as {aside}.", stacklevel=4)
-        return None

@@ -1,20 +1,17 @@
-"""What a live source is asked for, and what it says while it works."""
+"""What a live source is asked for, and what it notes while it works."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from features.provenance import Finding, Revision
+from features.sources.yahoo.price_cache import Mode, PriceCache
 
-if TYPE_CHECKING:
-    from features.sources.yahoo.price_cache import Mode, PriceCache
-
-Stage = Callable[[str, int, int], None]
+Witness = Callable[[pd.DataFrame, pd.Series], str | None]
 
 
 @dataclass
@@ -36,36 +33,20 @@ class Notes:
 
 @dataclass(frozen=True)
 class Request:
-    """What to load.
-
-    Parameters
-    ----------
-    cache : PriceCache
-        Closes and rankings.
-    now : pandas.Timestamp
-        Current instant, UTC.
-    mode : {"online", "offline", "refresh"}
-        Fetch what is missing, nothing, or everything.
-    simulations : pathlib.Path
-        Directory of computed simulations.
-    flows : pathlib.Path
-        Directory of imported fund figures.
-    universe : pathlib.Path, optional
-        A user's universe for the days after the embedded history.
-    jobs : int
-        Threads of the simulation.
-    progress : callable
-        Called with the stage, the steps done and of all.
-    """
+    """What to load, and how."""
 
     cache: PriceCache
-    now: pd.Timestamp
-    mode: Mode
-    simulations: Path
-    flows: Path
-    universe: Path | None = None
-    jobs: int = 1
-    progress: Stage = lambda stage, done, total: None
+    now: pd.Timestamp  # UTC
+    mode: Mode  # fetch what is stale, nothing, or everything
+    simulations: Path  # directory of computed simulations
+    flows: Path  # directory of imported fund figures
+    universe: Path | None = None  # a user's, for the days after the embedded history
+    jobs: int = 1  # threads of the simulation
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+    # Rankings of others by the day on whose end they were known; columns ticker, market_cap_usd.
+    rankings: Mapping[pd.Timestamp, pd.DataFrame] = field(default_factory=dict)
+    # Takes closes by day x coin and Bitcoin's; returns in what they are contradicted.
+    witness: Witness | None = None
 
     @property
     def today(self) -> pd.Timestamp:
@@ -76,8 +57,6 @@ class Request:
 def named(things: list[str], limit: int = 8) -> str:
     """Return names as a list for people, the first ones only.
 
-    Examples
-    --------
     >>> named(["a", "b", "c"], limit=2)
     'a, b and 1 more'
     """

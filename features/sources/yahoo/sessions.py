@@ -24,8 +24,6 @@ _LATE_BUSINESS_DAYS = 3
 def is_crypto(ticker: str) -> bool:
     """Tell whether a ticker is a coin in US dollars, traded every day of the week.
 
-    Examples
-    --------
     >>> is_crypto("BTC-USD"), is_crypto("^RUT")
     (True, False)
     """
@@ -35,8 +33,6 @@ def is_crypto(ticker: str) -> bool:
 def is_required(ticker: str) -> bool:
     """Tell whether the panel cannot do without a ticker: everything but the altcoins.
 
-    Examples
-    --------
     >>> is_required("ETH-USD"), is_required("DOGE-USD")
     (True, False)
     """
@@ -54,23 +50,10 @@ def naive_utc(instant: pd.Timestamp) -> pd.Timestamp:
 
 
 def last_complete_day(ticker: str, now: pd.Timestamp) -> pd.Timestamp:
-    """Return the last day whose close of a ticker is final at an instant.
+    """Return the last day whose close of a ticker is final at an instant (UTC).
 
-    Parameters
-    ----------
-    ticker : str
-        As Yahoo writes it.
-    now : pandas.Timestamp
-        UTC; without a time zone it is taken as UTC.
+    For coins the UTC day before; else the last weekday whose session ended, holidays included.
 
-    Returns
-    -------
-    pandas.Timestamp
-        For coins the UTC day before; else the last weekday whose session
-        ended. Holidays are not known here.
-
-    Examples
-    --------
     >>> monday = pd.Timestamp("2025-12-08 20:59")
     >>> last_complete_day("BTC-USD", monday).date(), last_complete_day("^RUT", monday).date()
     (datetime.date(2025, 12, 7), datetime.date(2025, 12, 5))

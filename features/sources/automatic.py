@@ -1,0 +1,79 @@
+"""Live sources by name: what CoinMarketCap and Yahoo give together, and `auto`, which chooses."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from features.panel import DataError, MarketPanel, SourceUnavailable
+from features.reference.load import load_reference
+from features.reference.membership import load_membership
+from features.sources.coinmarketcap.client import KEY_VARIABLE, CoinMarketCap
+from features.sources.coinmarketcap.panel import load_coinmarketcap
+from features.sources.coinmarketcap.snapshot import Snapshot, kept_rankings, kept_snapshot
+from features.sources.yahoo.panel import load_yahoo
+from features.sources.yahoo.request import Request
+
+# So long a source has to answer at all before the embedded history is taken.
+REACH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class LiveMarket:
+    """A panel, the source it came from and why, and the market within the running day."""
+
+    panel: MarketPanel
+    source: str  # coinmarketcap, yahoo or reference
+    why: str
+    snapshot: Snapshot | None = None  # never an as_of; in no panel, training or ledger
+
+    def lines(self) -> list[str]:
+        """Return source, day and reason as a sentence, and the index now as another."""
+        chosen = f"Source: {self.source}, to {self.panel.last_day:%Y-%m-%d} ({self.why})."
+        return [chosen] + ([] if self.snapshot is None else [self.snapshot.text()])
+
+
+def load_live(source: str, request: Request, client: CoinMarketCap) -> LiveMarket:
+    """Load `coinmarketcap`, `yahoo`, or with `auto` the best one that answers.
+
+    That is CoinMarketCap with a key, else Yahoo, else the embedded history, where neither answers
+    within five seconds or a download fails. SourceUnavailable and DataError of a source that was
+    asked for by name go to the caller.
+    """
+    end = time.monotonic() + REACH_SECONDS
+    automatic = source == "auto"
+    # The snapshot helps; a forecast does not wait for it.
+    soon = replace(client, deadline=min(REACH_SECONDS / 2, client.deadline))
+    membership, snapshot = load_membership(), None
+    try:
+        snapshot = kept_snapshot(
+            request.cache.parent, soon, membership, now=request.now, mode=request.mode
+        )
+        silent = ""
+    except (SourceUnavailable, DataError) as error:
+        silent = str(error)
+    if source == "coinmarketcap" or (automatic and client.key is not None and not silent):
+        try:
+            panel = load_coinmarketcap(request, client)
+            return LiveMarket(panel, "coinmarketcap", _why(automatic, "a key is set"), snapshot)
+        except (SourceUnavailable, DataError) as error:
+            if not automatic:
+                raise
+            silent = str(error)
+    try:
+        if automatic and request.mode != "offline":
+            request.cache.reach(max(end - time.monotonic(), 0.1), now=request.now)
+        kept = kept_rankings(request.cache.parent, membership)
+        witness = None if snapshot is None else snapshot.disagreement
+        panel = load_yahoo(replace(request, rankings=kept, witness=witness))
+        why = silent if client.key is not None and silent else f"no key in {KEY_VARIABLE}"
+        return LiveMarket(panel, "yahoo", _why(automatic, why), snapshot)
+    except (SourceUnavailable, DataError) as error:
+        if not automatic:
+            raise
+        return LiveMarket(load_reference(), "reference", _why(automatic, str(error)), snapshot)
+
+
+def _why(automatic: bool, reason: str) -> str:
+    """Return the first sentence of a reason; a source that was named needs no other."""
+    return reason.splitlines()[0].rstrip(".") if automatic else "asked for"
