@@ -6,19 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.market.market import Floats, Masks
 from features.plausibility import limits
 from features.plausibility.book import rule, shown_factor
 from features.plausibility.coins import check_coin_contradiction
 from features.plausibility.limits import CONFIRMING, RETURN_STEPS
-from features.plausibility.steps import (
-    Flags,
-    Floats,
-    Kind,
-    carried,
-    judged_steps,
-    repeats,
-    runs,
-)
+from features.plausibility.steps import Kind, carried, judged_steps, repeats, runs
 from features.plausibility.verdict import Verdict
 from features.provenance import Consequence
 
@@ -52,7 +45,7 @@ class Moves:
         own = carried(market.bitcoin[:, None])[:, 0]
         return cls(median, spread, np.append(np.nan, np.diff(own)))
 
-    def beyond(self) -> Flags:
+    def beyond(self) -> Masks:
         """Return on which days the coins move as no market does."""
         back = np.append(self.median[1:], np.nan)
         # There and back: a smaller step will do.
@@ -65,7 +58,7 @@ class Moves:
         as_one = self._as_one(limits.ONE_FACTOR, limits.ONE_SPREAD)
         return np.asarray(far | returning | alone | as_one)
 
-    def no_market(self) -> Flags:
+    def no_market(self) -> Masks:
         """Return on which days the coins move so that it is wrong however long it stays."""
         return np.asarray(
             (self.median >= limits.COMMON_LASTING_UP)
@@ -73,7 +66,7 @@ class Moves:
             | self._as_one(limits.ONE_FACTOR_LASTING, limits.ONE_SPREAD_LASTING)
         )
 
-    def _as_one(self, step: float, spreads: float) -> Flags:
+    def _as_one(self, step: float, spreads: float) -> Masks:
         """Return on which days all coins move by one factor: far beside what lies between them."""
         size = np.abs(self.median)
         return np.asarray((size > step) & (size > spreads * self.spread))
@@ -200,7 +193,7 @@ def check_frozen_bitcoin(verdict: Verdict) -> None:
         verdict.note("frozen", "bitcoin", (first, after), close, 1.0, consequence, said)
 
 
-def _stands(logs: Floats) -> tuple[Flags, Flags]:
+def _stands(logs: Floats) -> tuple[Masks, Masks]:
     """Return on which days a price repeats the day before, with noise or exactly."""
     exact = np.append(False, np.abs(np.diff(logs)) <= _EQUAL)
     same, nearly = repeats(logs)

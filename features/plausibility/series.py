@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from features.market.market import Masks
 from features.market.supply import bitcoin_supply
 from features.plausibility.book import found, rule, shown_factor
 from features.plausibility.limits import (
@@ -22,7 +23,7 @@ from features.plausibility.limits import (
     TOGETHER,
     StepLimit,
 )
-from features.plausibility.steps import Flags, in_runs, judged_series, repeats, runs, usual_step
+from features.plausibility.steps import in_runs, judged_series, repeats, runs, usual_step
 from features.provenance import Finding
 
 Checked = tuple[pd.Series, list[Finding]]
@@ -101,9 +102,7 @@ def check_steps(
     findings: list[Finding] = []
     suspicious = suspicious_steps(values, limit, witness)
     kinds = {"spike": _spike, "unconfirmed": _unconfirmed, "lasting": _shift, "note": _confirmed}
-    for first, after, kind in judged_series(
-        logs, suspicious, lambda step: abs(step) >= limit.lasting
-    ):
+    for first, after, kind in judged_series(logs, suspicious, limit.lasting):
         ends = kind in ("unconfirmed", "lasting")
         keep[first : len(values) if ends else after] = kind == "note"
         days = (values.index[first], values.index[-1 if ends else after - 1])
@@ -115,7 +114,7 @@ def check_steps(
 
 def suspicious_steps(
     values: pd.Series, limit: StepLimit, witness: tuple[pd.Series, StepLimit] | None = None
-) -> Flags:
+) -> Masks:
     """Return which observations are a step beyond the limit away from the one before.
 
     A witness is a series that moves alike, with the limit for the difference of both steps.
