@@ -14,14 +14,22 @@ from typer.testing import CliRunner
 
 import predict
 from features.health import usable_view
+from features.market.supply import bitcoin_supply
 from features.panel import DataError
 from features.plausibility.book import RULES, is_unit
 from features.plausibility.check import check_market, check_series, rules_table, rules_text
+from features.plausibility.known import check_published
 from features.plausibility.limits import PEGS, STEPS
-from features.plausibility.series import check_flow, check_frozen, check_sessions, check_steps
+from features.plausibility.series import (
+    check_flow,
+    check_frozen,
+    check_sessions,
+    check_steps,
+    closed_days,
+)
 from features.plausibility.steps import usual_step
 from features.provenance import DataProvenance, Finding
-from features.sources.directory import load_files
+from features.sources.directory import deferred_files, load_files
 from models.forecasting.data_quality import data_health
 from models.forecasting.schema import health_json
 from models.report.health_text import health_text
@@ -30,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 LAST = pd.Timestamp("2025-06-30")
 DAYS = pd.date_range(end=LAST, periods=300, unit="s")
 COINS = ["ethereum", *(f"coin{number}" for number in range(54))]
-SESSIONS = DAYS[DAYS.day_of_week < 5]
+SESSIONS = DAYS[(DAYS.day_of_week < 5) & ~DAYS.isin(closed_days(2024, 2025))]
 
 
 def market():
@@ -249,7 +257,12 @@ def test_coins_and_bitcoin_a_day_apart_are_refused(days, since, who):
     moved = (coins["coin"] != "bitcoin") == (who == "coins")
     coins.loc[moved & (coins["date"] >= ago(since)), "date"] += pd.Timedelta(days=days)
     coins = coins[coins["date"] <= LAST].drop_duplicates(["date", "coin"])
-    checked = check_market(in_bitcoin(coins, bitcoin_of(coins)), universe)
+    coins = in_bitcoin(coins, bitcoin_of(coins))
+    if since == 299:
+        with pytest.raises(DataError, match="a day apart; refused"):
+            check_market(coins, universe)
+        return
+    checked = check_market(coins, universe)
     apart = [each for each in checked.findings if each.rule == "a day apart"]
     assert apart
     assert {each.consequence for each in apart} == {"refused"}
@@ -645,6 +658,92 @@ def test_what_is_the_factor_of_a_unit(factor, unit):
     assert is_unit(float(np.log(factor))) is unit
 
 
+# --- against what is known -----------------------------------------------------------------------
+
+
+def test_a_market_cap_of_ether_in_millions():
+    ether = closes(days=DAYS, base=3000.0)
+    cap = 1.2e8 * ether
+    kept, findings = check_series({"eth_market_cap_usd": cap / 1e6}, ether_usd=ether)
+    assert (only(findings).rule, len(kept["eth_market_cap_usd"])) == ("scale", 0)
+    assert check_series({"eth_market_cap_usd": cap}, ether_usd=ether)[1] == []
+
+
+def test_a_flow_on_a_day_without_session_is_left_out():
+    days = pd.bdate_range("2024-12-01", "2025-02-14")
+    flows = pd.Series(2e8 * np.random.default_rng(1).normal(size=len(days)), days)
+    kept, findings = check_sessions("btc_etf_net_flow_usd", flows, flow=True)
+    closed = pd.DatetimeIndex(["2024-12-25", "2025-01-01", "2025-01-09", "2025-01-20"])
+    assert flows.index.difference(kept.index).tolist() == closed.tolist()
+    assert only(findings).consequence == "value left out"
+
+
+def test_a_few_flows_in_millions_among_those_in_dollars():
+    flows = pd.Series(2e8 * np.random.default_rng(1).normal(size=len(SESSIONS)), SESSIONS)
+    flows.iloc[[150, 160, 170]] /= 1e6
+    kept, findings = check_flow("btc_etf_net_flow_usd", flows)
+    assert only(findings).rule == "scale"
+    assert kept.index[-1] == SESSIONS[149]
+
+
+@pytest.mark.parametrize("days", [6, 11])
+def test_a_bitcoin_that_drifts_from_its_market_cap_is_at_fault(days):
+    coins, universe = following()
+    cap = bitcoin_supply(DAYS) * bitcoin_of(coins)
+    drift = pd.Series(np.exp(-0.03 * (days - np.arange(days)[::-1])), DAYS[-days:])
+    factor = coins["date"].map(drift).fillna(1.0)
+    own = coins["coin"] == "bitcoin"
+    wrong = coins.copy()
+    wrong.loc[own, "close_usd"] *= factor
+    checked = check_market(in_bitcoin(wrong, bitcoin_of(wrong)), universe, bitcoin_cap=cap)
+    assert only(checked.findings).consequence == "day held back"
+    assert abs((checked.withheld[0] - DAYS[-days]).days) <= 2
+    assert checked.withheld[-1] == LAST
+
+
+def test_a_published_index_of_another_scale_or_sign_is_refused():
+    days = pd.date_range("2025-01-01", periods=200)
+    ours = pd.Series(50 + 30 * np.sin(np.arange(200) / 20), days)
+    check_published(ours, ours + 7, "theirs")
+    check_published(ours.iloc[:40], 100 - ours, "theirs")
+    with pytest.raises(DataError, match="multiply them by 100"):
+        check_published(ours, ours / 100, "theirs")
+    with pytest.raises(DataError, match="runs against our index"):
+        check_published(ours, 100 - ours, "theirs")
+
+
+# --- a past day ----------------------------------------------------------------------------------
+
+
+def test_nothing_later_bears_on_a_past_day(tmp_path):
+    """Whatever is wrong after a day: what is known by then is the same to the bit."""
+    coins, universe = following()
+    day, after = ago(40), pd.Timedelta(days=1)
+
+    def known(name, coins, universe):
+        directory = written(tmp_path / name, coins, universe)
+        return deferred_files(
+            directory, today=LAST, newest=False, simulation=lambda *_: None, known_by=day
+        ).panel
+
+    sane = known("sane", coins, universe)
+    assert sane.last_day == day
+    late = coins["date"] > day
+    frozen = coins.copy()
+    still = coins[coins["date"] == day].set_index("coin")["close_usd"]
+    frozen.loc[late, "close_usd"] = coins.loc[late, "coin"].map(still)
+    spike = coins.copy()
+    spike.loc[(coins["coin"] == "coin3") & (coins["date"] == day + after), "close_usd"] *= 90
+    faults = {
+        "halved": (bitcoin_wrong(coins, 0.5, day + after), universe),
+        "frozen": (frozen, universe), "spike": (spike, universe),
+        "no ranking": (coins, universe[(universe["snapshot_date"] <= day)
+                                       | (universe["rank"] <= 9)]),
+    }  # fmt: skip
+    for name, tables in faults.items():
+        assert known(name, *tables).digest == sane.digest, name
+
+
 # --- what is said --------------------------------------------------------------------------------
 
 
@@ -740,6 +839,32 @@ EXPECTED = {
     "shares_in_thousands_from_a_day": ("level shift", 0, "iwm_shares_outstanding"),
     "ranking_with_bitcoin_and_stablecoins": ("no altcoin", 0, "wrapped-bitcoin"),
 }
+
+
+@pytest.mark.real_data
+def test_markets_wrong_as_a_whole_that_people_reported(real_data, tmp_path):
+    make = real_data.parent / "cases" / "more.py"
+    if not make.exists():
+        pytest.skip("the cases are not beside the real history")
+    subprocess.run([sys.executable, str(make), str(tmp_path)], check=True)
+    sane = load_files(tmp_path / "sane")
+    assert load_files(tmp_path / "ranks_with_gaps").digest == sane.digest
+    for name, rule, series in (
+        ("25_ranks_from_november", "ranking", "universe"),
+        ("redenominated_24000", "level shift", "bnb"),
+        ("merged_4_to_1", "redenomination", "dogecoin"),
+        ("caps_in_millions", "scale", "eth_market_cap_usd"),
+    ):
+        panel = load_files(tmp_path / name)
+        found = {(each.rule, each.series, each.consequence) for each in panel.provenance.findings}
+        assert (rule, series, "value left out") in found, name
+        assert abs(panel.series("season_index").iloc[-1] - 19.6) < 3.5
+    assert load_files(tmp_path / "caps_in_millions").series("eth_etf_flow").empty
+    with pytest.raises(DataError, match="a day apart; refused"):
+        load_files(tmp_path / "coins_a_day_late")
+    with pytest.raises(DataError, match="frozen market; refused"):
+        load_files(tmp_path / "two_decimals")
+    assert "market_cap_usd" in load_files(tmp_path / "no_caps").provenance.problems[-1]
 
 
 @pytest.mark.real_data

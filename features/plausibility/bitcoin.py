@@ -242,16 +242,25 @@ def check_market_cap(verdict: Verdict) -> None:
     moved = Moves.of(verdict, verdict.used(market.btc)).median
     wrong = (np.abs(off) > limits.CAP_CONTRADICTION) & ~verdict.withheld & ~verdict.bitcoin_out
     for first, after in runs(wrong):
+        at = first + int(np.argmax(np.abs(off[first:after])))
+        # From the last day on which both agreed: Bitcoin's close may have drifted away slowly.
+        agreed = np.flatnonzero(np.abs(off[:first]) <= limits.CAP_CONTRADICTION / 3)
+        begin = int(agreed[-1]) + 1 if len(agreed) else first
+        drifts = first - begin <= limits.DRIFT_DAYS and market.days[first] >= limits.COMMON_SINCE
+        begin = begin if drifts else first
+        drift = abs(np.nansum(moved[begin : at + 1]) + off[at]) < abs(off[at]) / 2
+        jump = abs(moved[first] + off[first]) < abs(off[first]) / 2
         # Else it is the market cap, which the rule on its scale judges.
-        if not abs(moved[first] + off[first]) < abs(off[first]) / 2:
+        if not (jump or (drift and drifts)):
             continue
+        first = first if jump else begin
         verdict.withheld[first:after] = True
         close, other = (
             float(np.exp(price[first])) for price in (market.bitcoin, market.bitcoin_by_cap)
         )
         said = (
             f"its close is {close:g}, its market cap over its supply {other:g}, and the median "
-            f"coin moves against it by {shown_factor(float(moved[first]))} in a day"
+            f"coin moves against it by {shown_factor(float(np.nansum(moved[first : at + 1])))}"
         )
         newest: Consequence = "day held back" if after > market.last else "value left out"
         verdict.note("common mode", "bitcoin", (first, after), close, close / other, newest, said)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from features.panel import DataError
 from features.plausibility.bitcoin import (
     check_common_mode,
     check_contradiction,
@@ -78,6 +79,9 @@ def check_market(
     bad = (verdict.left_out | verdict.withheld[:, None])[prices.row, prices.code]
     if verdict.bitcoin_out.any():
         bad |= verdict.bitcoin_out[prices.row] & (coins["coin"] == "bitcoin").to_numpy()
+    if bad.all():
+        causes = (each.text for each in verdict.findings if each.withholds)
+        raise DataError(f"coins: no close can be used. {next(causes, '')}".strip())
     return CheckedMarket(
         coins[~bad] if bad.any() else coins,
         universe,

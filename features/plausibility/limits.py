@@ -83,6 +83,8 @@ LARGEST_FLOW: Mapping[str, float] = {
     "eth_etf_net_flow_usd": 1.02e9,
 }
 FLOW_TIMES = 10.0
+# Flows are told in tenths of a million: the smallest day that is not zero has 1e5 dollars.
+SMALLEST_FLOW = 1e4
 # So many sessions in a row below this part of the usual day: another unit, or zeros filled in.
 # The real least of three in a row: 0.056 (Ether), 0.08 (Bitcoin).
 SMALL_FLOWS = 3
@@ -128,6 +130,8 @@ COIN_CONTRADICTION = log(1.3)
 # Bitcoin's close times its supply against its market cap, where there is one; log. Real at most
 # 0.063 since 2014 (2015-08-18).
 CAP_CONTRADICTION = 0.075
+# Within so many days Bitcoin's close drifts from its market cap, or it is the cap that does.
+DRIFT_DAYS = 10
 # Share of the ranked coins whose close is exactly that of the day before; real at most 0.09.
 FROZEN_SHARE = 0.25
 # A price with at least so many significant digits never repeats so often (real: 2 at most); one of
@@ -227,3 +231,8 @@ DRAWN_SHARE = 0.25
 DRAWN_RUN = 4
 # Weekly closes leave two days of seven without a repeated step, monthly ones the same.
 DRAWN_GAP = 4
+
+# --- what is known -------------------------------------------------------------------------------
+
+# Other computations of the index correlate with ours by 0.9 and more.
+AGAINST = -0.3
