@@ -156,6 +156,7 @@ def load_panel(
     jobs: int = 2,
     *,
     deadline: float = DEADLINE_SECONDS,
+    known_by: pd.Timestamp | None = None,
 ) -> MarketPanel:
     """Load the market whole, with every simulated week, as a training needs it.
 
@@ -171,8 +172,11 @@ def load_panel(
         Threads of the simulation.
     deadline : float
         Seconds for which an answer is waited for over the network.
+    known_by : pandas.Timestamp, optional
+        Past day that is asked for: nothing later of a directory bears on it.
     """
-    return load_market(options, now, progress, jobs, deadline=deadline).whole()
+    loaded = load_market(options, now, progress, jobs, deadline=deadline, known_by=known_by)
+    return loaded.whole()
 
 
 def load_market(
@@ -183,12 +187,13 @@ def load_market(
     *,
     newest: bool = False,
     deadline: float = DEADLINE_SECONDS,
+    known_by: pd.Timestamp | None = None,
 ) -> DeferredPanel:
     """Load the market from the source asked for; rows later than today are an error.
 
     Parameters
     ----------
-    options, now, progress, jobs, deadline
+    options, now, progress, jobs, deadline, known_by
         As for `load_panel`.
     newest : bool
         Whether its newest day is asked for: a directory too old for that is
@@ -207,7 +212,7 @@ def load_market(
         return DeferredPanel(load_reference())
     with _told(progress):
         if options.source is Source.files:
-            return _files(options, now, progress, jobs, newest=newest)
+            return _files(options, now, progress, jobs, newest=newest, known_by=known_by)
         return _live(options, now, progress, jobs, deadline)
 
 
@@ -252,7 +257,13 @@ def published_index(
 
 
 def _files(
-    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int, *, newest: bool
+    options: MarketOptions,
+    now: pd.Timestamp,
+    progress: ProgressLine,
+    jobs: int,
+    *,
+    newest: bool,
+    known_by: pd.Timestamp | None,
 ) -> DeferredPanel:
     from features.sources.directory import deferred_files
     from features.storage.simulations import simulated_series
@@ -265,7 +276,11 @@ def _files(
 
     assert options.data_dir is not None
     return deferred_files(
-        options.data_dir, today=now.normalize(), newest=newest, simulation=simulation
+        options.data_dir,
+        today=now.normalize(),
+        newest=newest,
+        simulation=simulation,
+        known_by=known_by,
     )
 
 
