@@ -396,6 +396,15 @@ def test_a_file_is_imported_shown_and_replaced(tmp_path, flows_csv):
     assert f"Not held: {SHARES}, {NAV}, {ETH}. The features of these flows are missing." in text
 
 
+def test_a_damaged_file_is_one_message_and_leaves_no_store(tmp_path):
+    (tmp_path / "fund.xlsx").write_bytes(b"PK\x03\x04" + bytes(3000))
+    done = command(tmp_path / "store", "import", tmp_path / "fund.xlsx")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: fund.xlsx: is damaged or no .xlsx workbook")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "store").exists()
+
+
 def test_damage_is_a_warning_on_stderr(tmp_path):
     (tmp_path / FILE).write_bytes(b"damaged")
     shown = command(tmp_path, "show")

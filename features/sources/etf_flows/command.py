@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 
 
-FileArgument = Annotated[
+_FileArgument = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
@@ -40,18 +40,18 @@ FileArgument = Annotated[
         "with date,net_flow_usd; as .xls (XML), .xlsx, .html or .csv.",
     ),
 ]
-AssetOption = Annotated[
+_AssetOption = Annotated[
     Literal["btc", "eth"] | None,
     typer.Option(help="Whose flows a plain CSV holds.", show_default=False),
 ]
-ReplaceOption = Annotated[
+_ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="Replace stored figures that FILE contradicts.")
 ]
-DebugOption = Annotated[bool, typer.Option(DEBUG, help="Show the trace of an unexpected error.")]
-DryRunOption = Annotated[
+_DebugOption = Annotated[bool, typer.Option(DEBUG, help="Show the trace of an unexpected error.")]
+_DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Read and compare, but write nothing.")
 ]
-StoreOption = Annotated[
+_StoreOption = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
@@ -63,12 +63,12 @@ StoreOption = Annotated[
 
 @app.command("import", epilog=_EPILOG)
 def import_file(
-    file: FileArgument,
-    asset: AssetOption = None,
-    store: StoreOption = None,
-    replace: ReplaceOption = False,
-    dry_run: DryRunOption = False,
-    debug: DebugOption = False,
+    file: _FileArgument,
+    asset: _AssetOption = None,
+    store: _StoreOption = None,
+    replace: _ReplaceOption = False,
+    dry_run: _DryRunOption = False,
+    debug: _DebugOption = False,
 ) -> None:
     """Check a downloaded file, show what it says and merge it into the store.
 
@@ -81,9 +81,9 @@ def import_file(
 
 @app.command(epilog=_EPILOG)
 def show(
-    store: StoreOption = None,
+    store: _StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help=f"As JSON, schema {SCHEMA}.")] = False,
-    debug: DebugOption = False,
+    debug: _DebugOption = False,
 ) -> None:
     """Show what the store holds: days, gaps and origins of every series."""
     directory = store or flow_directory()
