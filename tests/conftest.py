@@ -179,8 +179,7 @@ def once(tmp_path_factory):
 @pytest.fixture(scope="session")
 def small_training(once, reference):
     """A training of seconds: three candidates on the embedded history until the end of 2018."""
-    from models.cli.training_command import _with_claims
-    from models.training.claims import claims
+    from models.training.claims import claims, with_claims
     from models.training.run import Settings
     from models.training.run import train as run_training
     from models.verification.gate import Choice
@@ -191,7 +190,7 @@ def small_training(once, reference):
         names = ("persistence", "logistic", "logistic_all")
         settings = Settings(candidates=names, horizons=(30, 60, 90), replicates=4)
         training = run_training(reference, settings, until=until)
-        training = _with_claims(training, claims(reference, settings.definition, until))
+        training = with_claims(training, claims(reference, settings.definition, until))
         # Two years prove nothing, so that the gate names climatology: here it is as if they had.
         return replace(training, choice=Choice("logistic", "is what this test says it is"))
 
