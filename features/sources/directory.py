@@ -36,6 +36,7 @@ TABLES = {"series": SERIES, "coins": COINS, "universe": UNIVERSE}
 ENDINGS = ("parquet", "csv", "csv.gz")
 # The rule book speaks of series as the panel names them.
 PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
+_AS_OBSERVED = (*PANEL_NAMES.values(), "bitcoin", "eth_btc")
 # What can be no figure at all is refused before plausibility is asked about.
 _POSITIVE = ("iwm_shares_outstanding", "iwm_nav")
 _POSITIVE_OR_MISSING = ("btc_market_cap_usd", "crypto_market_cap_ex_btc_usd")
@@ -66,31 +67,12 @@ def load_files(
     top: int = TOP,
     simulation: Simulation | None = None,
 ) -> MarketPanel:
-    """Read a directory of market history into a panel.
+    """Read a directory of market history into a panel, with every series that it can give.
 
-    Parameters
-    ----------
-    directory : pathlib.Path
-        Holds `series*`, `coins*` and `universe*`, in one file or several each, as `.parquet`,
-        `.csv` or `.csv.gz`; `features.sources.tables` says what is read.
-    until : pandas.Timestamp, optional
-        Last day a row may carry (today); a later row is an error.
-    window_days, top : int
-        Definition of the season index.
-    simulation : callable, optional
-        Takes the market, returns the simulated series, for instance
-        `features.storage.simulations.simulated_series`; without it the panel
-        lacks them.
-
-    Returns
-    -------
-    MarketPanel
-        Every series of `features.panel.SERIES` that the directory can give.
-
-    Raises
-    ------
-    DataError
-        If a table is missing, unreadable or breaks a rule.
+    It holds `series*`, `coins*` and `universe*`, in one file or several each (`tables` and `cells`
+    say what is read); a row later than `until` (today), and whatever breaks a rule, raises
+    DataError. `simulation` takes the market and returns the simulated series, as
+    `features.storage.simulations.simulated_series` does; without it the panel lacks them.
     """
     tables = checked_tables(directory, until=until)
     panel = panel_of(tables, f"files:{directory}", until=until, window_days=window_days, top=top)
@@ -218,24 +200,24 @@ def panel_of(
     top: int = TOP,
 ) -> MarketPanel:
     """Derive every series of a panel that tables can give, but the simulated ones."""
-    coins, universe = tables.coins, tables.universe
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(tables.market, window_days=window_days, top=top, carried_days=carried)
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     compared = shares["coins_compared"]
-    provenance = replace(_ranking_provenance(universe, compared, top), findings=tables.findings)
+    provenance = replace(
+        _ranking_provenance(tables.universe, compared, top), findings=tables.findings
+    )
     # A day without an index compares nothing.
     shares["coins_compared"] = compared.astype(float).where(shares["season_index"].notna())
     values = {
-        **_equity(tables.observed),
-        **_crypto(tables.observed, coins, universe),
+        **_derived(tables),
         **{str(name): shares[name].dropna() for name in shares},
     }
     return MarketPanel.from_series(values, source, until=until, provenance=provenance)
 
 
 def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -> DataProvenance:
-    """Tell how old the last ranking is, and how many of its coins the last day compares."""
+    """Return how old the last ranking is, and how many of its coins the last day compares."""
     ranked = universe.loc[universe["rank"] <= top, "snapshot_date"]
     ranked_until, last = ranked.max(), compared.index[-1]
     step = (
@@ -259,29 +241,24 @@ def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -
     return DataProvenance((step,), tuple(problems), since=min(problems.values(), default=None))
 
 
-def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
-    panel = {name: observed[name] for name in PANEL_NAMES.values() if name in observed}
+def _derived(tables: CheckedTables) -> dict[str, pd.Series]:
+    """Return the single series and ratios of a panel."""
+    observed, coins = tables.observed, tables.coins
+    panel = {name: observed[name] for name in _AS_OBSERVED if name in observed}
     if "iwm_shares_outstanding" in observed and "iwm_nav" in observed:
         panel["iwm_flow"] = fund_flow(observed["iwm_shares_outstanding"], observed["iwm_nav"])
-    return panel
-
-
-def _crypto(
-    observed: Mapping[str, pd.Series], coins: pd.DataFrame, universe: pd.DataFrame
-) -> dict[str, pd.Series]:
-    panel = {name: observed[name] for name in ("bitcoin", "eth_btc") if name in observed}
-    ether = coins[coins["coin"] == "ethereum"].set_index("date").sort_index()
     cap = observed.get("btc_market_cap_usd")
     if cap is not None and "crypto_market_cap_ex_btc_usd" in observed:
-        panel["bitcoin_dominance"] = (
-            100 * cap / (cap + observed["crypto_market_cap_ex_btc_usd"])
-        ).dropna()
+        others = observed["crypto_market_cap_ex_btc_usd"]
+        panel["bitcoin_dominance"] = (100 * cap / (cap + others)).dropna()
     if cap is not None and "btc_etf_net_flow_usd" in observed:
         panel["btc_etf_flow"] = share_of_market_cap(observed["btc_etf_net_flow_usd"], cap)
+    ether = coins[coins["coin"] == "ethereum"].set_index("date").sort_index()
     if "eth_etf_net_flow_usd" in observed and not ether.empty:
-        snapshots = universe[universe["coin"] == "ethereum"].set_index("snapshot_date")
+        ranked = tables.universe[tables.universe["coin"] == "ethereum"]
+        snapshots = ranked.set_index("snapshot_date")["market_cap_usd"]
         panel["eth_etf_flow"] = share_of_market_cap(
-            observed["eth_etf_net_flow_usd"], _ether_market_cap(ether, snapshots["market_cap_usd"])
+            observed["eth_etf_net_flow_usd"], _ether_market_cap(ether, snapshots)
         )
     return panel
 
