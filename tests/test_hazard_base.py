@@ -26,8 +26,8 @@ from models.hazard.candidates import (
 from models.hazard.climatology import Climatology
 from models.hazard.leads import LEAD_DAYS, N_LEADS, incidence
 from models.hazard.logistic import LogisticHazard
-from models.hazard.names import CandidateName
 from models.verification.walk_forward import WalkForward
+from models.vocabulary import CandidateName
 from tests.hazard_rows import EVERY_DAY, OBSERVED, SIMULATED, every_candidate, order_gap, synthetic
 
 

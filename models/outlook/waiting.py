@@ -72,23 +72,10 @@ def credible_interval(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the credible interval of a probability from groups of paths that share parameters.
 
-    Between the groups, parameters and chance of the paths both vary; the latter is taken off:
-    a Beta distribution with the mean of all paths and the variance that parameters alone explain
-    (beta-binomial by moments).
-
-    Parameters
-    ----------
-    events : numpy.ndarray of bool, shape (..., paths)
-        Whether the event came on each path.
-    groups : int
-        Draws of the parameters.
-    level : float
-        Probability of the interval, equal tails.
-
-    Returns
-    -------
-    tuple of numpy.ndarray, shape (...)
-        Low, high; both the mean where the parameters explain nothing.
+    Events of shape (..., paths) give bounds of shape (...), with equal tails outside. Between the
+    groups, parameters and chance of the paths both vary; the latter is taken off: a Beta
+    distribution with the mean of all paths and the variance that parameters alone explain
+    (beta-binomial by moments). Both bounds are the mean where the parameters explain nothing.
 
     References
     ----------

@@ -27,7 +27,6 @@ from models.forecasting.parts import ModelId
 from models.forecasting.season_status import season_status
 from models.formatting import markdown
 from models.hazard.candidates import CANDIDATES, PRIMARY
-from models.hazard.names import CandidateName
 from models.report.claim_statements import claim_headlines
 from models.report.known_failures import CardFacts
 from models.report.model_card import FILE as MODEL_CARD
@@ -51,6 +50,7 @@ from models.training.replay import TABLE, extend, read
 from models.training.run import Training, train
 from models.training.skill_table import skill_table
 from models.verification.hindcast import REFERENCE
+from models.vocabulary import CandidateName
 
 # The candidates of the first table: the simplest, the primary, and what it is made of or beside.
 SHOWN = (
