@@ -98,17 +98,10 @@ class HazardModel(ABC):
     def predict_proba(self, X: pd.DataFrame) -> FloatArray:
         """Return the probability per lead, shape (n, 14): 1..13, then none; rows sum to 1.
 
-        Raises
-        ------
-        ValueError
-            If a threshold is below or above all of training, or nothing has been fitted.
+        ValueError if a threshold is below or above all of training, or nothing has been fitted.
         """
         survival = self._survival(X)
         return np.column_stack([-np.diff(survival, axis=1, prepend=1.0), survival[:, -1]])
-
-    def predict(self, X: pd.DataFrame) -> IntArray:
-        """Return the likeliest lead of each row, 0 for none."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
     def hazards(self, X: pd.DataFrame) -> FloatArray:
         """Return P(onset in lead k | none before), shape (n, 13)."""
@@ -135,9 +128,7 @@ class HazardModel(ABC):
             least[rows] = np.minimum(least[rows], survival)
             above[upper == position] = least[upper == position]
         gap = self.thresholds_[upper] - self.thresholds_[lower]
-        share = np.divide(
-            thresholds - self.thresholds_[lower], gap, out=np.zeros_like(gap), where=gap > 0
-        )
+        share = (thresholds - self.thresholds_[lower]) / np.where(gap > 0, gap, 1.0)
         return least + share[:, None] * (above - least)
 
     def _survival_at(

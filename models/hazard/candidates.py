@@ -41,7 +41,7 @@ TRIALS = 68
 
 @dataclass(frozen=True)
 class Candidate:
-    """A named hazard model; the position in `CANDIDATES` is the order of simplicity."""
+    """A named hazard model; its position in `CANDIDATES` is the order of simplicity."""
 
     name: CandidateName
     meaning: str

@@ -11,15 +11,8 @@ from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import pandas as pd
-from pydantic import (
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    PlainSerializer,
-    PlainValidator,
-    TypeAdapter,
-    ValidationError,
-)
+import pydantic
+from pydantic import Field, PlainSerializer, PlainValidator
 
 from features.catalogue.features import FEATURE_NAMES
 from models.hazard.base import HazardModel
@@ -40,13 +33,15 @@ def _day(value: object) -> pd.Timestamp:
 Day = Annotated[pd.Timestamp, PlainValidator(_day), PlainSerializer(lambda day: f"{day:%Y-%m-%d}")]
 Stored = Annotated[HazardModel, PlainValidator(from_state), PlainSerializer(to_state)]
 Threshold = Annotated[float, Field(gt=0, le=100)]
+Finite = pydantic.FiniteFloat
+Count = pydantic.NonNegativeInt
 
 
 class Range(NamedTuple):
     """Lowest and highest value of a feature in training."""
 
-    low: FiniteFloat
-    high: FiniteFloat
+    low: Finite
+    high: Finite
 
 
 @dataclass(frozen=True)
@@ -58,17 +53,17 @@ class Skill:
 
     kind: Kind
     horizon_days: int
-    value: Annotated[FiniteFloat, Field(le=1)] | None
+    value: Annotated[Finite, Field(le=1)] | None
     # 90 % interval: nothing is better than perfect, but its end may lie beyond.
-    low: FiniteFloat | None
-    high: FiniteFloat | None
-    days: NonNegativeInt  # forecasts resolved
-    episodes: NonNegativeInt  # different onsets inside their windows
+    low: Finite | None
+    high: Finite | None
+    days: Count  # forecasts resolved
+    episodes: Count  # different onsets inside their windows
     verdict: Verdict  # what the interval allows to be said
     # Chance that a day before an onset was given more than another (0.5 is a coin), 90 % interval.
-    auc: FiniteFloat | None = None
-    auc_low: FiniteFloat | None = None
-    auc_high: FiniteFloat | None = None
+    auc: Finite | None = None
+    auc_low: Finite | None = None
+    auc_high: Finite | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +71,11 @@ class OutlookSkill(Skill):
     """The same of the outlook, from any state, against the frequency of past windows."""
 
     # Unbroken runs of forecasts with the rarer outcome: its independent cases.
-    spells: NonNegativeInt = 0
-    expected: FiniteFloat = 0.0  # mean chance
-    observed: FiniteFloat = 0.0  # share of the windows with an onset
-    excess_low: FiniteFloat | None = None  # 90 % interval of expected - observed
-    excess_high: FiniteFloat | None = None
+    spells: Count = 0
+    expected: Finite = 0.0  # mean chance
+    observed: Finite = 0.0  # share of the windows with an onset
+    excess_low: Finite | None = None  # 90 % interval of expected - observed
+    excess_high: Finite | None = None
 
     @property
     def promised_too_much(self) -> bool:
@@ -171,12 +166,12 @@ class Forecaster:
         try:
             forecaster = _files().validate_json(gzip.decompress(content), strict=True).forecaster
             _check(forecaster)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ValueError(_refusal(f"{where}: {first['msg']}")) from error
         except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise ValueError(_refusal(str(error))) from error
+            said = str(error)
+            if isinstance(error, pydantic.ValidationError):
+                first = error.errors(include_url=False, include_input=False)[0]
+                said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise ValueError(f"not a forecaster of this program: {said[:200]}") from error
         return forecaster
 
 
@@ -187,8 +182,8 @@ class _File:
 
 
 @cache
-def _files() -> TypeAdapter[_File]:
-    return TypeAdapter(_File)
+def _files() -> pydantic.TypeAdapter[_File]:
+    return pydantic.TypeAdapter(_File)
 
 
 def _check(forecaster: Forecaster) -> None:
@@ -202,10 +197,6 @@ def _check(forecaster: Forecaster) -> None:
     used = {name for model in models for name in model.feature_names()}
     if unknown := used - {*FEATURE_NAMES}:
         raise ValueError(f"{min(unknown)} is no feature of this release; train again")
-
-
-def _refusal(reason: str) -> str:
-    return f"not a forecaster of this program: {reason[:200]}"
 
 
 def skill_of(row: Mapping[Any, Any]) -> Skill:

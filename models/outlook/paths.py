@@ -93,10 +93,7 @@ def simulate(
     lower takes it over; so each kind follows its own process and a day at a threshold is a day at
     every lower one. The same seed gives the same bytes.
 
-    Raises
-    ------
-    ValueError
-        If the kinds are not in order, do not match, or a number is out of range.
+    ValueError if the kinds are not in order, do not match, or a number is out of range.
     """
     _check(renewals, now, near_term or {}, days, n_paths, n_groups)
     # Those after the last day asked about show whether a season that begins on it is sustained.

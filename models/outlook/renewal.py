@@ -28,12 +28,6 @@ def fit_renewal(
     definition: OnsetDefinition,
     prior: Prior = PRIOR,
 ) -> Renewal:
-    """Fit the process to the season index up to a day, blind to what comes after.
-
-    Raises
-    ------
-    ValueError
-        If no season was over by then.
-    """
+    """Fit the process to the season index up to a day; ValueError if no season was over by then."""
     history = observe(index, until=until, definition=definition)
     return Renewal(history, fit_spells(history.spells, prior), season_law(history))

@@ -24,10 +24,7 @@ def near_term_weights(
 
     The exact chances of a first onset need no weights: `models.outlook.level.onset_by_day`.
 
-    Raises
-    ------
-    ValueError
-        If the other hazards allow what those of the simulation made impossible.
+    ValueError if the other hazards allow what those of the simulation made impossible.
     """
     target = {
         kind: spell_hazards(
