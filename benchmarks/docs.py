@@ -27,7 +27,6 @@ from models.forecasting.status import SeasonStatus, season_status
 from models.formatting import markdown, percent
 from models.hazard.candidates import CANDIDATES
 from models.hazard.forecaster import Evidence
-from models.hazard.names import CandidateName
 from models.report import words
 from models.report.card import model_cards
 from models.report.claims_text import claim_headlines
@@ -42,7 +41,7 @@ from models.training.prospective_table import since_release
 from models.training.replay import TABLE, extend, read
 from models.training.run import Training, train
 from models.training.skill_table import skill_table
-from models.vocabulary import Kind
+from models.vocabulary import CandidateName, Kind
 
 # The candidates of the first table: the simplest, the primary, and what it is made of.
 SHOWN = (

@@ -1,4 +1,4 @@
-"""The words that stand in stored files and answers, each once: kinds of season and verdicts."""
+"""The words that stand in stored files and answers, each once; importing them loads nothing."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ class Verdict(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     CANNOT_TELL = "cannot tell"
+
+
+class CandidateName(StrEnum):
+    """The candidates for champion, simplest first."""
+
+    climatology = "climatology"
+    persistence = "persistence"
+    logistic = "logistic"
+    simulation = "simulation"
+    pool = "pool"
+    logistic_all = "logistic_all"
+    lightgbm = "lightgbm"
+    lightgbm_all = "lightgbm_all"

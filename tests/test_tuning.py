@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from models.hazard.base import THRESHOLD, HazardModel
+from models.hazard.base import THRESHOLD, HazardModel, choose
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, N_LEADS, expand, lead_targets
 from models.hazard.logistic import LogisticHazard
-from models.hazard.tuning import choose
 from tests.hazard_rows import (
     days_of,
     synthetic,

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.panel import DataError
 from features.terminal import one_line
 
 WAY_OUT = "write all days of a column as 2025-12-10"
 EARLIEST = pd.Timestamp("1900-01-01")
-# From here on a time stamp is the end of its day, of which the last minute is left out at most.
-END_OF_DAY = pd.Timedelta(hours=23, minutes=59)
 # Beyond any price, market cap or flow; ratios and sums of such numbers are still finite.
 LARGEST = 1e30
 
+# From here on a time stamp is the end of its day, of which the last minute is left out at most.
+_END_OF_DAY = pd.Timedelta(hours=23, minutes=59)
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
     "october", "november", "december",
 )  # fmt: skip
-_MONTH_OF = {
-    name: at for at, month in enumerate(_MONTHS, 1) for name in (month, month[:3], month[:4])
-}
+_MONTH_OF = {name[:n]: at for at, name in enumerate(_MONTHS, 1) for n in (3, 4, len(name))}
 _TIME = (
     r"(?:[T ]+(?P<time>(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?)"
     r" ?(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)?)?"
 )
-_UTC = {None, "Z", "UTC", "+00", "-00", "+0000", "-0000", "+00:00", "-00:00"}
+_UTC = (None, "Z", "UTC", "+00", "-00", "+0000", "-0000", "+00:00", "-00:00")
 # A column is read in every form that fits all of it; if two of them disagree, it is refused.
 _FORMS = tuple(
     re.compile(form + _TIME, re.ASCII)
@@ -44,17 +43,18 @@ _FORMS = tuple(
     )
 )
 _EPOCH = re.compile(r"(\d{9,16})(\.0)?", re.ASCII)
-# What a time stamp is counted in by its size: from 2001 to 2100 no two of them overlap.
-_UNITS: Mapping[Literal["s", "ms", "us"], int] = {"s": 1, "ms": 10**3, "us": 10**6}
-_EPOCH_FROM, _EPOCH_TO = 978_307_200, 4_102_444_800
 # 1969 and 2068 are the ends of a century of two digits, as POSIX has it.
 _PIVOT = 69
 
-_SIGN = r"[(]?[+-]?"
-# 1.234,5: thousands in groups of three before the decimals. 1,234 can be either.
-_COMMA = re.compile(_SIGN + r"(\d{1,3}([. ]\d{3})+|\d+),\d+(e[+-]?\d+)?[)]?", re.IGNORECASE)
-_GROUPED = re.compile(_SIGN + r"[1-9]\d{0,2}(,\d{3})+[)]?")
-_GROUPED_BY_POINT = re.compile(_SIGN + r"[1-9]\d{0,2}(\.\d{3})+[)]?")
+# Numbers with a decimal point and with a decimal comma, thousands in groups of three.
+_POINT = re.compile(
+    r"[(]?[+-]?(([1-9]\d{0,2}([, ]\d{3})+|\d+)(\.\d*)?|\.\d+)(e[+-]?\d+)?[)]?", re.IGNORECASE
+)
+_COMMA = re.compile(
+    r"[(]?[+-]?(([1-9]\d{0,2}([. ]\d{3})+|\d{1,3}([. ]\d{3})+(?=,)|\d+)(,\d*)?|,\d+)"
+    r"(e[+-]?\d+)?[)]?",
+    re.IGNORECASE,
+)
 
 
 class BadValue(DataError):
@@ -74,17 +74,13 @@ def shown(value: object) -> str:
 
 
 def is_day(text: str) -> bool:
-    """Return whether a text is a day in any form that `days_of` reads.
+    """Return whether a text is a day in any form that `days_of` reads, in whatever zone.
 
-    Examples
-    --------
     >>> is_day("01/02/2024"), is_day("Total")
     (True, False)
     """
-    try:
-        return any(_instant(form.fullmatch(text.strip())) is not None for form in _FORMS)
-    except BadValue:
-        return True  # of another zone
+    matches = [form.fullmatch(text.strip()) for form in _FORMS]
+    return any(match is not None and _instant(match) is not None for match in matches)
 
 
 def days_of(texts: Iterable[str]) -> dict[str, pd.Timestamp]:
@@ -95,57 +91,81 @@ def days_of(texts: Iterable[str]) -> dict[str, pd.Timestamp]:
     since 1970; days of three figures where the column leaves one order of day and month. A column
     of several forms, or of days that can be others, raises BadValue.
 
-    Examples
-    --------
     >>> [f"{day:%F}" for day in days_of(["2025-12-09T23:59:59.999Z", "2025-12-08"]).values()]
     ['2025-12-09', '2025-12-08']
     >>> [f"{day:%F}" for day in days_of(["12/09/2025", "12/31/2025"]).values()]
     ['2025-12-09', '2025-12-31']
     """
     unique = list(dict.fromkeys(texts))
-    if not unique:
-        return {}
     counted = [match[1] for text in unique if (match := _EPOCH.fullmatch(text.strip()))]
-    if len(counted) == len(unique):
-        days = _whole(_counted(pd.Series(counted).astype("int64")), np.ones(len(unique), bool))
+    if unique and len(counted) == len(unique):
+        days = _whole(_counted(pd.Series(counted, dtype="int64")), unique, [True] * len(unique))
     else:
-        instants = pd.Series(_read(unique))
-        days = _whole(instants, np.array([":" in text for text in unique]), unique)
+        instants = pd.Series(_in_one_form(unique), dtype="datetime64[us]")
+        days = _whole(instants, unique, [":" in text for text in unique])
     return dict(zip(unique, days, strict=True))
 
 
-def _read(texts: Sequence[str]) -> list[pd.Timestamp]:
+def day_column(values: pd.Series) -> pd.Series:
+    """Return a column of a file, in any type that can hold days, as datetime64[s]."""
+    codes, unique = pd.factorize(values)
+    blank = [value for value in unique if isinstance(value, str) and not value.strip()]
+    if (codes < 0).any() or blank:
+        raise BadValue("must be whole days, none missing", blank[0] if blank else None)
+    if isinstance(unique, pd.DatetimeIndex):
+        # Seconds east of UTC: a zone that is called otherwise may be UTC all the same.
+        for value in unique if unique.tz is not None else ():
+            if value.utcoffset():
+                raise BadValue(f"must carry no time zone but UTC, got {value}; {WAY_OUT}", value)
+        instants = pd.Series(unique if unique.tz is None else unique.tz_convert(None))
+    elif pd.api.types.is_numeric_dtype(unique.dtype):
+        instants = _counted(pd.Series(unique))
+    else:
+        read = days_of(map(str, unique))
+        return _at(codes, pd.Series([read[str(value)] for value in unique]))
+    return _at(codes, _whole(instants, list(unique), [True] * len(unique)))
+
+
+def _at(codes: NDArray[np.intp], days: pd.Series) -> pd.Series:
+    return pd.Series(days.to_numpy("datetime64[s]")[codes])
+
+
+def _in_one_form(texts: Sequence[str]) -> list[pd.Timestamp]:
     """Return the instants of texts in the form that fits all of them."""
-    readings = [[_instant(form.fullmatch(text.strip())) for text in texts] for form in _FORMS]
-    whole = [reading for reading in readings if None not in reading]
-    if not whole:
-        # The form of most of the column is the one meant.
-        meant = min(readings, key=lambda reading: reading.count(None))
-        bad, good = meant.index(None), next((at for at, day in enumerate(meant) if day), None)
-        than = f", of another form than {shown(texts[good])!r}" if good is not None else ""
+    readings = []
+    for form in _FORMS:
+        matches = [form.fullmatch(text.strip()) for text in texts]
+        readings.append([None if match is None else _instant(match) for match in matches])
+        for text, match in zip(texts, matches, strict=True):
+            if match is not None and match["zone"] not in _UTC:
+                rule = (
+                    f"must be days, got {shown(text)!r}, whose time is {match['zone']} and not UTC"
+                )
+                raise BadValue(f"{rule}; {WAY_OUT}", text)
+    # The form of most of the column is the one meant.
+    meant = min(readings, key=lambda reading: reading.count(None))
+    if None in meant:
+        bad = texts[meant.index(None)]
+        good = next((text for text, day in zip(texts, meant, strict=True) if day), None)
+        other = f", of another form than {shown(good)!r}" if good and is_day(bad) else ""
         raise BadValue(
-            f"must be days such as 2025-12-10, got {shown(texts[bad])!r}"
-            f"{than if is_day(texts[bad]) else ''}; {WAY_OUT}", texts[bad],
+            f"must be days such as 2025-12-10, got {shown(bad)!r}{other}; {WAY_OUT}", bad
+        )
+    for reading in readings:
+        if None in reading or reading == meant:
+            continue
+        text, one, two = next(
+            each for each in zip(texts, meant, reading, strict=True) if each[1] != each[2]
+        )
+        raise BadValue(
+            f"must be days, got {shown(text)!r}, which can be {one:%d %b %Y} or "
+            f"{two:%d %b %Y}, and no day of this column decides; {WAY_OUT}", text,
         )  # fmt: skip
-    for reading in whole[1:]:
-        for text, one, two in zip(texts, whole[0], reading, strict=True):
-            if one != two:
-                raise BadValue(
-                    f"must be days, got {shown(text)!r}, which can be {one:%d %b %Y} or "
-                    f"{two:%d %b %Y}, and no day of this column decides; {WAY_OUT}", text,
-                )  # fmt: skip
-    return [instant for instant in whole[0] if instant is not None]
+    return [instant for instant in meant if instant is not None]
 
 
-def _instant(match: re.Match[str] | None) -> pd.Timestamp | None:
-    """Return the instant that a text of a form names, None if it is not of it or no such day."""
-    if match is None:
-        return None
-    if match["zone"] not in _UTC:
-        raise BadValue(
-            f"must be days, got {shown(match[0])!r}, whose time is {match['zone']} and not UTC; "
-            f"{WAY_OUT}", match[0],
-        )  # fmt: skip
+def _instant(match: re.Match[str]) -> pd.Timestamp | None:
+    """Return the instant that a text of a form names, None if there is no such day."""
     year, word, time = int(match["year"]), match["month"].lower(), match["time"]
     if len(match["year"]) <= 2:
         year += 1900 if year >= _PIVOT else 2000
@@ -159,16 +179,18 @@ def _instant(match: re.Match[str] | None) -> pd.Timestamp | None:
 
 def _counted(values: pd.Series) -> pd.Series:
     """Return the instants of days written 20251210, or counted since 1970 in one unit."""
-    whole = (values == values.round()).all()
-    # Eight figures are days: as seconds they would be of the seventies.
-    if whole and values.between(19_000_101, 21_001_231).all():
-        figures = values.map("{:.0f}".format)
-        days = pd.to_datetime(figures, format="%Y%m%d", errors="coerce")
-        if days.notna().all():
-            return days
-    for unit, times in _UNITS.items():
-        if whole and values.between(_EPOCH_FROM * times, _EPOCH_TO * times).all():
-            return pd.to_datetime(values.astype("int64"), unit=unit)
+    if (values == values.round()).all():
+        # Eight figures are days: as seconds they would be of the seventies.
+        if values.between(19_000_101, 21_001_231).all():
+            figures = values.map("{:.0f}".format)
+            days = pd.to_datetime(figures, format="%Y%m%d", errors="coerce")
+            if days.notna().all():
+                return days
+        # From 2001 to 2100 no two units overlap.
+        units: Any = (("s", 1), ("ms", 10**3), ("us", 10**6))
+        for unit, times in units:
+            if values.between(978_307_200 * times, 4_102_444_800 * times).all():
+                return pd.to_datetime(values.astype("int64"), unit=unit)
     raise BadValue(
         f"must be days, got {values.min():.16g} to {values.max():.16g}; numbers are read as "
         "20251210, or as seconds, milliseconds or microseconds since 1970 from 2001 on; "
@@ -176,58 +198,30 @@ def _counted(values: pd.Series) -> pd.Series:
     )  # fmt: skip
 
 
-def _whole(
-    instants: pd.Series, timed: np.ndarray, written: Sequence[object] | None = None
-) -> pd.Series:
+def _whole(instants: pd.Series, written: Sequence[object], timed: Sequence[bool]) -> pd.Series:
     """Return the days of instants, which must all begin their day or all end it."""
-    written = instants.to_list() if written is None else written
     days = instants.dt.normalize()
     clock = instants - days
-    ends = (clock >= END_OF_DAY).to_numpy()
-    within = (clock > pd.Timedelta(0)).to_numpy() & ~ends
-    if within.any():
-        value = written[int(within.argmax())]
+    ends = clock >= _END_OF_DAY
+
+    def first(rows: pd.Series) -> object:
+        return written[int(rows.to_numpy().argmax())]
+
+    if (within := (clock > pd.Timedelta(0)) & ~ends).any():
         raise BadValue(
-            f"must be whole days, got {shown(value)!r}, a time within the day (UTC): midnight and "
-            f"the end of the day are read; {WAY_OUT}", value,
+            f"must be whole days, got {shown(first(within))!r}, a time within the day (UTC): "
+            f"midnight and the end of the day are read; {WAY_OUT}", first(within),
         )  # fmt: skip
-    begins = timed & ~ends
-    if ends.any() and begins.any():
-        first, last = written[int(begins.argmax())], written[int(ends.argmax())]
+    if ends.any() and (begins := ~ends & pd.Series(timed)).any():
         raise BadValue(
-            f"must be whole days, got both {shown(first)!r} and {shown(last)!r}: whether midnight "
-            f"begins or ends a day is not clear; {WAY_OUT}", last,
+            f"must be whole days, got both {shown(first(begins))!r} and {shown(first(ends))!r}: "
+            f"whether midnight begins or ends a day is not clear; {WAY_OUT}", first(ends),
         )  # fmt: skip
-    if (days < EARLIEST).any():
-        at = int((days < EARLIEST).to_numpy().argmax())
+    if (early := days < EARLIEST).any():
         raise BadValue(
-            f"must not be before {EARLIEST:%Y-%m-%d}, got {shown(written[at])!r}", written[at]
+            f"must not be before {EARLIEST:%Y-%m-%d}, got {shown(first(early))!r}", first(early)
         )
     return days.dt.as_unit("s")
-
-
-def day_column(values: pd.Series) -> pd.Series:
-    """Return a column of a file, in any type that can hold days, as datetime64[s]."""
-    codes, unique = pd.factorize(values)
-    blank = [at for at, value in enumerate(unique) if isinstance(value, str) and not value.strip()]
-    if (codes < 0).any() or blank:
-        raise BadValue("must be whole days, none missing", unique[blank[0]] if blank else None)
-    if isinstance(unique, pd.DatetimeIndex) and unique.tz is not None:
-        # Seconds east of UTC: a zone that is called otherwise may be UTC all the same.
-        for value in unique:
-            if value.utcoffset():
-                raise BadValue(f"must carry no time zone but UTC, got {value}; {WAY_OUT}", value)
-        unique = unique.tz_convert("UTC").tz_localize(None)
-    everywhere = np.ones(len(unique), bool)
-    if pd.api.types.is_datetime64_dtype(unique.dtype):
-        days = _whole(pd.Series(unique), everywhere)
-    elif pd.api.types.is_numeric_dtype(unique.dtype):
-        days = _whole(_counted(pd.Series(unique)), everywhere)
-    else:
-        texts = [str(value) for value in unique]
-        read = days_of(texts)
-        days = pd.Series([read[text] for text in texts]).dt.as_unit("s")
-    return pd.Series(days.to_numpy()[codes])
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -236,27 +230,16 @@ def day_column(values: pd.Series) -> pd.Series:
 def has_decimal_comma(texts: Iterable[str], *, thousands: bool = False) -> bool:
     """Return whether the numbers of one file have a decimal comma; other texts are passed over.
 
-    With `thousands` a number that can be either is taken for thousands; else it raises DataError,
+    With `thousands` a number that can be either is taken for thousands; else it raises BadValue,
     as do numbers of both notations.
 
-    Examples
-    --------
     >>> has_decimal_comma(["92.000,5", "1,25"]), has_decimal_comma(["1,234.5", "0.5"])
     (True, False)
     """
-    unique = list(dict.fromkeys(texts))
-
-    def first(holds: Callable[[str], object]) -> str | None:
-        return next((text for text in unique if holds(text)), None)
-
-    comma = first(lambda text: _COMMA.fullmatch(text) and not _GROUPED.fullmatch(text))
-    either = first(lambda text: _GROUPED.fullmatch(text) and text.count(",") == 1)
-    # A number has one decimal comma, but may have thousands and millions.
-    point = first(
-        lambda text: text.count(",") > 1 if _GROUPED.fullmatch(text)
-        else not _COMMA.fullmatch(text) and "." in text and re.search(r"\d", text)
-        and not _GROUPED_BY_POINT.fullmatch(text)
-    )  # fmt: skip
+    read = {text: (_POINT.fullmatch(text), _COMMA.fullmatch(text)) for text in texts}
+    point = next((text for text, (point, comma) in read.items() if point and not comma), None)
+    comma = next((text for text, (point, comma) in read.items() if comma and not point), None)
+    either = next((text for text, forms in read.items() if all(forms) and "," in text), None)
     if comma and point:
         raise BadValue(
             f"has numbers with a decimal comma ({comma!r}) and with a decimal point ({point!r}); "
@@ -273,11 +256,10 @@ def has_decimal_comma(texts: Iterable[str], *, thousands: bool = False) -> bool:
 def with_point(text: str, *, decimal_comma: bool) -> str:
     """Return a number with a decimal point and without thousands.
 
-    Examples
-    --------
     >>> with_point("92.000,5", decimal_comma=True), with_point("1,234.5", decimal_comma=False)
     ('92000.5', '1234.5')
     """
     if decimal_comma:
-        return text.replace(".", "").replace(" ", "").replace(",", ".")
-    return re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", text)
+        plain = text.replace(".", "").replace(" ", "").replace(",", ".")
+        return plain if _COMMA.fullmatch(text) else text
+    return text.replace(",", "") if _POINT.fullmatch(text) else text

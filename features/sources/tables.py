@@ -1,15 +1,9 @@
-"""Tables of market history in files: Parquet or CSV as people have them, each by its schema."""
+"""Tables of market history: columns, types and rules of each by one schema."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import re
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from features.panel import DataError
+from features.sources.cells import Cells, read_cells
 from features.sources.columns import (
     EARLIEST,
     LARGEST,
@@ -35,19 +28,8 @@ from features.sources.columns import (
 Kind = Literal["name", "text", "number", "day"]
 Test = Callable[[pd.Series], pd.Series]
 
-# The real history of every coin since 2013 is 75 MB of CSV, and a million rows.
-MAX_BYTES = 500_000_000
-MAX_ROWS = 10_000_000
-GZIP = b"\x1f\x8b"
 # Bitcoin's first day: no coin is older, and every day since has its place in memory.
 FIRST_COIN_DAY = pd.Timestamp("2009-01-03")
-
-_DELIMITERS = ",;\t|"
-_HEAD = 65_536
-_CHUNK = 1 << 20
-_UNNAMED = re.compile(
-    r"(unnamed: ?\d+(\.\d+)?|index|level_\d+|__index_level_\d+__)?", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -118,7 +100,7 @@ def read_table(path: Path, schema: Schema, *, until: pd.Timestamp | None = None)
     and the rule that it breaks. `until` is the last day that a row may carry.
     """
     try:
-        cells = _parquet(path, schema) if path.suffix == ".parquet" else _csv(path, schema)
+        cells = read_cells(path, [*schema.columns], day=schema.key[-1], beside=schema.beside)
         table = _typed(cells, schema)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
@@ -143,7 +125,7 @@ def read_joined(
     key, again = list(schema.key), rows.duplicated(list(schema.key))
     first = rows[~again].reset_index("file")
     both = rows[again].reset_index().merge(first.reset_index(), on=key, suffixes=("", "_first"))
-    for column in set(schema.columns) - set(key):
+    for column in [name for name in schema.columns if name not in key]:
         one, two = both[column], both[f"{column}_first"]
         for at in both.index[(one != two) & ~(one.isna() & two.isna())][:1]:
             raise DataError(
@@ -156,140 +138,10 @@ def read_joined(
     return first.drop(columns="file").sort_values(key, ignore_index=True)
 
 
-def read_content(path: Path, limit: int) -> bytes:
-    """Return what a file holds, unpacked if it is gzip; DataError if that is more than a limit."""
-    if path.exists() and not path.is_file():
-        raise DataError("cannot be read: it is no file.")  # a device or a pipe may have no end
-    if path.stat().st_size > limit:
-        raise DataError(f"is larger than {limit // 10**6} MB, the most that is read.")
-    content = path.read_bytes()
-    if not content.startswith(GZIP):
-        return content
-    pieces: list[bytes] = []
-    try:
-        # In pieces: what a gzip file says of its own size may be wrong.
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            while piece := stream.read(_CHUNK):
-                pieces.append(piece)
-                # Strict: a file of exactly the limit is read.
-                if sum(map(len, pieces)) > limit:
-                    raise DataError(
-                        f"unpacks to more than {limit // 10**6} MB, the most that is read."
-                    )
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"is damaged gzip: {error}") from error
-    return b"".join(pieces)
-
-
-# --- from a file to cells ------------------------------------------------------------------------
-
-
-def _parquet(path: Path, schema: Schema) -> dict[str, pa.ChunkedArray]:
-    if path.exists() and not path.is_file():
-        raise DataError("cannot be read: it is no file.")
-    with pq.ParquetFile(path) as file:
-        facts = file.metadata
-        size = sum(facts.row_group(at).total_byte_size for at in range(facts.num_row_groups))
-        # What a file says of itself may be wrong, but then it is damaged.
-        if facts.num_rows > MAX_ROWS or size > MAX_BYTES:
-            raise DataError(
-                f"holds {facts.num_rows} rows and {size // 10**6} MB; at most {MAX_ROWS} rows and "
-                f"{MAX_BYTES // 10**6} MB are read."
-            )
-        headings = file.schema_arrow.names
-
-        def read(places: Sequence[int]) -> list[pa.ChunkedArray]:
-            names = [headings[at] for at in places]
-            table = file.read(columns=names)
-            return [table.column(name) for name in names]
-
-        return _chosen(headings, schema, read)
-
-
-def _csv(path: Path, schema: Schema) -> dict[str, pa.ChunkedArray]:
-    content = read_content(path, MAX_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-    head = content[:_HEAD].decode("utf-8", errors="replace")
-    delimiter, headings, first = max(
-        (_header(head, delimiter) for delimiter in _DELIMITERS),
-        key=lambda found: len({_heading(name) for name in found[1]} & set(schema.columns)),
-    )
-    if any("\ufffd" in name for name in headings):
-        raise DataError("cannot be read: it is not UTF-8 text.")
-    # Row numbers may have no heading.
-    headings = ["", *headings] if len(first) == len(headings) + 1 else headings
-    numbers = [str(at) for at in range(len(headings))]
-
-    def read(places: Sequence[int]) -> list[pa.ChunkedArray]:
-        chosen = [numbers[at] for at in places]
-        # All cells as text: a coin may be called nan, and a decimal comma is seen in text only.
-        return list(
-            pa.csv.read_csv(
-                io.BytesIO(content),
-                pa.csv.ReadOptions(column_names=numbers, skip_rows=1),
-                pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                pa.csv.ConvertOptions(
-                    column_types=dict.fromkeys(chosen, pa.string()), include_columns=chosen
-                ),
-            ).columns
-        )
-
-    return _chosen(headings, schema, read)
-
-
-def _header(head: str, delimiter: str) -> tuple[str, list[str], list[str]]:
-    """Return a delimiter, the headings that it separates and the cells of the row below them."""
-    lines = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-    headings, first = [*islice(lines, 2), [], []][:2]
-    return delimiter, headings, first
-
-
-def _heading(heading: str) -> str:
-    """Return a column's heading without what does not distinguish it from another."""
-    return "_".join(heading.strip("\ufeff \t").lower().replace("-", " ").split())
-
-
-def _chosen(
-    headings: Sequence[str],
-    schema: Schema,
-    read: Callable[[Sequence[int]], list[pa.ChunkedArray]],
-) -> dict[str, pa.ChunkedArray]:
-    """Return the columns of a schema among those of a file."""
-    plain = [_heading(heading) for heading in headings]
-    found: dict[str, int] = {}
-    for name in [*schema.columns, *([schema.beside] if schema.beside else [])]:
-        places = [at for at, heading in enumerate(plain) if heading == name]
-        if not places and name == schema.key[-1]:
-            unnamed = [at for at, name in enumerate(headings) if _UNNAMED.fullmatch(name.strip())]
-            places = [at for at in unnamed if _holds_days(read([at])[0])]
-        if len(places) > 1:
-            raise DataError(
-                f"columns {' and '.join(repr(headings[at]) for at in places)} could each be "
-                f"{name!r}; remove or rename all but one."
-            )
-        if places:
-            found[name] = places[0]
-        elif name != schema.beside:
-            raise DataError(
-                f"column {name!r} is missing; need {', '.join(schema.columns)}; it has "
-                f"{shown(', '.join(map(repr, headings)))}."
-            )
-    return dict(zip(found, read(list(found.values())), strict=True))
-
-
-def _holds_days(cells: pa.ChunkedArray) -> bool:
-    """Return whether a column without a heading holds days, and not the numbers of its rows."""
-    values = cells.to_pandas()
-    try:
-        days = day_column(values.head(100))
-    except BadValue:
-        return False
-    return len(days) > 0
-
-
 # --- from cells to values ------------------------------------------------------------------------
 
 
-def _typed(cells: Mapping[str, pa.ChunkedArray], schema: Schema) -> pd.DataFrame:
+def _typed(cells: Cells, schema: Schema) -> pd.DataFrame:
     if not len(cells[schema.key[-1]]):
         raise DataError("holds no row.")
     numbers = {name: cells[name] for name in cells if schema.columns.get(name) == "number"}
@@ -367,9 +219,7 @@ def _parsed(texts: pa.ChunkedArray, *, decimal_comma: bool | None) -> pd.Series:
     return pd.Series(numbers[codes])
 
 
-def _located(
-    error: BadValue, columns: Sequence[str], cells: Mapping[str, pa.ChunkedArray], schema: Schema
-) -> DataError:
+def _located(error: BadValue, columns: Sequence[str], cells: Cells, schema: Schema) -> DataError:
     """Return the error with the column and row of its value and what names the row, as written."""
     for column in columns:
         values = cells[column].to_pandas()

@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 
 from models.cli.options import TrackingOption, require_writable
 from models.cli.training_options import UntilOption
-from models.hazard.names import CandidateName
+from models.vocabulary import CandidateName
 
 TABLES = (".csv", ".parquet", ".json")
 PICTURES = (".png", ".svg")

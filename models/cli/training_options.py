@@ -20,8 +20,8 @@ from models.cli.options import (
     require_writable,
     some_text,
 )
-from models.hazard.names import CandidateName
 from models.patience import DEADLINE_SECONDS
+from models.vocabulary import CandidateName
 
 UntilOption = Annotated[
     datetime | None,

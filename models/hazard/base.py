@@ -6,17 +6,28 @@ scikit-learn itself is imported by what fits with it, not by what forecasts.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from models.hazard.leads import N_LEADS, FloatArray, IntArray, lead_hazards
+from models.hazard.leads import (
+    LEAD_DAYS,
+    N_LEADS,
+    FloatArray,
+    IntArray,
+    censor,
+    expand,
+    lead_hazards,
+)
 
 THRESHOLD = "threshold"
+TRAINING_SHARE = 2 / 3  # of a window's days, before the part on which a setting is chosen
+
+Setting = TypeVar("Setting")
 
 # What a fit leaves behind, by attribute: the axes of an array (a length; the name of an earlier
 # attribute that is as long; None for any), `list` for names, `str` for text, a class for a member.
@@ -65,21 +76,9 @@ class HazardModel(ABC):
     thresholds_: FloatArray  # seen in training, ascending
 
     def fit(self, X: pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to as_of rows.
+        """Fit to as_of rows at risk: features and `threshold`, targets from `lead_targets`.
 
-        Parameters
-        ----------
-        X : pandas.DataFrame, shape (n, f)
-            Features and `threshold`, rows at risk only, indexed by as_of.
-        y : array_like of int, shape (n, 2)
-            From `models.hazard.leads.lead_targets`.
-        sample_weight : array_like, shape (n,), optional
-            Weight of each row; 1 by default.
-
-        Raises
-        ------
-        TooFewRows
-            If no row has a known lead, or there is no onset or nothing else.
+        TooFewRows if no row has a known lead, or there is no onset or nothing else.
         """
         targets = np.asarray(y, dtype=np.int64)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
@@ -99,17 +98,10 @@ class HazardModel(ABC):
     def predict_proba(self, X: pd.DataFrame) -> FloatArray:
         """Return the probability per lead, shape (n, 14): 1..13, then none; rows sum to 1.
 
-        Raises
-        ------
-        ValueError
-            If a threshold is below or above all of training, or nothing has been fitted.
+        ValueError if a threshold is below or above all of training, or nothing has been fitted.
         """
         survival = self._survival(X)
         return np.column_stack([-np.diff(survival, axis=1, prepend=1.0), survival[:, -1]])
-
-    def predict(self, X: pd.DataFrame) -> IntArray:
-        """Return the likeliest lead of each row, 0 for none."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
     def hazards(self, X: pd.DataFrame) -> FloatArray:
         """Return P(onset in lead k | none before), shape (n, 13)."""
@@ -136,9 +128,7 @@ class HazardModel(ABC):
             least[rows] = np.minimum(least[rows], survival)
             above[upper == position] = least[upper == position]
         gap = self.thresholds_[upper] - self.thresholds_[lower]
-        share = np.divide(
-            thresholds - self.thresholds_[lower], gap, out=np.zeros_like(gap), where=gap > 0
-        )
+        share = (thresholds - self.thresholds_[lower]) / np.where(gap > 0, gap, 1.0)
         return least + share[:, None] * (above - least)
 
     def _survival_at(
@@ -216,3 +206,43 @@ class HazardModel(ABC):
     @abstractmethod
     def _hazards(self, X: pd.DataFrame) -> FloatArray:
         """Return the hazards before the thresholds are put in order."""
+
+
+def choose(
+    settings: Sequence[Setting],  # from the most to the least shrunk
+    make: Callable[[Setting], HazardModel],  # an unfitted hazard model of a setting
+    X: pd.DataFrame,
+    targets: IntArray,
+    weight: FloatArray,
+) -> Setting:
+    """Return the setting that forecasts the last third of the training days best.
+
+    The first two thirds are cut to what was known when the last third began;
+    the score is the mean log loss per person-period of the last third, in which
+    each as_of day counts once. The first setting is taken where there is only
+    one, or the window is too short to judge.
+    """
+    if len(settings) == 1:
+        return settings[0]
+    as_of = pd.DatetimeIndex(X.index)
+    days = as_of.unique().sort_values()
+    split = days[int(TRAINING_SHARE * len(days))]
+    # A training outcome may resolve on the split day itself, whose end closes both: not strict.
+    earlier = censor(targets, np.maximum((split - as_of).days // LEAD_DAYS, 0))
+    drawn = weight > 0
+    train, valid = (earlier[:, 1] > 0) & drawn, (as_of >= split) & drawn
+    if not (earlier[train, 0] > 0).any() or not (targets[valid, 0] > 0).any():
+        return settings[0]
+    judged = once_a_day(X[valid], weight[valid])
+    losses = []
+    for setting in settings:
+        model = make(setting).fit(X[train], earlier[train], weight[train])
+        losses.append(_log_loss(model.hazards(X[valid]), targets[valid], judged))
+    return settings[int(np.argmin(losses))]
+
+
+def _log_loss(hazards: FloatArray, targets: IntArray, weight: FloatArray) -> float:
+    periods = expand(targets)
+    hazard = hazards[periods.row, periods.lead - 1]
+    losses = -np.log(np.where(periods.onset == 1, hazard, 1 - hazard))
+    return float(np.average(losses, weights=weight[periods.row]))

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from models.hazard.base import THRESHOLD, Fitted, HazardModel, once_a_day
+from models.hazard.base import THRESHOLD, Fitted, HazardModel, choose, once_a_day
 from models.hazard.leads import N_LEADS, FloatArray, IntArray, expand
 from models.hazard.simulation import INFORMED_LEADS
-from models.hazard.tuning import choose
 
 if TYPE_CHECKING:
     from lightgbm import Booster

@@ -20,9 +20,9 @@ from models.hazard.boosting import BoostedHazard
 from models.hazard.climatology import Climatology
 from models.hazard.leads import FloatArray, IntArray
 from models.hazard.logistic import LogisticHazard
-from models.hazard.names import CandidateName
 from models.hazard.pool import Pool, Renewal
 from models.hazard.simulation import Simulation
+from models.vocabulary import CandidateName
 
 # Where the index stands and where it is already bound to go: what the definition itself makes
 # informative about the next 90 days.
@@ -41,7 +41,7 @@ TRIALS = 68
 
 @dataclass(frozen=True)
 class Candidate:
-    """A named hazard model; the position in `CANDIDATES` is the order of simplicity."""
+    """A named hazard model; its position in `CANDIDATES` is the order of simplicity."""
 
     name: CandidateName
     meaning: str
@@ -109,10 +109,7 @@ def fit_candidates(
 def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
     """Return the candidates to train: those named, or all that a broad season's threshold allows.
 
-    Raises
-    ------
-    ValueError
-        If one named needs simulated paths to a threshold they were not made for.
+    ValueError if one named needs simulated paths to a threshold they were not made for.
     """
     missing = {
         name for name, c in CANDIDATES.items() if c.simulated and threshold not in THRESHOLDS
@@ -126,13 +123,7 @@ def available(named: Sequence[str], threshold: float) -> tuple[str, ...]:
 
 
 def seeded(names: Iterable[str], seed: int) -> dict[str, HazardModel]:
-    """Return unfitted copies of the named candidates with a seed, simplest first.
-
-    Raises
-    ------
-    ValueError
-        If a name is no candidate's.
-    """
+    """Return unfitted copies of the named candidates with a seed, simplest first."""
     selection = set(names)
     if unknown := sorted(selection - set(CANDIDATES)):
         raise ValueError(f"candidate must be one of {', '.join(CANDIDATES)}, got {unknown[0]!r}.")

@@ -97,10 +97,7 @@ def incidence(probabilities: FloatArray, horizons: ArrayLike) -> FloatArray:
     days ahead in [1, 390]. Between the ends of two leads the survival is interpolated at constant
     hazard.
 
-    Raises
-    ------
-    ValueError
-        If a horizon is out of range.
+    ValueError if a horizon is out of range.
 
     Examples
     --------

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from models.hazard.base import THRESHOLD, Fitted, HazardModel, once_a_day
+from models.hazard.base import THRESHOLD, Fitted, HazardModel, choose, once_a_day
 from models.hazard.leads import N_LEADS, FloatArray, IntArray, PersonPeriods, expand
 from models.hazard.simulation import INFORMED_LEADS
-from models.hazard.tuning import choose
 
 # Lead 1, 2, 3, and 4 or later. The season index looks back 90 days, so what has already happened
 # bears on three leads; from the fourth on every day that decides the index is still to come.

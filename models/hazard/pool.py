@@ -57,11 +57,6 @@ class Pool(HazardModel):
     fewer than the hazard says. Equal weights: with about 15 episodes, fitted
     ones would be noise (the forecast combination puzzle).
 
-    Parameters
-    ----------
-    hazard : LogisticHazard
-        Unfitted; `fit` fits a copy.
-
     References
     ----------
     Stock and Watson (2004), https://doi.org/10.1002/for.928
@@ -75,7 +70,7 @@ class Pool(HazardModel):
     }
 
     def __init__(self, hazard: LogisticHazard) -> None:
-        self.hazard = hazard
+        self.hazard = hazard  # unfitted: `fit` fits a copy
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         self.hazard_ = self.hazard.unfitted().fit(X, targets, weight)

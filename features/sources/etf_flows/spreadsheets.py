@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from features.panel import DataError
-from features.sources.tables import read_content
+from features.sources.cells import read_content
 
 MAX_BYTES = 100_000_000
 LAYOUTS = (
