@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -351,11 +350,10 @@ def test_health_asks_each_ticker_once_and_again_nothing(live):
     assert held["series"].value_counts().to_dict() == {"iwm_shares_outstanding": 1, "iwm_nav": 1}
 
 
-def test_offline_forecasts_the_same_and_names_the_age(live, logged_database, tmp_path):
+def test_offline_forecasts_the_same_and_names_the_age(live, copied_store):
     _, done, _, dead = live
-    uri = f"sqlite:///{shutil.copy(logged_database, tmp_path / 'mlflow.db')}"
     forecast = run_python(
-        PREDICT, "--source", "auto", "--offline", "--json", "--tracking-uri", uri, **dead
+        PREDICT, "--source", "auto", "--offline", "--json", "--tracking-uri", copied_store, **dead
     )
     assert forecast.returncode == 0, forecast.stderr
     assert "offline: the stored prices are 0 hours old" in forecast.stderr

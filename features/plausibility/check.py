@@ -77,8 +77,7 @@ def check_market(
     ):
         check(verdict)
     bad = (verdict.left_out | verdict.withheld[:, None])[prices.row, prices.code]
-    if verdict.bitcoin_out.any():
-        bad |= verdict.bitcoin_out[prices.row] & (coins["coin"] == "bitcoin").to_numpy()
+    bad |= verdict.bitcoin_out[prices.row] & (coins["coin"] == "bitcoin").to_numpy()
     if bad.all():
         causes = (each.text for each in verdict.findings if each.withholds)
         raise DataError(f"coins: no close can be used. {next(causes, '')}".strip())
