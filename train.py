@@ -83,14 +83,7 @@ def train(
         order = order_of(training, logging, jobs)
         progress.step(f"reading {market.source.value} data")
         instant = now()
-        panel = load_panel(
-            market,
-            instant,
-            progress,
-            jobs,
-            deadline=logging.deadline,
-            known_by=order.until,
-        )
+        panel = load_panel(market, instant, progress, jobs, deadline=logging.deadline)
         for problem in panel.provenance.problems_on(order.until or panel.last_day):
             progress.message(f"warning: {problem}")
         outcome = carry_out(order, panel, instant, progress)

@@ -156,7 +156,6 @@ def load_panel(
     jobs: int = 2,
     *,
     deadline: float = DEADLINE_SECONDS,
-    known_by: pd.Timestamp | None = None,
 ) -> MarketPanel:
     """Load the market whole, with every simulated week, as a training needs it.
 
@@ -172,11 +171,8 @@ def load_panel(
         Threads of the simulation.
     deadline : float
         Seconds for which an answer is waited for over the network.
-    known_by : pandas.Timestamp, optional
-        Past day that is asked for: nothing later of a directory bears on it.
     """
-    loaded = load_market(options, now, progress, jobs, deadline=deadline, known_by=known_by)
-    return loaded.whole()
+    return load_market(options, now, progress, jobs, deadline=deadline).whole()
 
 
 def load_market(
@@ -187,13 +183,12 @@ def load_market(
     *,
     newest: bool = False,
     deadline: float = DEADLINE_SECONDS,
-    known_by: pd.Timestamp | None = None,
 ) -> DeferredPanel:
     """Load the market from the source asked for; rows later than today are an error.
 
     Parameters
     ----------
-    options, now, progress, jobs, deadline, known_by
+    options, now, progress, jobs, deadline
         As for `load_panel`.
     newest : bool
         Whether its newest day is asked for: a directory too old for that is
@@ -212,7 +207,7 @@ def load_market(
         return DeferredPanel(load_reference())
     with _told(progress):
         if options.source is Source.files:
-            return _files(options, now, progress, jobs, newest=newest, known_by=known_by)
+            return _files(options, now, progress, jobs, newest=newest)
         return _live(options, now, progress, jobs, deadline)
 
 
@@ -257,13 +252,7 @@ def published_index(
 
 
 def _files(
-    options: MarketOptions,
-    now: pd.Timestamp,
-    progress: ProgressLine,
-    jobs: int,
-    *,
-    newest: bool,
-    known_by: pd.Timestamp | None,
+    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int, *, newest: bool
 ) -> DeferredPanel:
     from features.sources.directory import deferred_files
     from features.storage.simulations import simulated_series
@@ -276,11 +265,7 @@ def _files(
 
     assert options.data_dir is not None
     return deferred_files(
-        options.data_dir,
-        today=now.normalize(),
-        newest=newest,
-        simulation=simulation,
-        known_by=known_by,
+        options.data_dir, today=now.normalize(), newest=newest, simulation=simulation
     )
 
 
