@@ -21,7 +21,7 @@ ROOMS = (
     "features.provenance", "features.panel",
     "features.witness", "features.market", "features.plausibility",
     "features.catalogue", "features.health", "features.storage", "features.reference.exclusions",
-    "features.sources.bounded", "features.sources.columns", "features.sources.cells",
+    "features.sources.columns", "features.sources.cells",
     "features.sources.tables", "features.sources.deferred",
     "features.sources.directory", "features.reference", "features.sources.etf_flows",
     "features.sources.yahoo", "features.sources.published", "features.sources.coinmarketcap",

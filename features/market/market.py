@@ -104,11 +104,6 @@ class Market:
         return pd.Series(values, self.days[: len(values)]).dropna()
 
     @cached_property
-    def log_usd(self) -> Floats:
-        """Natural logarithm of `usd`."""
-        return np.log(self.usd)
-
-    @cached_property
     def log_btc(self) -> Floats:
         """Natural logarithm of `btc`."""
         return np.log(self.btc)

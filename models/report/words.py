@@ -67,16 +67,6 @@ def age_statement(forecast: Forecast) -> str:
     )
 
 
-def window_words(window: Window) -> str:
-    """Return the days of a window in words, with their preposition."""
-    if window.year is None:
-        return f"from {long_day(window.start)} to {long_day(window.end)}"
-    # From 1 January on, or before it, the whole year lies ahead.
-    if window.start == window.counts_from:
-        return f"in {window.year}"
-    return f"in {window.year}, of which {short_day(window.start)} to 31 Dec lay ahead"
-
-
 def window_name(window: Window) -> str:
     """Return the name of a window for the head of a row."""
     if window.year is not None:
