@@ -47,6 +47,11 @@ class SeriesSpec:
         return _FLOW_LAG_DAYS if self.kind == "flow" else 0
 
 
+_FOLLOWED: Mapping[str, tuple[str, Kind, str]] = {
+    "rose": ("%", "percent", "share that rose in US dollars since"),
+    "dollars": ("log", "number", "median log return in US dollars since"),
+    "relative": ("log", "number", "median log return against Bitcoin since"),
+}
 _NEAR = {
     "lead": "would beat Bitcoin over 90 days had they gained {margin} % more on it",
     "lag": "would no longer beat it had they lost {margin} % on it",
@@ -82,6 +87,13 @@ SERIES: tuple[SeriesSpec, ...] = (
     *(SeriesSpec(f"near_{side}_{margin}", "%", "percent",
                  f"share of the compared altcoins that {meaning.format(margin=margin)}")
       for side, meaning in _NEAR.items() for margin in (5, 10, 20)),
+    SeriesSpec("rose_in_dollars", "%", "percent",
+               "share of the top-50 altcoins of the day that rose in US dollars over 90 days"),
+    SeriesSpec("median_dollar_return", "log", "number",
+               "median over the top-50 altcoins of the 90-day log return in US dollars"),
+    *(SeriesSpec(f"followed_{what}_{days}", unit, kind,
+                 f"of the altcoins that were the top 50 {days} days before: {meaning}")
+      for days in (30, 60, 90) for what, (unit, kind, meaning) in _FOLLOWED.items()),
     *(SeriesSpec(f"simulated_{threshold}_{days}", "%", "percent",
                  f"share of simulated paths whose season index reaches {threshold} within {days} "
                  "days")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from features.market.dollars import DOLLAR_SERIES
 from features.panel import SERIES
 from features.reference.load import load_reference
 from features.reference.membership import load_membership
@@ -36,7 +37,9 @@ def session(day: pd.Timestamp) -> pd.Timestamp:
     return pd.offsets.BDay().rollback(day)
 
 
-# The series that are learnt from: how many coins are near to flipping is told alone.
-DRAWN = tuple(
-    spec for spec in SERIES if spec.name != "coins_compared" and not spec.name.startswith("near_")
-)
+# The series that are learnt from: coins near to flipping and returns in dollars are only shown.
+SHOWN_ALONE = tuple(
+    spec.name for spec in SERIES
+    if spec.name in ("coins_compared", *DOLLAR_SERIES) or spec.name.startswith("near_")
+)  # fmt: skip
+DRAWN = tuple(spec for spec in SERIES if spec.name not in SHOWN_ALONE)

@@ -14,6 +14,7 @@ from features.catalogue import frame as catalogue_frame
 from features.catalogue.features import CATALOGUE, FEATURE_NAMES, Feature, log_change
 from features.catalogue.frame import MAX_AGE_DAYS, build_features, feature_frame
 from features.panel import DAY, SPECS, MarketPanel, end_of_day
+from tests.embedded import SHOWN_ALONE
 
 GROUPS = {"russell", "etf_flows", "eth_btc", "breadth", "bitcoin", "simulation"}
 FUND_FEATURES = [f.name for f in CATALOGUE if any(s.endswith("_flow") for s in f.sources)]
@@ -66,8 +67,7 @@ def test_the_catalogue_describes_itself():
         assert feature.unit
         assert feature.window >= 0 <= feature.warm_up
         assert set(feature.sources) <= set(SPECS)
-    unused = {"coins_compared", *(name for name in SPECS if name.startswith("near_"))}
-    assert {s for feature in CATALOGUE for s in feature.sources} == set(SPECS) - unused
+    assert {s for feature in CATALOGUE for s in feature.sources} == set(SPECS) - set(SHOWN_ALONE)
     table = feature_frame()
     assert table["name"].tolist() == list(FEATURE_NAMES)
     row = table.set_index("name").loc["russell_relative_sp500_63"]

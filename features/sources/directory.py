@@ -12,6 +12,7 @@ import pandas as pd
 
 from features.catalogue.features import fund_flow, share_of_market_cap
 from features.health import refusal_for_age
+from features.market.dollars import dollar_series
 from features.market.market import Market
 from features.market.season import (
     CARRIED_DAYS,
@@ -212,6 +213,7 @@ def panel_of(
     values = {
         **_derived(tables),
         **{str(name): shares[name].dropna() for name in shares},
+        **dollar_series(tables.market),
     }
     return MarketPanel.from_series(values, source, until=until, provenance=provenance)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue.frame import MAX_AGE_DAYS
+from features.market.dollars import DOLLAR_SERIES, dollar_series
 from features.market.market import Market
 from features.market.season import GOOD_COVERAGE, NEAR_MARGINS, TOP, WINDOW_DAYS, breadth
 from features.market.splice import OVERLAP_DAYS, joined_index, joined_level, until_gap
@@ -106,7 +107,7 @@ def joined_panel(
     """Return every embedded observation as it is, and the live days after."""
     season, coverage = _season(reference, membership, live, notes)
     series = {name: reference.series(name) for name in reference.names}
-    series |= _levels(reference, live, notes) | season
+    series |= _levels(reference, live, notes) | season | _dollars(reference, live)
     bitcoin = pd.Series(live.market.bitcoin, live.market.days).dropna()
     sessions = pd.date_range(reference.last_day, live.market.days[-1], freq="B", unit="s")
     if "sp500" in live.indices:
@@ -150,6 +151,14 @@ def _season(
         for year, days in covered.groupby(pd.DatetimeIndex(covered.index).year)
     ]  # fmt: skip
     return {name: joined[name].dropna() for name in SEASON}, coverage
+
+
+def _dollars(reference: MarketPanel, live: Live) -> dict[str, pd.Series]:
+    """Continue the season in dollars: a view beside the forecast, of which nothing is learnt."""
+    later, seam = dollar_series(live.market), reference.last_day + DAY
+    return {
+        name: pd.concat([reference.series(name), later[name].loc[seam:]]) for name in DOLLAR_SERIES
+    }
 
 
 def _joined_season(
