@@ -17,6 +17,9 @@ _MIN_REFERENCE = 45
 _QUANTILES = (0.01, 0.99)
 # One coin of fifty.
 _MARGIN = 2.0
+# Points between the two on the median reference day. Of three published indices no window of 45 days
+# or more since 2017 lies further than 16 from ours, and none is nearer to ours when it is inverted.
+_FARTHEST = 25.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
     """Compare our season index with a published one.
 
     Both are percent (0-100) by day. Their lists and hours differ from ours, so that agreement is
-    judged by the distance in the year before the last 30 days; with fewer than 45 shared days
-    there it cannot be (`DataError`).
+    judged by the distance in the year before the last 30 days. With fewer than 45 shared days
+    there it cannot be, nor with values that measure something else (`DataError`).
 
     >>> days = pd.date_range("2025-01-01", periods=200)
     >>> ours = pd.Series(40.0, days)
@@ -84,6 +87,7 @@ def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
             f"{source}: it shares {len(past)} days with our index before the last {_RECENT_DAYS}, "
             f"need {_MIN_REFERENCE} to judge what distance is usual; give a longer history."
         )
+    _require_same_scale(published[past.index], published[past.index] + past, source)
     low, high = np.quantile(past, _QUANTILES) + np.array([-_MARGIN, _MARGIN])
     inside = difference.between(low, high).to_numpy()
     # The run of days outside at the end begins after the last day inside.
@@ -99,4 +103,29 @@ def witness(index: pd.Series, published: pd.Series, *, source: str) -> Witness:
         high=float(high),
         reference_days=len(past),
         differs_since=days[last_inside + 1] if outside else None,
+    )
+
+
+def _require_same_scale(published: pd.Series, index: pd.Series, source: str) -> None:
+    """Refuse values that come nearest to our index, on the same days, when they are read otherwise.
+
+    >>> ours = pd.Series([20.0, 40.0, 30.0])
+    >>> _require_same_scale(1 - ours / 100, ours, "theirs")
+    Traceback (most recent call last):
+    features.panel.DataError: theirs: on the median day it lies 29 points from our index, ...
+    """
+    share = published.abs().max() <= 1
+    readings = {"": published, "inverted": 100 - published}
+    if share:
+        readings |= {"of 0 to 1": 100 * published, "of 0 to 1 and inverted": 100 - 100 * published}
+    apart = {meant: float((index - values).abs().median()) for meant, values in readings.items()}
+    # The first of equals: as given.
+    nearest = min(apart, key=lambda meant: apart[meant])
+    if not nearest and apart[""] <= _FARTHEST:
+        return
+    meant = f", {apart[nearest]:.0f} if its values are {nearest}" if nearest else ""
+    raise DataError(
+        f"{source}: on the median day it lies {apart['']:.0f} points from our index{meant}; at most "
+        f"{_FARTHEST:g} are usual. Give the season index in percent, 100 where all coins are ahead "
+        "of Bitcoin."
     )

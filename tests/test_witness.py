@@ -59,6 +59,39 @@ def test_too_short_a_past_tells_nothing(shared):
         witness(ours.iloc[:shared], theirs, source="theirs")
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (lambda x: x / 100, "if its values are of 0 to 1;"),
+        (lambda x: 100 - x, "if its values are inverted;"),
+        (lambda x: 1 - x / 100, "if its values are of 0 to 1 and inverted;"),
+        (lambda x: x / 10, "points from our index; at most 25"),
+        (lambda x: 0 * x, "points from our index; at most 25"),
+    ],
+)
+@pytest.mark.parametrize("days", [75, 400])
+def test_an_index_on_another_scale_is_refused(reference, written, meant, days):
+    ours = season_index(reference).loc["2024-09":].iloc[:days]
+    theirs = ours + np.random.default_rng(1).normal(7, 3, len(ours))
+    assert witness(ours, theirs.clip(0, 100), source="theirs").differs_since is None
+    with pytest.raises(DataError, match=f"^theirs: on the median day .*{meant}"):
+        witness(ours, written(theirs.clip(0, 100)), source="theirs")
+
+
+@pytest.mark.real_data
+def test_no_window_of_a_real_index_is_refused(real_data, reference):
+    tables = [pd.read_parquet(real_data / f"{name}.parquet").set_index("date")
+              for name in ("other_indices", "published_index")]  # fmt: skip
+    ours, windows = season_index(reference), 0
+    for published in (*(tables[0][name] for name in tables[0]), tables[1]["index_90d"]):
+        both = pd.concat([ours, published.rename("theirs")], axis=1, join="inner").dropna()
+        for end in range(75, len(both), 7):
+            window = both.iloc[max(0, end - 120 * (end % 2) - 75) : end]
+            witness(window.iloc[:, 0], window["theirs"], source="theirs")
+            windows += 1
+    assert windows > 900
+
+
 # --- where it comes from -------------------------------------------------------------------------
 
 
