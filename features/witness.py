@@ -17,8 +17,8 @@ _MIN_REFERENCE = 45
 _QUANTILES = (0.01, 0.99)
 # One coin of fifty.
 _MARGIN = 2.0
-# Points between the two on the median reference day. Of three published indices no window of 45 days
-# or more since 2017 lies further than 16 from ours, and none is nearer to ours when it is inverted.
+# Points between the two on the median reference day. Of three published indices no window of 45
+# days or more lies further than 16 from ours, and none is nearer to ours when it is inverted.
 _FARTHEST = 25.0
 
 
@@ -125,7 +125,7 @@ def _require_same_scale(published: pd.Series, index: pd.Series, source: str) -> 
         return
     meant = f", {apart[nearest]:.0f} if its values are {nearest}" if nearest else ""
     raise DataError(
-        f"{source}: on the median day it lies {apart['']:.0f} points from our index{meant}; at most "
-        f"{_FARTHEST:g} are usual. Give the season index in percent, 100 where all coins are ahead "
-        "of Bitcoin."
+        f"{source}: on the median day it lies {apart['']:.0f} points from our index{meant}; at "
+        f"most {_FARTHEST:g} are usual. Give the season index in percent, 100 where all coins are "
+        "ahead of Bitcoin."
     )

@@ -304,6 +304,15 @@ def test_a_few_days_in_millions_among_dollars_are_refused(refused, dollars):
     assert "is 4e+05 US dollars, in the embedded history" in refused(plain_of(values), "btc")
 
 
+@pytest.mark.parametrize("fault", [lambda v: -v, lambda v: v.shift(1), lambda v: v.shift(-1)])
+@pytest.mark.parametrize("name", [BTC, ETH])
+def test_outflows_for_inflows_and_the_day_before_or_after_are_refused(
+    refused, dollars, name, fault
+):
+    wrong = fault(dollars[name].loc["2025-11-01":"2025-12-10"].round()).dropna()
+    assert "another unit, sign or day?" in refused(plain_of(wrong), name[:3])
+
+
 def test_later_flows_are_known_by_their_usual_size(checked, refused, dollars):
     values = dollars[BTC].iloc[:10]
     values.index = pd.bdate_range("2026-07-06", periods=10)

@@ -24,6 +24,7 @@ _ETHER_POINT = 1.332e-4
 # Flows in coins are 8 to 24 (Bitcoin) and 200 to 600 (Ether) times those in millions of dollars;
 # thousands and billions are 1000. The funds' own late corrections are far below a factor of 5.
 _UNIT_FACTOR = 5.0
+_SIGN_DAYS = 5
 _JUDGED_USD = 1e8  # one of both must be so large: near zero a factor means nothing
 # Least and largest median of ten sessions in a row from the funds' first day to 2026-06.
 _USUAL_SESSIONS = 10
@@ -84,22 +85,27 @@ def traded(name: str, values: pd.Series, sessions: pd.DatetimeIndex) -> pd.Serie
 
 
 def check_flows(name: str, flows: pd.Series, embedded: MarketPanel) -> None:
-    """Refuse flows of another unit than US dollars, by the embedded flows of those days.
+    """Refuse flows of another unit, sign or day, by the embedded flows of those days.
 
     After their end a run of days is held against the usual size from the funds' first day on.
     """
     known = embedded_dollars(name, embedded)
-    both = pd.concat({"file": flows, "known": known}, axis=1, join="inner").abs()
-    judged = both[both.max(axis=1) >= _JUDGED_USD]
-    times = judged["file"] / judged["known"].clip(lower=1.0)
-    bad = judged[(times > _UNIT_FACTOR) | (times < 1 / _UNIT_FACTOR)]
-    if len(bad):
-        day = bad.index[0]
+    both = pd.concat({"file": flows, "known": known}, axis=1, join="inner")
+    judged = both[both.abs().max(axis=1) >= _JUDGED_USD]
+    times = judged["file"] / judged["known"]
+    # A single day may be revised to the other side of zero; most of five in a row are not.
+    turned = (times < 0).rolling(_SIGN_DAYS).mean() > 0.5
+    off = ~times.abs().between(1 / _UNIT_FACTOR, _UNIT_FACTOR)
+    for day in judged.index[off | turned][:1]:
+        how = (
+            f"{off.sum()} of {len(judged)} days differ by more than a factor of {_UNIT_FACTOR:g}"
+            if off[day] else f"{(times < 0).sum()} of {len(judged)} days have the other sign"
+        )  # fmt: skip
         raise DataError(
-            f"{name} on {day:%Y-%m-%d}: is {flows[day]:.4g} US dollars, in the embedded "
-            f"history {known[day]:.3g} ({len(bad)} of {len(judged)} days differ by more than a "
-            f"factor of {_UNIT_FACTOR:g}): another unit? Bring coins, thousands or billions to US "
-            f"dollars, or leave out the days to {known.index[-1]:%Y-%m-%d}, which are embedded."
+            f"{name} on {day:%Y-%m-%d}: is {flows[day]:.4g} US dollars, in the embedded history "
+            f"{known[day]:.3g} ({how}): another unit, sign or day? Bring coins, thousands or "
+            "billions to US dollars and outflows below zero, each on the day of its session, or "
+            f"leave out the days to {known.index[-1]:%Y-%m-%d}, which are embedded."
         )
     later = flows[(flows.index > known.index[-1]) & (flows != 0)]
     low, high = _USUAL[name]
