@@ -33,7 +33,8 @@ ui: $(VENV)/.installed ## Open the MLflow UI on the runs of this folder: make ui
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(or $(PORT),5000)
 
 history: $(VENV)/.installed ## Make the embedded history again: make history SOURCE=files DATA_DIR=...
-	$(BIN)/python -m features.reference.make --source $(or $(SOURCE),files) --data-dir "$(DATA_DIR)"
+	$(BIN)/python -m features.reference.make --source $(or $(SOURCE),files) \
+		$(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 docs: $(VENV)/.installed ## Write every figure of the documentation
 	$(BIN)/python -m benchmarks.docs

@@ -108,6 +108,7 @@ class DataProvenance:
     since: pd.Timestamp | None = None  # first day that the problems concern; None: all days
     findings: tuple[Finding, ...] = ()
     revisions: tuple[Revision, ...] = ()
+    terms: str = ""  # what the vendor of a source asks, of whatever rests on its data
 
     def problems_on(self, day: pd.Timestamp) -> tuple[str, ...]:
         """Return the problems and findings that concern a day."""

@@ -25,7 +25,7 @@ ROOMS = (
     "features.sources.tables", "features.sources.deferred",
     "features.sources.directory", "features.reference", "features.sources.etf_flows",
     "features.sources.yahoo", "features.sources.published", "features.sources.coinmarketcap",
-    "features.sources.automatic", "features.reference.make",
+    "features.sources.automatic", "features.reference.makers", "features.reference.make",
     "models.patience", "models.workers", "models.errors", "models.formatting",
     "models.vocabulary", "models.stored", "models.answers", "models.season",
     "models.outlook", "models.hazard", "models.forecasting", "models.verification",
@@ -41,7 +41,7 @@ DISK_AND_NETWORK = {
 # What knows the process and its streams, and nothing of data.
 PROCESSES = {"features.terminal"}
 READ_THE_CLOCK = {
-    "models.cli.options", "features.sources.etf_flows.command",
+    "models.cli.options", "features.sources.etf_flows.command", "features.reference.make",
     # How long, never which day.
     "models.patience", "features.sources.yahoo.client", "features.sources.coinmarketcap.client",
     "features.sources.automatic",

@@ -15,6 +15,9 @@ import predict
 import train
 from features.health import usable_view
 from features.panel import DataError, SourceUnavailable
+from features.reference import make
+from features.reference.load import DIRECTORY, load_definitions, load_reference
+from features.reference.makers import from_coinmarketcap
 from features.reference.membership import load_membership
 from features.sources import automatic
 from features.sources.automatic import load_live
@@ -26,6 +29,7 @@ from features.sources.coinmarketcap.published import fetch_published
 from features.sources.coinmarketcap.snapshot import kept_rankings, kept_snapshot, snapshot_of
 from features.sources.yahoo.panel import load_yahoo
 from features.sources.yahoo.request import Notes, Request
+from features.storage.parquet import write_table
 from tests import live_market
 from tests.cmc_server import FAULTS, KEY, CmcServer, listing
 from tests.commands import run_command, squeezed
@@ -262,7 +266,7 @@ def test_the_days_join_the_embedded_history(server, vendor, closes, stored, kept
     assert panel.series("season_index").loc[LAST] == pytest.approx(100 * ahead.mean())
     (said,) = [p for p in panel.provenance.problems if "no listing of" in p]
     assert all(iso(after(n)) in said for n in (5, 9, 12))
-    assert "consent" in panel.provenance.steps[0]
+    assert "consent" in panel.provenance.terms
     assert panel.provenance.sources["bitcoin"] == f"embedded, CoinMarketCap from {iso(after(1))}"
     # Each day is asked for once; those that were lacking again.
     offline = load_coinmarketcap(request(closes, kept, "offline"), client(server, key=None))
@@ -300,6 +304,69 @@ def test_without_yahoo_what_is_missing_is_named(server, closes, kept):
     assert panel.last_day == LAST
     assert "Without stock indices and earlier prices: Yahoo" in " ".join(panel.provenance.problems)
     assert panel.series("sp500").index[-1] <= END
+
+
+# --- the embedded history made longer ------------------------------------------------------------
+
+
+@pytest.fixture
+def longer(server, kept, monkeypatch, tmp_path):
+    """Make the embedded history from this server; returns the exit code and where it is."""
+    out = tmp_path / "out"
+    shutil.copytree(DIRECTORY, out, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    monkeypatch.setattr("sys.argv", ["make", "--source", "coinmarketcap", "--out", str(out)])
+
+    def run(closes):
+        made = lambda: from_coinmarketcap(request(closes, kept), client(server))  # noqa: E731
+        monkeypatch.setattr(make, "_from_coinmarketcap", made)
+        return make.main(), out
+
+    return run
+
+
+def test_the_embedded_history_is_made_longer(longer, closes, stored, reference, capsys):
+    code, out = longer(closes)
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    assert printed.out.splitlines()[:2] == [
+        "No old value has changed.", "No old rank has changed.",
+    ]  # fmt: skip
+    assert "redistributed" in printed.err
+    made, panel = load_reference(out), stored[1]
+    assert (made.last_day, made.provenance.terms[:13]) == (LAST, "CoinMarketCap")
+    for name in reference.names:
+        old, live = reference.series(name), panel.series(name)
+        pd.testing.assert_series_equal(made.series(name).loc[: old.index[-1]], old)
+        if name in ("bitcoin", "sp500"):  # of the others a day that was lacking then changes some
+            later = live.loc[old.index[-1] :].iloc[1:]
+            np.testing.assert_allclose(made.series(name).loc[later.index], later, rtol=1e-5)
+    longer_still, before = load_membership(out), MEMBERSHIP
+    assert longer_still.last_day == LAST
+    assert longer_still.coins.loc["newcomer", "from"] == f"{after(1):%Y-%m}"
+    assert set(before.coins.index) <= set(longer_still.coins.index)
+    assert longer_still.coins["share"].sum() == pytest.approx(100, rel=1e-3)
+    months = before.coins["from"]
+    assert (longer_still.coins["from"].reindex(months.index) <= months)[months != ""].all()
+    (year,) = [row for row in longer_still.coverage if row.year == END.year]
+    assert year.days == before.coverage[-1].days + (LAST - END).days
+    for definition, series in load_definitions(out).items():
+        index, old = series["season_index"], load_definitions()[definition]["season_index"]
+        assert index.index[-1] == LAST
+        pd.testing.assert_series_equal(index.loc[:END], old)
+
+
+def test_a_vendor_that_differs_from_the_embedded_history_makes_nothing(
+    longer, closes, kept, capsys, reference
+):
+    for path in (kept / "coinmarketcap").glob("day-*.parquet"):
+        table = pd.read_parquet(path)
+        late = pd.Timestamp(path.stem.removeprefix("day-")) > END - pd.Timedelta(days=45)
+        others = (table["id"] != 1) & late
+        write_table(path, table.assign(price=table["price"].where(~others, 3 * table["price"])), {})
+    code, out = longer(closes)
+    assert code == 1
+    assert "season_index: live and embedded values differ by" in capsys.readouterr().err
+    assert load_reference(out).digest == reference.digest
 
 
 # --- the choice ----------------------------------------------------------------------------------

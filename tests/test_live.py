@@ -42,7 +42,7 @@ class Prices:
     def __init__(self, closes, rankings=None):
         self.held, self.kept = closes, rankings or {}
 
-    def closes(self, tickers, first, last, *, now, mode="online", doubted=(), progress=None):
+    def closes(self, tickers, first, last, *, now, mode="online", progress=None):
         span = {t: self.held[t].loc[first : now.normalize() - pd.Timedelta(days=1)]
                 for t in tickers if t in self.held}  # fmt: skip
         if not span:
@@ -230,23 +230,6 @@ def test_a_wrong_last_bitcoin_holds_the_day_back(live_closes, panel, tmp_path, f
     assert held.text in data_health(wrong, as_of=None, today=TODAY).problems
     with pytest.raises(DataError, match="common mode; day held back"):
         usable_view(wrong, as_of=LAST, today=TODAY)
-
-
-def test_what_a_rule_doubts_is_asked_for_again(live_closes, panel, tmp_path):
-    """A Bitcoin close halved 16 days before the last, corrected by the source meanwhile."""
-
-    class Corrected(Prices):
-        def closes(self, *arguments, doubted=(), **options):
-            if "BTC-USD" in doubted:
-                self.held = live_closes
-            return super().closes(*arguments, doubted=doubted, **options)
-
-    wrong = live_closes["BTC-USD"].copy()
-    wrong.loc[LAST - pd.Timedelta(days=16)] *= 0.5
-    prices = Corrected({**live_closes, "BTC-USD": wrong})
-    corrected = load_yahoo(Request(prices, NOW, "online", tmp_path, tmp_path / "flows"))
-    season = corrected.series("season_index")
-    pd.testing.assert_series_equal(season, panel.series("season_index"))
 
 
 def test_another_unit_ends_the_day_before(live_closes, tmp_path):

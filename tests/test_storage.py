@@ -1,8 +1,9 @@
-"""Files whole or not at all, by one process at a time, and the two forms of the fund store."""
+"""Files whole or not at all, by one process at a time; damage is set aside."""
 
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,15 @@ def test_no_damaged_file_takes_the_place_of_another(path):
         aside = set_aside(path)
         assert (aside.name, aside.read_bytes()) == (f"{path.name}.damaged-{number}", content)
     assert not path.exists()
+
+
+def test_what_a_killed_process_left_is_swept_by_a_later_one(path):
+    old, young = (path.with_name(f".{path.name}.{process}.tmp") for process in (1, 2))
+    for orphan in (old, young):
+        orphan.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    write_table(path, pd.DataFrame({"value": [1.0]}), {})
+    assert sorted(path.parent.iterdir()) == sorted([path, young])
 
 
 # --- the fund store ------------------------------------------------------------------------------

@@ -112,4 +112,5 @@ def _provenance(card: Mapping[str, Any]) -> DataProvenance:
         tuple(card["steps"]),
         (*card["problems"], *card.get("findings", ())),
         since=None if since is None else pd.Timestamp(since),
+        terms=card.get("terms", ""),
     )

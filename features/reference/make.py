@@ -1,7 +1,9 @@
 """Make the embedded history and membership again: derived values and facts only.
 
 `python -m features.reference.make --source files --data-dir DIR` (`make history DATA_DIR=DIR`)
-reads its source once, writes every table and last their card, and lists what has changed.
+reads its source once, writes every table and last their card, and lists what has changed. With
+`--source coinmarketcap` the embedded history itself goes on by the days since, and not one old
+value may change.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.market.season import OTHERS, index_series
 from features.panel import SPECS, DataError, MarketPanel
 from features.provenance import DataProvenance
 from features.reference.load import (
@@ -28,21 +30,25 @@ from features.reference.load import (
     DIRECTORY,
     HISTORY_FILE,
     checked,
-    column,
     digests,
     load_reference,
     read_card,
     readable,
 )
-from features.reference.members import coin_table, coverage, snapshots
+from features.reference.makers import Made, from_coinmarketcap, from_tables
 from features.reference.membership import COINS_FILE, SNAPSHOTS_FILE
-from features.sources.directory import CheckedTables, checked_tables, panel_of
+from features.sources.coinmarketcap.client import CoinMarketCap
+from features.sources.directory import checked_tables, panel_of
+from features.sources.etf_flows.location import flow_directory
+from features.sources.yahoo.price_cache import PriceCache
+from features.sources.yahoo.request import Request
 from features.storage.atomic import staged
 from features.storage.simulations import cache_directory, simulated_series
 from features.terminal import DEBUG, FAILURE, exit_code_of
 
-SOURCES: Mapping[str, Callable[[argparse.Namespace], CheckedTables]] = {
-    "files": lambda options: checked_tables(options.data_dir),
+SOURCES: Mapping[str, Callable[[argparse.Namespace], Made]] = {
+    "files": lambda options: _from_files(options),
+    "coinmarketcap": lambda options: _from_coinmarketcap(),
 }
 
 FAULTS_FILE = "faults.json"  # kept by hand
@@ -76,28 +82,22 @@ def _rounded(value: float) -> float:
 # --- what is written -----------------------------------------------------------------------------
 
 
-def write(tables: CheckedTables, panel: MarketPanel, directory: Path) -> None:
-    """Write the tables and last their card, each atomically."""
+def write(made: Made, panel: MarketPanel, directory: Path) -> None:
+    """Write the tables and last their card, each atomically; the panel is the derived one."""
     history = panel.observations()[["series", "date", "value"]]
     history["series"] = history["series"].astype("category")
     _write_parquet(
         history, directory / HISTORY_FILE, use_dictionary=["series"],
         column_encoding={"date": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
     )  # fmt: skip
-    indices = pd.DataFrame(
-        {
-            column(name, definition): values.loc[START:].map(_rounded)
-            for definition in OTHERS
-            for name, values in index_series(tables.market, definition).items()
-        }
-    )
+    indices = made.indices.loc[START:].map(_rounded)
     _write_parquet(indices.rename_axis("date"), directory / DEFINITIONS_FILE)
-    ranks = snapshots(tables.universe)
-    _write_parquet(ranks.assign(coin=ranks["coin"].astype("category")), directory / SNAPSHOTS_FILE)
+    ranks = made.ranks.assign(coin=made.ranks["coin"].astype("category"))
+    _write_parquet(ranks, directory / SNAPSHOTS_FILE)
     with staged(directory / COINS_FILE) as beside:
-        coin_table(tables.universe, tables.coins).to_csv(beside, lineterminator="\n")
+        made.coins.to_csv(beside, lineterminator="\n")
     files = digests(directory, (HISTORY_FILE, DEFINITIONS_FILE, SNAPSHOTS_FILE, COINS_FILE))
-    card = {**_described(panel, indices), "membership": _of_members(tables), "files": files}
+    card = {**_described(panel, indices), "membership": _of_members(made), "files": files}
     with staged(directory / CARD_FILE) as beside:
         beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
@@ -127,7 +127,7 @@ def _described(panel: MarketPanel, indices: pd.DataFrame) -> dict[str, object]:
         "known_faults": json.loads((DIRECTORY / FAULTS_FILE).read_text(encoding="utf-8")),
         "provenance": _of_provenance(panel.provenance),
         "terms": "Derived values and facts only (rebased levels, ratios, shares, ranks, months); "
-        "no vendor's figures.",
+        "no vendor's figures." + (f" {terms}" if (terms := panel.provenance.terms) else ""),
     }
 
 
@@ -159,18 +159,19 @@ def _of_provenance(provenance: DataProvenance) -> dict[str, object]:
         "problems": list(provenance.problems),
         "since": None if since is None else f"{since:%Y-%m-%d}",
         **({"findings": findings} if findings else {}),
+        **({"terms": provenance.terms} if provenance.terms else {}),
     }
 
 
-def _of_members(tables: CheckedTables) -> dict[str, object]:
+def _of_members(made: Made) -> dict[str, object]:
     return {
-        "last_day": f"{tables.universe['snapshot_date'].max():%Y-%m-%d}",
+        "last_day": f"{made.last_ranking:%Y-%m-%d}",
         "columns": {
             "from, to": "first and last month in the top 50",
             "share": "percent of the market cap of the 100 on the last day, estimated",
             "check_30, check_90": "log return against Bitcoin over so many days to check_day",
         },
-        "coverage_by_year": coverage(tables.market),
+        "coverage_by_year": list(made.coverage),
     }
 
 
@@ -197,9 +198,13 @@ def _written(directory: Path) -> dict[str, pd.DataFrame]:
     """Return what a directory holds as tables that can be compared, nothing without a card."""
     if not (directory / CARD_FILE).exists():
         return {}
-    history = load_reference(directory).observations()[["series", "date", "value"]]
     with readable(directory):
         ranks = pd.read_parquet(checked(directory, SNAPSHOTS_FILE, read_card(directory)))
+    return _compared(load_reference(directory), ranks)
+
+
+def _compared(panel: MarketPanel, ranks: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    history = panel.observations()[["series", "date", "value"]]
     ranks = ranks[["coin", "snapshot_date", "rank"]].astype({"coin": str, "rank": float})
     tables = {"old value": history, "old rank": ranks}
     return {what: rows.set_axis(["name", "date", "value"], axis=1) for what, rows in tables.items()}
@@ -214,35 +219,65 @@ def main() -> int:
 
 
 def _run() -> int:
+    options = _options()
+    made = SOURCES[options.source](options)
+    for finding in made.findings:
+        kind = "note" if finding.consequence == "note" else "warning"
+        print(f"{kind}: {finding.text}", file=sys.stderr)
+    if made.panel.provenance.terms:
+        print(f"note: {made.panel.provenance.terms}", file=sys.stderr)
+    panel = derive(made.panel)
+    before, after = _written(options.out), _compared(panel, made.ranks)
+    changes = [changes_text(table, after[what], what) for what, table in before.items()]
+    changed = [text for text in changes if not text.startswith("No ")]
+    if made.grows and changed:
+        raise DataError(
+            f"{options.out}: nothing was written, since old values would be other ones: "
+            f"{' '.join(changed)}; restore the history that is installed, or make it from files."
+        )
+    write(made, panel, options.out)
+    print("\n".join([*changes, f"{panel.last_day:%Y-%m-%d}, digest {panel.digest}"]))
+    return 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", choices=SOURCES, default="files", help="where the data are")
-    parser.add_argument("--data-dir", type=Path, required=True, help="directory of market history")
+    parser.add_argument("--data-dir", type=Path, help="directory of market history, for files")
     parser.add_argument(
         "--out", type=Path, default=DIRECTORY, help="where to write (default: here)"
     )
     parser.add_argument(DEBUG, action="store_true", help="show the trace of an unexpected error")
     options = parser.parse_args()
-    tables = SOURCES[options.source](options)
-    for finding in tables.findings:
-        kind = "note" if finding.consequence == "note" else "warning"
-        print(f"{kind}: {finding.text}", file=sys.stderr)
+    if (options.source == "files") != bool(options.data_dir):
+        parser.error("--data-dir DIR goes with --source files, which needs it.")
+    return options
+
+
+def _from_files(options: argparse.Namespace) -> Made:
+    tables = checked_tables(options.data_dir)
     simulated = simulated_series(
         tables.market, cache=cache_directory(), jobs=os.cpu_count() or 1, progress=_show
     )
     panel = panel_of(tables, options.source)
-    panel = derive(panel.with_series({str(name): simulated[name] for name in simulated}))
-    before = _written(options.out)
-    write(tables, panel, options.out)
-    after = _written(options.out)
-    for what, table in before.items():
-        print(changes_text(table, after[what], what))
-    print(f"{panel.last_day:%Y-%m-%d}, digest {panel.digest}")
-    return 0
+    return from_tables(
+        tables, panel.with_series({str(name): simulated[name] for name in simulated})
+    )
 
 
-def _show(done: int, total: int) -> None:
+def _from_coinmarketcap() -> Made:
+    cache, now = cache_directory(), pd.Timestamp(datetime.now(UTC)).tz_localize(None)
+    client = CoinMarketCap.from_environment(say=lambda text: print(text, file=sys.stderr))
+    request = Request(
+        PriceCache(cache), now, "online", cache, flow_directory(), jobs=os.cpu_count() or 1,
+        progress=lambda stage, done, total: _show(done, total, stage),
+    )  # fmt: skip
+    return from_coinmarketcap(request, client)
+
+
+def _show(done: int, total: int, stage: str = "simulation") -> None:
     if done % 50 == 0 or done == total:
-        print(f"simulation: {done} of {total} days", file=sys.stderr, flush=True)
+        print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -90,10 +90,10 @@ def checks(coins: pd.DataFrame, wanted: pd.Index) -> pd.DataFrame:
     return table.rename_axis("coin")
 
 
-def coverage(market: Market) -> list[dict[str, object]]:
+def coverage(market: Market, *, since: pd.Timestamp | None = None) -> list[dict[str, object]]:
     """Return by year how many of the top 50 could be compared over 90 days: dead ones included."""
     days = breadth(market)
-    days = days.loc[days["season_index"].first_valid_index() :]
+    days = days.loc[days["season_index"].first_valid_index() :].loc[since:]
     return [
         {
             "year": int(str(year)),

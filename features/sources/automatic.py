@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from features.panel import DataError, MarketPanel, SourceUnavailable
 from features.reference.load import load_reference
 from features.reference.membership import load_membership
-from features.sources.coinmarketcap.client import KEY_VARIABLE, CoinMarketCap
+from features.sources.coinmarketcap.client import KEY_VARIABLE, TERMS, CoinMarketCap
 from features.sources.coinmarketcap.panel import load_coinmarketcap
 from features.sources.coinmarketcap.snapshot import Snapshot, kept_rankings, kept_snapshot
 from features.sources.yahoo.panel import load_yahoo
@@ -30,7 +30,9 @@ class LiveMarket:
     def lines(self) -> list[str]:
         """Return source, day and reason as a sentence, and the index now as another."""
         chosen = f"Source: {self.source}, to {self.panel.last_day:%Y-%m-%d} ({self.why})."
-        return [chosen] + ([] if self.snapshot is None else [self.snapshot.text()])
+        now = [] if self.snapshot is None else [self.snapshot.text()]
+        terms = self.panel.provenance.terms or ("" if self.snapshot is None else TERMS)
+        return [chosen, *now, *([terms] if terms else [])]
 
 
 def load_live(source: str, request: Request, client: CoinMarketCap) -> LiveMarket:
@@ -66,6 +68,9 @@ def load_live(source: str, request: Request, client: CoinMarketCap) -> LiveMarke
         kept = kept_rankings(request.cache.parent, membership)
         witness = None if snapshot is None else snapshot.disagreement
         panel = load_yahoo(replace(request, rankings=kept, witness=witness))
+        # Ranks by its listings, and its index beside the forecast.
+        if kept or snapshot is not None:
+            panel = replace(panel, provenance=replace(panel.provenance, terms=TERMS))
         why = silent if client.key is not None and silent else f"no key in {KEY_VARIABLE}"
         return LiveMarket(panel, "yahoo", _why(automatic, why), snapshot)
     except (SourceUnavailable, DataError) as error:

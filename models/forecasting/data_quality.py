@@ -136,7 +136,7 @@ def data_health(
         refusal_code=code,
         series=tuple(SeriesHealth(**{str(key): row[key] for key in row}) for row in rows),
         coverage=tuple(panel.provenance.coverage),
-        steps=tuple(panel.provenance.steps),
+        steps=tuple(filter(None, (*panel.provenance.steps, panel.provenance.terms))),
         problems=(*panel.provenance.problems, *_noticed(panel)),
         findings=panel.provenance.findings,
         revisions=panel.provenance.revisions,

@@ -48,7 +48,7 @@ def forecast_notes(
 
 
 def _on_data(provenance: DataProvenance, day: pd.Timestamp) -> Iterator[Note]:
-    """Yield the problems of the data; those that a rule found have its figures."""
+    """Yield the problems of the data, those of a rule with its figures, and a vendor's terms."""
     found = {each.text: each for each in provenance.findings_on(day)}
     for problem in provenance.problems_on(day):
         finding, fields = found.get(problem), {}
@@ -61,6 +61,8 @@ def _on_data(provenance: DataProvenance, day: pd.Timestamp) -> Iterator[Note]:
                 "consequence": finding.consequence,
             }
         yield Note(NoteCode.DATA_PROBLEM, f"Data: {problem}", fields)
+    if provenance.terms:
+        yield Note(NoteCode.DATA_TERMS, provenance.terms)
 
 
 def _on_threshold(forecaster: Forecaster) -> list[Note]:

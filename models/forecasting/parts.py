@@ -29,6 +29,7 @@ class NoteCode(StrEnum):
     MISSING_FLOWS = "missing_flows"
     OUT_OF_RANGE = "out_of_range"
     DATA_PROBLEM = "data_problem"
+    DATA_TERMS = "data_terms"
     OTHER_THRESHOLD = "other_threshold"
 
 

@@ -35,14 +35,22 @@ def load_coinmarketcap(request: Request, client: CoinMarketCap) -> MarketPanel:
 
     Offline the stored days serve, without a key. Errors as for `load_yahoo`.
     """
+    notes = Notes(terms=TERMS)
+    reference, membership, live = live_market(request, client, notes)
+    return joined_panel(request, reference, membership, live, notes)
+
+
+def live_market(
+    request: Request, client: CoinMarketCap, notes: Notes
+) -> tuple[MarketPanel, Membership, Live]:
+    """Return the embedded history, its membership and what the rules leave of the days since."""
     if request.mode != "offline" and client.key is None:
         raise DataError(NO_KEY)
-    notes = Notes(steps=[TERMS])
     reference, membership = embedded(request, notes)
     end = reference.last_day
     first = end - (WINDOW_DAYS + CHECKED_DAYS - 1) * DAY
     listings = stored_days(request, client, first, request.today - DAY, notes)
-    coins, bitcoin, universe = _market(listings, membership, notes)
+    coins, bitcoin, universe, symbols = _market(listings, membership, notes)
     past, indices = _from_yahoo(request, membership, coins.index[-1], notes)
     before = past.index < coins.index[0]
     closes = pd.concat([past[before], coins]).asfreq("D")
@@ -60,8 +68,8 @@ def load_coinmarketcap(request: Request, client: CoinMarketCap) -> MarketPanel:
         pd.concat([snapshots[universe.columns], universe], ignore_index=True),
     )
     ether = closes.reindex(columns=["ethereum"])["ethereum"]
-    live = Live(NAME, market, ether, indices, {}, _PAST)
-    return joined_panel(request, reference, membership, plausible(live, end, notes), notes)
+    live = Live(NAME, market, ether, indices, _PAST, symbols)
+    return reference, membership, plausible(live, end, notes)
 
 
 def stored_days(
@@ -117,8 +125,8 @@ def _fetched(client: CoinMarketCap, day: pd.Timestamp, before: pd.DataFrame | No
 
 def _market(
     listings: pd.DataFrame, membership: Membership, notes: Notes
-) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame]:
-    """Return closes by day x coin, Bitcoin's, and the ranks of the altcoins on each day."""
+) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, dict[str, str]]:
+    """Return closes by day x coin, Bitcoin's, ranks of the altcoins by day, and their symbols."""
     newest = listings.drop_duplicates("id", keep="last").reset_index(drop=True)
     kept, reasons = altcoins(newest, membership)
     names = coins_of(listings, membership)
@@ -151,7 +159,8 @@ def _market(
     )
     coins = prices[list(kept["id"])].rename(columns=names)
     universe = rows.assign(coin=rows["id"].map(names))
-    return coins, bitcoin, universe[["snapshot_date", "rank", "coin", "market_cap_usd"]]
+    ranks = universe[["snapshot_date", "rank", "coin", "market_cap_usd"]]
+    return coins, bitcoin, ranks, dict(zip(kept["id"].map(names), kept["symbol"], strict=True))
 
 
 def _from_yahoo(

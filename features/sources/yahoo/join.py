@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -48,8 +48,8 @@ class Live:
     market: Market
     ether: pd.Series  # US dollars by day
     indices: Mapping[str, pd.Series]  # stock indices by the panel's name, by session
-    tickers: Mapping[str, str]  # what Yahoo calls each coin, Bitcoin too
     past: str  # what the simulation of live days draws on, after its first day
+    symbols: Mapping[str, str] = field(default_factory=dict)  # of coins that history may lack
 
 
 def embedded(request: Request, notes: Notes) -> tuple[MarketPanel, Membership]:
@@ -274,5 +274,6 @@ def _panel(
             end + DAY,
             tuple(notes.findings),
             tuple(notes.revisions),
+            notes.terms or reference.provenance.terms,
         ),
     )

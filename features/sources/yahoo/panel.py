@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,6 @@ from features.market.market import Market
 from features.market.rankings import carried_rankings
 from features.market.season import TOP
 from features.panel import DataError, MarketPanel, SourceUnavailable
-from features.provenance import Finding
 from features.reference.membership import Membership
 from features.sources.yahoo.join import Live, embedded, joined_panel, plausible
 from features.sources.yahoo.rankings import altcoins, left_out, read_universe
@@ -57,32 +56,15 @@ def _live(
     end: pd.Timestamp,
     notes: Notes,
 ) -> Live:
-    """Return closes and rankings that passed the rules; what a rule doubts is asked for again."""
-    doubted = frozenset[str]()
-    others = _tickers(given, rankings)
-    for again in (True, False):
-        said = Notes()
-        closes, tickers = coin_closes(request, membership, others, said, doubted=doubted)
-        bitcoin = closes[BITCOIN].dropna().asfreq("D")
-        coins = closes.reindex(bitcoin.index).rename(columns={t: c for c, t in tickers.items()})
-        coins = coins[[coin for coin in tickers if coin != "bitcoin"]]
-        universe = _universe(membership, given, rankings, coins, said)
-        market = Market.from_closes(coins, bitcoin, universe)
-        indices = {name: closes[ticker].dropna() for name, ticker in INDICES.items()}
-        live = plausible(Live("Yahoo", market, closes[ETHER], indices, tickers, _PAST), end, said)
-        doubted = _doubted(said.findings, tickers)
-        if request.mode != "online" or not (again and doubted):
-            break
-    notes.add(said)
-    return live
-
-
-def _doubted(findings: Iterable[Finding], tickers: Mapping[str, str]) -> frozenset[str]:
-    """Return the tickers whose closes the rules do not use; all of them if many stand still."""
-    faults = [finding for finding in findings if finding.consequence != "note"]
-    if any(finding.rule == "frozen market" for finding in faults):
-        return frozenset(tickers.values())
-    return frozenset(tickers[fault.series] for fault in faults if fault.series in tickers)
+    """Return closes and rankings that passed the rules."""
+    closes, tickers = coin_closes(request, membership, _tickers(given, rankings), notes)
+    bitcoin = closes[BITCOIN].dropna().asfreq("D")
+    coins = closes.reindex(bitcoin.index).rename(columns={t: c for c, t in tickers.items()})
+    coins = coins[[coin for coin in tickers if coin != "bitcoin"]]
+    universe = _universe(membership, given, rankings, coins, notes)
+    market = Market.from_closes(coins, bitcoin, universe)
+    indices = {name: closes[ticker].dropna() for name, ticker in INDICES.items()}
+    return plausible(Live("Yahoo", market, closes[ETHER], indices, _PAST), end, notes)
 
 
 def _rankings(request: Request, membership: Membership, notes: Notes) -> Rankings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,15 +48,13 @@ class PriceCache:
         *,
         now: pd.Timestamp,
         mode: Mode = "online",
-        doubted: Collection[str] = (),
         progress: Progress = lambda done, total: None,
     ) -> Answer:
         """Return daily closes of the days over at `now`, both ends included, stored ones if fresh.
 
-        Fetches what is stale (online), nothing (offline) or everything (refresh). Tickers in which
-        a rule doubts a close are stale after an hour. SourceUnavailable if Yahoo is needed and
-        unavailable: what came before is kept. DataError if an index, a fund, Bitcoin or Ether is
-        missing, or nothing at all can be used.
+        Fetches what is stale (online), nothing (offline) or everything (refresh).
+        SourceUnavailable if Yahoo is needed and unavailable: what came before is kept. DataError if
+        an index, a fund, Bitcoin or Ether is missing, or nothing at all can be used.
         """
         asked, now = tuple(dict.fromkeys(tickers)), naive_utc(now)
         stored = {ticker: self._stored(ticker) for ticker in asked}
@@ -67,7 +65,7 @@ class PriceCache:
                 for ticker in asked
                 if mode == "refresh"
                 or ticker not in held
-                or held[ticker].is_stale(ticker, first, now, doubted=ticker in doubted)
+                or held[ticker].is_stale(ticker, first, now)
             }
             with self._with_age(now):
                 fetched = self.client.closes(stale, now.normalize(), now=now)
@@ -115,7 +113,7 @@ class PriceCache:
         """Raise SourceUnavailable unless Yahoo answers so soon, or has been asked for the day."""
         now = naive_utc(now)
         first, history = now.normalize() - 7 * DAY, self._stored("BTC-USD")
-        if history is None or history.is_stale("BTC-USD", first, now, doubted=False):
+        if history is None or history.is_stale("BTC-USD", first, now):
             client = replace(self.client, deadline=min(seconds, self.client.deadline))
             list(client.closes({"BTC-USD": first}, now.normalize(), now=now))
 

@@ -11,15 +11,13 @@ import pandas as pd
 
 from features.provenance import Revision
 from features.sources.yahoo.closes import Fetched, Missing
-from features.sources.yahoo.sessions import is_late, last_complete_day
+from features.sources.yahoo.sessions import last_complete_day
 from features.storage.parquet import DamagedFile, read_table, write_table
 
 # Closes of a day are equal but for rounding, or one of them was revised.
 AGREEMENT = 1e-6
 # A history this much shorter than the stored one is a broken answer.
 SHRUNK = 0.9
-# A close that is doubted, or should be there by now, is asked for again after this time.
-PATIENCE = pd.Timedelta(hours=1)
 REVISIONS_KEPT = 20
 
 State = Literal["good", "absent", "unusable", "short"]
@@ -89,18 +87,10 @@ class History:
         """Whether Yahoo had nothing when it was last asked."""
         return self.state == "absent"
 
-    def is_stale(
-        self, ticker: str, first: pd.Timestamp, now: pd.Timestamp, *, doubted: bool
-    ) -> bool:
-        """Return whether Yahoo may have more than this, or something else."""
-        complete = last_complete_day(ticker, now)
-        # A day has ended since, or earlier days are asked for.
-        if complete > last_complete_day(ticker, self.asked_at) or first < self.asked_from:
-            return True
-        # Yahoo's closes come hours late at times; a coin without any for days is dead.
-        late = len(self.closes) > 0 and self.closes.index[-1] < complete
-        awaited = late and not is_late(ticker, self.closes.index[-1], complete)
-        return (doubted or awaited) and now - self.asked_at >= PATIENCE
+    def is_stale(self, ticker: str, first: pd.Timestamp, now: pd.Timestamp) -> bool:
+        """Return whether a day has ended since Yahoo was asked, or it was for later days only."""
+        ended = last_complete_day(ticker, now) > last_complete_day(ticker, self.asked_at)
+        return ended or first < self.asked_from
 
     def answered(self, fetched: Fetched, start: pd.Timestamp, now: pd.Timestamp) -> History:
         """Return it after another answer, which takes its place unless it cannot be used."""

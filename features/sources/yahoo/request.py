@@ -22,13 +22,7 @@ class Notes:
     problems: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     revisions: dict[Revision, None] = field(default_factory=dict)
-
-    def add(self, others: Notes) -> None:
-        """Take over what others hold."""
-        self.steps += others.steps
-        self.problems += others.problems
-        self.findings += others.findings
-        self.revisions |= others.revisions
+    terms: str = ""  # of the vendor
 
 
 @dataclass(frozen=True)

@@ -34,14 +34,11 @@ def coin_closes(
     membership: Membership,
     others: Mapping[str, Sequence[str]],
     notes: Notes,
-    *,
-    doubted: frozenset[str] = frozenset(),
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Fetch the closes of three years before the embedded end and since, and tell coins apart.
 
     Returns closes in US dollars, day x ticker, and the ticker of each coin. `others` are the
-    tickers by coin that a ranking or a user's universe names, tried before the embedded ones;
-    `doubted` tickers whose closes a rule finds wrong: Yahoo may have corrected them.
+    tickers by coin that a ranking or a user's universe names, tried before the embedded ones.
     """
     # A fixed day: the draws of the simulation are counted from it.
     first = membership.last_day - pd.DateOffset(years=HISTORY_YEARS)
@@ -55,7 +52,7 @@ def coin_closes(
         }
         answer = request.cache.closes(
             (*NEEDED, *asked.values()), first, request.today, now=request.now, mode=request.mode,
-            progress=partial(request.progress, "prices"), doubted=doubted,
+            progress=partial(request.progress, "prices"),
         )  # fmt: skip
         for ticker in NEEDED:
             if ticker not in answer.closes:
