@@ -9,25 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 try:
-    from models.cli.shadowing import shadowing_warnings
+    from models.cli.errors import (
+        Commands,
+        DebugOption,
+        ExitCode,
+        answer,
+        clear_errors,
+        fail,
+        run,
+        tell,
+    )
 except ImportError as error:  # another package of that name comes first on the path
     raise SystemExit(
         f"error: another package named 'models' hides this program's ({error}); install altseason "
         "into a virtual environment of its own."
     ) from None
 
-from models.cli.boundary import DebugOption, clear_errors
 from models.cli.forecast_options import (
     AsOfOption,
-    ConditionOptions,
     FileOptions,
-    JsonOption,
     PrintOptions,
     RecordOptions,
     StoreOptions,
     WindowOptions,
 )
-from models.cli.json_errors import Commands
 from models.cli.market_options import (
     ForecastMarketOptions,
     OnlineOption,
@@ -40,23 +45,20 @@ from models.cli.options import (
     EPILOG,
     LEDGER,
     DeadlineOption,
-    ExitCode,
+    JsonOption,
     LedgerOption,
     ProgressLine,
     VersionOption,
-    answer,
     as_timestamp,
     collect_seldom,
-    fail,
+    flag,
     now,
     other_command,
 )
-from models.cli.streams import run, tell
-from models.patience import DEADLINE_SECONDS
+from models.errors import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from features.panel import MarketPanel
-    from models.cli.forecast_command import Issued
 
 app = typer.Typer(cls=Commands, add_completion=True, pretty_exceptions_enable=False)
 
@@ -73,7 +75,6 @@ def predict(
     printed: PrintOptions,
     written: FileOptions,
     recorded: RecordOptions,
-    conditions: ConditionOptions,
     debug: DebugOption = False,
     version: VersionOption = False,
 ) -> None:
@@ -82,11 +83,9 @@ def predict(
     Uses the champion that train.py registered and only what was known at the
     end of the as_of day.
     """
-    for warning in shadowing_warnings():
-        tell(f"warning: {warning}")
     if other_command(context):
         return
-    _refuse_contradictions(as_of, window, printed, written, recorded, conditions)
+    _refuse_contradictions(as_of, window, printed, written, recorded)
     with clear_errors():
         clock, progress = now(), ProgressLine(quiet=False)
         today = clock.normalize()
@@ -103,37 +102,7 @@ def predict(
         days = map(as_timestamp, (as_of, written.since))
         drawn = bool(written.files)
         issued = forecast_command.issue(data, store, window, *days, today=today, drawn=drawn)
-        _deliver(issued, store, printed, written, recorded, conditions)
-
-
-def _deliver(
-    issued: Issued,
-    store: StoreOptions,
-    printed: PrintOptions,
-    written: FileOptions,
-    recorded: RecordOptions,
-    conditions: ConditionOptions,
-) -> None:
-    """Draw, print and record a forecast, and end with a code of its own when an alert fires."""
-    from models.cli import forecast_command
-
-    alerts = forecast_command.checked(issued, conditions, recorded)
-    content: dict[str, object] = {}
-    if recorded.path is not None:
-        from models.cli.ledger_command import record_content
-
-        # What cannot be recorded is refused before anything is printed.
-        content = record_content(issued.forecast, issued.stored, now(), alerts)
-    forecast_command.write_pictures(issued, store, written)
-    text = forecast_command.forecast_answer(issued.forecast, printed, alerts)
-    # The answer first: what is recorded has been printed, and the exit code stands for both.
-    answer(text, "; nothing was recorded" if recorded.path else "")
-    if recorded.path is not None:
-        from models.cli.ledger_command import record_forecast
-
-        record_forecast(recorded.path, content)
-    if any(state.fired for state in alerts):
-        raise typer.Exit(ExitCode.ALERT)
+        forecast_command.deliver(issued, store, printed, written, recorded, instant=now())
 
 
 def _tell_problems(
@@ -190,8 +159,7 @@ def health(
     market: ForecastMarketOptions,
     json: JsonOption = False,
     rules: Annotated[
-        bool,
-        typer.Option("--rules", help="Print the plausibility rules that data must pass, and why."),
+        bool, flag("--rules", "Print the plausibility rules that data must pass, and why.")
     ] = False,
     published: PublishedOption = None,
     online: OnlineOption = False,
@@ -211,7 +179,7 @@ def health(
         clock = now()
         witness = published_index(published, online=online, now=clock)
         data = load_market(market, clock, ProgressLine(quiet=False), deadline=deadline)
-        from models.cli.health_command import health_of
+        from models.cli.forecast_command import health_of
         from models.forecasting.records import health_json
         from models.report.health_text import health_text
 
@@ -231,20 +199,16 @@ def _refuse_contradictions(
     printed: PrintOptions,
     written: FileOptions,
     recorded: RecordOptions,
-    conditions: ConditionOptions,
 ) -> None:
     for option, given in (
         ("--as-of", as_of),
         ("--by, --year or --on", window.by or window.year or window.on),
         ("--record", recorded.record),
         ("--plot or --report", written.files),
-        ("--alert", conditions.alert),
+        ("--alert", recorded.alert),
     ):
         if printed.history and given:
             raise typer.BadParameter(f"--history and {option} exclude each other.")
-    named = [path.resolve() for path in (*written.files, *filter(None, [recorded.path]))]
-    if len(set(named)) < len(named):
-        raise typer.BadParameter("--ledger, --plot and --report must name different files.")
 
 
 def main() -> None:

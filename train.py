@@ -7,30 +7,28 @@ from typing import Annotated
 import typer
 
 try:
-    from models.cli.shadowing import shadowing_warnings
+    from models.cli.errors import Commands, DebugOption, answer, clear_errors, run
 except ImportError as error:  # another package of that name comes first on the path
     raise SystemExit(
         f"error: another package named 'models' hides this program's ({error}); install altseason "
         "into a virtual environment of its own."
     ) from None
 
-from models.cli.boundary import DebugOption, clear_errors
-from models.cli.json_errors import Commands
-from models.cli.market_options import MarketOptions, load_panel
+from models.cli.market_options import MarketOptions, load_market
 from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
+    STORE,
     DeadlineOption,
+    JsonOption,
     ProgressLine,
     TrackingOption,
     VersionOption,
-    answer,
     now,
     other_command,
     time_stamp,
     user,
 )
-from models.cli.streams import run, tell
 from models.cli.sweep_options import (
     INTERRUPTED,
     ChoiceOptions,
@@ -47,7 +45,7 @@ from models.cli.training_options import (
     ReasonOption,
     TrainingOptions,
 )
-from models.patience import DEADLINE_SECONDS
+from models.errors import DEADLINE_SECONDS
 
 app = typer.Typer(cls=Commands, add_completion=True, pretty_exceptions_enable=False)
 
@@ -71,8 +69,6 @@ def train(
     candidates with their skill; everything else goes to MLflow. A training on
     other terms than the champion's becomes challenger (docs/mlflow.md).
     """
-    for warning in shadowing_warnings():
-        tell(f"warning: {warning}")
     if other_command(context):
         return
     progress = ProgressLine(quiet=quiet)
@@ -83,7 +79,8 @@ def train(
         order = order_of(training, logging, jobs)
         progress.step(f"reading {market.source.value} data")
         instant = now()
-        panel = load_panel(market, instant, progress, jobs, deadline=logging.deadline)
+        # Whole, with every simulated week, as a training needs it.
+        panel = load_market(market, instant, progress, jobs, deadline=logging.deadline).whole()
         for problem in panel.provenance.problems_on(order.until or panel.last_day):
             progress.message(f"warning: {problem}")
         outcome = carry_out(order, panel, instant, progress)
@@ -94,8 +91,8 @@ def train(
 
 @app.command(epilog=EPILOG)
 def versions(
-    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    tracking_uri: TrackingOption = STORE,
+    json: JsonOption = False,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
@@ -111,7 +108,7 @@ def versions(
 def promote(
     version: Annotated[str, typer.Argument(help="Version number.", show_default=False)],
     reason: ReasonOption,
-    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    tracking_uri: TrackingOption = STORE,
     hold: HoldOption = False,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
@@ -123,7 +120,7 @@ def promote(
 @app.command(epilog=EPILOG)
 def rollback(
     reason: ReasonOption,
-    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    tracking_uri: TrackingOption = STORE,
     hold: HoldOption = False,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
@@ -147,7 +144,7 @@ def _promote(
 @app.command(epilog=EPILOG)
 def resume(
     reason: ReasonOption,
-    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
+    tracking_uri: TrackingOption = STORE,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:
@@ -163,8 +160,8 @@ def resume(
 def compare(
     first: Annotated[str, typer.Argument(help="Version, alias or run id.", show_default=False)],
     second: Annotated[str, typer.Argument(help="The one beside it.", show_default=False)],
-    tracking_uri: TrackingOption = "sqlite:///mlflow.db",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    tracking_uri: TrackingOption = STORE,
+    json: JsonOption = False,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
 ) -> None:

@@ -38,6 +38,12 @@ def usable_view(
     if as_of is None:
         _refuse_stale(panel, today)
         as_of = panel.last_day
+    # On the day itself it may have ended elsewhere, hence strict.
+    if today is not None and as_of > today:
+        raise DataError(
+            f"the clock says {today:%Y-%m-%d}, before {as_of:%Y-%m-%d}, the day to forecast from: "
+            "set the clock right, or name an earlier day with --as-of."
+        )
     withheld = panel.provenance.withheld(as_of)
     view = panel.known_at(end_of_day(pd.DatetimeIndex([as_of]))[0])
     if not view.series("season_index").empty:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
+from features.terminal import one_line
+
 # What became of a finding, mildest first.
 Consequence = Literal["note", "value left out", "feature dropped", "day held back", "refused"]
 
@@ -36,12 +38,13 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """The finding as a sentence."""
+        """The finding as a sentence; names are as long as their source makes them."""
         days = f"on {self.first_day:%Y-%m-%d}"
         if self.last_day > self.first_day:
             days = f"from {self.first_day:%Y-%m-%d} to {self.last_day:%Y-%m-%d}"
         way_out = self.way_out[:1].upper() + self.way_out[1:]
-        return f"{self.series} {days}: {self.said} ({self.rule}; {self.consequence}). {way_out}."
+        series, said = one_line(self.series, longest=60), one_line(self.said, longest=400)
+        return f"{series} {days}: {said} ({self.rule}; {self.consequence}). {way_out}."
 
     @property
     def withholds(self) -> bool:
@@ -79,9 +82,8 @@ class Revision:
         days = f"on {self.first_day:%Y-%m-%d}"
         if self.days > 1:
             days = f"on {self.days} days from {days[3:]} to {self.last_day:%Y-%m-%d}"
-        return (
-            f"{self.series} {days}: {self.old:g} became {self.new:g} (seen {self.seen_at:%Y-%m-%d})"
-        )
+        series = one_line(self.series, longest=60)
+        return f"{series} {days}: {self.old:g} became {self.new:g} (seen {self.seen_at:%Y-%m-%d})"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ forecast recorded by ``predict.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from features.health import usable_view
@@ -46,6 +49,8 @@ __all__ = [
 ]
 
 Day = str | pd.Timestamp
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 HINDCAST_COLUMNS: Mapping[str, str] = {
     "as_of": "day whose end closed the information, every seventh day from 2017",
     "kind": "`partial`, `broad` or `sustained`",
@@ -85,6 +90,18 @@ TABLE_COLUMNS: Mapping[str, str] = {
 }
 
 
+def _guest(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Let a function compute as it is tested, whatever the caller's np.seterr is."""
+
+    @functools.wraps(function)
+    def computed(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+            return function(*args, **kwargs)
+
+    return computed
+
+
+@_guest
 def load_panel(
     source: str = "reference",
     *,
@@ -144,6 +161,7 @@ def load_panel(
     return market.for_days(first - pd.Timedelta(days=30), last)
 
 
+@_guest
 def forecast(
     panel: MarketPanel,
     *,
@@ -206,6 +224,7 @@ def forecast(
     )
 
 
+@_guest
 def hindcast(*, model: str = "champion", tracking_uri: str = "sqlite:///mlflow.db") -> pd.DataFrame:
     """Return the out-of-sample forecasts of the training that made a model.
 

@@ -7,6 +7,10 @@ MALFORMED = (
 )  # fmt: skip
 
 
+# How long an answer is waited for over a network, unless an option says otherwise.
+DEADLINE_SECONDS = 30.0
+
+
 class LedgerError(ValueError):
     """The ledger is absent, or a line of it is not one that was recorded."""
 

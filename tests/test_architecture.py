@@ -26,7 +26,7 @@ ROOMS = (
     "features.sources.directory", "features.reference", "features.sources.etf_flows",
     "features.sources.yahoo", "features.sources.published", "features.sources.coinmarketcap",
     "features.sources.automatic", "features.reference.makers", "features.reference.make",
-    "models.patience", "models.workers", "models.errors", "models.formatting",
+    "models.workers", "models.errors", "models.formatting",
     "models.vocabulary", "models.stored", "models.answers", "models.season",
     "models.outlook", "models.hazard", "models.forecasting", "models.verification",
     "models.training", "models.sweep", "models.ledger", "models.tracking", "models.report",
@@ -43,7 +43,7 @@ PROCESSES = {"features.terminal"}
 READ_THE_CLOCK = {
     "models.cli.options", "features.sources.etf_flows.command", "features.reference.make",
     # How long, never which day.
-    "models.patience", "features.sources.yahoo.client", "features.sources.coinmarketcap.client",
+    "features.sources.yahoo.client", "features.sources.coinmarketcap.client",
     "features.sources.automatic",
 }  # fmt: skip
 KNOW_TYPER = {"models.cli", "features.sources.etf_flows.command", "train", "predict"}

@@ -21,8 +21,7 @@ from features.sources.deferred import NOT_SIMULATED, SIMULATED, DeferredPanel
 from features.sources.directory import deferred_files, load_files
 from features.storage import simulations
 from features.storage.simulations import simulated_series
-from models.cli.forecast_command import needed
-from models.cli.health_command import health_of
+from models.cli.forecast_command import health_of, needed
 from tests.commands import run_command
 from tests.embedded import SIMULATED_SERIES
 from tests.small_market import (

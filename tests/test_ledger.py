@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.market.season import season_index
 from models.answers import Answer, Event, State
 from models.errors import LedgerError
+from models.ledger import book
 from models.ledger.alerts import Alert, check_alerts
 from models.ledger.book import NOTHING, append, read_ledger
 from models.ledger.entry import Entry, content_of
@@ -84,6 +85,29 @@ def test_a_changed_or_missing_line_is_named(ledger, spoil, line, word):
         read_ledger(ledger)
 
 
+@given(lines=st.lists(st.text("ab }\t", max_size=20).map(str.encode)), block=st.integers(1, 30))
+def test_a_file_is_read_from_its_end_line_by_line(lines, block, tmp_path_factory):
+    path = tmp_path_factory.mktemp("lines") / "any.jsonl"
+    path.write_bytes(b"\n".join(lines))
+    whole = [text for line in lines if (text := line.strip())]
+    with path.open("rb") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(book, "_BLOCK", block)
+        found = list(book._from_the_end(file.fileno(), path.stat().st_size))
+    assert found == whole[::-1]
+
+
+def test_recording_reads_the_end_of_a_ledger_alone(ledger, small_forecast):
+    """What is damaged far above is named by whoever reads it all."""
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(lines[0].replace(b"logistic", b"Logistic") + b"".join(lines[1:]))
+    newest = book.newest_entries(ledger)
+    assert next(newest).as_of == pd.Timestamp(DAYS[-1])
+    assert append(ledger, content(small_forecast("2018-08-28"))).line == 4
+    with pytest.raises(LedgerError, match="line 1: not as it was recorded"):
+        read_ledger(ledger)
+
+
+@settings(max_examples=20)
 @given(cut=st.integers(1, 400))
 def test_a_line_that_a_crash_cut_off_costs_that_line_alone(cut, tmp_path_factory, small_forecast):
     path = tmp_path_factory.mktemp("torn") / "led.jsonl"

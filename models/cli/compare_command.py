@@ -21,10 +21,7 @@ from models.vocabulary import Kind
 def compared(tracking_uri: str, first: str, second: str, *, json: bool, deadline: float) -> str:
     """Score two models on their common rows; return what is to be printed.
 
-    Raises
-    ------
-    TrackingError
-        If the store does not hold them, or they forecast other events or days.
+    TrackingError where the store does not hold them, or they forecast other events or days.
     """
     stored = [load_forecaster(tracking_uri, model, deadline=deadline) for model in (first, second)]
     ours, theirs = (each.forecaster.evidence.definition.as_dict() for each in stored)

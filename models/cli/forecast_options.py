@@ -9,138 +9,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.cli.options import (
-    DATE_FORMATS,
     LEDGER,
+    STORE,
     DeadlineOption,
+    JsonOption,
     LedgerOption,
     TrackingOption,
+    day,
+    file,
+    flag,
     require_writable,
 )
-from models.ledger.alert import Alert
-from models.patience import DEADLINE_SECONDS
+from models.errors import DEADLINE_SECONDS
+
+if TYPE_CHECKING:
+    from models.ledger.alert import Alert
 
 AsOfOption = Annotated[
     datetime | None,
-    typer.Option(
-        formats=DATE_FORMATS,
-        metavar="YYYY-MM-DD",
-        help="Use only what was known at the end of this day. Default: last day of the data.",
-        show_default=False,
-    ),
+    day("Use only what was known at the end of this day. Default: last day of the data."),
 ]
-ByOption = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=DATE_FORMATS,
-        metavar="YYYY-MM-DD",
-        help="Last day of the outlook, up to three years ahead. Default: end of the year.",
-        show_default=False,
-    ),
-]
-FromOption = Annotated[
-    datetime | None,
-    typer.Option(
-        "--from",
-        formats=DATE_FORMATS,
-        metavar="YYYY-MM-DD",
-        help="First day of the outlook, with --by. Default: the day after.",
-        show_default=False,
-    ),
-]
-YearOption = Annotated[
-    int | None,
-    typer.Option(
-        metavar="YYYY",
-        help="Calendar year of the outlook; what has begun in it counts. "
-        "Default: that of the day after.",
-        show_default=False,
-    ),
-]
-OnOption = Annotated[
-    list[datetime] | None,
-    typer.Option(
-        formats=DATE_FORMATS,
-        metavar="YYYY-MM-DD",
-        help="Chance to be in season on this day; repeatable. Default: each month's end.",
-        show_default=False,
-    ),
-]
-ModelOption = Annotated[
-    str,
-    typer.Option(
-        help="champion, challenger, trial, a version number, a run id, or a candidate of the "
-        "champion's training such as logistic_all.",
-        autocompletion=lambda: ["champion", "challenger", "trial", "logistic_all"],
-    ),
-]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option(
-        metavar="INDEX",
-        help="Season index of a broad season: above 50, up to 85; no retraining needed. "
-        "Default: the one the model was trained for and verified at, 75.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, one row per question.")]
-HistoryOption = Annotated[
-    tuple[datetime, datetime] | None,
-    typer.Option(
-        formats=DATE_FORMATS,
-        metavar="FROM TO",
-        help="Print instead today's model for every day of a span, as CSV or JSON. "
-        "Days before its training's end are in sample: marked, not out-of-sample evidence.",
-        show_default=False,
-    ),
-]
-PlotOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Also draw the season index and the out-of-sample forecasts: .png or .svg.",
-        show_default=False,
-    ),
-]
-ReportOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Also write forecast, evidence and claims as one self-contained page: .html.",
-        show_default=False,
-    ),
-]
-SinceOption = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=DATE_FORMATS,
-        metavar="YYYY-MM-DD",
-        help="First day of the picture. Default: the first forecast out of sample.",
-        show_default=False,
-    ),
-]
-RecordOption = Annotated[
-    bool, typer.Option("--record", help="Also append the forecast to the ledger.")
-]
-AlertOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KIND:WINDOW>=P",
-        help="Exit with code 4 if this holds: broad:30>=0.5, sustained:year>=40% or, "
-        "against the last recorded forecast, broad:30:change>=0.1. With --record an alert that "
-        "still holds is not repeated. Repeatable.",
-        show_default=False,
-    ),
-]
-FullOption = Annotated[
-    bool, typer.Option("--full", help="Print all windows, drivers and the skill too.")
-]
-
+_MODELS = ["champion", "challenger", "trial", "logistic_all"]
 _ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
 
 
@@ -148,9 +42,24 @@ _ENDINGS = {"--plot": (".png", ".svg"), "--report": (".html",)}
 class StoreOptions:
     """Which forecaster of which store, and at which threshold broad seasons begin."""
 
-    tracking_uri: TrackingOption = "sqlite:///mlflow.db"
-    model: ModelOption = "champion"
-    threshold: ThresholdOption = None
+    tracking_uri: TrackingOption = STORE
+    model: Annotated[
+        str,
+        typer.Option(
+            help="champion, challenger, trial, a version number, a run id, or a candidate of the "
+            "champion's training such as logistic_all.",
+            autocompletion=lambda: _MODELS,
+        ),
+    ] = "champion"
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="INDEX",
+            help="Season index of a broad season: above 50, up to 85; no retraining needed. "
+            "Default: the one the model was trained for and verified at, 75.",
+            show_default=False,
+        ),
+    ] = None
     deadline: DeadlineOption = DEADLINE_SECONDS
 
 
@@ -158,10 +67,27 @@ class StoreOptions:
 class WindowOptions:
     """Which days the outlook speaks of; raises typer.BadParameter where they contradict."""
 
-    by: ByOption = None
-    start: FromOption = None
-    year: YearOption = None
-    on: OnOption = None
+    by: Annotated[
+        datetime | None,
+        day("Last day of the outlook, up to three years ahead. Default: end of the year."),
+    ] = None
+    start: Annotated[
+        datetime | None,
+        day("First day of the outlook, with --by. Default: the day after.", "--from"),
+    ] = None
+    year: Annotated[
+        int | None,
+        typer.Option(
+            metavar="YYYY",
+            help="Calendar year of the outlook; what has begun in it counts. "
+            "Default: that of the day after.",
+            show_default=False,
+        ),
+    ] = None
+    on: Annotated[
+        list[datetime] | None,
+        day("Chance to be in season on this day; repeatable. Default: each month's end."),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.year is not None and self.by is not None:
@@ -175,9 +101,16 @@ class PrintOptions:
     """What is printed, and how; raises typer.BadParameter where it is contradictory."""
 
     json: JsonOption = False
-    csv: CsvOption = False
-    full: FullOption = False
-    history: HistoryOption = None
+    csv: Annotated[bool, flag("--csv", "Print CSV, one row per question.")] = False
+    full: Annotated[bool, flag("--full", "Print all windows, drivers and the skill too.")] = False
+    history: Annotated[
+        tuple[datetime, datetime] | None,
+        day(
+            "Print instead today's model for every day of a span, as CSV or JSON. Days before its "
+            "training's end are in sample: marked, not out-of-sample evidence.",
+            metavar="FROM TO",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.json and self.csv:
@@ -190,9 +123,18 @@ class PrintOptions:
 class FileOptions:
     """What is written besides; raises typer.BadParameter where it cannot be."""
 
-    plot: PlotOption = None
-    report: ReportOption = None
-    since: SinceOption = None
+    plot: Annotated[
+        Path | None,
+        file("Also draw the season index and the out-of-sample forecasts: .png or .svg."),
+    ] = None
+    report: Annotated[
+        Path | None,
+        file("Also write forecast, evidence and claims as one self-contained page: .html."),
+    ] = None
+    since: Annotated[
+        datetime | None,
+        day("First day of the picture. Default: the first forecast out of sample."),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.since and not self.files:
@@ -209,12 +151,26 @@ class FileOptions:
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """Whether the forecast is recorded, and where; typer.BadParameter where it cannot be."""
+    """Whether the forecast is recorded, where, and what is looked for in it."""
 
-    record: RecordOption = False
+    record: Annotated[bool, flag("--record", "Also append the forecast to the ledger.")] = False
     ledger: LedgerOption = None
+    alert: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:WINDOW>=P",
+            help="Exit with code 4 if this holds: broad:30>=0.5, sustained:year>=40% or, "
+            "against the last recorded forecast, broad:30:change>=0.1. With --record an alert that "
+            "still holds is not repeated. Repeatable.",
+            show_default=False,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
+        try:
+            _ = self.alerts
+        except ValueError as error:
+            raise typer.BadParameter(f"--alert {error}") from error
         if self.ledger is not None and not self.record:
             raise typer.BadParameter("--ledger goes with --record.")
         if (path := self.path) is None:
@@ -229,20 +185,11 @@ class RecordOptions:
         """The ledger to append to, None if the forecast is not recorded."""
         return (self.ledger or LEDGER) if self.record else None
 
-
-@dataclass(frozen=True)
-class ConditionOptions:
-    """What is looked for; typer.BadParameter where it cannot be read."""
-
-    alert: AlertOption = None
-
-    def __post_init__(self) -> None:
-        try:
-            _ = self.alerts
-        except ValueError as error:
-            raise typer.BadParameter(f"--alert {error}") from error
-
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """The alerts, each once."""
-        return tuple(dict.fromkeys(map(Alert.parse, self.alert or ())))
+        """The alerts, without repetitions."""
+        if not self.alert:
+            return ()
+        from models.ledger.alert import Alert
+
+        return tuple(dict.fromkeys(map(Alert.parse, self.alert)))

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from models.patience import DEADLINE_SECONDS
+from models.cli.options import file, flag
+from models.errors import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from features.market.market import Market
-    from features.panel import MarketPanel
     from features.sources.deferred import DeferredPanel
     from models.cli.options import ProgressLine
 
@@ -42,61 +42,12 @@ class Source(StrEnum):
         return self in (Source.yahoo, Source.coinmarketcap, Source.auto)
 
 
-SourceOption = Annotated[
-    Source,
-    typer.Option(
-        help="Embedded history (reference); a directory of files; or the embedded history "
-        "continued by Yahoo or, with a key in CMC_PRO_API_KEY, by CoinMarketCap."
-    ),
-]
-ForecastSourceOption = Annotated[
-    Source,
-    typer.Option(
-        help="The best live source that answers (auto); the embedded history (reference) alone, or "
-        "continued by Yahoo or CoinMarketCap; a directory of files.",
-        envvar="ALTSEASON_SOURCE",
-        show_envvar=True,
-    ),
-]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(help="Directory of market history, for --source files.", show_default=False),
-]
-OfflineOption = Annotated[
-    bool, typer.Option("--offline", help="With a live source: use stored data, no network.")
-]
-RefreshOption = Annotated[
-    bool, typer.Option("--refresh", help="With a live source: fetch everything again.")
-]
-CacheDirOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Where prices and simulations are kept. Default: the platform's cache folder.",
-        envvar="ALTSEASON_CACHE_DIR",
-        show_default=False,
-        show_envvar=True,
-    ),
-]
-UniverseOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="With --source yahoo: the ranks after the embedded history instead of the program's: "
-        "CSV or Parquet with snapshot_date, rank, ticker.",
-        show_default=False,
-    ),
-]
 PublishedOption = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Compare the season index with a published one: CSV or Parquet with date, value.",
-        show_default=False,
-    ),
+    file("Compare the season index with a published one: CSV or Parquet with date, value."),
 ]
 OnlineOption = Annotated[
-    bool,
-    typer.Option("--online", help="Compare the season index with the one CoinMarketCap shows."),
+    bool, flag("--online", "Compare the season index with the one CoinMarketCap shows.")
 ]
 
 
@@ -104,12 +55,39 @@ OnlineOption = Annotated[
 class MarketOptions:
     """What the options say; raises typer.BadParameter where they contradict each other."""
 
-    source: SourceOption = Source.reference
-    data_dir: DataDirOption = None
-    offline: OfflineOption = False
-    refresh: RefreshOption = False
-    cache_dir: CacheDirOption = None
-    universe: UniverseOption = None
+    source: Annotated[
+        Source,
+        typer.Option(
+            help="Embedded history (reference); a directory of files; or the embedded history "
+            "continued by Yahoo or, with a key in CMC_PRO_API_KEY, by CoinMarketCap."
+        ),
+    ] = Source.reference
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Directory of market history, for --source files.", show_default=False),
+    ] = None
+    offline: Annotated[
+        bool, flag("--offline", "With a live source: use stored data, no network.")
+    ] = False
+    refresh: Annotated[bool, flag("--refresh", "With a live source: fetch everything again.")] = (
+        False
+    )
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where prices and simulations are kept. Default: the platform's cache folder.",
+            envvar="ALTSEASON_CACHE_DIR",
+            show_default=False,
+            show_envvar=True,
+        ),
+    ] = None
+    universe: Annotated[
+        Path | None,
+        file(
+            "With --source yahoo: the ranks after the embedded history instead of the program's: "
+            "CSV or Parquet with snapshot_date, rank, ticker."
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.source is Source.files and self.data_dir is None:
@@ -118,10 +96,7 @@ class MarketOptions:
             raise typer.BadParameter("--data-dir goes with --source files.")
         if self.offline and self.refresh:
             raise typer.BadParameter("--offline and --refresh exclude each other.")
-        for name, given in (
-            ("--offline", self.offline),
-            ("--refresh", self.refresh),
-        ):
+        for name, given in (("--offline", self.offline), ("--refresh", self.refresh)):
             if given and not self.source.live:
                 raise typer.BadParameter(f"{name} goes with --source auto, coinmarketcap or yahoo.")
         if self.universe is not None and self.source is not Source.yahoo:
@@ -146,33 +121,15 @@ class MarketOptions:
 class ForecastMarketOptions(MarketOptions):
     """The same for a forecast, which takes the best source that answers unless told otherwise."""
 
-    source: ForecastSourceOption = Source.auto
-
-
-def load_panel(
-    options: MarketOptions,
-    now: pd.Timestamp,
-    progress: ProgressLine,
-    jobs: int = 2,
-    *,
-    deadline: float = DEADLINE_SECONDS,
-) -> MarketPanel:
-    """Load the market whole, with every simulated week, as a training needs it.
-
-    Parameters
-    ----------
-    options : MarketOptions
-        From the command line.
-    now : pandas.Timestamp
-        Current instant, UTC.
-    progress : ProgressLine
-        Told what is fetched and simulated.
-    jobs : int
-        Threads of the simulation.
-    deadline : float
-        Seconds for which an answer is waited for over the network.
-    """
-    return load_market(options, now, progress, jobs, deadline=deadline).whole()
+    source: Annotated[
+        Source,
+        typer.Option(
+            help="The best live source that answers (auto); the embedded history (reference) "
+            "alone, or continued by Yahoo or CoinMarketCap; a directory of files.",
+            envvar="ALTSEASON_SOURCE",
+            show_envvar=True,
+        ),
+    ] = Source.auto
 
 
 def load_market(
@@ -186,18 +143,8 @@ def load_market(
 ) -> DeferredPanel:
     """Load the market from the source asked for; rows later than today are an error.
 
-    Parameters
-    ----------
-    options, now, progress, jobs, deadline
-        As for `load_panel`.
-    newest : bool
-        Whether its newest day is asked for: a directory too old for that is
-        refused before it is read.
-
-    Returns
-    -------
-    DeferredPanel
-        A directory's simulated series wait until days are asked for.
+    `newest` says that its newest day is asked for: a directory too old for that is refused before
+    it is read. A directory's simulated series wait until days are asked for.
     """
     from features.sources.deferred import DeferredPanel
 
@@ -205,14 +152,14 @@ def load_market(
         from features.reference.load import load_reference
 
         return DeferredPanel(load_reference())
-    with _told(progress):
+    with _passed_on(progress):
         if options.source is Source.files:
             return _files(options, now, progress, jobs, newest=newest)
         return _live(options, now, progress, jobs, deadline)
 
 
 @contextlib.contextmanager
-def _told(progress: ProgressLine) -> Iterator[None]:
+def _passed_on(progress: ProgressLine) -> Iterator[None]:
     """Pass on what a source warns of, each text once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", UserWarning)
@@ -226,17 +173,7 @@ def _told(progress: ProgressLine) -> Iterator[None]:
 def published_index(
     path: Path | None, *, online: bool, now: pd.Timestamp
 ) -> tuple[str, pd.Series] | None:
-    """Return a published season index and who publishes it; None if none is asked for.
-
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        A file of one.
-    online : bool
-        Whether to fetch one.
-    now : pandas.Timestamp
-        Current instant, UTC.
-    """
+    """Return the season index of a file or of the network, and who publishes it, if asked for."""
     if path is not None and online:
         raise typer.BadParameter("--published and --online exclude each other.")
     if path is None and not online:
@@ -257,11 +194,11 @@ def _files(
     from features.sources.directory import deferred_files
     from features.storage.simulations import simulated_series
 
-    cache, told = _cache_directory(options), partial(progress, "simulation")
+    cache, counted = _cache_directory(options), partial(progress, "simulation")
 
     def simulation(market: Market, **span: pd.Timestamp | None) -> pd.DataFrame:
-        with _told(progress):
-            return simulated_series(market, **span, cache=cache, jobs=jobs, progress=told)
+        with _passed_on(progress):
+            return simulated_series(market, **span, cache=cache, jobs=jobs, progress=counted)
 
     assert options.data_dir is not None
     return deferred_files(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -16,6 +16,7 @@ import typer
 from typer.models import OptionInfo
 
 from features.terminal import message_of
+from models.cli.options import refuse_shared
 
 # The panel of `--help` in which an option stands, by the name of its parameter.
 _PANELS = {
@@ -32,19 +33,20 @@ PANELS = {name: panel for panel, names in _PANELS.items() for name in names.spli
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of each parameter whose type is a dataclass, in its place.
 
-    A group's fields are annotated as typer wants options to be. What it
-    refuses in `__post_init__` is refused before the command runs.
+    A group's fields are annotated as typer wants options to be. What it refuses in `__post_init__`
+    is refused before the command runs, and so is one file that is named for two purposes.
     """
-    own = inspect.signature(command, eval_str=True)
+    signature = inspect.signature(command, eval_str=True)
     groups: dict[str, type[Any]] = {
         name: parameter.annotation
-        for name, parameter in own.parameters.items()
+        for name, parameter in signature.parameters.items()
         if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)
     }
 
     @functools.wraps(command)
     def grouped(**values: Any) -> None:
         try:
+            refuse_shared(values)
             chosen = {
                 name: group(**{option.name: values.pop(option.name) for option in fields(group)})
                 for name, group in groups.items()
@@ -53,28 +55,26 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.BadParameter(message_of(error)) from error
         command(**values, **chosen)
 
-    placed = [_in_panel(each) for each in _expanded(own, groups)]
+    placed = [_in_panel(each) for each in _expanded(signature, groups)]
     order = [None, *_PANELS]
     placed.sort(key=lambda each: (each.kind, order.index(PANELS.get(each.name))))
-    vars(grouped)["__signature__"] = own.replace(parameters=placed)
+    vars(grouped)["__signature__"] = signature.replace(parameters=placed)
     return grouped
 
 
-def _expanded(own: inspect.Signature, groups: Mapping[str, type[Any]]) -> list[inspect.Parameter]:
-    """Return the parameters of a command with each group's options in the group's place."""
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in own.parameters.items():
+def _expanded(
+    signature: inspect.Signature, groups: Mapping[str, type[Any]]
+) -> Iterator[inspect.Parameter]:
+    """Yield the parameters of a command with each group's options in the group's place."""
+    for name, parameter in signature.parameters.items():
         if name not in groups:
-            parameters.append(parameter)
+            yield parameter
             continue
         hints = get_type_hints(groups[name], include_extras=True)
-        parameters += [
-            inspect.Parameter(
+        for option in fields(groups[name]):
+            yield inspect.Parameter(
                 option.name, parameter.kind, default=option.default, annotation=hints[option.name]
             )
-            for option in fields(groups[name])
-        ]
-    return parameters
 
 
 def _in_panel(parameter: inspect.Parameter) -> inspect.Parameter:

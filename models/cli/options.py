@@ -1,4 +1,4 @@
-"""What the two commands share: options, exit codes, messages, progress.
+"""What the two commands share: options, the clock, who runs what, progress, files.
 
 Imports nothing heavy, so that `--help` answers at once.
 """
@@ -14,90 +14,124 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from enum import IntEnum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from features.storage.atomic import staged
-from features.terminal import one_line, write_answer
-from models.cli.json_errors import answered, report_error
-from models.cli.streams import tell
+from features.terminal import one_line
+from models.cli.errors import ExitCode, answer, fail, tell
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DISTRIBUTION = "altseason"
-PACKAGES = ("altseason", "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "mlflow")
-
-
-class ExitCode(IntEnum):
-    """What the commands' exit codes mean."""
-
-    DONE = 0
-    FAILURE = 1
-    USAGE = 2
-    DATA = 3
-    ALERT = 4
-
-
+PACKAGES = (DISTRIBUTION, "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "mlflow")
+NAMES = ("features", "models", "train", "predict")  # common ones, at the top level
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data stale, insufficient or malformed."
-DATE_FORMATS = ["%Y-%m-%d"]
-
 LEDGER = Path("forecasts.jsonl")
-LedgerOption = Annotated[
-    Path | None,
-    typer.Option(help=f"Ledger of forecasts. Default: {LEDGER}.", show_default=False),
-]
-TrackingOption = Annotated[
-    str, typer.Option(help="MLflow store.", envvar="MLFLOW_TRACKING_URI", metavar="URI")
-]
+STORE = "sqlite:///mlflow.db"
+_DAYS: Mapping[str, Any] = {
+    "formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD", "show_default": False,
+}  # fmt: skip
 
 
-def collect_seldom() -> None:
-    """Let the collector of cyclic garbage run seldom, and not once more at the exit.
-
-    In a process of seconds almost all that it traces are modules and classes,
-    which live to the end anyway: a third of the time of a forecast went into
-    that. It still runs, so that a longer process does not grow without bound.
-    """
-    gc.set_threshold(200_000, 20, 100)
-    atexit.register(gc.freeze)
+def day(text: str, *names: str, **kinds: Any) -> Any:  # noqa: ANN401 (as typer's own)
+    """Return an option that takes a day."""
+    return typer.Option(*names, help=text, **{**_DAYS, **kinds})
 
 
-def version_option(wanted: bool) -> None:
-    """Print the version and leave."""
+def file(text: str, *names: str) -> Any:  # noqa: ANN401
+    """Return an option that takes a file."""
+    return typer.Option(*names, help=text, metavar="FILE", show_default=False)
+
+
+def flag(name: str, text: str) -> Any:  # noqa: ANN401
+    """Return an option without a value."""
+    return typer.Option(name, help=text)
+
+
+def some_text(text: str) -> str:
+    """Return an option's text without the blanks around it, which must not be all of it."""
+    if not text.strip():
+        raise typer.BadParameter("must say something, got nothing but blanks.")
+    return text.strip()
+
+
+def _version(wanted: bool) -> None:
     if wanted:
         answer(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
         raise typer.Exit(ExitCode.DONE)
 
 
+LedgerOption = Annotated[Path | None, file(f"Ledger of forecasts. Default: {LEDGER}.")]
+TrackingOption = Annotated[
+    str, typer.Option(help="MLflow store.", envvar="MLFLOW_TRACKING_URI", metavar="URI")
+]
 VersionOption = Annotated[
     bool,
-    typer.Option("--version", callback=version_option, is_eager=True, help="Print the version."),
+    typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+]
+JsonOption = Annotated[bool, flag("--json", "Print JSON.")]
+DeadlineOption = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        max=3600,
+        metavar="SECONDS",
+        help="Longest wait for an answer over the network: of the store's server, of Yahoo.",
+    ),
 ]
 
 
 def other_command(context: typer.Context) -> bool:
-    """Tell whether a command such as ``predict.py score`` is asked for, not the script itself.
+    """Return whether a command such as ``predict.py score`` is asked for, not the script itself.
 
-    Raises
-    ------
-    typer.BadParameter
-        If an option stands before that command, where it would have no effect.
+    An option before that command, where it would have no effect, is refused; packages that are
+    hidden are named.
     """
+    for path in hidden_packages(sys.path):
+        tell(
+            f"warning: altseason hides {path} from Python here; install altseason into a virtual "
+            "environment of its own."
+        )
     command = context.invoked_subcommand
     if command is None:
         return False
     for parameter in context.command.params:
-        name = str(parameter.name)
-        source = context.get_parameter_source(name)
+        source = context.get_parameter_source(str(parameter.name))
         if source is not None and source.name == "COMMANDLINE":
             option = parameter.opts[0]
-            raise typer.BadParameter(f"{option} must stand behind {command!r}, not before it.")
+            raise typer.BadParameter(f"{option} must stand after {command!r}, not before it.")
     return True
+
+
+def hidden_packages(paths: Sequence[str]) -> list[Path]:
+    """Return modules of this program's names that stand on the path and are not its own.
+
+    >>> hidden_packages(["no such folder"])
+    []
+    """
+    home = Path(__file__).resolve().parents[2]
+    found = []
+    for entry in dict.fromkeys(Path(path or ".").resolve() for path in paths):
+        # Another copy of this program is no stranger.
+        if entry != home and not (entry / "models" / "cli" / "options.py").is_file():
+            names = (each for name in NAMES for each in (f"{name}/__init__.py", f"{name}.py"))
+            found += [entry / name for name in names if (entry / name).is_file()]
+    return found
+
+
+def collect_seldom() -> None:
+    """Let the collector of cyclic garbage run seldom, and not once more at the exit.
+
+    In a process of seconds almost all that it traces are modules and classes, which live to the
+    end anyway. It still runs, so that a longer process does not grow without bound.
+    """
+    gc.set_threshold(200_000, 20, 100)
+    atexit.register(gc.freeze)
 
 
 def now() -> pd.Timestamp:
@@ -120,71 +154,13 @@ def user() -> str:
         return "unknown"
 
 
-def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
-    """Return an option's date as a pandas day."""
-    import pandas as pd
-
-    return None if day is None else pd.Timestamp(day).as_unit("s")
-
-
-DeadlineOption = Annotated[
-    float,
-    typer.Option(
-        min=1,
-        max=3600,
-        metavar="SECONDS",
-        help="Longest wait for an answer over the network: of the store's server, of Yahoo.",
-    ),
-]
-
-
-def answer(text: str, beside: str = "") -> None:
-    """Print the answer on stdout, ending in one newline.
-
-    Parameters
-    ----------
-    text : str
-        The answer.
-    beside : str
-        What a person must know if it cannot be printed: what was done, or not, all the same.
-
-    Raises
-    ------
-    typer.Exit
-        With `ExitCode.FAILURE`, after one message, if stdout does not take it.
-    """
-    fault = write_answer(text)
-    answered()
-    if fault:
-        fail(f"the answer cannot be written to stdout: {fault}{beside}.", ExitCode.FAILURE)
-
-
-def fail(message: str, code: ExitCode, kind: str = "") -> NoReturn:
-    """Print a message on stderr, with ``--json`` on stdout too if it holds no answer, and exit.
-
-    Parameters
-    ----------
-    message : str
-        Rule, value, way out.
-    code : ExitCode
-        With which the process ends.
-    kind : str
-        As of `models.cli.json_errors.report_error`; by default the name of the code.
-    """
-    tell(f"error: {message}")
-    report_error(message, kind=kind or code.name.lower(), exit_code=int(code))
-    raise typer.Exit(code)
-
-
 def commit() -> str:
-    """Return the git commit of this program, "+changes" behind it if files differ from it."""
-    root = Path(__file__).parents[2]
+    """Return the git commit of this program, with "+changes" if files differ from it."""
+    git = ["git", "-C", str(Path(__file__).parents[2])]
     try:
         head, status = (
-            subprocess.run(
-                ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+            subprocess.run([*git, *rest], capture_output=True, text=True, check=True).stdout.strip()
+            for rest in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -195,6 +171,27 @@ def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that make the numbers."""
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python, **{name: metadata.version(name) for name in PACKAGES}}
+
+
+def as_timestamp(day: datetime | None) -> pd.Timestamp | None:
+    """Return an option's date as a pandas day."""
+    import pandas as pd
+
+    return None if day is None else pd.Timestamp(day).as_unit("s")
+
+
+def parse_horizons(text: str, limit: int) -> tuple[int, ...]:
+    """Return the horizons of a comma-separated list, ascending, each from 1 to the limit."""
+    try:
+        horizons = sorted({int(part) for part in text.split(",")})
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"--horizons must be days separated by commas such as 30,60,90, "
+            f"got {one_line(text, longest=80)!r}."
+        ) from error
+    if wrong := [days for days in horizons if not 1 <= days <= limit]:
+        raise typer.BadParameter(f"--horizons must be from 1 to {limit} days, got {wrong[0]}.")
+    return tuple(horizons)
 
 
 class ProgressLine:
@@ -227,39 +224,53 @@ class ProgressLine:
 
 
 def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:
-    """Refuse a file that could not be written in the end.
-
-    Raises
-    ------
-    typer.BadParameter
-        If its ending is another, it is a directory, or there is none to hold it.
-    """
+    """Refuse a file that could not be written in the end."""
+    wrong = None
     if path.suffix not in endings:
-        raise typer.BadParameter(f"{option} must end in {' or '.join(endings)}, got {path}.")
-    if path.is_dir():
-        raise typer.BadParameter(f"{option}: {path} is a directory.")
-    if path.exists() and not path.is_file():
-        raise typer.BadParameter(f"{option}: {path} is there and is no file.")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"{option}: there is no directory {path.parent}.")
-    if not os.access(path.parent, os.W_OK):
-        raise typer.BadParameter(f"{option}: the directory {path.parent} is not writable.")
+        wrong = f"{option} must end in {' or '.join(endings)}, got {path}"
+    elif path.is_dir():
+        wrong = f"{option}: {path} is a directory"
+    elif path.exists() and not path.is_file():
+        wrong = f"{option}: {path} is there and is no file"
+    elif not path.parent.is_dir():
+        wrong = f"{option}: there is no directory {path.parent}"
+    elif not os.access(path.parent, os.W_OK):
+        wrong = f"{option}: the directory {path.parent} is not writable"
+    if wrong:
+        raise typer.BadParameter(f"{wrong}.")
+
+
+def refuse_shared(values: Mapping[str, object]) -> None:
+    """Refuse options, by parameter, that name one file for two purposes."""
+    files: dict[str, str] = {}
+    for name, value in values.items():
+        path = value
+        if name == "ledger" and values.get("record"):
+            path = value or LEDGER
+        elif name == "tracking_uri":
+            path = Path(str(value).removeprefix("sqlite:///"))
+        if isinstance(path, Path):
+            option = f"--{name.replace('_', '-')}"
+            # By a link too it is the same file.
+            if (other := files.setdefault(os.path.realpath(path), option)) != option:
+                raise typer.BadParameter(
+                    f"{other} and {option} must name different files, got {path} for both."
+                )
 
 
 def write_files(contents: Mapping[Path, tuple[str, bytes]]) -> None:
-    """Write files, each whole or not at all.
-
-    Parameters
-    ----------
-    contents : mapping of pathlib.Path to (str, bytes)
-        By file the option that names it and its content.
-    """
+    """Write files by path, with the option that names each; each whole or not at all."""
     for path, (option, content) in contents.items():
         try:
-            with staged(path) as beside:
-                beside.write_bytes(content)
+            write_file(path, content)
         except OSError as error:
             fail(f"{option} {path}: {error}", ExitCode.FAILURE)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with staged(path) as beside:
+        beside.write_bytes(content)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -269,37 +280,3 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
             table.to_parquet(beside, index=False)
         else:
             table.to_csv(beside, index=False)
-
-
-def some_text(text: str) -> str:
-    """Return an option's text without the blanks around it.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there is none.
-    """
-    if not text.strip():
-        raise typer.BadParameter("must say something, got nothing but blanks.")
-    return text.strip()
-
-
-def parse_horizons(text: str, limit: int) -> tuple[int, ...]:
-    """Return the horizons of a comma-separated list, ascending.
-
-    Raises
-    ------
-    typer.BadParameter
-        If one is no whole number from 1 to the limit.
-    """
-    try:
-        horizons = sorted({int(part) for part in text.split(",")})
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"--horizons must be days separated by commas such as 30,60,90, "
-            f"got {one_line(text, longest=80)!r}."
-        ) from error
-    wrong: Sequence[int] = [days for days in horizons if not 1 <= days <= limit]
-    if wrong:
-        raise typer.BadParameter(f"--horizons must be from 1 to {limit} days, got {wrong[0]}.")
-    return tuple(horizons)

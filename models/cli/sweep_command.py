@@ -13,7 +13,7 @@ import typer
 
 from features.market.season import IndexDefinition, IndexSeries
 from features.panel import MarketPanel
-from models.cli.market_options import MarketOptions, Source, load_panel
+from models.cli.market_options import MarketOptions, Source, load_market
 from models.cli.options import (
     ProgressLine,
     as_timestamp,
@@ -124,7 +124,7 @@ def carry_out_sweep(
         if market.source is not Source.files:
             require_embedded(order.made)
         progress.step(f"reading {market.source.value} data")
-        panel = load_panel(market, now(), progress, jobs, deadline=deadline)
+        panel = load_market(market, now(), progress, jobs, deadline=deadline).whole()
         shared = material(
             panel,
             _indices(market, order.made),

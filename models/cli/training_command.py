@@ -12,12 +12,12 @@ import typer
 from features.catalogue.frame import build_features
 from features.health import missing_flows, missing_flows_text
 from features.panel import MarketPanel
+from features.terminal import one_line
+from models.cli.errors import ExitCode, fail
 from models.cli.options import (
-    ExitCode,
     ProgressLine,
     as_timestamp,
     commit,
-    fail,
     parse_horizons,
     time_stamp,
     user,
@@ -66,13 +66,7 @@ class Outcome:
 
 
 def order_of(training: TrainingOptions, logging: LoggingOptions, jobs: int) -> Order:
-    """Return what the options ask for.
-
-    Raises
-    ------
-    typer.BadParameter
-        If a candidate cannot be trained at the threshold, or a horizon is out of reach.
-    """
+    """Return what the options ask for; typer.BadParameter where that cannot be trained."""
     try:
         candidates = available([name.value for name in training.model or []], training.threshold)
     except ValueError as error:
@@ -89,15 +83,7 @@ def order_of(training: TrainingOptions, logging: LoggingOptions, jobs: int) -> O
 def carry_out(
     order: Order, panel: MarketPanel, instant: pd.Timestamp, progress: ProgressLine
 ) -> Outcome:
-    """Train, verify and log.
-
-    Raises
-    ------
-    DataError
-        If the data do not suffice.
-    TrackingError
-        If the store cannot be opened, or does not take the training: the champion is as before.
-    """
+    """Train, verify and log; where that fails, the champion is as before."""
     logging = order.logging
     until = panel.last_day if order.until is None else min(order.until, panel.last_day)
     if order.until is not None and order.until > panel.last_day:
@@ -122,7 +108,7 @@ def carry_out(
             **(studied.tables() if studied else {"claims": tested}),
         }
         registered = log_training(
-            run, training, _beside(panel, training, tables), user(), time_stamp(),
+            run, training, _beside(panel, training, tables, progress), user(), time_stamp(),
             promote=not logging.no_promote,
         )  # fmt: skip
     return Outcome(training, studied, registered, run)
@@ -137,21 +123,35 @@ def _write_hindcast(training: Training, path: Path | None) -> None:
         fail(f"--hindcast-out {path}: {error}", ExitCode.FAILURE)
 
 
-def _beside(panel: MarketPanel, training: Training, tables: Mapping[str, pd.DataFrame]) -> Beside:
+def _beside(
+    panel: MarketPanel,
+    training: Training,
+    tables: Mapping[str, pd.DataFrame],
+    progress: ProgressLine,
+) -> Beside:
     """Return all that the training leaves in the store beside its scores."""
     return Beside(
         source=panel.source,
         data_end=f"{panel.last_day:%Y-%m-%d}",
         commit=commit(),
         versions=versions(),
-        figures={
-            name: {file: png(figure) for file, figure in drawn.items()}
-            for name, drawn in training_figures(training).items()
-        },
+        figures=_pictures(training, progress),
         cards=model_cards(training, panel.source),
         tables=tables,
         forecast=_forecast_metrics(panel, training),
     )
+
+
+def _pictures(training: Training, progress: ProgressLine) -> dict[str, dict[str, bytes]]:
+    """Return the pictures of a training; what fails to be drawn costs no training."""
+    try:
+        return {
+            name: {file: png(figure) for file, figure in drawn.items()}
+            for name, drawn in training_figures(training).items()
+        }
+    except Exception as error:
+        progress.message(f"warning: the training's pictures are not drawn: {one_line(error)}")
+        return {}
 
 
 def _forecast_metrics(panel: MarketPanel, training: Training) -> dict[str, float]:

@@ -30,11 +30,6 @@ class Alert:
     def parse(cls, text: str) -> Self:
         """Return the alert that a text asks for.
 
-        Raises
-        ------
-        ValueError
-            If it asks for none.
-
         Examples
         --------
         >>> str(Alert.parse("broad:30 >= 50%")), str(Alert.parse("broad:year:change<=-0.1"))

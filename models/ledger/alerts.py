@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -25,27 +26,30 @@ class AlertState:
     met: bool
     fired: bool  # it holds, and the line recorded last has not fired it already
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the state for the answer's `alerts`."""
+        alert = self.alert
+        about = {"alert": str(alert), "kind": alert.kind, "horizon_days": alert.horizon_days}
+        return {**about, **{name: value for name, value in vars(self).items() if name != "alert"}}
+
 
 def check_alerts(
-    alerts: Sequence[Alert], forecast: Forecast, entries: Sequence[Entry]
+    alerts: Sequence[Alert], forecast: Forecast, newest: Iterable[Entry]
 ) -> list[AlertState]:
-    """Hold a forecast against alerts, and against the lines of the ledger so far.
+    """Hold a forecast against alerts, and against the lines of the ledger, the newest first.
 
     Only lines of the same definition and threshold count: another threshold is another question.
-
-    Raises
-    ------
-    ValueError
-        If the forecast has no window of a length that is asked for.
     """
-    same = [each for each in entries if _same_question(each, forecast)]
-    fired = same[-1].alerts if same else ()
+    same = (each for each in newest if _same_question(each, forecast))
+    last = next(same, None)
+    fired = () if last is None else last.alerts
     # Strict: a second forecast of the same day is not a change.
-    earlier = [each for each in same if each.as_of < forecast.as_of]
+    lines = () if last is None else chain([last], same)
+    earlier = next((each for each in lines if each.as_of < forecast.as_of), None)
     states = []
     for alert in alerts:
         now = _probability(alert, forecast)
-        before = _recorded(alert, earlier[-1], forecast) if earlier else None
+        before = None if earlier is None else _recorded(alert, earlier, forecast)
         value = now
         if alert.change:
             # Rounded, so that 35 % after 25 % has risen by 10 points and not by a hair less.
@@ -53,19 +57,6 @@ def check_alerts(
         met = value is not None and alert.holds(value)
         states.append(AlertState(alert, now, before, met, met and str(alert) not in fired))
     return states
-
-
-def alert_json(state: AlertState) -> dict[str, Any]:
-    """Return the state of an alert for the answer's `alerts`."""
-    return {
-        "alert": str(state.alert),
-        "kind": state.alert.kind,
-        "horizon_days": state.alert.horizon_days,
-        "probability": state.probability,
-        "before": state.before,
-        "met": state.met,
-        "fired": state.fired,
-    }
 
 
 def _same_question(entry: Entry, forecast: Forecast) -> bool:

@@ -53,13 +53,6 @@ def append(path: Path, content: Mapping[str, Any]) -> Recorded:
     on the file itself, by whatever link they name it, and the line is on the disk when this
     returns. A line that a crash cut off is left as it is; the new one begins below it. Only the
     end of the file is read: `read_ledger` checks it whole.
-
-    Raises
-    ------
-    LedgerError
-        If the last line is not one that was recorded.
-    OSError
-        If the file or its lock cannot be written; the ledger is then as it was before.
     """
     path = Path(os.path.realpath(path))
     with locked(path), _made(path) as made, path.open("a+b") as file:
@@ -67,24 +60,18 @@ def append(path: Path, content: Mapping[str, Any]) -> Recorded:
         number = _line_with(file.fileno(), size, f'"id": "{content["id"]}"'.encode())
         if number:
             return Recorded(number, added=False)
-        last, whole = _last_line(file.fileno(), size, path)
-        below = b"" if whole else b"\n"
-        seal = NOTHING if last is None else _seal_of(last, path)
+        last = next(_from_the_end(file.fileno(), size), None)
+        below = b"" if not size or os.pread(file.fileno(), 1, size - 1) == b"\n" else b"\n"
+        seal = NOTHING if last is None else _opened(last, path)[1]
         _write(file.fileno(), below + _line({**content, PREVIOUS: seal}), size)
         if made:
             _sync(path.parent)
         lines = _count_lines(file.fileno(), size + len(below))
-    return Recorded(lines + 1, added=True, torn=not whole)
+    return Recorded(lines + 1, added=True, torn=bool(below))
 
 
 def read_ledger(path: Path) -> Ledger:
-    """Read and check a ledger in one pass.
-
-    Raises
-    ------
-    LedgerError
-        If there is no such file, or a line of it is not one that was recorded or is missing.
-    """
+    """Read and check a ledger in one pass."""
     if not path.exists():
         raise LedgerError(
             f"the ledger {path} cannot be read (no such file); predict.py --record begins one."
@@ -115,6 +102,13 @@ def read_ledger(path: Path) -> Ledger:
     return Ledger(tuple(entries), tuple(torn))
 
 
+def newest_entries(path: Path) -> Iterator[Entry]:
+    """Yield the lines of a ledger, the last one first; only as many are read as are asked for."""
+    with path.open("rb") as file:
+        for line in _from_the_end(file.fileno(), file.seek(0, os.SEEK_END)):
+            yield _opened(line, path)[0]
+
+
 @contextlib.contextmanager
 def _made(path: Path) -> Iterator[bool]:
     """Return whether a file is made in the block; if that fails, none stays."""
@@ -143,26 +137,31 @@ def _count_lines(file: int, size: int) -> int:
     return count
 
 
-def _last_line(file: int, size: int, path: Path) -> tuple[bytes | None, bool]:
-    """Return the last whole line, None where there is none, and whether the file ends with it."""
+def _from_the_end(file: int, size: int) -> Iterator[bytes]:
+    """Yield the lines of a file that are whole, the last one first; only what is asked for is read.
+
+    Its own descriptor is read at places, so that appending is not disturbed.
+    """
     tail, start = b"", size
-    while True:
-        lines = tail.split(b"\n")
-        # The first piece may lack its beginning unless the whole file has been read.
-        for line in reversed(lines if start == 0 else lines[1:]):
-            text = line.strip(b" \t\r")
-            if text and not _is_torn(text):
-                return text, tail.endswith(b"\n")
-        if start == 0:
-            return None, not size or tail.endswith(b"\n")
+    while start > 0:
         step = min(_BLOCK, start)
         start -= step
-        tail = os.pread(file, step, start) + tail
+        # The first piece may lack its beginning unless the file begins with it.
+        first, *lines = (os.pread(file, step, start) + tail).split(b"\n")
+        tail = first
+        if start == 0:
+            lines = [first, *lines]
+        for line in reversed(lines):
+            text = line.strip(b" \t\r")
+            if text and not _is_torn(text):
+                yield text
 
 
-def _seal_of(line: bytes, path: Path) -> str:
+def _opened(line: bytes, path: Path) -> tuple[Entry, str]:
+    """Return the entry of a line and its seal."""
     try:
-        return _unsealed(line)[1]
+        content, sealed = _unsealed(line)
+        return Entry.from_content(content, 0), sealed
     except MALFORMED as error:
         raise LedgerError(
             f"{path}, last line: not as it was recorded ({error}). Restore the file from a copy, "

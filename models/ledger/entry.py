@@ -111,13 +111,7 @@ def content_of(
     versions: Mapping[str, str],
     alerts: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the content of the line that records a forecast at an instant, UTC.
-
-    Raises
-    ------
-    ValueError
-        If the clock stands before the end of the day that the forecast is of.
-    """
+    """Return the content of the line that records a forecast at an instant, UTC."""
     data, season, ended = forecast.data, forecast.season, _ended(forecast.as_of, recorded_at)
     entry = Entry(
         schema=SCHEMA,

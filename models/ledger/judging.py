@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.market.season import at_risk
 from features.panel import DataError
-from models.answers import Answer, Event, State, answers_table
+from models.answers import COLUMNS, Answer, Event, State
 from models.forecasting.questions import HORIZONS, LASTS_DAYS
 from models.ledger.entry import PROMPT_DAYS, Entry
 from models.season.definition import OnsetDefinition
@@ -51,17 +51,12 @@ def judged(entries: Sequence[Entry], index: pd.Series, source: str) -> pd.DataFr
     Columns: those of an answer, and `line`, `as_of`, `recorded_at`, `made`, `in_training`, `model`,
     `threshold`, `window` (what is scored together), `status`, `outcome` (NaN unless resolved),
     `resolved_on` and `onset` (the first of the kind in the window).
-
-    Raises
-    ------
-    DataError
-        If the data begin after a recorded day, or a line counts a season as this program cannot.
     """
     history = _History(index)
-    rows = [{**row, **extra} for entry in entries for row, extra in _rows(entry, history, source)]
-    if not rows:
-        return pd.DataFrame(columns=[*answers_table([]).columns, *_EXTRA])
-    table = pd.DataFrame(rows)
+    rows = [row for entry in entries for row in _rows(entry, history, source)]
+    table = pd.DataFrame.from_records(rows, columns=[*COLUMNS, *_EXTRA])
+    if table.empty:
+        return table
     key = ["model", "as_of", "kind", "threshold", "question", "start", "end"]
     counts = ~table["status"].isin([Status.NO_FORECAST, Status.BEGAN])
     repeated = table[counts].duplicated(key).reindex(table.index, fill_value=False)
@@ -110,9 +105,8 @@ class _History:
         return at_risk(self.index, threshold=definition.threshold, quiet_days=definition.quiet_days)
 
 
-def _rows(
-    entry: Entry, history: _History, source: str
-) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
+def _rows(entry: Entry, history: _History, source: str) -> Iterator[tuple[object, ...]]:
+    """Yield a recorded answer's own fields, and those of `_EXTRA`."""
     if entry.as_of < history.index.index[0]:
         raise DataError(
             f"{source} begins on {history.index.index[0]:%Y-%m-%d}, after {entry.as_of:%Y-%m-%d}, "
@@ -123,31 +117,20 @@ def _rows(
     thresholds = {Kind.SUSTAINED: entry.thresholds[Kind.BROAD], **entry.thresholds}
     revised = {kind: _revised(entry, kind, history) for kind in entry.thresholds}
     revised[Kind.SUSTAINED] = revised[Kind.BROAD]
-    table = answers_table(entry.answers)
-    for answer, row in zip(entry.answers, table.to_dict("records"), strict=True):
+    for answer in entry.answers:
         came = outcomes.of(answer.asked(), entry.as_of)
-        inside = outcomes.onsets(answer.kind)
-        inside = inside[(inside >= max(answer.start, entry.as_of + DAY)) & (inside <= answer.end)]
+        first = max(answer.start, entry.as_of + DAY)
+        onset = outcomes.first_onset(answer.kind, first, answer.end)
         status = _status(answer, came.value, came.resolved_on, outcomes.last_day)
         if status is Status.RESOLVED and revised[answer.kind]:
             status = Status.REVISED
+        made = MadeWhen.AHEAD if entry.ahead(answer.end) else MadeWhen.REPLAY
         yield (
-            {str(name): value for name, value in row.items()},
-            {
-                "line": entry.line,
-                "as_of": entry.as_of,
-                "recorded_at": entry.recorded_at,
-                "made": MadeWhen.AHEAD if entry.ahead(answer.end) else MadeWhen.REPLAY,
-                "in_training": entry.in_training(),
-                "model": entry.model.name,
-                "threshold": thresholds[answer.kind],
-                "window": window_label(answer, entry.as_of),
-                "status": status,
-                "outcome": came.value,
-                "resolved_on": came.resolved_on,
-                "onset": inside[0] if len(inside) else pd.NaT,
-            },
-        )
+            *vars(answer).values(), entry.line, entry.as_of, entry.recorded_at, made,
+            entry.in_training(), entry.model.name, thresholds[answer.kind],
+            window_label(answer, entry.as_of), status, came.value, came.resolved_on,
+            pd.NaT if onset is None else onset,
+        )  # fmt: skip
 
 
 def _status(

@@ -49,13 +49,7 @@ class TrackRecord:
 def track_record(
     ledger: Ledger, panel: MarketPanel, *, today: pd.Timestamp | None = None
 ) -> TrackRecord:
-    """Judge what a ledger holds by the market as it is known now.
-
-    Raises
-    ------
-    DataError
-        If the data begin after a recorded day, or a line counts a season as this program cannot.
-    """
+    """Judge what a ledger holds by the market as it is known now."""
     answers = judged(ledger.entries, season_index(panel), panel.source)
     return TrackRecord(
         ledger=ledger,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,10 +21,12 @@ from models.formatting import (
     unsigned_interval,
 )
 from models.hazard.forecaster import Skill
-from models.ledger.alerts import AlertState
 from models.report import words
 from models.report.terminal import Terminal
 from models.vocabulary import Kind
+
+if TYPE_CHECKING:
+    from models.ledger.alerts import AlertState
 
 DRIVERS_SHOWN = 8
 _PLAIN = Terminal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,8 +15,10 @@ from models.forecasting.parts import Driver, DriverSum, Forecast, SecondOpinion,
 from models.forecasting.questions import Window
 from models.formatting import counted, listed, long_day, percent, short_day, signed
 from models.hazard.forecaster import AlarmRecord, ClaimRecord, Fifth, Skill
-from models.ledger.alerts import AlertState
 from models.vocabulary import Kind, Verdict
+
+if TYPE_CHECKING:
+    from models.ledger.alerts import AlertState
 
 FAMOUS_THRESHOLD = 75.0
 DISCLAIMER = "Research software, not investment advice."

@@ -5,6 +5,7 @@ Hindcast, prospective table, replay and ledger are rows of answers with an outco
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
@@ -36,7 +37,7 @@ class Outcomes:
         self._definitions = dict(sorted(definitions.items(), key=lambda each: -each[1].threshold))
         self._broad = next(iter(self._definitions.values()))
 
-    @property
+    @cached_property
     def last_day(self) -> pd.Timestamp:
         """Last day whose index is known."""
         return pd.Timestamp(self._index.index[-1])
@@ -82,18 +83,26 @@ class Outcomes:
             return question.end + (self._broad.sustained_within - 1) * DAY
         return question.end
 
-    def _inside(self, question: Question) -> pd.DatetimeIndex:
-        days = self._onsets[question.kind]
-        # Both ends of a window count.
-        return days[(days >= question.start) & (days <= question.end)]
+    def first_onset(
+        self, kind: Kind, start: pd.Timestamp, end: pd.Timestamp
+    ) -> pd.Timestamp | None:
+        """Return the first onset of a kind, or a stronger one, in a window; both ends count."""
+        days = self._days_of_onsets[kind]
+        place = bisect_left(days, start)
+        return days[place] if place < len(days) and days[place] <= end else None
+
+    @cached_property
+    def _days_of_onsets(self) -> dict[Kind, list[pd.Timestamp]]:
+        return {kind: list(days) for kind, days in self._onsets.items()}
 
     def _begins(self, question: Question, as_of: pd.Timestamp) -> Outcome:
-        inside = self._inside(question)
+        first = self.first_onset(question.kind, question.start, question.end)
+        decided = self._decided(question)
+        if first is None:
+            return Outcome(0.0, decided)
         # What had begun by as_of was no forecast. A season that was not yet sustained then was.
-        known = inside[inside <= as_of]
-        if len(known) and self._was_known(question.kind, known[0], as_of):
-            return Outcome(np.nan, self._decided(question))
-        return Outcome(float(len(inside) > 0), self._decided(question))
+        known = first <= as_of and self._was_known(question.kind, first, as_of)
+        return Outcome(np.nan if known else 1.0, decided)
 
     def _was_known(self, kind: Kind, onset: pd.Timestamp, as_of: pd.Timestamp) -> bool:
         if kind is not Kind.SUSTAINED:
@@ -102,9 +111,8 @@ class Outcomes:
         return bool(decided.loc[onset] <= as_of)
 
     def _first(self, question: Question, as_of: pd.Timestamp) -> Outcome:
-        inside = self._inside(question)
-        ahead = inside[inside > as_of]
-        days = float((ahead[0] - as_of).days) if len(ahead) else np.inf
+        first = self.first_onset(question.kind, max(question.start, as_of + DAY), question.end)
+        days = np.inf if first is None else float((first - as_of).days)
         return Outcome(days, self._decided(question))
 
     def _stands(self, question: Question, as_of: pd.Timestamp) -> Outcome:

@@ -9,8 +9,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from models.errors import SweepError
-from models.patience import DEADLINE_SECONDS
+from models.errors import DEADLINE_SECONDS, SweepError
 from models.sweep.identity import code_digest, difference, identity
 from models.sweep.material import Material
 from models.sweep.specification import Specification

@@ -21,23 +21,21 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from features.catalogue.frame import feature_frame
-from models.errors import TrackingError
+from models.errors import DEADLINE_SECONDS, TrackingError
 from models.formatting import markdown, short_day, short_interval
 from models.hazard.candidates import CANDIDATES, PRIMARY, available
 from models.hazard.forecaster import Forecaster
-from models.patience import DEADLINE_SECONDS
 from models.tracking import serving
-from models.tracking.location import artifact_folder
 from models.tracking.read import DIGESTS_FILE, DIGESTS_TAG, FORECASTER_FILE
 from models.tracking.registry import Logged, Registered, Terms, register, scored_on
 from models.tracking.store import (
     PRESENT,
+    artifact_folder,
     client_of,
     current,
     database,
     insist,
     reaching,
-    refuse_foreign,
     writing,
 )
 from models.tracking.ui import experiment_tags
@@ -79,14 +77,7 @@ class Beside:
 def training_run(
     tracking_uri: str, experiment: str, title: str, *, deadline: float = DEADLINE_SECONDS
 ) -> Iterator[OpenRun]:
-    """Open the parent run; on an error or an interruption it ends FAILED.
-
-    Raises
-    ------
-    TrackingError
-        If the store cannot be opened.
-    """
-    refuse_foreign(tracking_uri)
+    """Open the parent run; on an error or an interruption it ends FAILED."""
     with current(tracking_uri):
         with (
             reaching(tracking_uri, "cannot be opened", deadline=deadline),
@@ -109,13 +100,7 @@ def training_run(
 def log_training(
     run: OpenRun, training: Training, beside: Beside, who: str, when: str, *, promote: bool = True
 ) -> Registered:
-    """Log a training into its open parent run and register its choice last.
-
-    Raises
-    ------
-    TrackingError
-        If the store fails; the champion is then as before.
-    """
+    """Log a training into its open parent run and register its choice last."""
     contents = {"": _parent_files(training, beside)} | {
         name: {
             **_figures(beside, name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +17,10 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from models.errors import TrackingError
+from models.errors import DEADLINE_SECONDS, TrackingError
 from models.forecasting.parts import ModelId
 from models.hazard.candidates import CANDIDATES
 from models.hazard.forecaster import Forecaster
-from models.patience import DEADLINE_SECONDS
-from models.tracking.location import artifact_folder, beside
 from models.tracking.store import (
     ABSENT,
     CHALLENGER,
@@ -29,6 +28,8 @@ from models.tracking.store import (
     MODEL_NAME,
     TRIAL,
     absolute,
+    artifact_folder,
+    beside,
     database,
     opened,
     shown,
@@ -40,6 +41,7 @@ DIGESTS_TAG = "artifacts_sha256"  # of the list of a training's artifacts
 TABLES = ("hindcast.parquet", "verification.csv", "integrated.csv", "claims.csv")
 # What MLflow says of an alias, a version and a run that are not there.
 _ABSENT = (ABSENT, "INVALID_PARAMETER_VALUE")
+_NOT_THERE = re.compile(r"No such|Not a directory|404 Client Error", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,6 @@ def load_forecaster(
 
     `model` is ``champion``, ``challenger``, ``trial``, a version number, a run id (a training's
     means that of its gate's choice), or a candidate of the champion's training.
-
-    Raises
-    ------
-    TrackingError
-        If there is no such store or model, or its content is not what was logged.
     """
     with opened(tracking_uri, deadline=deadline) as client:
         place = _found(client, model, tracking_uri)
@@ -102,13 +99,7 @@ def load_forecaster(
 def load_tables(
     tracking_uri: str, run_id: str, *, deadline: float = DEADLINE_SECONDS
 ) -> TrainingTables:
-    """Read the tables of the training that made a model, of any of its runs.
-
-    Raises
-    ------
-    TrackingError
-        If the store does not hold them, or they are not what was logged.
-    """
+    """Read the tables of the training that made a model, of any of its runs."""
     with opened(tracking_uri, deadline=deadline) as client:
         run = client.get_run(run_id)
         training = client.get_run(_training_of(run))
@@ -213,19 +204,20 @@ def _content(client: MlflowClient, tracking_uri: str, run: Run, name: str) -> by
     """Return an artifact of a run, from beside the database where it lies there."""
     path = database(tracking_uri)
     place = None if path is None else beside(path, str(run.info.artifact_uri))
+    stored = str(run.info.artifact_uri)
     try:
         if place is not None:
             return (place / name).read_bytes()
         with tempfile.TemporaryDirectory() as folder:
+            # By its address, not by its run: that way a server's error is kept.
             fetched = mlflow.artifacts.download_artifacts(
-                run_id=run.info.run_id, artifact_path=name, dst_path=folder,
+                artifact_uri=f"{stored}/{name}", dst_path=folder,
                 tracking_uri=absolute(tracking_uri),
             )  # fmt: skip
             return Path(fetched).read_bytes()
     except (OSError, MlflowException) as error:
-        if isinstance(error, MlflowException) and error.error_code not in _ABSENT:
+        if not _NOT_THERE.search(str(error)):
             raise
-        stored = str(run.info.artifact_uri)
         looked = stored if path is None else f"{artifact_folder(path)} or {stored}"
         raise TrackingError(
             f"run {run.info.run_id}: {name} is not at {looked}; move the folder mlartifacts to "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +16,7 @@ from mlflow.tracking import MlflowClient
 from pydantic import TypeAdapter, ValidationError
 
 from models.answers import State
-from models.errors import TrackingError
-from models.patience import DEADLINE_SECONDS
+from models.errors import DEADLINE_SECONDS, TrackingError
 from models.tracking.read import DIGESTS_TAG
 from models.tracking.store import (
     ABSENT,
@@ -26,11 +25,10 @@ from models.tracking.store import (
     MODEL_NAME,
     PRESENT,
     TRIAL,
+    changing,
     insist,
-    opened,
     quoted,
     shown,
-    writing,
 )
 from models.tracking.ui import MODEL_NOTE
 from models.vocabulary import Kind
@@ -176,64 +174,41 @@ def register(
     promote: bool,
 ) -> Registered:
     """Register a training's choice and its challenger, and promote the choice if it may be."""
-    champion = _known_champion(client)
-    before = "" if champion is None else str(champion.version)
-    held = "" if champion is None else champion.tags.get("hold", "")
+    _ensure_model(client)
+    champion, choice = current_champion(client), training.choice.champion
+    before, held = "", ""
+    if champion is not None:
+        before, held = str(champion.version), champion.tags.get("hold", "")
     decision = decide(terms, terms_of(champion), version=before, hold=held, wanted=promote)
-    choice = training.choice.champion
-    shared = {
-        "trained_until": f"{training.trained_until:%Y-%m-%d}",
-        "terms": _TERMS.dump_json(terms).decode(),
-        "parent_run_id": parent_run_id,
-        "previous": before,
-        DIGESTS_TAG: sealed,
-    }
+    shared = _tags(training, terms, parent_run_id, sealed) | {"previous": before}
     create = partial(_create, client, logged, shared, choice)
     version = create(choice, training.choice.reason)
     client.set_tag(parent_run_id, "champion_run_id", logged[choice].run_id)
     client.set_tag(parent_run_id, "registered_version", version)
     challenger = named(client).get(CHALLENGER)
-    alias = CHAMPION
     if decision.promote:
-        challenger = _challenged(client, training, create) or challenger
+        alias, standing = CHAMPION, version
+        if rival := _challenger(training):
+            challenger = create(rival, f"the best beside {choice}, the gate's choice")
+            _point(client, CHALLENGER, challenger)
         _promote(client, version, decision.reason, by="gate", who=who, when=when, previous=before)
     else:
-        alias = _leave(client, version, terms, champion, decision.reason)
+        alias, standing = (
+            _leave(client, version, terms, terms_of(champion), decision.reason),
+            before,
+        )
         challenger = version if alias == CHALLENGER else challenger
     client.set_tag(parent_run_id, "alias", alias)
-    return Registered(
-        version, decision, version if decision.promote else before, challenger, alias, held
-    )
+    return Registered(version, decision, standing, challenger, alias, held)
 
 
-def _known_champion(client: MlflowClient) -> ModelVersion | None:
-    """Return the champion of the model, which is made if there is none yet."""
-    _ensure_model(client)
-    return current_champion(client)
-
-
-def _challenged(
-    client: MlflowClient, training: Training, create: Callable[[str, str], str]
-) -> str | None:
-    """Register the best candidate beside the choice as challenger, if there is one."""
-    rival = _challenger(training)
-    if rival is None:
-        return None
-    version = create(rival, f"the best beside {training.choice.champion}, the gate's choice")
-    _point(client, CHALLENGER, version)
-    return version
-
-
-def _leave(
-    client: MlflowClient, version: str, terms: Terms, champion: ModelVersion | None, reason: str
-) -> str:
-    """Give a version that is not promoted its alias, and return that."""
-    # An alias belongs to one question: whatever asks another is a trial.
-    same = (old := terms_of(champion)) is None or old.asks() == terms.asks()
-    alias = CHALLENGER if same else TRIAL
-    client.set_model_version_tag(MODEL_NAME, version, "not_promoted", reason)
-    _point(client, alias, version)
-    return alias
+def _tags(training: Training, terms: Terms, parent_run_id: str, sealed: str) -> dict[str, str]:
+    return {
+        "trained_until": f"{training.trained_until:%Y-%m-%d}",
+        "terms": _TERMS.dump_json(terms).decode(),
+        "parent_run_id": parent_run_id,
+        DIGESTS_TAG: sealed,
+    }
 
 
 def _create(
@@ -245,12 +220,23 @@ def _create(
     reason: str,
 ) -> str:
     """Register a candidate and return its version."""
-    found = client.create_model_version(
+    made = client.create_model_version(
         MODEL_NAME, source=f"models:/{logged[name].model_id}", run_id=logged[name].run_id,
         model_id=logged[name].model_id, description=f"{name}: {reason}.",
         tags={**shared, "candidate": name, "gate_choice": "yes" if name == choice else "no"},
     )  # fmt: skip
-    return str(found.version)
+    return str(made.version)
+
+
+def _leave(
+    client: MlflowClient, version: str, terms: Terms, champion: Terms | None, reason: str
+) -> str:
+    """Give a version that is not promoted its alias, and return that."""
+    # An alias belongs to one question: whatever asks another is a trial.
+    alias = CHALLENGER if champion is None or champion.asks() == terms.asks() else TRIAL
+    client.set_model_version_tag(MODEL_NAME, version, "not_promoted", reason)
+    _point(client, alias, version)
+    return alias
 
 
 def promote(
@@ -265,17 +251,10 @@ def promote(
 ) -> ModelVersion:
     """Make a version champion by hand; without a version, the one before the present champion.
 
-    With `hold` no training replaces it until `resume`.
-
-    Raises
-    ------
-    TrackingError
-        If there is no such version, it is champion already, or the store fails.
+    With `hold` no training replaces it until `resume`. TrackingError where there is no such
+    version, it is champion already, or the store fails.
     """
-    with (
-        opened(tracking_uri, deadline=deadline) as client,
-        writing(tracking_uri, deadline=deadline),
-    ):
+    with changing(tracking_uri, deadline=deadline) as client:
         champion = current_champion(client)
         if version is None:
             version = _previous(champion, tracking_uri)
@@ -298,17 +277,8 @@ def promote(
 def resume(
     tracking_uri: str, reason: str, who: str, when: str, *, deadline: float = DEADLINE_SECONDS
 ) -> str:
-    """Let trainings replace the champion again; return its version.
-
-    Raises
-    ------
-    TrackingError
-        If there is no champion, it is not held, or the store fails.
-    """
-    with (
-        opened(tracking_uri, deadline=deadline) as client,
-        writing(tracking_uri, deadline=deadline),
-    ):
+    """Let trainings replace the champion again, if it is held; return its version."""
+    with changing(tracking_uri, deadline=deadline) as client:
         champion = current_champion(client)
         if champion is None:
             raise TrackingError(f"the store {shown(tracking_uri)} has no champion.")

@@ -35,13 +35,7 @@ def served_file(content: bytes) -> str:
 
 
 def _load_pyfunc(data_path: str) -> ServedForecaster:
-    """Read the logged model; MLflow calls this by its name.
-
-    Raises
-    ------
-    TrackingError
-        If the file is not what was logged.
-    """
+    """Read the logged model; MLflow calls this by its name."""
     path = Path(data_path)
     content = path.read_bytes()
     if path.name != served_file(content):

@@ -140,13 +140,7 @@ def ui_command(tracking_uri: str) -> str:
 
 
 def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
-    """Return the address of an experiment that exists.
-
-    Raises
-    ------
-    TrackingError
-        If the store or the experiment does not exist.
-    """
+    """Return the address of an experiment that exists."""
     # The UI shows artifacts from where the database says they are: `writing` brings that up to
     # date in a store that was moved.
     with opened(tracking_uri) as client, writing(tracking_uri):

@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from features.terminal import aligned, one_line
+from models.errors import DEADLINE_SECONDS
 from models.formatting import percent, scored, signed, wrap
-from models.patience import DEADLINE_SECONDS
 from models.tracking.registry import named, terms_of
 from models.tracking.store import ABSENT, CHAMPION, MODEL_NAME, opened
 
@@ -50,13 +50,7 @@ class Version:
 
 
 def list_versions(tracking_uri: str, *, deadline: float = DEADLINE_SECONDS) -> list[Version]:
-    """Return all versions, the newest first.
-
-    Raises
-    ------
-    TrackingError
-        If the store cannot be read.
-    """
+    """Return all versions, the newest first."""
     with opened(tracking_uri, deadline=deadline) as client:
         aliases = named(client)
         found = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
