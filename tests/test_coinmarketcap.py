@@ -30,6 +30,7 @@ from features.sources.coinmarketcap.snapshot import kept_rankings, kept_snapshot
 from features.sources.yahoo.panel import load_yahoo
 from features.sources.yahoo.request import Notes, Request
 from features.storage.parquet import write_table
+from models.forecasting.notes import _on_data
 from tests import live_market
 from tests.cmc_server import FAULTS, KEY, CmcServer, listing
 from tests.commands import run_command, squeezed
@@ -220,7 +221,12 @@ def test_a_snapshot_is_asked_once_a_day_and_enters_no_panel(server, closes, tmp_
     assert first.snapshot.season_index == again.season_index
     assert again.taken_at == NOW
     assert first.panel.last_day == LAST, "a snapshot is no as_of"
+    # Whatever rests on the listing says what its terms ask: on stderr, in text, page and JSON.
+    terms, *_ = reversed(list(_on_data(first.panel.provenance, LAST)))
+    assert (terms.code, terms.text) == ("data_terms", cmc.TERMS)
+    assert first.lines()[-1] == cmc.TERMS
     plain = load_yahoo(request(closes, tmp_path / "other"))
+    assert plain.provenance.terms == ""
     assert first.panel.digest == plain.digest, "today's ranking serves from its day's end on"
     (day,) = kept_rankings(tmp_path, MEMBERSHIP)
     assert day == TODAY

@@ -127,17 +127,6 @@ def test_later_days_in_files_of_their_own_are_the_same_market(tmp_path, ending):
     assert load_files(mine).digest == whole
 
 
-def test_files_that_contradict_each_other_are_refused(tmp_path):
-    write_tables(tmp_path, small_market())
-    write_tables(tmp_path, {"coins-2": with_cell("coins", "close_usd", 1.5)["coins"]}, "csv")
-    with pytest.raises(DataError) as error:
-        load_files(tmp_path)
-    message = str(error.value)
-    assert all(f"{tmp_path / name}: row 4" in message for name in ("coins-2.csv", "coins.parquet"))
-    assert "bitcoin on 2024-01-04: close_usd is " in message
-    assert "1.5" in message
-
-
 # --- refusals ------------------------------------------------------------------------------------
 
 

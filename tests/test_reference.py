@@ -198,7 +198,7 @@ def test_the_smallest_step_is_a_change_and_what_is_gone_is_none():
     lines = changes_text(old, new, "value").splitlines()
     assert lines[0] == "2 values have changed:"
     assert lines[2].split()[:2] == ["a", "2025-12-01"]
-    assert lines[3].split() == ["c", "2025-12-01", "3.0", "none", "none"]
+    assert lines[3].split() == ["c", "2025-12-01", "3.0", "gone", "gone"]
 
 
 def test_the_rules_of_plausibility_hold_for_it_and_stay_on_the_card(made, tmp_path):

@@ -335,36 +335,19 @@ def test_a_users_universe_is_read(membership, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("snapshot_date,rank\n2026-01-01,1\n", "column 'ticker' is missing"),
-        ("snapshot_date,rank,ticker\n", "holds no row"),
-        ("snapshot_date,rank,ticker\nsoon,1,ETH-USD\n", "must be days"),
-        ("snapshot_date,rank,ticker\n2026-01-01,first,ETH-USD\n", "row 1"),
-        ("snapshot_date,rank,ticker\n2026-01-01,1.5,ETH-USD\n", "rank must be a whole number"),
-        ("snapshot_date,rank,ticker\n2026-01-01 12:00,1,ETH-USD\n", "whole days"),
-        ("snapshot_date,rank,ticker\n2027-01-01,1,ETH-USD\n", "must not be later than 2026-02-01"),
-        ("snapshot_date,rank,ticker\n2026-01-01,1,AAPL\n", "must be an altcoin's ticker"),
-        ("snapshot_date,rank,ticker\n2026-01-01,1,BTC-USD\n", "Bitcoin never counts"),
-        ("snapshot_date,rank,ticker\n2026-01-01,1,USDT-USD\n", "stablecoin never counts"),
-        (
-            "snapshot_date,rank,ticker\n2026-01-01,1,ETH-USD\n2026-01-01,1,SOL-USD\n",
-            "2026-01-01: rank",
-        ),
-        (
-            "snapshot_date,rank,ticker\n2026-01-01,1,ETH-USD\n2026-01-01,2,ETH-USD\n",
-            "row 2: ETH-USD on 2026-01-01",
-        ),
+        ("2026-01-01,1.5,ETH-USD", "rank must be a whole number"),
+        ("2027-01-01,1,ETH-USD", "must not be later than 2026-02-01"),
+        ("2026-01-01,1,AAPL", "must be an altcoin's ticker"),
+        ("2026-01-01,1,BTC-USD", "Bitcoin never counts"),
+        ("2026-01-01,1,USDT-USD", "stablecoin never counts"),
+        ("2026-01-01,1,ETH-USD\n2026-01-01,2,ETH-USD", "row 2: ETH-USD on 2026-01-01"),
     ],
 )
 def test_a_bad_universe_is_refused_in_one_sentence(content, message, membership, tmp_path):
     path = tmp_path / "universe.csv"
-    path.write_text(content)
+    path.write_text(f"snapshot_date,rank,ticker\n{content}\n")
     with pytest.raises(DataError, match=message):
         read_universe(path, membership, pd.Timestamp("2026-02-01"))
-
-
-def test_an_absent_universe_is_named(membership, tmp_path):
-    with pytest.raises(DataError, match=r"nothing\.csv: cannot be read"):
-        read_universe(tmp_path / "nothing.csv", membership, pd.Timestamp("2026-02-01"))
 
 
 def test_flows_with_gaps_are_no_window():

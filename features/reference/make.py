@@ -185,13 +185,13 @@ def changes_text(old: pd.DataFrame, new: pd.DataFrame, what: str) -> str:
     """
     both = old.merge(new, on=["name", "date"], how="outer", suffixes=("_old", "_new"))
     shared = both["date"].isin(old["date"]) & both["date"].isin(new["date"])
-    # NaN != NaN: a value that one table lacks differs, and both lack none.
+    # NaN != NaN: a value that one table lacks differs, and no value is lacking in both.
     table = both[shared & (both["value_old"] != both["value_new"])]
     if table.empty:
         return f"No {what} has changed."
     table = table.sort_values(["name", "date"]).set_axis([*table.columns[:2], "old", "new"], axis=1)
     table["change"] = table["new"] - table["old"]
-    return f"{len(table)} {what}s have changed:\n{table.to_string(index=False, na_rep='none')}"
+    return f"{len(table)} {what}s have changed:\n{table.to_string(index=False, na_rep='gone')}"
 
 
 def _written(directory: Path) -> dict[str, pd.DataFrame]:

@@ -1,7 +1,7 @@
 """A market whose simulated series are computed for the days that are asked for.
 
 Simulating every week of a directory takes minutes; a forecast reads the simulation of its own day
-and of the days its trend compares, or none at all.
+and of the days its trend compares, or no simulation at all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOT_SIMULATED = "not simulated: only for the days of a forecast"
 
 @dataclass(frozen=True)
 class DeferredPanel:
-    """A panel, and how to compute the simulated series that it lacks (None if it lacks none)."""
+    """A panel, and how to compute the simulated series that it lacks (None if it is whole)."""
 
     panel: MarketPanel
     simulate: Simulate | None = None

@@ -64,10 +64,10 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def kept(path: Path, read: Callable[[Path], _Kept]) -> _Kept | None:
-    """Read a file; None if there is none, or a damaged one, which is set aside with a warning."""
+    """Read a file; None if it is absent or damaged, and then set aside with a warning."""
     try:
         return read(path)
-    except OSError:  # none is kept, or none that we may read
+    except OSError:  # absent, or not for us to read
         return None
     except DamagedFile as error:
         # It concerns the store, not the market.

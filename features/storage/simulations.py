@@ -18,7 +18,7 @@ from features.market.market import Market
 from features.market.paths import simulate
 from features.panel import DAY
 from features.storage.atomic import locked
-from features.storage.parquet import DamagedFile, read_table, set_aside, write_table
+from features.storage.parquet import kept_table, write_table
 
 CACHE_VARIABLE = "ALTSEASON_CACHE_DIR"
 FIRST_DAY = pd.Timestamp("2014-07-01")
@@ -54,7 +54,7 @@ def simulated_series(
         return pd.DataFrame()
     keys = _keys(market, days)
     path = cache / f"simulations-{_code().hexdigest()[:16]}.parquet"
-    held = _kept(path)
+    held = kept_table(path)
     table = pd.DataFrame() if held is None else held[held.index.isin(keys)]
     wanted = pd.DatetimeIndex(days[~keys.isin(table.index)])
     if len(wanted):
@@ -108,26 +108,11 @@ def _read_by_simulation(market: Market) -> tuple[tuple[pd.DataFrame, list[str]],
     )
 
 
-def _kept(path: Path) -> pd.DataFrame | None:
-    """Return the kept table, or None if it is absent or damaged, and then set aside."""
-    try:
-        return read_table(path)[0]
-    except OSError:  # absent, or not for us to read
-        return None
-    except DamagedFile as error:
-        warnings.warn(
-            f"the kept simulation {path.name} is damaged ({error}); set aside as "
-            f"{set_aside(path)} and computed again.",
-            stacklevel=3,
-        )
-        return None
-
-
 def _keep(table: pd.DataFrame, path: Path) -> None:
     """Add days to what is kept, as the newest ones; a full disk is a warning only."""
     try:
         with locked(path):
-            held = _kept(path)  # another process may have added some meanwhile
+            held = kept_table(path)  # another process may have added some meanwhile
             if held is not None:
                 table = pd.concat([held[~held.index.isin(table.index)], table])
             write_table(path, table.tail(KEPT_DAYS), {})

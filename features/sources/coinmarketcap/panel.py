@@ -172,8 +172,8 @@ def _from_yahoo(
         closes, tickers = yahoo.coin_closes(request, membership, {}, said)
     except (SourceUnavailable, DataError) as error:
         notes.problems.append(f"Without stock indices and earlier prices: {error}")
-        none = pd.DatetimeIndex([], dtype="datetime64[s]", name="date")
-        return pd.DataFrame({"bitcoin": []}, none, dtype=float), {}
+        no_days = pd.DatetimeIndex([], dtype="datetime64[s]", name="date")
+        return pd.DataFrame({"bitcoin": []}, no_days, dtype=float), {}
     notes.steps += said.steps
     notes.revisions |= said.revisions
     coins = pd.DataFrame({coin: closes[ticker] for coin, ticker in tickers.items()})

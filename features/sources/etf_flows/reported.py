@@ -9,7 +9,7 @@ from features.panel import DataError
 # A total with a fund unreported is final when the file goes on for so many days: funds report
 # within two. Days of the file, not of the clock: a file is as old as its newest day.
 SETTLED_DAYS = 7
-# A fund that has reported in none of so many sessions before is closed, or not begun.
+# A fund that has not reported in so many sessions before is closed, or not begun.
 _SILENT_SESSIONS = 10
 # Figures of a table of flows are rounded to a tenth of a million, the funds' and their total.
 _ROUNDING = 0.05

@@ -90,8 +90,8 @@ def _after_gaps(name: str, figures: pd.Series) -> pd.Series:
         return figures
     before, after = holes[-1]
     warnings.warn(
-        f"{name}: no figures between {before:%Y-%m-%d} and {after:%Y-%m-%d}, so none before that "
-        f"gap are used; import a file that fills it.",
+        f"{name}: no figures between {before:%Y-%m-%d} and {after:%Y-%m-%d}, so those before that "
+        f"gap are not used; import a file that fills it.",
         stacklevel=3,
     )
     return figures.loc[after:]

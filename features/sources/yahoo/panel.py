@@ -68,7 +68,7 @@ def _live(
 
 
 def _rankings(request: Request, membership: Membership, notes: Notes) -> Rankings:
-    """Return the altcoins of all rankings since the seam; Yahoo's where the request has none."""
+    """Return the altcoins of all rankings since the seam, Yahoo's where it must."""
     if request.today not in request.rankings:
         try:
             request.cache.ranking(now=request.now, mode=request.mode)

@@ -118,7 +118,7 @@ class PriceCache:
             list(client.closes({"BTC-USD": first}, now.normalize(), now=now))
 
     def age(self, now: pd.Timestamp) -> pd.Timedelta | None:
-        """Return how long ago the oldest required series was fetched; None if none is stored."""
+        """Return how long ago the oldest required series was fetched; None if nothing is stored."""
         names = (
             unquote(path.stem.removeprefix("closes-"))
             for path in self.directory.glob("closes-*.parquet")
@@ -136,7 +136,7 @@ class PriceCache:
     def _take(
         self, fetched: Fetched, start: pd.Timestamp, now: pd.Timestamp, held: dict[str, History]
     ) -> None:
-        """Keep an answer, or that there was none to be used: the same is not asked again today."""
+        """Keep an answer, also one that cannot be used: the same is not asked again today."""
         ticker = fetched.ticker
         old = held.get(ticker, History.without_closes(start))
         held[ticker] = old.answered(fetched, start, now)

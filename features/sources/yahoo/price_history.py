@@ -30,7 +30,7 @@ _REVISED = ("first_day", "last_day", "seen_at")
 class History:
     """What Yahoo has answered about a ticker; instants are UTC."""
 
-    closes: pd.Series  # US dollars by observation day; empty where none ever came
+    closes: pd.Series  # US dollars by observation day; empty where no close ever came
     fetched_at: pd.Timestamp  # of these closes
     asked_at: pd.Timestamp  # the last time, whatever came
     asked_from: pd.Timestamp  # first day asked for
@@ -42,12 +42,12 @@ class History:
     @classmethod
     def without_closes(cls, day: pd.Timestamp) -> History:
         """Return what is known of a ticker before it has been asked for."""
-        none = pd.Series(dtype=float, index=pd.DatetimeIndex([], dtype="datetime64[s]"))
-        return cls(none.rename_axis("date"), day, day, day)
+        days = pd.DatetimeIndex([], dtype="datetime64[s]", name="date")
+        return cls(pd.Series(dtype=float, index=days), day, day, day)
 
     @classmethod
     def read(cls, path: Path) -> History:
-        """Read it from its file: OSError if there is none, DamagedFile if it is damaged."""
+        """Read it from its file: OSError if that is absent, DamagedFile if it is damaged."""
         table, note = read_table(path)
         try:
             values = table["close_usd"].to_numpy(dtype=np.float64)

@@ -15,14 +15,14 @@ AMERICAN = (NEW_YORK, "America/Chicago")
 # source delays quotes by up to 15 minutes.
 _CLOSE_FINAL = pd.Timedelta(hours=16, minutes=30)
 
-# How many days a last close may be behind the last complete day. Crypto closes come hours
+# How many days a last close may lag the last complete day. Crypto closes come hours
 # late at times. Business days: the calendar here knows no holidays, and two in a row happen.
 _LATE_CRYPTO_DAYS = 2
 _LATE_BUSINESS_DAYS = 3
 
 
 def is_crypto(ticker: str) -> bool:
-    """Tell whether a ticker is a coin in US dollars, traded every day of the week.
+    """Return whether a ticker is a coin in US dollars, traded every day of the week.
 
     >>> is_crypto("BTC-USD"), is_crypto("^RUT")
     (True, False)
@@ -31,7 +31,7 @@ def is_crypto(ticker: str) -> bool:
 
 
 def is_required(ticker: str) -> bool:
-    """Tell whether the panel cannot do without a ticker: everything but the altcoins.
+    """Return whether the panel cannot do without a ticker: everything but the altcoins.
 
     >>> is_required("ETH-USD"), is_required("DOGE-USD")
     (True, False)
@@ -83,7 +83,7 @@ def _weekdays(first: pd.Timestamp, last: pd.Timestamp) -> int:
 
 
 def is_late(ticker: str, last: pd.Timestamp, expected: pd.Timestamp) -> bool:
-    """Tell whether a last close is further behind the expected day than happens in good order."""
+    """Return whether a last close lags the expected day by more than happens in good order."""
     if is_crypto(ticker):
         return (expected - last).days > _LATE_CRYPTO_DAYS
     return _weekdays(last, expected) > _LATE_BUSINESS_DAYS
