@@ -8,7 +8,8 @@ import pytest
 
 from features.catalogue.frame import build_features
 from features.panel import end_of_day
-from features.sources.directory import load_files
+from features.sources.directory import checked_tables, panel_of
+from features.storage.simulations import _keys
 
 pytestmark = pytest.mark.real_data
 
@@ -31,7 +32,8 @@ def load(folder, tables):
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
-    return load_files(folder)
+    checked = checked_tables(folder)
+    return panel_of(checked, "test"), checked.market
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +119,12 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_later_fault_bears_on_no_earlier_day(tables, sane, fault, tmp_path):
-    """The forecast of a day is a function of its view and features alone: equal to the bit."""
-    faulty = load(tmp_path, {**tables, **FAULTS[fault](tables)})
-    assert faulty.digest != sane.digest
+    """A forecast is made of the day's view, its features and what its simulation draws from."""
+    faulty, market = load(tmp_path, {**tables, **FAULTS[fault](tables)})
+    panel, sane_market = sane
+    assert faulty.digest != panel.digest
     instant = end_of_day(pd.DatetimeIndex([DAY]))[0]
-    assert faulty.known_at(instant).digest == sane.known_at(instant).digest
+    assert faulty.known_at(instant).digest == panel.known_at(instant).digest
     days = pd.date_range(DAY - pd.Timedelta(days=60), DAY, freq="20D")
-    pd.testing.assert_frame_equal(build_features(faulty, days), build_features(sane, days))
+    pd.testing.assert_frame_equal(build_features(faulty, days), build_features(panel, days))
+    pd.testing.assert_series_equal(_keys(market, days), _keys(sane_market, days))

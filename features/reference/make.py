@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.panel import SPECS, DataError, MarketPanel
+from features.panel import SPECS, DataError, MarketPanel, SourceUnavailable
 from features.provenance import DataProvenance
 from features.reference.load import (
     CARD_FILE,
@@ -272,7 +272,10 @@ def _from_coinmarketcap() -> Made:
         PriceCache(cache), now, "online", cache, flow_directory(), jobs=os.cpu_count() or 1,
         progress=lambda stage, done, total: _show(done, total, stage),
     )  # fmt: skip
-    return from_coinmarketcap(request, client)
+    try:
+        return from_coinmarketcap(request, client)
+    except SourceUnavailable as error:
+        raise DataError(str(error)) from error
 
 
 def _show(done: int, total: int, stage: str = "simulation") -> None:

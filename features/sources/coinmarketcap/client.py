@@ -24,7 +24,7 @@ ADDRESS = "https://pro-api.coinmarketcap.com"
 ADDRESS_VARIABLE, KEY_VARIABLE = "ALTSEASON_CMC_URL", "CMC_PRO_API_KEY"
 NO_KEY = (
     f"--source coinmarketcap needs a key: get a free one at https://coinmarketcap.com/api/ and set "
-    f"{KEY_VARIABLE}; --source yahoo needs none."
+    f"{KEY_VARIABLE}; --source yahoo needs no key."
 )
 TERMS = (
     "CoinMarketCap's terms allow internal use and storage; what rests on its data is not "
@@ -85,23 +85,22 @@ class CoinMarketCap:
         aux = "tags,date_added,circulating_supply,cmc_rank"
         asked = {"date": f"{day:%Y-%m-%d}", "start": 1, "limit": COINS, "convert": "USD"}
         asked |= {"sort": "cmc_rank", "aux": aux}
-        for _ in range(_LIMIT_TRIES - 1):
-            try:
-                return self._asked("/v1/cryptocurrency/listings/historical", asked)
-            except _Limited as error:
-                self.say(f"{error}; asking again in {LIMIT_SECONDS:g} s ...")
-                time.sleep(LIMIT_SECONDS)
-        return self._data("/v1/cryptocurrency/listings/historical", asked)
+        return self._data("/v1/cryptocurrency/listings/historical", asked, tries=_LIMIT_TRIES)
 
     def pause(self) -> None:
         """Wait as long as the plan asks between two calls."""
         time.sleep(PAUSE_SECONDS)
 
-    def _data(self, path: str, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        try:
-            return self._asked(path, asked)
-        except _Limited as error:
-            raise SourceUnavailable(f"{error}; try again after a minute.") from error
+    def _data(self, path: str, asked: Mapping[str, Any], *, tries: int = 1) -> Any:  # noqa: ANN401
+        for left in range(tries)[::-1]:
+            try:
+                return self._asked(path, asked)
+            except _Limited as error:
+                if not left:
+                    raise SourceUnavailable(f"{error}; try again after a minute.") from error
+                self.say(f"{error}; asking again in {LIMIT_SECONDS:g} s ...")
+                time.sleep(LIMIT_SECONDS)
+        raise AssertionError("the last try returns or raises")
 
     def _asked(self, path: str, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
         """Return what an answer holds under `data`."""
