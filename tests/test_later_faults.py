@@ -122,7 +122,8 @@ def test_a_later_fault_bears_on_no_earlier_day(tables, sane, fault, tmp_path):
     """A forecast is made of the day's view, its features and what its simulation draws from."""
     faulty, market = load(tmp_path, {**tables, **FAULTS[fault](tables)})
     panel, sane_market = sane
-    assert faulty.digest != panel.digest
+    # Of market caps the panel holds none that late in the real history.
+    assert (faulty.digest == panel.digest) == (fault == "caps in millions")
     instant = end_of_day(pd.DatetimeIndex([DAY]))[0]
     assert faulty.known_at(instant).digest == panel.known_at(instant).digest
     days = pd.date_range(DAY - pd.Timedelta(days=60), DAY, freq="20D")
