@@ -98,6 +98,10 @@ SERIES: tuple[SeriesSpec, ...] = (
                  f"share of simulated paths whose season index reaches {threshold} within {days} "
                  "days")
       for threshold in (50, 75) for days in range(30, 391, 30)),
+    *(SeriesSpec(f"simulated_error_{threshold}_{days}", "%", "percent",
+                 f"deviation of simulated_{threshold}_{days} where the calendar quarters that its "
+                 "paths are blocks of are drawn anew")
+      for threshold in (50, 75) for days in (30, 60, 90)),
 )  # fmt: skip
 
 SPECS: Mapping[str, SeriesSpec] = {spec.name: spec for spec in SERIES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -28,11 +29,11 @@ DEFINITIONS = OnsetDefinition().by_kind()
 def leads(hazard: float, base: float = 0.12, replicates: int = 10) -> ByLead:
     """A forecaster that gives every lead about one hazard, and climatology another."""
     spread = np.linspace(0.8, 1.2, replicates)[:, None, None] * hazard
+    drawn = lead_probabilities(np.broadcast_to(spread, (replicates, 1, 13)))
     return ByLead(
-        lead_probabilities(np.full((1, 13), hazard)),
-        lead_probabilities(np.broadcast_to(spread, (replicates, 1, 13))),
+        lead_probabilities(np.full((1, 13), hazard)), drawn, drawn,
         lead_probabilities(np.full((1, 13), base)),
-    )
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,18 @@ def test_near_the_day_the_verified_hazards_answer_to_the_bit(ahead):
         assert answer.probability == incidence(this.leads[BROAD].model, [days])[0, 0]
         assert answer.base_rate == incidence(this.leads[BROAD].climatology, [days])[0, 0]
         assert answer.base_state is State.AT_RISK
+
+
+def test_redrawn_quarters_move_the_intervals_alone(ahead):
+    narrow = ahead(AT_RISK)
+    wider = lead_probabilities(np.linspace(0.2, 1.8, 10)[:, None, None] * np.full((1, 1, 13), 0.05))
+    by_kind = {kind: each._replace(redrawn=wider) for kind, each in narrow.leads.items()}
+    ends = [narrow.as_of + days * DAY for days in (30, 90, 120, 365)]
+    asked = [Question(BROAD, Event.BEGINS, narrow.as_of + DAY, end) for end in ends]
+    wide = replace(narrow, leads=by_kind).answers(asked)
+    for before, after in zip(narrow.answers(asked), wide, strict=True):
+        assert after.probability == before.probability
+        assert after.high - after.low > before.high - before.low
 
 
 def test_the_hand_over_is_smooth_and_ends_with_the_sixth_lead(ahead):

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit, gamma, logit
 from scipy.stats import weibull_min
 
-from features.market.paths import series_name
+from features.market.paths import error_name, series_name
 from models.hazard.base import THRESHOLD
 from models.hazard.climatology import Climatology
 from models.hazard.leads import (
@@ -20,7 +20,7 @@ from models.hazard.leads import (
     lead_targets,
 )
 from models.hazard.pool import Renewal, _spells
-from models.hazard.simulation import simulated_hazards, simulated_or
+from models.hazard.simulation import redrawn, simulated_hazards, simulated_or
 from models.outlook.posterior import PRIOR, fit_spells
 from models.season.spells import Spells
 from tests.hazard_rows import SIMULATED, days_of, simulated_row
@@ -77,6 +77,22 @@ def test_without_paths_there_are_no_simulated_hazards(fitted, asked):
     rows = asked.assign(**dict.fromkeys(SIMULATED, np.nan))
     expected = fitted["climatology"].hazards(rows)
     np.testing.assert_allclose(fitted["simulation"].hazards(rows), expected, rtol=0, atol=1e-12)
+
+
+def test_other_quarters_move_the_log_odds_of_all_shares():
+    row = simulated_row(75, [20.0] * 2 + [50.0] * 11).join(
+        simulated_row(50, [80.0] * N_LEADS).drop(columns=THRESHOLD)
+    )
+    assert redrawn(row, 1.0) is row  # nothing is known of the quarters
+    errors = {error_name(t, end): 4.0 for t in (50, 75) for end in (30, 60, 90)}
+    known = row.assign(**errors)
+    names = [series_name(75, end) for end in (30, 90, 390)]
+    # A deviation of 4 points is 0.25 in the log-odds of 20 %, 0.16 in those of 50 %.
+    expected = [100 * expit(logit(0.2) + 0.5), *[100 * expit(0.32)] * 2]
+    assert redrawn(known, 2.0)[names].iloc[0].tolist() == pytest.approx(expected)
+    assert redrawn(known, 0.0)[names].iloc[0].tolist() == pytest.approx([20.0, 50.0, 50.0])
+    missing = known.assign(**dict.fromkeys(errors, np.nan))
+    assert redrawn(missing, 2.0)[names].iloc[0].tolist() == pytest.approx([20.0, 50.0, 50.0])
 
 
 @pytest.mark.parametrize(

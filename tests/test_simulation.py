@@ -10,7 +10,17 @@ import pandas as pd
 import pytest
 
 from features.market.market import Market
-from features.market.paths import COINS, LEAD_ENDS, THRESHOLDS, _Past, series_name, simulate
+from features.market.paths import (
+    COINS,
+    ERROR_ENDS,
+    LEAD_ENDS,
+    THRESHOLDS,
+    Past,
+    _quarter_errors,
+    error_name,
+    series_name,
+    simulate,
+)
 from features.storage import simulations
 from features.storage.parquet import read_table
 from features.storage.simulations import cache_directory, simulated_series
@@ -78,15 +88,30 @@ def walked(walk):
 
 
 def test_every_threshold_and_lead_has_its_share(walked):
-    assert list(walked) == [series_name(t, end) for t in THRESHOLDS for end in LEAD_ENDS]
+    shares = [series_name(t, end) for t in THRESHOLDS for end in LEAD_ENDS]
+    errors = [error_name(t, end) for t in THRESHOLDS for end in ERROR_ENDS]
+    assert list(walked) == shares + errors
     assert list(walked.index) == list(on(300, 350, 400))
     low, high = (walked[[series_name(t, end) for end in LEAD_ENDS]].to_numpy() for t in THRESHOLDS)
     assert (np.diff(low, axis=1) >= 0).all()
     assert (np.diff(high, axis=1) >= 0).all()
     assert (low >= high).all()
     # Half a path on either side: never 0, never 100.
-    assert walked.to_numpy().min() >= 100 * 0.5 / 61
-    assert walked.to_numpy().max() <= 100 * 60.5 / 61
+    assert walked[shares].to_numpy().min() >= 100 * 0.5 / 61
+    assert walked[shares].to_numpy().max() <= 100 * 60.5 / 61
+    assert walked[errors].to_numpy().max() > 0
+
+
+def test_the_deviation_is_that_of_quarters_drawn_anew():
+    """A Bayesian bootstrap by draws of weights, of five quarters that have 200 paths each."""
+    random = np.random.default_rng(0)
+    quarter = np.repeat(np.arange(5), 200)
+    crossed = random.random((1000, 3)) < np.array([0.1, 0.3, 0.2, 0.6, 0.0])[quarter, None]
+    weight = random.standard_exponential((40_000, 5))
+    share = weight @ crossed.reshape(5, 200, 3).mean(axis=1) / weight.sum(axis=1, keepdims=True)
+    errors = _quarter_errors(crossed, random.permutation(5)[quarter])
+    np.testing.assert_allclose(errors, share.std(axis=0), rtol=0.02)
+    assert _quarter_errors(crossed, np.zeros(1000, int)) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -112,7 +137,8 @@ def test_a_steady_market_is_certain(drift, crossed):
     # Of 50 coins the 30 that gain would be 60 %: the index counts the priced ones alone.
     for steady in (market, thinned(market, list(range(30)))):
         table = simulate(steady, on(400), paths=20)
-        assert table.to_numpy() == pytest.approx(100 * (crossed + 0.5) / 21)
+        shares = table[[name for name in table if "error" not in name]].to_numpy()
+        assert shares == pytest.approx(100 * (crossed + 0.5) / 21)
 
 
 def test_a_wilder_present_widens_what_may_happen():
@@ -120,7 +146,7 @@ def test_a_wilder_present_widens_what_may_happen():
     steps = np.diff(calm.log_btc, axis=0, prepend=calm.log_btc[:1])
     steps[-100:] *= 4
     wild = replace(calm, btc=np.exp(np.cumsum(steps, axis=0) + calm.log_btc[0]))
-    narrow, wide = (_Past.of(market).dispersion[-1] for market in (calm, wild))
+    narrow, wide = (Past.of(market).dispersion[-1] for market in (calm, wild))
     assert wide / narrow == pytest.approx(4, rel=0.15)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from features.market.paths import LEAD_ENDS, THRESHOLDS, series_name
+from features.market.paths import ERROR_ENDS, LEAD_ENDS, THRESHOLDS, error_name, series_name
 from features.panel import SPECS
 
 _SESSIONS_PER_YEAR = 252
@@ -178,7 +178,10 @@ _FUNDS = (
     ("btc_etf_flow", "US spot Bitcoin ETFs", "% of market cap", (5, 21)),
     ("eth_etf_flow", "US spot Ether ETFs", "% of market cap", (5, 21)),
 )
-_SIMULATED = tuple(series_name(threshold, end) for threshold in THRESHOLDS for end in LEAD_ENDS)
+_SIMULATED = (
+    *(series_name(threshold, end) for threshold in THRESHOLDS for end in LEAD_ENDS),
+    *(error_name(threshold, end) for threshold in THRESHOLDS for end in ERROR_ENDS),
+)
 
 CATALOGUE: tuple[Feature, ...] = (
     *(Feature(f"russell_momentum_{n}", "russell", "log", n, "sessions", n, _RUSSELL,

@@ -91,7 +91,7 @@ def write(made: Made, panel: MarketPanel, directory: Path) -> None:
         column_encoding={"date": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
     )  # fmt: skip
     indices = made.indices.loc[START:].map(_rounded)
-    _write_parquet(indices.rename_axis("date"), directory / DEFINITIONS_FILE)
+    _write_parquet(indices.rename_axis("date"), directory / DEFINITIONS_FILE, use_dictionary=False)
     ranks = made.ranks.assign(coin=made.ranks["coin"].astype("category"))
     _write_parquet(ranks, directory / SNAPSHOTS_FILE)
     with staged(directory / COINS_FILE) as beside:

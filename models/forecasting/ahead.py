@@ -82,9 +82,18 @@ class Ahead:
     def near_term(self) -> dict[str, FloatArray]:
         """Hazards of the leads near the day by replicate, for the kinds at risk."""
         return {
-            kind: near_term_hazards(leads)
+            kind: near_term_hazards(leads, leads.replicates)
             for kind, leads in self.leads.items()
             if self.now[kind].at_risk
+        }
+
+    @cached_property
+    def redrawn(self) -> dict[str, FloatArray]:
+        """The same with the paths' quarters drawn anew: intervals are of these, chances not."""
+        return {
+            kind: near_term_hazards(leads, leads.redrawn)
+            for kind, leads in self.leads.items()
+            if kind in self.near_term
         }
 
 
@@ -111,9 +120,17 @@ class _Answering:
     @cached_property
     def exact(self) -> dict[str, FloatArray]:
         """P(an onset by each day) of each draw of the parameters, for the kinds at risk."""
+        return self._onset_by_day(self.ahead.near_term)
+
+    @cached_property
+    def redrawn(self) -> dict[str, FloatArray]:
+        """The same with the paths' quarters drawn anew, for the intervals."""
+        return self._onset_by_day(self.ahead.redrawn)
+
+    def _onset_by_day(self, near_term: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         ahead, uniform = self.ahead, parameter_draws(SEED, N_GROUPS)
         assert ahead.renewals is not None
-        return onset_by_day(ahead.renewals, ahead.now, ahead.near_term, uniform, self.reach)
+        return onset_by_day(ahead.renewals, ahead.now, near_term, uniform, self.reach)
 
     def answer(self, question: Question) -> Answer:
         by_event = {
@@ -189,9 +206,8 @@ class _Answering:
         if ahead.renewals is None:
             return None
         if whole and at_risk:
-            by_group = self.exact[kind][days - 1]
-            low, high = exact_interval(by_group, LEVEL)
-            return float(by_group.mean()), float(low), float(high)
+            low, high = exact_interval(self.redrawn[kind][days - 1], LEVEL)
+            return float(self.exact[kind][days - 1].mean()), float(low), float(high)
         return self._counted_window(question)
 
     def _counted_window(self, question: Question) -> tuple[float, float, float]:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
+from scipy.special import ndtri
 
 from models.hazard.base import THRESHOLD
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import LEAD_DAYS, FloatArray, incidence, lead_hazards
-from models.hazard.simulation import INFORMED_LEADS
+from models.hazard.simulation import INFORMED_LEADS, SIMULATED, redrawn
 from models.vocabulary import Kind
 
 INTERVAL = (0.05, 0.95)
@@ -20,6 +21,7 @@ INTERVAL = (0.05, 0.95)
 NEAR_DAYS = INFORMED_LEADS * LEAD_DAYS
 # Odds a factor e ** 30 apart are 0 and 1 for every purpose.
 _MOST = 30.0
+_SEED = 0
 
 
 class Probabilities(NamedTuple):
@@ -39,22 +41,26 @@ class ByLead(NamedTuple):
 
     model: FloatArray  # (n, 14)
     replicates: FloatArray  # (replicates, n, 14)
+    # The same, the calendar quarters that paths are drawn from drawn anew for each: the intervals.
+    redrawn: FloatArray
     climatology: FloatArray  # (n, 14)
 
     def row(self, at: int) -> ByLead:
         """Return what is said of one row."""
         row = slice(at, at + 1)
-        return ByLead(self.model[row], self.replicates[:, row], self.climatology[row])
+        return ByLead(
+            self.model[row], self.replicates[:, row], self.redrawn[:, row], self.climatology[row]
+        )
 
     def probabilities(self, horizons: Iterable[int], *, at_risk: np.ndarray) -> Probabilities:
-        """Return the chances within as many days; the interval is over the replicates."""
+        """Return the chances within as many days; the interval is over those redrawn."""
         days = list(horizons)
 
         def of(values: FloatArray) -> FloatArray:
             return np.where(at_risk[:, None], incidence(values, days), np.nan)
 
         centre = of(self.model)
-        low, high = np.quantile(of(self.replicates), INTERVAL, axis=0)
+        low, high = np.quantile(of(self.redrawn), INTERVAL, axis=0)
         return Probabilities(
             probability=centre,
             low=np.minimum(low, centre),
@@ -74,17 +80,34 @@ def by_lead(
     model, climatology = (
         each.predict_proba(rows) for each in (forecaster.model, forecaster.climatology)
     )
-    replicates = np.stack([each.predict_proba(rows) for each in forecaster.replicates])
+    replicates, anew = _replicates(forecaster, rows)
     by_kind = {}
     for at, kind in enumerate(kinds):
-        rows_of_kind = slice(at * len(features), (at + 1) * len(features))
+        of_kind = slice(at * len(features), (at + 1) * len(features))
         by_kind[kind] = ByLead(
-            model[rows_of_kind], replicates[:, rows_of_kind], climatology[rows_of_kind]
+            model[of_kind], replicates[:, of_kind], anew[:, of_kind], climatology[of_kind]
         )
     return by_kind
 
 
-def near_term_hazards(leads: ByLead) -> FloatArray:
+def _replicates(forecaster: Forecaster, rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """Return what the replicates say of rows, and of the rows with the paths' quarters redrawn."""
+    models = forecaster.replicates
+    if not set(SIMULATED) & set(forecaster.model.feature_names()):
+        replicates = np.stack([each.predict_proba(rows) for each in models])
+        return replicates, replicates
+    # One deviate from each of as many equal parts of the normal law, in an order of their own.
+    order = np.random.default_rng(_SEED).permutation(len(models))
+    deviates = ndtri((order + 0.5) / len(models))
+    # Both at once: what a prediction costs is the tables around it, not the rows in them.
+    both = np.stack([
+        each.predict_proba(pd.concat([rows, redrawn(rows, float(deviate))]))
+        for each, deviate in zip(models, deviates, strict=True)
+    ])  # fmt: skip
+    return both[:, : len(rows)], both[:, len(rows) :]
+
+
+def near_term_hazards(leads: ByLead, replicates: FloatArray) -> FloatArray:
     """Return the hazards of the first three leads by replicate, about the model's, of one row.
 
     What has been verified is the model, not the mean of its replicates. So the odds of all
@@ -92,7 +115,7 @@ def near_term_hazards(leads: ByLead) -> FloatArray:
     end of each lead is the model's. Shape (replicates, 3): P(onset in the lead | none before).
     """
     target = lead_hazards(leads.model)[0, :INFORMED_LEADS]
-    return recentred(lead_hazards(leads.replicates)[:, 0, :INFORMED_LEADS], target)
+    return recentred(lead_hazards(replicates)[:, 0, :INFORMED_LEADS], target)
 
 
 def recentred(hazards: FloatArray, target: FloatArray) -> FloatArray:

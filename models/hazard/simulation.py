@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from features.market.paths import LEAD_ENDS, PATHS, THRESHOLDS, series_name
+from features.market.paths import (
+    ERROR_ENDS,
+    LEAD_ENDS,
+    PATHS,
+    THRESHOLDS,
+    error_name,
+    series_name,
+)
 from models.hazard.base import THRESHOLD, Fitted, HazardModel
 from models.hazard.climatology import Climatology
 from models.hazard.leads import FloatArray, IntArray, lead_hazards
@@ -54,6 +61,30 @@ def _driver_name(X: pd.DataFrame) -> str:
     asked = float(X[THRESHOLD].iloc[0])
     nearest = min(THRESHOLDS, key=lambda threshold: abs(threshold - asked))
     return series_name(nearest, LEAD_ENDS[INFORMED_LEADS - 1])
+
+
+def redrawn(X: pd.DataFrame, deviate: float) -> pd.DataFrame:
+    """Return rows with the shares of paths that other quarters of the past might have given.
+
+    The log-odds of each share are normal with its deviation (the delta method), and all shares of
+    a row lie as many deviations from it: `deviate`. Rows without a deviation stay as they are.
+    """
+    moved = {}
+    for threshold in THRESHOLDS:
+        shift: FloatArray | float = 0.0
+        for end in LEAD_ENDS:
+            name = series_name(threshold, end)
+            if name not in X:
+                return X
+            share = np.clip(X[name].to_numpy(dtype=float) / 100, _LEAST, 1 - _LEAST)
+            # Beyond the last deviation the log-odds move as they do there.
+            if end in ERROR_ENDS:
+                if (error := error_name(threshold, end)) not in X:
+                    return X
+                slope = 1 / (100 * share * (1 - share))
+                shift = np.nan_to_num(deviate * slope * X[error].to_numpy(dtype=float))
+            moved[name] = 100 * expit(logit(share) + shift)
+    return X.assign(**moved)
 
 
 def simulated_hazards(X: pd.DataFrame) -> FloatArray:
