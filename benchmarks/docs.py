@@ -135,7 +135,7 @@ def state_rows(evidence: Evidence) -> list[list[str]]:
 
 def coverage_sentence() -> str:
     """Return how often nominal 90 % intervals hold the truth on simulated histories."""
-    skills, chances = skill_coverage(), chance_coverage(methods=("posterior",))
+    skills, chances = skill_coverage(), chance_coverage()
     overlap, renewal = (
         100 * skills.loc[skills["world"] == world, "coverage"] for world in ("overlap", "renewal")
     )

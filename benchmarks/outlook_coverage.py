@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import gamma
 
 import numpy as np
 import pandas as pd
 
-from models.outlook.posterior import PRIOR, cumulative_hazard, fit_spells
+from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.season.spells import FloatArray, Spells
 
 # As long as the history there is, in days at risk, with as long a mean wait.
 HISTORY_DAYS = 2_900
 MEAN_DAYS = 200.0
 HORIZONS = (30, 90, 180, 365)
-# A spell counts half once the market has gone through one halving cycle of four years.
-HALF_LIFE_DAYS = 1_461.0
-RESAMPLES = 200
-
-Estimate = tuple[FloatArray, FloatArray, FloatArray]
 
 
 @dataclass(frozen=True)
 class World:
-    """A process of quiet spells: Weibull of one shape, its mean changed half-way.
+    """A process of quiet spells: Weibull of one shape, its mean changed half-way."""
 
-    Parameters
-    ----------
-    shape : float
-        1 does not age.
-    mean_before, mean_after : float
-        Mean spell in days in the first and in the second half of the history.
-    """
-
-    shape: float
-    mean_before: float = MEAN_DAYS
+    shape: float  # 1 does not age
+    mean_before: float = MEAN_DAYS  # days, in the first and in the second half of the history
     mean_after: float = MEAN_DAYS
 
     def scale(self, mean: float) -> float:
@@ -55,21 +42,7 @@ WORLDS = {
 
 
 def draw_spells(world: World, random: np.random.Generator, days: int = HISTORY_DAYS) -> Spells:
-    """Draw a history: its first spell had begun before it, its last is open.
-
-    Parameters
-    ----------
-    world : World
-        The process; it has run for long when the history begins.
-    random : numpy.random.Generator
-        Source of chance.
-    days : int
-        Days at risk that are seen.
-
-    Returns
-    -------
-    Spells
-    """
+    """Draw a history of days at risk: its first spell had begun before it, its last is open."""
     clock, ends = -20 * MEAN_DAYS, [0]
     while ends[-1] < days:
         mean = world.mean_before if clock < days / 2 else world.mean_after
@@ -95,107 +68,28 @@ def true_chances(world: World, elapsed: int, horizons: Sequence[int] = HORIZONS)
     return -np.expm1(now - cumulative_hazard(elapsed + np.array(horizons), world.shape, scale))
 
 
-def chance_coverage(
-    *,
-    n_histories: int = 300,
-    seed: int = 0,
-    level: float = 0.9,
-    methods: Sequence[str] = ("posterior", "discounted", "bootstrap"),
-) -> pd.DataFrame:
-    """Measure how often the interval of a probability holds the true one.
+def chance_coverage(*, n_histories: int = 300, seed: int = 0, level: float = 0.9) -> pd.DataFrame:
+    """Measure how often the outlook's interval of a probability holds the true one.
 
-    Parameters
-    ----------
-    n_histories : int
-        Histories drawn of each world.
-    seed : int
-        Same seed, same table.
-    level : float
-        Probability that the intervals promise.
-    methods : sequence of str
-        `posterior` (the outlook's own), `discounted` (the same, old spells counting less),
-        `bootstrap` (over spells, the frequency among their days).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `world`, `method`, `horizon_days`, `coverage` (share of histories), `mean_forecast`,
-        `mean_true`, `mean_width`.
+    Columns `world`, `horizon_days`, `coverage` (share of histories), `mean_forecast`, `mean_true`,
+    `mean_width`.
     """
-    estimators = _estimators(level)
     rows = []
     for number, (name, world) in enumerate(WORLDS.items()):
-        estimated: dict[str, list[tuple[FloatArray, ...]]] = {method: [] for method in methods}
+        estimates = []
         for history in range(n_histories):
-            random = np.random.default_rng([seed, number, history])
-            spells = draw_spells(world, random)
-            truth = true_chances(world, int(spells.days[-1]))
-            for method in methods:
-                estimated[method].append((*estimators[method](spells, random), truth))
-        for method, estimates in estimated.items():
-            mean, low, high, truth = np.moveaxis(np.array(estimates), 1, 0)
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "world": name,
-                        "method": method,
-                        "horizon_days": HORIZONS,
-                        "coverage": ((low <= truth) & (truth <= high)).mean(axis=0),
-                        "mean_forecast": mean.mean(axis=0),
-                        "mean_true": truth.mean(axis=0),
-                        "mean_width": (high - low).mean(axis=0),
-                    }
-                )
-            )
+            spells = draw_spells(world, np.random.default_rng([seed, number, history]))
+            elapsed = int(spells.days[-1])
+            forecast = fit_spells(spells).predict(HORIZONS, elapsed=elapsed, level=level)
+            estimates.append((*forecast, true_chances(world, elapsed)))
+        mean, low, high, truth = np.moveaxis(np.array(estimates), 1, 0)
+        columns = {
+            "world": name,
+            "horizon_days": HORIZONS,
+            "coverage": ((low <= truth) & (truth <= high)).mean(axis=0),
+            "mean_forecast": mean.mean(axis=0),
+            "mean_true": truth.mean(axis=0),
+            "mean_width": (high - low).mean(axis=0),
+        }
+        rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True)
-
-
-def bootstrap(
-    spells: Spells, random: np.random.Generator, *, level: float, resamples: int = RESAMPLES
-) -> Estimate:
-    """Estimate P(onset within each horizon) by the frequency among days, spells resampled.
-
-    Parameters
-    ----------
-    spells : Spells
-        Each day of a spell whose window is resolved counts once.
-    random : numpy.random.Generator
-        Source of chance.
-    level : float
-        Probability of the percentile interval.
-    resamples : int
-        Number of resamples.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Mean, low, high by horizon.
-    """
-    horizons = np.array(HORIZONS)[:, None]
-    # An ended spell of d days: its last min(d, h) days saw the onset. Of an open one only the
-    # days with a whole window behind them are known, and none of them did.
-    onset = np.where(spells.ended, np.minimum(spells.days, horizons), 0)
-    known = np.where(spells.ended, spells.days, np.maximum(spells.days - horizons, 0))
-    size = len(spells.days)
-    counts = random.multinomial(size, np.full(size, 1 / size), size=resamples).T
-    resampled = (onset @ counts) / np.maximum(known @ counts, 1)
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=1)
-    return onset.sum(axis=1) / np.maximum(known.sum(axis=1), 1), low, high
-
-
-def _estimators(level: float) -> dict[str, Callable[[Spells, np.random.Generator], Estimate]]:
-    aged = replace(PRIOR, half_life_days=HALF_LIFE_DAYS)
-
-    def posterior(spells: Spells, random: np.random.Generator) -> Estimate:
-        elapsed = int(spells.days[-1])
-        return fit_spells(spells).predict(HORIZONS, elapsed=elapsed, level=level)
-
-    def discounted(spells: Spells, random: np.random.Generator) -> Estimate:
-        elapsed = int(spells.days[-1])
-        return fit_spells(spells, aged).predict(HORIZONS, elapsed=elapsed, level=level)
-
-    return {
-        "posterior": posterior,
-        "discounted": discounted,
-        "bootstrap": lambda spells, random: bootstrap(spells, random, level=level),
-    }

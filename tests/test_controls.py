@@ -287,7 +287,7 @@ def chances(posterior: float, halves: float = 0.75, bias: float = 0.02) -> pd.Da
     """Return a table of coverage of the outlook's probabilities at one horizon."""
     worlds = ["exponential", "weibull 1.3", "rate halves"]
     return pd.DataFrame(
-        {"world": worlds, "method": "posterior", "horizon_days": 90, "mean_true": 0.3,
+        {"world": worlds, "horizon_days": 90, "mean_true": 0.3,
          "coverage": [0.9, posterior, halves], "mean_forecast": 0.3 + bias}
     )  # fmt: skip
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import expit
 
 from features.market.season import daily
+from models.outlook.lasting import LOG_ODDS, draw_shares, sustained_law
 from models.outlook.patterns import season_law
-from models.outlook.posterior import PRIOR, Prior, fit_spells
+from models.outlook.posterior import Prior, fit_spells
 from models.season.definition import OnsetDefinition
 from models.season.spells import Spells, observe
 
@@ -102,21 +106,47 @@ class TestPosterior:
         ).spells
         post = fit_spells(spells)
         assert post.weight.sum(axis=1)[post.shape > 1].sum() > 0.95
-        assert PRIOR.half_life_days is None
 
-    def test_an_old_spell_counts_half(self):
-        aged = Prior(half_life_days=100.0, log_shape_deviation=1e-6)
-        old_then_new = fit_spells(spells_of([400, 100]), aged)
-        once = fit_spells(spells_of([400, 100]), Prior(log_shape_deviation=1e-6))
-        scale = [float(p.scale @ p.weight.sum(axis=0)) for p in (old_then_new, once)]
-        assert scale[0] < scale[1]
+
+class TestSustained:
+    @pytest.mark.parametrize("verdicts", [[], [True] * 3, [True, True, False, None, False]])
+    def test_the_law_is_that_of_walks_drawn_at_random(self, verdicts):
+        random = np.random.default_rng(0)
+        deviation = 0.5 * np.abs(random.normal(size=200_000))
+        log_odds, weight = random.logistic(size=200_000), np.ones(200_000)
+        for verdict in verdicts:
+            share = expit(log_odds)
+            weight *= 1.0 if verdict is None else share if verdict else 1 - share
+            log_odds = log_odds + deviation * random.normal(size=200_000)
+        law = sustained_law(verdicts)
+        drawn = np.average(expit(log_odds), weights=weight)
+        assert law.sum() == pytest.approx(1)
+        assert law @ expit(LOG_ODDS) == pytest.approx(drawn, abs=0.006)
+        assert draw_shares(law, 200).mean() == pytest.approx(drawn, abs=0.01)
+
+    def test_courses_get_its_share_and_keep_their_weights_among_themselves(self):
+        law = TestSeasonLaw().law([10, 45, 20, 60], threshold=75)
+        assert law.sustained.tolist() == [False, False, False, True, True, True]
+        weights, counted = (
+            np.diff(each.weights(np.random.default_rng(0), 400), axis=1, prepend=0.0)
+            for each in (law, replace(law, share=None))
+        )
+        for lasting in (law.sustained, ~law.sustained):
+            scaled, before = weights[:, lasting], counted[:, lasting]
+            np.testing.assert_allclose(
+                scaled / scaled.sum(axis=1, keepdims=True),
+                before / before.sum(axis=1, keepdims=True), atol=1e-9,
+            )  # fmt: skip
+        lasting = weights[:, law.sustained].sum(axis=1)
+        np.testing.assert_allclose(lasting, draw_shares(law.share, 400), atol=1e-9)
 
 
 class TestSeasonLaw:
-    def law(self, lengths):
+    def law(self, lengths, threshold=50):
         values = [[1.0] * 30 + [80.0] * days for days in lengths]
         seen = index_of(np.concatenate([*values, [1.0] * 30]))
-        return season_law(observe(seen, until=seen.index[-1], definition=OnsetDefinition(75)))
+        definition = OnsetDefinition(threshold)
+        return season_law(observe(seen, until=seen.index[-1], definition=definition))
 
     def test_the_longest_season_has_a_share(self):
         law, random = self.law([10, 20, 40]), np.random.default_rng(0)

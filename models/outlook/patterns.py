@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.market.season import PARTIAL_THRESHOLD
+from models.outlook.lasting import draw_shares, sustained_law
 from models.season.spells import BoolArray, FloatArray, History, IntArray, Season
 
 # Deviation of the logarithm of elapsed days within which a past season is comparable: a season
@@ -45,6 +47,10 @@ class SeasonLaw:
         Days below the threshold that end a season.
     mean_days : float
         Mean days from the onset to the last day at the threshold of past seasons.
+    sustained : numpy.ndarray of bool, shape (n + 1,)
+        Which of them are sustained.
+    share : numpy.ndarray, optional
+        Law of the share of sustained seasons (`models.outlook.lasting`); by default as counted.
     """
 
     in_season: BoolArray
@@ -52,11 +58,20 @@ class SeasonLaw:
     count: FloatArray
     quiet_days: int
     mean_days: float
+    sustained: BoolArray
+    share: FloatArray | None = None
 
     def weights(self, random: np.random.Generator, groups: int) -> FloatArray:
         """Draw weights of the seasons (Bayesian bootstrap), cumulative: shape (groups, n + 1)."""
         drawn = random.standard_gamma(self.count, size=(groups, len(self.count)))
-        return np.cumsum(drawn / drawn.sum(axis=1, keepdims=True), axis=1)
+        weight = drawn / drawn.sum(axis=1, keepdims=True)
+        lasting = self.sustained
+        # Where all seasons are alike there is no share to scale.
+        if self.share is not None and lasting.any() and not lasting.all():
+            counted = weight[:, lasting].sum(axis=1, keepdims=True)
+            share = draw_shares(self.share, groups)[:, None]
+            weight *= np.where(lasting, share / counted, (1 - share) / (1 - counted))
+        return np.cumsum(weight, axis=1)
 
     def begin(self, random: np.random.Generator, cumulative: FloatArray, mark: FloatArray) -> Draws:
         """Draw a new season for each row of cumulative weights, shape (k, n + 1).
@@ -158,7 +173,19 @@ def season_law(history: History) -> SeasonLaw:
         if not season.complete:
             longer = np.append(days > season.span, True)
             count += longer / longer.sum()
-    return SeasonLaw(at, days, count, quiet, mean_days)
+    within, needed = history.definition.sustained_within, history.definition.sustained_days
+    sustained = at[:, :within].sum(axis=1) >= needed
+    # A season longer than any seen runs as the longest does.
+    return SeasonLaw(
+        at, days, count, quiet, mean_days, np.append(sustained, sustained[-1]), _share(history)
+    )
+
+
+def _share(history: History) -> FloatArray | None:
+    """Return the law of the share of sustained seasons; partial seasons have no such share."""
+    if history.definition.threshold <= PARTIAL_THRESHOLD:
+        return None
+    return sustained_law([each.sustained(history.definition) for each in history.seasons])
 
 
 def _pick(mark: FloatArray, cumulative: FloatArray) -> IntArray:

@@ -21,14 +21,11 @@ class Prior:
         The shape has median 1: no ageing.
     scale_days, log_scale_deviation : float
         Median and log deviation of the scale: 30 days to four years hold 95 %.
-    half_life_days : float or None
-        Age at which a spell counts half; None: spells never grow old.
     """
 
     log_shape_deviation: float = 0.5
     scale_days: float = 209.0
     log_scale_deviation: float = 1.0
-    half_life_days: float | None = None
 
 
 PRIOR = Prior()
@@ -198,18 +195,9 @@ def fit_spells(
         (np.log(shapes)[:, None] / prior.log_shape_deviation) ** 2
         + (np.log(scales / prior.scale_days) / prior.log_scale_deviation) ** 2
     )
-    ages = _ages(spells, prior.half_life_days)
-    log_weight = log_prior + likelihood @ (ages if counts is None else counts * ages)
+    log_weight = log_prior + likelihood @ (np.ones(len(days)) if counts is None else counts)
     weight = np.exp(log_weight - log_weight.max())
     return SpellPosterior(shapes, scales, weight / weight.sum())
-
-
-def _ages(spells: Spells, half_life_days: float | None) -> FloatArray:
-    """Return what each spell counts: a half for each half-life from its end to the last one's."""
-    if half_life_days is None or not len(spells.days):
-        return np.ones(len(spells.days))
-    end = (spells.origin - spells.origin[0]).days.to_numpy() + spells.days
-    return np.power(0.5, (end[-1] - end) / half_life_days)
 
 
 def _position(cumulative: FloatArray, uniform: FloatArray) -> FloatArray:
