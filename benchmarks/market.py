@@ -13,17 +13,7 @@ LEADERS = ("bitcoin", "ethereum")
 
 
 def drawn_market(coins: int, days: int, seed: int = 0) -> Tables:
-    """Return series, coins and universe in which every price is a random walk.
-
-    Parameters
-    ----------
-    coins : int
-        Altcoins, ether among them.
-    days : int
-        Length; the market ends on 2025-12-10.
-    seed : int
-        Seed of the walks.
-    """
+    """Return series, coins and universe to 2025-12-10 in which every price is a random walk."""
     random = np.random.default_rng(seed)
     dates = pd.date_range(end="2025-12-10", periods=days, unit="s")
     names = [*LEADERS, *(f"coin-{number}" for number in range(2, coins + 1))]

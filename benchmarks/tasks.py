@@ -43,21 +43,11 @@ TINY = Sizes(
 
 @dataclass(frozen=True)
 class Bench:
-    """Where tasks find their data and leave their files.
+    """Where tasks find their data and leave their files."""
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        An empty directory.
-    sizes : Sizes
-        How much is measured.
-    data_dir : pathlib.Path, optional
-        Market to measure with; by default one is drawn.
-    """
-
-    folder: Path
+    folder: Path  # an empty directory
     sizes: Sizes
-    data_dir: Path | None = None
+    data_dir: Path | None = None  # market to measure with; by default one is drawn
 
     def market(self) -> Tables:
         """Return the market to measure with."""
