@@ -170,28 +170,21 @@ class Study:
     counts: list[Counts]
     replicates: FloatArray  # of the hazard, (replicates, weeks, horizons)
 
-    @property
-    def contrasts(self) -> Contrasts:
-        """Worlds are the units of evidence."""
-        return self._contrasts(np.ones(len(self.world), bool))
-
-    def _contrasts(self, rows: BoolArray) -> Contrasts:
-        return episode_contrasts(pd.DatetimeIndex(pd.to_datetime(self.world[rows], unit="D")))
-
     def skill(self, name: str, horizon: int) -> Interval:
         """Return a forecaster's Brier skill against the frequency in all worlds."""
         rows = self.recent if name in _KNOWING_LESS else np.ones(len(self.world), bool)
         outcome = self.outcome[rows, horizon]
         scores = brier_scores(outcome, self.chances[name][rows, horizon])
         base = brier_scores(outcome, np.full(len(outcome), outcome.mean()))
-        return skill_interval(scores, base, self._contrasts(rows))
+        return skill_interval(scores, base, _worlds(self.world[rows]))
 
     def years(self, gain: float = GAIN) -> float:
         """Return the years of weeks after which a gain over the pool would just show at 30 days."""
         first, second = (brier_scores(self.outcome[:, 0], self.chances[name][:, 0])
                          for name in ("knows", "pool"))  # fmt: skip
         base = brier_scores(self.outcome[:, 0], np.full(len(first), self.outcome[:, 0].mean()))
-        error = self.contrasts.error((first - second - (first - second).mean()) / base.mean())
+        pull = (first - second - (first - second).mean()) / base.mean()
+        error = _worlds(self.world).error(pull)
         spent = len(np.unique(self.world)) * (LAST_WEEK + STEP_DAYS) / 365.25
         return float(spent * (Z * error / gain) ** 2)
 
@@ -213,6 +206,11 @@ class Study:
                 pooled = np.quantile((drawn + self.replicates[:, week]) / 2, [0.05, 0.95], axis=0)
                 held += [_inside(truth, alone), _inside(truth, pooled)]
         return held / (len(self.counts) * RESAMPLES)
+
+
+def _worlds(world: IntArray) -> Contrasts:
+    """Return the contrasts of rows of which each world is a unit of evidence."""
+    return episode_contrasts(pd.DatetimeIndex(pd.to_datetime(world, unit="D")))
 
 
 _KNOWING_LESS = ("blocks to the day", "pool")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 
+@dataclass(eq=False, repr=False)
 class BoostedHazard(HazardModel):
     """Small LightGBM trees over features, threshold and lead.
 
@@ -28,28 +30,16 @@ class BoostedHazard(HazardModel):
         **HazardModel.fitted, "columns_": list, "trees_": (), "text_": str
     }  # fmt: skip
 
-    def __init__(
-        self,
-        features: tuple[str, ...],  # missing values stay missing
-        increasing: tuple[str, ...] = (),  # features that cannot lower the hazard
-        # Ascending numbers of trees; of several, one is chosen inside the training window.
-        trees: tuple[int, ...] = (100,),
-        leaves: int = 4,  # of each tree
-        # Person-periods in the smallest leaf: eight thresholds see a market day's month, so 400 of
-        # them are 50 such months.
-        min_rows: int = 400,
-        learning_rate: float = 0.05,
-        column_share: float = 0.5,  # of the columns that each tree may use
-        seed: int = 0,  # of the column draws
-    ) -> None:
-        self.features = features
-        self.increasing = increasing
-        self.trees = trees
-        self.leaves = leaves
-        self.min_rows = min_rows
-        self.learning_rate = learning_rate
-        self.column_share = column_share
-        self.seed = seed
+    features: tuple[str, ...]  # missing values stay missing
+    increasing: tuple[str, ...] = ()  # features that cannot lower the hazard
+    trees: tuple[int, ...] = (100,)  # ascending; of several, one is chosen inside the window
+    leaves: int = 4  # of each tree
+    # Person-periods in the smallest leaf: eight thresholds see a market day's month, so 400 of
+    # them are 50 such months.
+    min_rows: int = 400
+    learning_rate: float = 0.05
+    column_share: float = 0.5  # of the columns that each tree may use
+    seed: int = 0  # of the column draws
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         import lightgbm

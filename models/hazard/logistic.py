@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ _GROUPS = BASIS.shape[1]
 _MAX_DEVIATIONS = 3.0
 
 
+@dataclass(eq=False, repr=False)
 class LogisticHazard(HazardModel):
     """Penalised logistic regression of the onset in a lead.
 
@@ -43,20 +45,12 @@ class LogisticHazard(HazardModel):
         "intercept_": (),
     }
 
-    def __init__(
-        self,
-        features: tuple[str, ...],  # that theory puts first
-        # Further columns, multiplied by a scale and so penalised 1 / scale**2 times as strongly; of
-        # several scales, ascending, one is chosen inside the training window.
-        others: tuple[str, ...] = (),
-        scales: tuple[float, ...] = (1.0,),
-        *,
-        C: float = 1.0,  # inverse strength of the ridge penalty, as in scikit-learn
-    ) -> None:
-        self.features = features
-        self.others = others
-        self.scales = scales
-        self.C = C
+    features: tuple[str, ...]  # that theory puts first
+    # Further columns, multiplied by a scale and so penalised 1 / scale**2 times as strongly; of
+    # several scales, ascending, one is chosen inside the training window.
+    others: tuple[str, ...] = ()
+    scales: tuple[float, ...] = (1.0,)
+    C: float = field(default=1.0, kw_only=True)  # inverse strength of the ridge penalty
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         from scipy.sparse import csr_array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
@@ -46,6 +47,7 @@ class Renewal(FeaturelessHazard):
         return 1 - survival[1:] / survival[:-1]
 
 
+@dataclass(eq=False, repr=False)
 class Pool(HazardModel):
     """Hazard and simulation in equal parts over 90 days, the renewal process beyond.
 
@@ -69,8 +71,7 @@ class Pool(HazardModel):
         "renewal_": Renewal,
     }
 
-    def __init__(self, hazard: LogisticHazard) -> None:
-        self.hazard = hazard  # unfitted: `fit` fits a copy
+    hazard: LogisticHazard  # unfitted: `fit` fits a copy
 
     def _fit(self, X: pd.DataFrame, targets: IntArray, weight: FloatArray) -> None:
         self.hazard_ = self.hazard.unfitted().fit(X, targets, weight)
