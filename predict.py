@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,16 +45,21 @@ from models.cli.option_groups import with_groups
 from models.cli.options import (
     EPILOG,
     LEDGER,
+    STORE,
     DeadlineOption,
     JsonOption,
     LedgerOption,
     ProgressLine,
+    TrackingOption,
     VersionOption,
     as_timestamp,
     collect_seldom,
+    file,
     flag,
     now,
     other_command,
+    version_text,
+    write_files,
 )
 from models.errors import DEADLINE_SECONDS
 
@@ -122,6 +128,10 @@ def score(
     *,
     ledger: LedgerOption = None,
     market: ForecastMarketOptions,
+    outcomes: Annotated[
+        Path | None,
+        file("Judge days after the data by a file: date, at_50, at_75 (yes, no or open)."),
+    ] = None,
     json: JsonOption = False,
     deadline: DeadlineOption = DEADLINE_SECONDS,
     debug: DebugOption = False,
@@ -136,6 +146,9 @@ def score(
 
         path = ledger or LEDGER
         entries = read_ledger(path)
+        from models.season.outcome_file import read_outcomes
+
+        came = None if outcomes is None else read_outcomes(outcomes)
         clock = now()
         progress = ProgressLine(quiet=False)
         panel = load_market(market, clock, progress, deadline=deadline).panel
@@ -144,7 +157,7 @@ def score(
 
         for line in entries.torn:
             tell(f"warning: {path}, line {line} was cut off and does not count.")
-        record = track_record(entries, panel, today=clock.normalize())
+        record = track_record(entries, panel, today=clock.normalize(), outcomes=came)
     if json:
         answer(dumps(track_record_json(record), indent=2, allow_nan=False))
     else:
@@ -191,6 +204,36 @@ def health(
         answer(health_text(state))
     if state.refusal:
         fail(state.refusal, ExitCode.DATA)
+
+
+@app.command(epilog=EPILOG)
+@with_groups
+def export(
+    *,
+    directory: Annotated[Path, typer.Argument(help="Directory to write; made if absent.")],
+    ledger: LedgerOption = None,
+    tracking_uri: TrackingOption = STORE,
+    deadline: DeadlineOption = DEADLINE_SECONDS,
+    debug: DebugOption = False,
+) -> None:
+    """Write the champion's hindcast and the ledger as others can use them.
+
+    An archive in the layout of forecast hubs, with a README and CITATION.cff.
+    """
+    with clear_errors():
+        from models.ledger.book import read_ledger
+        from models.ledger.hub import archive
+        from models.tracking.read import load_forecaster, load_tables
+
+        run_id = load_forecaster(tracking_uri, "champion", deadline=deadline).model_id.run_id
+        tables = load_tables(tracking_uri, run_id, deadline=deadline)
+        path = ledger or LEDGER
+        entries = read_ledger(path).entries if ledger or path.exists() else ()
+        files = archive(tables.hindcast, entries, version=version_text(), day=now().normalize())
+        for name in files:
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        write_files({directory / n: ("export", text.encode()) for n, text in files.items()})
+    answer("\n".join(f"{directory / name}" for name in files))
 
 
 def _refuse_contradictions(

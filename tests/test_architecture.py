@@ -192,7 +192,9 @@ def test_only_training_and_judging_reach_the_labels():
     assert importers("models.season.outcomes") <= {
         "models.ledger.judging", *names_of("models.training")
     }  # fmt: skip
-    assert importers("models.season.outcome_file") == {"models.training.prospective_outcomes"}
+    assert importers("models.season.outcome_file") == {
+        "models.training.prospective_outcomes", "models.ledger.judging", "predict",
+    }  # fmt: skip
     # A forecast reaches no label; `predict.py score` judges old ones and must.
     assert "models.season.labels" not in reached("predict", but_for="models.ledger.judging")
 

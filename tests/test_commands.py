@@ -154,6 +154,15 @@ def test_record_score_and_alert(run, tmp_path, monkeypatch):
     content = json.loads(run(predict.app, "score", "--json", store=None).stdout)
     resolved = [row for row in content["answers"] if row["status"] == "resolved"]
     assert resolved
+    (tmp_path / "wrong.csv").write_text("day\n1\n")
+    wrong = run(predict.app, "score", "--outcomes", "wrong.csv", store=None)
+    assert (wrong.exit_code, "the columns must be date" in wrong.stderr) == (3, True)
+    written = run(predict.app, "export", "archive")
+    assert written.exit_code == 0, written.stderr
+    assert "archive/CITATION.cff" in written.stdout
+    rows = pd.read_csv(next(tmp_path.glob("archive/model-output/*/ledger.csv")))
+    assert set(rows["reference_date"]) == {"2018-09-25"}
+    assert rows.loc[rows["output_type"] == "pmf", "value"].between(0, 1).all()
 
 
 def test_a_clock_before_the_data_records_nothing(run, tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ from models.ledger.book import NOTHING, append, read_ledger
 from models.ledger.entry import Entry, content_of
 from models.ledger.judging import MadeWhen, Status, judged, window_label
 from models.ledger.scores import at_risk_scores, scores, track_record, track_record_json
+from models.season.outcome_file import read_outcomes
 from models.vocabulary import Kind
 from tests.commands import ROOT
 
@@ -139,6 +140,7 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(ledger, small_forecast, monkeyp
 _WRITER = """
 import json, sys
 from pathlib import Path
+from models.season.outcome_file import read_outcomes
 from models.ledger.book import append
 line = json.loads(Path(sys.argv[2]).read_text())
 for number in range(10):
@@ -244,6 +246,25 @@ def test_answers_are_judged_and_scored_by_hand(entry, index):
     assert row["brier_skill"] == pytest.approx(1 - 0.26 / 0.3125)
     assert row["log"] == pytest.approx(-(np.log(0.4) + np.log(0.6)) / 2)
     assert (row["expected"], row["separate_windows"]) == (pytest.approx(0.8), 2)
+
+
+@pytest.mark.parametrize(("came", "outcome"), [("no,no", 0.0), ("yes,yes", 1.0)])
+def test_a_file_of_outcomes_judges_what_it_decides(entry, index, tmp_path, came, outcome):
+    """Prices to day 120, outcomes after: day 130 as given, day 160 open at 50, day 170 left out."""
+    rows = {day: "no,no" for day in range(120, 200) if day != 170} | {130: came, 160: "open,no"}
+    path = tmp_path / "outcomes.csv"
+    lines = [f"{FIRST + day * DAY:%Y-%m-%d},{at}" for day, at in rows.items()]
+    path.write_text("\n".join(["date,at_50,at_75", *lines]) + "\n")
+    asked = [
+        made_up(entry, begins(115, days, kind=kind), as_of=115)
+        for days, kind in ((30, Kind.BROAD), (30, Kind.PARTIAL), (50, Kind.BROAD),
+                           (50, Kind.PARTIAL), (60, Kind.BROAD), (90, Kind.BROAD))
+    ]  # fmt: skip
+    table = judged(asked, index[:120], "test", outcomes=read_outcomes(path))
+    open_from = [False, False, False, True, True, True]
+    assert (table["status"] == Status.OPEN).tolist() == open_from
+    assert table["outcome"].dropna().tolist() == [outcome] * 3
+    assert judged(asked, index[:120], "test")["status"].eq(Status.OPEN).all()
 
 
 def test_what_is_no_forecast_does_not_count(entry, index):

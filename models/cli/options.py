@@ -62,8 +62,13 @@ def some_text(text: str) -> str:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        answer(f"{DISTRIBUTION} {metadata.version(DISTRIBUTION)}")
+        answer(f"{DISTRIBUTION} {version_text()}")
         raise typer.Exit(ExitCode.DONE)
+
+
+def version_text() -> str:
+    """Return the version of this program."""
+    return metadata.version(DISTRIBUTION)
 
 
 LedgerOption = Annotated[Path | None, file(f"Ledger of forecasts. Default: {LEDGER}.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 
@@ -15,6 +15,7 @@ from models.answers import COLUMNS, Answer, Event, State
 from models.forecasting.questions import HORIZONS, LASTS_DAYS
 from models.ledger.entry import PROMPT_DAYS, Entry
 from models.season.definition import OnsetDefinition
+from models.season.outcome_file import continued
 from models.season.outcomes import Outcomes
 from models.vocabulary import Kind
 
@@ -45,14 +46,24 @@ class Status(StrEnum):
     REPEATED = "repeated"  # the same model answered it before
 
 
-def judged(entries: Sequence[Entry], index: pd.Series, source: str) -> pd.DataFrame:
+def judged(
+    entries: Sequence[Entry],
+    index: pd.Series,
+    source: str,
+    *,
+    outcomes: pd.DataFrame | None = None,  # from `read_outcomes`: days after the index
+) -> pd.DataFrame:
     """Return every recorded answer with its outcome: a row an answer, in the order of recording.
 
     Columns: those of an answer, and `line`, `as_of`, `recorded_at`, `made`, `in_training`, `model`,
     `threshold`, `window` (what is scored together), `status`, `outcome` (NaN unless resolved),
     `resolved_on` and `onset` (the first of the kind in the window).
     """
-    history = _History(index)
+    levels = {value for entry in entries for value in entry.thresholds.values()}
+    open_days: dict[float, pd.DatetimeIndex] = {}
+    if outcomes is not None:
+        index, open_days = continued(index, outcomes, levels)
+    history = _History(index, open_days)
     rows = [row for entry in entries for row in _rows(entry, history, source)]
     table = pd.DataFrame.from_records(rows, columns=[*COLUMNS, *_EXTRA])
     if table.empty:
@@ -90,8 +101,8 @@ def window_label(answer: Answer, as_of: pd.Timestamp) -> str:
 class _History:
     """What the data of today say, by definition."""
 
-    def __init__(self, index: pd.Series) -> None:
-        self.index = index
+    def __init__(self, index: pd.Series, open_days: Mapping[float, pd.DatetimeIndex]) -> None:
+        self.index, self.open_days = index, open_days
         self._outcomes = cache(self._outcomes_of)
         self.at_risk = cache(self._at_risk)
 
@@ -99,7 +110,9 @@ class _History:
         return self._outcomes(tuple(entry.definitions().items()))
 
     def _outcomes_of(self, definitions: tuple[tuple[Kind, OnsetDefinition], ...]) -> Outcomes:
-        return Outcomes(self.index, dict(definitions))
+        thresholds = {each.threshold for _, each in definitions}
+        unknown = {level: days for level, days in self.open_days.items() if level in thresholds}
+        return Outcomes(self.index, dict(definitions), unknown)
 
     def _at_risk(self, definition: OnsetDefinition) -> pd.Series:
         return at_risk(self.index, threshold=definition.threshold, quiet_days=definition.quiet_days)
@@ -122,6 +135,8 @@ def _rows(entry: Entry, history: _History, source: str) -> Iterator[tuple[object
         first = max(answer.start, entry.as_of + DAY)
         onset = outcomes.first_onset(answer.kind, first, answer.end)
         status = _status(answer, came.value, came.resolved_on, outcomes.last_day)
+        if status is Status.RESOLVED and outcomes.undecided(answer.asked(), entry.as_of):
+            status = Status.OPEN
         if status is Status.RESOLVED and revised[answer.kind]:
             status = Status.REVISED
         made = MadeWhen.AHEAD if entry.ahead(answer.end) else MadeWhen.REPLAY

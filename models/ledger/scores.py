@@ -47,18 +47,23 @@ class TrackRecord:
 
 
 def track_record(
-    ledger: Ledger, panel: MarketPanel, *, today: pd.Timestamp | None = None
+    ledger: Ledger,
+    panel: MarketPanel,
+    *,
+    today: pd.Timestamp | None = None,
+    outcomes: pd.DataFrame | None = None,
 ) -> TrackRecord:
-    """Judge what a ledger holds by the market as it is known now."""
-    answers = judged(ledger.entries, season_index(panel), panel.source)
+    """Judge what a ledger holds by the market as it is known now, and by outcomes after it."""
+    answers = judged(ledger.entries, season_index(panel), panel.source, outcomes=outcomes)
+    last_day = panel.last_day if outcomes is None else max(panel.last_day, outcomes.index[-1])
     return TrackRecord(
         ledger=ledger,
         answers=answers,
         scores=scores(answers),
         source=panel.source,
         digest=panel.digest,
-        last_day=panel.last_day,
-        age_days=None if today is None else (today - panel.last_day).days,
+        last_day=last_day,
+        age_days=None if today is None else (today - last_day).days,
         revised=revised_forecasts(ledger, panel),
     )
 

@@ -7,6 +7,7 @@ is. What it does not decide stays open.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,26 @@ def standing(index: pd.Series, outcomes: pd.DataFrame, threshold: float) -> pd.D
         }
     )
     return joined.reindex(pd.date_range(joined.index[0], joined.index[-1], unit="s"))
+
+
+def continued(
+    index: pd.Series, outcomes: pd.DataFrame, thresholds: Iterable[float]
+) -> tuple[pd.Series, dict[float, pd.DatetimeIndex]]:
+    """Return an index continued by a file, and by threshold the days that stay open.
+
+    A day of the file stands at the highest of 75, 50 and 0 that it is known to have reached.
+    """
+    after = outcomes[outcomes.index > index.index[-1]]
+    level = pd.Series(0.0, after.index)
+    for name, reached in THRESHOLDS.items():
+        level = level.mask(after[name].eq(True).fillna(value=False).to_numpy(dtype=bool), reached)
+    days = {each: standing(index, outcomes, each)["at"] for each in thresholds}
+    unknown = {
+        each: at.index[at.isna() & (at.index > index.index[-1])] for each, at in days.items()
+    }
+    whole = pd.concat([index, level])
+    filled = whole.reindex(pd.date_range(whole.index[0], whole.index[-1], unit="s", name="date"))
+    return filled.where(filled.notna() | (filled.index <= index.index[-1]), 0.0), unknown
 
 
 def window_outcomes(windows: pd.DataFrame, days: pd.DataFrame, *, quiet_days: int) -> pd.DataFrame:

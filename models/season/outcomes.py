@@ -31,8 +31,15 @@ class Outcome(NamedTuple):
 class Outcomes:
     """The outcomes of questions, as far as a season index has shown them."""
 
-    def __init__(self, index: pd.Series, definitions: Mapping[Kind, OnsetDefinition]) -> None:
+    def __init__(
+        self,
+        index: pd.Series,
+        definitions: Mapping[Kind, OnsetDefinition],
+        open_days: Mapping[float, pd.DatetimeIndex] | None = None,
+    ) -> None:
+        """Take an index; `open_days` are those, by threshold, on which it is not known."""
         self._index = index
+        self._open_days = open_days or {}
         # From the highest threshold to the lowest: a stronger season counts as a weaker one too.
         self._definitions = dict(sorted(definitions.items(), key=lambda each: -each[1].threshold))
         self._broad = next(iter(self._definitions.values()))
@@ -54,6 +61,19 @@ class Outcomes:
         value, resolved_on = by_event[question.question](question, as_of)
         # On the day itself it is known: not strict.
         return Outcome(value if resolved_on <= self.last_day else np.nan, resolved_on)
+
+    def undecided(self, question: Question, as_of: pd.Timestamp) -> bool:
+        """Return whether a day that bears on a question is open: its own, and the quiet ones."""
+        quiet_days = self._broad.quiet_days
+        first = min(question.start, as_of - quiet_days * DAY)
+        last = self.of(question, as_of).resolved_on
+        # A stronger season counts as a weaker one too: its threshold must be decided as well.
+        floor = self._definitions.get(question.kind, self._broad).threshold
+        return any(
+            bool(((days >= first) & (days <= last)).any())
+            for threshold, days in self._open_days.items()
+            if threshold >= floor
+        )
 
     def onsets(self, kind: Kind) -> pd.DatetimeIndex:
         """Return the onsets of a kind or a stronger one; sustained ones as far as decided."""
