@@ -68,10 +68,10 @@ class Counts(NamedTuple):
     def share(self, times: FloatArray | float = 1.0) -> tuple[FloatArray, FloatArray]:
         """Return the share that crossed and its deviation, each quarter seen so many times."""
         weight = np.broadcast_to(times, self.paths.shape)
-        total, quarters = weight @ self.paths, weight.sum()
+        total, quarters = float(weight @ self.paths), float(weight.sum())
         share = (weight @ self.crossed + 0.5) / (total + 1)
         excess = self.crossed - self.paths[:, None] * share
-        variance = weight @ excess**2 / total**2 * quarters / (quarters + 1)
+        variance = weight @ excess**2 / max(total, 1.0) ** 2 * quarters / (quarters + 1)
         return share, np.sqrt(variance)
 
 
