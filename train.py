@@ -194,23 +194,12 @@ def sweep(
     progress = ProgressLine(quiet=no_progress)
     with clear_errors():
         progress.step("loading libraries")
-        from models.cli import sweep_command as command
+        from models.cli.sweep_command import swept
 
-        order = command.order_of(choices, engine, outputs)
-        if engine.dry_run:
-            answer(command.dry_run_text(order, engine, jobs))
-            return
-        started = now()
-        panel, done = command.carry_out_sweep(
-            order, market, engine, jobs, progress, deadline=deadline
+        interrupted = swept(
+            choices, market, engine, outputs, jobs, progress, deadline=deadline, as_json=json
         )
-        summary = command.summary_of(done)
-        files = command.write_outputs(order, done, summary, outputs)
-        answer(command.answer_of(done, summary, as_json=json))
-        if done.results and not outputs.no_log:
-            progress.step("logging to MLflow")
-            progress.step(command.log(panel, done, summary, files, outputs, started))
-    if done.interrupted:
+    if interrupted:
         raise typer.Exit(INTERRUPTED)
 
 

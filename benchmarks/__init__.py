@@ -13,7 +13,7 @@ first row:
   imports what it cannot do without (MLflow, pandas, scikit-learn's linear models), in turn;
 - **training**: the default training on the embedded history.
 
-``python -m benchmarks.sweep`` measures sweeps: workers, overhead, bytes.
+``python -m benchmarks.sweep`` times the default sweep and writes what it says into docs/sweep.md.
 
 The market of the first two is drawn at random; ``--data-dir DIR`` takes a real one, in the layout
 of ``--source files``. ``--only NAME`` picks tasks, ``--repeat N`` sets the runs, ``--json`` prints

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import pickle
+import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,6 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
-from mlflow import MlflowClient
 
 from features.market.season import season_index
 from features.panel import MarketPanel
@@ -36,7 +36,10 @@ REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(config, items):
-    """Skip what needs the real history where it is absent, and the network unless asked for."""
+    """Skip what needs the real history where it is absent, and the network unless asked for.
+
+    SHUFFLE_SEED=N runs files, and the tests of each, in an order drawn at random.
+    """
     absent = pytest.mark.skip(reason=f"the real market history is not at {REAL_DATA}")
     offline = pytest.mark.skip(reason="needs the internet; ask for it with -m network")
     for item in items:
@@ -44,6 +47,11 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(absent)
         if "network" in item.keywords and "network" not in config.getoption("-m"):
             item.add_marker(offline)
+    if seed := os.environ.get("SHUFFLE_SEED"):
+        drawn = random.Random(seed)
+        drawn.shuffle(items)
+        files = {item.path: drawn.random() for item in items}
+        items.sort(key=lambda item: files[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -69,14 +77,14 @@ def make_panel(seed: int = 0, first: str = "2013-01-01", last: str = "2019-12-31
 
     The season index wanders between 0 and 100 and crosses 50 and 75 several times a year.
     """
-    random = np.random.default_rng(seed)
+    draw = np.random.default_rng(seed)
     every = pd.date_range(first, last, unit="s")
     weekdays = every[every.day_of_week < 5]
     series = {}
     for spec in DRAWN:
         traded = spec.name in ("russell2000", "sp500") or spec.kind == "flow"
         days = weekdays if traded else every
-        steps = random.normal(size=len(days))
+        steps = draw.normal(size=len(days))
         if spec.kind == "level":
             values = 100 * np.exp(np.cumsum(0.02 * steps))
         elif spec.kind == "percent":
@@ -124,10 +132,10 @@ def asked(lead_rows):
     from tests.hazard_rows import SIMULATED
 
     X, _, _ = lead_rows
-    random = np.random.default_rng(0)
+    draw = np.random.default_rng(0)
     seen = X.to_numpy()
-    values = np.column_stack([random.choice(column, 120) for column in seen.T])
-    extreme = random.random(values.shape)
+    values = np.column_stack([draw.choice(column, 120) for column in seen.T])
+    extreme = draw.random(values.shape)
     values[extreme < 0.05] = np.nan
     values[extreme > 0.95] *= -1e6
     values[0], values[1], values[2] = np.nan, 1e12, -1e12
@@ -220,6 +228,8 @@ def small_forecast(small_training, reference):
 @pytest.fixture(scope="session")
 def empty_database(once) -> Path:
     """A store of MLflow with nothing in it: to make one takes seconds, to copy it none."""
+
+    from mlflow import MlflowClient
 
     def make(folder: Path) -> Path:
         uri = f"sqlite:///{folder / 'mlflow.db'}"

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from features.market.season import DEFAULT
+from models.sweep.evaluate import Result
 from models.sweep.material import Material, material
-from models.sweep.result import Result, Trace
 from models.sweep.specification import Specification
-from models.verification.intervals import Interval
 
 HORIZONS = (30, 60)
 UNTIL = pd.Timestamp("2018-09-30")
@@ -33,28 +32,27 @@ def made_up(
     score,
     reference=0.2,
     *,
-    first: str = "2017-01-03",
     weeks: int = 400,
     probability: float = 0.5,
-    spread: float = 0.1,
     begun: bool = False,
 ) -> Result:
-    """Return a result of given scores; a number stands for every day."""
-    as_of = pd.date_range(first, periods=weeks, freq="7D", unit="s")
-    own, base = (np.broadcast_to(np.asarray(each, float), weeks) for each in (score, reference))
-    skill = float(1 - own.sum() / base.sum())
-    return Result(
-        specification=specification,
-        onsets=15,
-        episodes=12,
-        days=weeks,
-        horizons=HORIZONS,
-        skill=(Interval(skill, skill - spread, skill + spread),) * 2,
-        integrated=Interval(skill, skill - spread, skill + spread),
-        year=2026,
-        probability=probability,
-        low=max(probability - 0.1, 0),
-        high=min(probability + 0.1, 1),
-        begun=begun,
-        trace=Trace(as_of, own.copy(), base.copy()),
-    )
+    """Return a result of given scores, its intervals 0.1 wide either way."""
+    score, reference = (np.broadcast_to(np.asarray(x, float), weeks) for x in (score, reference))
+    days = pd.date_range("2017-01-03", periods=weeks, freq="7D", unit="s")
+    skill = float(1 - score.sum() / reference.sum())
+    ends = {"": skill, "_low": skill - 0.1, "_high": skill + 0.1}
+    figures = {
+        "onsets": 15, "episodes": 12, "days": weeks,
+        **{f"{name}{end}": value for name in ("skill_30", "skill_60", "skill_90", "skill")
+           for end, value in ends.items()},
+        "year": 2026, "probability": probability, "probability_low": max(probability - 0.1, 0),
+        "probability_high": min(probability + 0.1, 1), "begun": begun,
+    }  # fmt: skip
+    trace = pd.DataFrame({"as_of": days, "score": score, "reference": reference})
+    return Result(specification, figures, trace)
+
+
+def fake(jobs, material, tasks, horizons):
+    """Stand for an engine where what is evaluated is no matter."""
+    for task in tasks:
+        yield made_up(task, task.threshold / 1000, probability=task.top / 200)

@@ -152,17 +152,7 @@ def test_outcomes_that_are_all_the_same_tell_nothing():
     assert np.isnan(row["log_skill_with"])
 
 
-def test_kinds_and_horizons_are_compared_apart():
-    table = pd.concat([table_of(), table_of("partial", 90, seed=5)])
-    found = compare_groups(table, GROUPS)
-    pairs = found[["kind", "horizon_days", "group"]].itertuples(index=False, name=None)
-    assert list(pairs) == [
-        *(("broad", 30, group) for group in GROUPS),
-        *(("partial", 90, group) for group in GROUPS),
-    ]
-
-
-# The hindcast behind it
+# The hindcast that it compares
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +193,3 @@ def test_the_core_is_the_candidate_logistic(reference, short):
     table, _ = short
     row = table[(table["kind"] == "broad") & (table["horizon_days"] == 30)].iloc[0]
     assert row["brier_skill_without"] == pytest.approx(1 - own / reference_score, rel=1e-12)
-
-
-def test_fitting_leaves_the_given_models_unfitted(reference):
-    rows = landmarks(reference, season_index(reference), OnsetDefinition())
-    unfitted = Settings(candidates=("logistic",)).unfitted()
-    targets = rows.targets(pd.Timestamp("2018-01-01"))
-    fitted = fit_candidates(unfitted, rows.X, targets, rows.weight)
-    assert list(fitted) == list(unfitted)
-    assert hasattr(fitted["logistic"], "slopes_")
-    assert not hasattr(unfitted["logistic"], "slopes_")

@@ -74,11 +74,6 @@ def test_on_noise_next_to_nothing_is_claimed(random_claims):
     assert (random_claims.loc[russell, "verdict"] == CANNOT_TELL).all()
 
 
-def test_the_same_history_gives_the_same_claims(random_panel, random_claims):
-    again = claims(random_panel, OnsetDefinition(), random_panel.last_day)
-    pd.testing.assert_frame_equal(random_claims, again, check_exact=True)
-
-
 def test_nothing_later_than_until_is_used(random_panel):
     until = pd.Timestamp("2017-03-31")
     cut = random_panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
@@ -87,25 +82,24 @@ def test_nothing_later_than_until_is_used(random_panel):
     )
 
 
-@pytest.mark.parametrize(("number", "horizon"), [(0, 90), (4, 180), (6, 90), (9, 365)])
-def test_embedded_rates_are_those_counted_by_day(reference, real_claims, number, horizon):
-    condition = CONDITIONS[number]
+def test_embedded_rates_are_those_counted_by_day(reference, real_claims):
     index = season_index(reference)
     days = pd.date_range(FIRST_DAY, index.index[-1], unit="s")
-    outcomes = label(index, days, OnsetDefinition())
-    X = build_features(reference, days)
+    outcomes, X = label(index, days, OnsetDefinition()), build_features(reference, days)
     begun = onsets(index, OnsetDefinition())
-    known, holds = X[list(condition.features)].notna().all(axis=1), condition.holds(X)
-    sides = {True: [], False: []}
-    for day in days[outcomes["at_risk"] & (outcomes["days_known"] >= horizon) & known]:
-        ahead = (begun > day) & (begun <= day + pd.Timedelta(days=horizon))
-        sides[bool(holds[day])].append(ahead.any())
-    found = real_claims[
-        (real_claims["condition"] == condition.name) & (real_claims["horizon_days"] == horizon)
-    ].iloc[0]
-    assert found["days"] == len(sides[True]) >= 50
-    assert found["rate"] == pytest.approx(np.mean(sides[True]))
-    assert found["rate_otherwise"] == pytest.approx(np.mean(sides[False]))
+    for number, horizon in ((0, 90), (4, 180), (9, 365)):
+        condition = CONDITIONS[number]
+        known, holds = X[list(condition.features)].notna().all(axis=1), condition.holds(X)
+        sides = {True: [], False: []}
+        for day in days[outcomes["at_risk"] & (outcomes["days_known"] >= horizon) & known]:
+            ahead = (begun > day) & (begun <= day + pd.Timedelta(days=horizon))
+            sides[bool(holds[day])].append(ahead.any())
+        row = real_claims[
+            (real_claims["condition"] == condition.name) & (real_claims["horizon_days"] == horizon)
+        ].iloc[0]
+        assert row["days"] == len(sides[True]) >= 50
+        assert row["rate"] == pytest.approx(np.mean(sides[True]))
+        assert row["rate_otherwise"] == pytest.approx(np.mean(sides[False]))
 
 
 def test_crypto_funds_are_too_young_to_tell(real_claims):

@@ -26,7 +26,6 @@ from benchmarks.controls import (
     noise,
     noise_scores_nothing,
     permuted_after,
-    placebo_scores_nothing,
     synthetic_market,
     true_hazard_is_calibrated,
     true_probability,
@@ -39,7 +38,6 @@ from models.hazard.candidates import BREADTH_CORE
 from models.season.definition import OnsetDefinition
 from models.training.landmarks import landmarks
 from models.verification.hindcast import Landmarks
-from models.verification.scores import Corp
 
 
 @pytest.fixture(scope="module")
@@ -61,28 +59,11 @@ def holds(control: Control) -> None:
 # Skill where there is some, none where there is none
 
 
-FEATURE_CONTROLS = [
-    features_score,
-    partial(noise_scores_nothing, seeds=(0, 1)),
-    partial(placebo_scores_nothing, seeds=(0, 1)),
-]
-
-
-@pytest.mark.parametrize("control", FEATURE_CONTROLS, ids=["true", "noise", "displaced"])
+@pytest.mark.parametrize(
+    "control", [features_score, partial(noise_scores_nothing, seeds=(0,))], ids=["true", "noise"]
+)
 def test_only_true_features_have_skill(control, rows):
     holds(control(rows))
-
-
-@pytest.mark.parametrize(
-    ("part", "fault", "control"),
-    [
-        ("noise", lambda X, seed: X, noise_scores_nothing),
-        ("displaced", lambda rows, seed: rows.X, placebo_scores_nothing),
-    ],
-)
-def test_a_control_of_the_features_can_fail(part, fault, control, rows, monkeypatch):
-    monkeypatch.setattr(controls, part, fault)
-    assert not control(rows, seeds=(0,)).passed
 
 
 def test_noise_replaces_the_core_features_alone(rows):
@@ -102,16 +83,9 @@ def test_noise_is_standard_and_as_slow_as_markets():
     assert (drawn[..., 0] * drawn[..., 1]).mean() == pytest.approx(0, abs=0.1)
 
 
-def test_all_thresholds_see_the_same_noise(rows):
-    drawn = noise(rows.X, seed=0)
-    by_day = drawn.groupby(level=0)["season_index"]
-    assert (by_day.max() == by_day.min()).all()
-    assert (by_day.size() > 1).any()
-
-
 def test_displaced_features_come_from_over_a_year_away(rows):
     marked = replace(rows, X=rows.X.assign(season_index=rows.X.index.to_julian_date()))
-    for seed in range(5):
+    for seed in range(2):
         moved = displaced(marked, seed)
         assert moved.index.equals(rows.X.index)
         assert (moved[THRESHOLD] == rows.X[THRESHOLD]).all()
@@ -237,19 +211,9 @@ def wrong_hazard(x, days, honest=controls.true_probability):
     return honest(x, days) ** (1 if days == 1 else 2)
 
 
-@pytest.mark.parametrize(
-    ("part", "fault", "control"),
-    [
-        ("true_probability", wrong_hazard, true_hazard_is_calibrated),
-        ("corp", lambda outcome, probability: Corp(0.0, 0.1, 0.2), true_hazard_is_calibrated),
-        ("hazard_error", lambda episodes, seed: 0.1,
-         partial(fitted_hazard_approaches_the_true_one, seeds=(0,))),
-    ],
-    ids=["wrong hazard", "blind score", "learns nothing"],
-)  # fmt: skip
-def test_a_control_of_the_hazard_can_fail(part, fault, control, monkeypatch):
-    monkeypatch.setattr(controls, part, fault)
-    assert not control().passed
+def test_a_control_of_the_hazard_can_fail(monkeypatch):
+    monkeypatch.setattr(controls, "true_probability", wrong_hazard)
+    assert not true_hazard_is_calibrated().passed
 
 
 def test_the_true_hazard_is_calibrated():
@@ -314,31 +278,22 @@ def test_intervals_too_narrow_fail():
 # The command
 
 
-@pytest.mark.parametrize(
-    ("passed", "code", "last"), [(True, 0, "all passed"), (False, 1, "1 failed")]
-)
-def test_the_command_tells_what_passed(monkeypatch, capsys, passed, code, last):
-    made = [Control("a", True, "0.1"), Control("b", passed, "0.2")]
-    monkeypatch.setattr(controls, "run", lambda panel: iter(made))
-    monkeypatch.setattr(controls, "skill_coverage", lambda: OVERLAPPING)
-    monkeypatch.setattr(controls, "chance_coverage", lambda: chances(0.9))
-    assert controls.main() == code
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["passed  a: 0.1", f"{'passed' if passed else 'FAILED'}  b: 0.2"]
-    assert [line.split(":")[0] for line in lines[2:4]] == [
-        "passed  intervals hold the true skill",
-        "passed  intervals of the outlook hold the true probability",
-    ]
-    assert lines[-1] == last
-
-
-def test_the_command_runs_every_control(reference, monkeypatch):
+def test_the_command_runs_every_control_and_returns_what_passed(reference, monkeypatch, capsys):
     names = [
         "features_score", "noise_scores_nothing", "placebo_scores_nothing",
         "look_ahead_shows_in_skill", "look_ahead_is_flagged", "early_onsets_are_flagged",
         "held_out_outcomes_change_nothing", "true_hazard_is_calibrated",
         "fitted_hazard_approaches_the_true_one",
     ]  # fmt: skip
+    failing = names[-1]
     for name in names:
-        monkeypatch.setattr(controls, name, lambda *data, name=name: Control(name, True, ""))
+        made = Control(name, name != failing, "")
+        monkeypatch.setattr(controls, name, lambda *data, made=made: made)
+    monkeypatch.setattr(controls, "skill_coverage", lambda: OVERLAPPING)
+    monkeypatch.setattr(controls, "chance_coverage", lambda: chances(0.9))
     assert [control.name for control in controls.run(reference)] == names
+    assert controls.main() == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"passed  {names[0]}: "
+    assert f"FAILED  {failing}: " in lines
+    assert lines[-1] == "1 failed"

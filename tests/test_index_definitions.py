@@ -41,6 +41,12 @@ def test_the_default_is_what_the_files_source_gives(tmp_path):
         pd.testing.assert_series_equal(values, panel.series(name), check_freq=False)
 
 
+def test_at_a_windows_end_nothing_of_breadth_is_carried():
+    assert [IndexDefinition(days).carried_days for days in (30, 31, 60, 61)] == [
+        (), (30,), (30,), (30, 60),
+    ]  # fmt: skip
+
+
 def test_a_window_and_a_top_by_hand(tmp_path):
     tables = small_market()
     closes = tables["coins"].pivot_table(index="date", columns="coin", values="close_btc")

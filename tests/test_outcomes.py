@@ -46,6 +46,8 @@ NAN = np.nan
         (PARTIAL, Event.BEGINS, 8, 9, 12, 1, 12),
         # One seen on as_of already, of a window that counts from before it, was no forecast.
         (BROAD, Event.BEGINS, 4, 1, 9, NAN, 9),
+        # As was that of as_of itself, known at its end.
+        (BROAD, Event.BEGINS, 3, 1, 9, NAN, 9),
         # Day 3 is sustained by day 5: on day 4 that was open, on day 5 it was known.
         (SUSTAINED, Event.BEGINS, 2, 3, 5, 1, 7),
         (SUSTAINED, Event.BEGINS, 4, 1, 5, 1, 7),
@@ -71,6 +73,7 @@ NAN = np.nan
         (BROAD, Event.FIRST, 2, 3, 9, 1, 9),
         (BROAD, Event.FIRST, 3, 4, 12, 9, 12),
         (BROAD, Event.FIRST, 3, 4, 11, np.inf, 11),
+        (BROAD, Event.FIRST, 3, 1, 12, 9, 12),
     ],
 )
 def test_outcomes_by_hand(kind, event, as_of, start, end, value, due):

@@ -10,16 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
 from features.market.season import season_index
-from models.answers import Event
+from models.answers import Answer, Event
 from models.forecasting.out_of_sample import out_of_sample
-from models.forecasting.records import (
-    answers_from_json,
-    forecast_csv,
-    forecast_json,
-    forecast_schema,
-)
+from models.forecasting.records import forecast_csv, forecast_json, forecast_schema
 from models.forecasting.status import season_status
 from models.formatting import long_day, percent
 from models.report import words
@@ -34,6 +30,7 @@ from models.vocabulary import Kind
 
 AT_RISK, IN_SEASON, QUIET = "2018-09-25", "2018-01-09", "2018-03-20"
 GOLDEN = Path(__file__).parent / "golden"
+ANSWERS = TypeAdapter(tuple[Answer, ...])
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +143,7 @@ def test_json_is_the_answers_and_its_schema_holds(small_forecast):
         content = json.loads(json.dumps(forecast_json(made), allow_nan=False))
         jsonschema.validate(content, schema)
         assert content["schema"] == "altseason.forecast/3"
-        assert answers_from_json(content["answers"]) == made.answers
+        assert ANSWERS.validate_python(content["answers"]) == made.answers
 
 
 @pytest.mark.parametrize(
@@ -155,7 +152,7 @@ def test_json_is_the_answers_and_its_schema_holds(small_forecast):
 def test_an_answer_that_cannot_be_is_refused(small_forecast, name, value):
     rows = forecast_json(small_forecast(AT_RISK))["answers"]
     with pytest.raises(ValueError, match=name):
-        answers_from_json([rows[0] | {name: value}])
+        ANSWERS.validate_python([rows[0] | {name: value}])
 
 
 def test_csv_has_a_row_an_answer(small_forecast, tmp_path):

@@ -16,7 +16,6 @@ from models.verification.scores import (
     consistency_band,
     corp,
     log_scores,
-    ranked_probability_score,
     recalibrate,
     reliability_table,
     sharpness,
@@ -70,15 +69,6 @@ def test_skill_compares_with_the_reference():
     assert skill(0.2, 0.2) == 0
     assert skill(0.3, 0.2) == pytest.approx(-0.5)
     assert np.isnan(skill(0.1, 0.0))
-
-
-def test_the_ranked_probability_score_counts_how_far_off_it_was():
-    # Cumulative 1/4, 3/4 against 0, 1 and 1, 1 and 0, 0; two classes are the Brier score.
-    forecast = np.array([0.25, 0.5, 0.25])
-    scores = [ranked_probability_score(came, forecast) for came in range(3)]
-    assert scores == [(9 / 16 + 1 / 16) / 2, (1 / 16 + 1 / 16) / 2, (1 / 16 + 9 / 16) / 2]
-    assert ranked_probability_score(1, np.array([0.7, 0.3])) == pytest.approx(0.7**2)
-    assert ranked_probability_score(2, np.array([0.0, 0.0, 1.0])) == 0
 
 
 # CORP

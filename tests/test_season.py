@@ -150,6 +150,15 @@ def test_median_and_dispersion_of_relative_returns():
     assert last["relative_return_dispersion"] == pytest.approx(np.sqrt(7 / 3) * np.log(2))
 
 
+def test_coins_near_flipping_would_lead_or_cease_to():
+    now = {"even": 100, "behind": 96, "far": 95, "ahead": 105, "fifth": 125}
+    table = small_breadth({name: [100, 100, 100, close] for name, close in now.items()},
+                          {0: list(now)}).iloc[3]  # fmt: skip
+    # What loses a fifth of 125 only keeps pace, and leads no longer.
+    expected = {"lead_5": 40, "lag_5": 20, "lead_10": 60, "lag_10": 20, "lead_20": 60, "lag_20": 40}
+    assert {name: table[f"near_{name}"] for name in expected} == pytest.approx(expected)
+
+
 def test_the_mean_is_of_50_dollar_closes():
     usd = {"a": [1000.0] + [10.0] * 49 + [11.0], "b": [10.0] * 50 + [9.0]}
     coins = coin_table({coin: [1.0] * 51 for coin in usd})

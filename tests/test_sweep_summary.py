@@ -1,4 +1,4 @@
-"""What may be said of a sweep: the median first, the best only beside chance and choice."""
+"""What may be said of a sweep: the median first, the best only beside chance."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.report.regions import filled
 from models.report.style import png
-from models.report.sweep_figures import heat_map, specification_curve
-from models.report.sweep_record import FILE, PAGE, REGION, readme_lines, stored_sweep
-from models.report.sweep_tables import grid_text, table_bytes, table_text
-from models.report.sweep_text import sentences, summary_json, sweep_text
-from models.sweep.chance import best_by_chance
-from models.sweep.choosing import FIRST_CHOICE_DAYS, chosen
-from models.sweep.grid import DEFAULT_AXES, grid
+from models.report.sweep_figures import specification_curve
+from models.report.sweep_text import (
+    grid_text,
+    sentences,
+    summary_json,
+    sweep_text,
+    table_bytes,
+    table_text,
+)
+from models.sweep.evaluate import Failure
 from models.sweep.influence import additive_share, influences
-from models.sweep.result import Failure
 from models.sweep.run import Sweep
-from models.sweep.specification import Specification
-from models.sweep.summary import SCHEMA, summarise
-from models.training.run import OUT_OF_SAMPLE
+from models.sweep.specification import DEFAULT_AXES, Specification, grid
+from models.sweep.summary import SCHEMA, best_by_chance, summarise
 from models.verification.contrasts import window_contrasts
 from models.verification.intervals import skill_interval
+from tests.commands import ROOT
 from tests.sweeps import HORIZONS, made_up
 
 UNTIL = pd.Timestamp("2026-06-06")
@@ -32,7 +33,7 @@ UNTIL = pd.Timestamp("2026-06-06")
 
 def swept(results, failures=(), interrupted=False) -> Sweep:
     asked = tuple(each.specification for each in (*results, *failures))
-    return Sweep(asked, tuple(results), tuple(failures), 0, interrupted, UNTIL, "0" * 64)
+    return Sweep(asked, tuple(results), tuple(failures), HORIZONS, 0, interrupted, UNTIL, "0" * 64)
 
 
 def ranked(skills, **options) -> list:
@@ -54,13 +55,17 @@ def test_the_best_of_one_reaches_as_far_as_its_interval():
     random = np.random.default_rng(0)
     score, reference = noise(random), noise(random)
     result = made_up(Specification(), score, reference)
-    contrasts = window_contrasts(result.trace.as_of, horizon_days=60, step_days=7)
+    contrasts = window_contrasts(
+        pd.DatetimeIndex(result.trace["as_of"]), horizon_days=60, step_days=7
+    )
     own = skill_interval(score, reference, contrasts)
-    found = best_by_chance([result], draws=40_000)
+    found = best_by_chance([result], 60, draws=40_000)
     assert found.high == pytest.approx(own.high - own.value, rel=0.03)
     assert found.median == pytest.approx(0, abs=0.02 * found.high)
     # The same forecasts under another name are no second chance.
-    again = best_by_chance([result, made_up(Specification(top=20), score, reference)], draws=40_000)
+    again = best_by_chance(
+        [result, made_up(Specification(top=20), score, reference)], 60, draws=40_000
+    )
     assert again.high == found.high
     assert again.specifications == 2
 
@@ -68,7 +73,7 @@ def test_the_best_of_one_reaches_as_far_as_its_interval():
 def test_more_independent_ones_find_more_by_chance():
     random = np.random.default_rng(1)
     results = [made_up(Specification(top=n), noise(random), 0.2) for n in range(1, 41)]
-    few, many = best_by_chance(results[:4]), best_by_chance(results)
+    few, many = best_by_chance(results[:4], 60), best_by_chance(results, 60)
     assert 0 < few.median < many.median < many.high
     assert few.high < many.high
 
@@ -79,83 +84,15 @@ def test_noise_is_seldom_better_than_its_chance():
     for seed in range(40):
         random = np.random.default_rng(seed)
         results = [made_up(Specification(top=n), noise(random), noise(random)) for n in range(1, 9)]
-        best = max(each.integrated.value for each in results)
-        surprises += best > best_by_chance(results, draws=2_000).high
+        best = max(each.figures["skill"] for each in results)
+        surprises += best > best_by_chance(results, 60, draws=2_000).high
     assert surprises <= 6
 
 
 def test_too_few_days_say_nothing_of_chance():
-    found = best_by_chance([made_up(Specification(), 0.1, weeks=20)])
+    found = best_by_chance([made_up(Specification(), 0.1, weeks=20)], 60)
     assert np.isnan(found.high)
     assert found.specifications == 0
-
-
-# ---- choosing inside the training window ----
-
-
-def turning(good_first: bool, at: str, weeks: int = 400) -> np.ndarray:
-    """Return scores that are good on one side of a day and bad on the other."""
-    days = pd.date_range("2017-01-03", periods=weeks, freq="7D")
-    early = np.asarray(days < pd.Timestamp(at))
-    return np.where(early == good_first, 0.1, 0.3)
-
-
-def test_choosing_follows_what_had_resolved():
-    first, second = (
-        made_up(Specification(top=n), turning(n == 20, "2020-01-07")) for n in (20, 50)
-    )
-    found = chosen([first, second])
-    assert found is not None
-    begin = OUT_OF_SAMPLE + pd.Timedelta(days=FIRST_CHOICE_DAYS + max(HORIZONS))
-    # Refits are 28 days apart.
-    assert pd.Timedelta(0) <= found.since - begin < pd.Timedelta(days=28)
-    # Three good years are held against the first three bad ones: the choice turns too late.
-    days = first.trace.as_of
-    held = np.asarray((days >= found.since) & (days < pd.Timestamp("2023-01-10")))
-    at = int(np.flatnonzero(held)[-1])
-    assert first.trace.score[: at + 1].sum() == pytest.approx(
-        second.trace.score[: at + 1].sum(), rel=0.05
-    )
-    assert found.skill.value < found.best
-    assert found.favourite == first.specification
-
-
-def test_a_choice_knows_nothing_that_had_not_resolved():
-    """Scores of forecasts open at the last choice change no choice, only what they score."""
-    random = np.random.default_rng(3)
-    scores = [noise(random) for _ in range(3)]
-    results = [made_up(Specification(top=n), s) for n, s in enumerate(scores, start=1)]
-    plain = chosen(results)
-    days = results[0].trace.as_of
-    last = pd.date_range(OUT_OF_SAMPLE, days[-1], freq="28D")[-1]
-    unresolved = np.asarray(days + pd.Timedelta(days=max(HORIZONS)) > last)
-    # The worst becomes the best of them, by far, too late for any choice.
-    for n, score in enumerate(scores, start=1):
-        score[unresolved] = 0.0 if n == 1 else 5.0
-    later = chosen([made_up(Specification(top=n), s) for n, s in enumerate(scores, start=1)])
-    assert plain is not None
-    assert later is not None
-    assert (later.favourite, later.share) == (plain.favourite, plain.share)
-    assert later.skill.value != plain.skill.value
-
-
-def test_a_forecast_that_resolves_on_the_refits_own_day_counts():
-    horizon, refit = max(HORIZONS), OUT_OF_SAMPLE + pd.Timedelta(days=448)
-    first = f"{refit - pd.Timedelta(days=horizon):%Y-%m-%d}"
-    # One forecast each, resolved on that day: the second specification's is the better one.
-    day = {"first": first, "weeks": 12}
-    results = [
-        made_up(Specification(top=n), np.r_[score, np.full(11, 0.2)], **day)
-        for n, score in ((20, 0.3), (50, 0.1))
-    ]
-    found = chosen(results)
-    assert found is not None
-    assert found.favourite.top == 50
-
-
-def test_there_may_be_nothing_to_choose():
-    assert chosen([]) is None
-    assert chosen(ranked([0.1], weeks=30)) is None
 
 
 # ---- influences ----
@@ -174,7 +111,8 @@ def test_shares_of_a_whole_grid_add_up_to_what_is_additive():
     assert [each.axis for each in found[:2]] == ["threshold", "top"]
     assert sum(each.share for each in found) == pytest.approx(additive_share(table, "skill"))
     assert 0.9 < additive_share(table, "skill") < 1
-    assert found[0].reach == pytest.approx(1.0, abs=0.15)
+    reach = max(found[0].means.values()) - min(found[0].means.values())
+    assert reach == pytest.approx(1.0, abs=0.15)
     # Two choices that only matter together explain nothing alone.
     table["skill"] = np.where((table["top"] == 20) == (table["quiet_days"] == 14), 1.0, 0.0)
     assert additive_share(table, "skill") == pytest.approx(0)
@@ -225,7 +163,7 @@ def test_the_default_and_the_year_are_told():
     assert (year.low, year.median, year.high, year.begun) == (0.2, 0.5, 1.0, 1)
     assert year.explained == pytest.approx(1)
     text = " ".join(sentences(summary))
-    assert "stands 2. of 3 with +0.50" in text
+    assert "ranks 2 of 3 with +0.50" in text
     assert "P(a broad season begins in 2026): median 50 %, from 20 % to 100 %" in text
     assert "1 of them have seen an onset" in text
     assert "Top moves the skill most: on average +0.20 with top 20, +1.00 with top 100" in text
@@ -249,7 +187,9 @@ def test_nothing_evaluated_is_said_too():
     assert "not evaluated: threshold 75, window 90 days" in text
     assert text.endswith("no\n  days")
     assert table_text(failed) == ""
-    interrupted = Sweep((Specification(), Specification(top=20)), (), (), 0, True, UNTIL, "")
+    interrupted = Sweep(
+        (Specification(), Specification(top=20)), (), (), HORIZONS, 0, True, UNTIL, ""
+    )
     assert "Interrupted: 2 specifications left" in sweep_text(interrupted, None)
 
 
@@ -272,14 +212,13 @@ def test_tables_hold_every_bit(tmp_path):
 
 def test_a_dry_run_prints_the_grid_and_its_time():
     made = grid({"top": (20, 50), "window_days": (60, 90), "candidate": ("logistic", "pool")})
-    lines = grid_text(made, {"logistic": 100.0, "pool": 600.0}, jobs=2).splitlines()
+    lines = grid_text(made, jobs=2).splitlines()
     assert len(lines) == 5 + 1 + 1
     assert lines[-2].startswith("left out, 3 specifications: pool needs paths")
-    assert "5 specifications, about 8 minutes with --jobs 2 (as results in the store" in lines[-1]
-    untimed = grid_text(grid({"candidate": ("logistic", "lightgbm_all")}), {}, jobs=1)
-    assert "about 4 seconds" in untimed
+    assert lines[-1] == "5 specifications, about 1 minute with --jobs 2."
+    untimed = grid_text(grid({"candidate": ("logistic", "lightgbm_all")}), jobs=1)
     assert "1 of a model that was never timed not counted" in untimed
-    default = grid_text(grid(DEFAULT_AXES), {}, jobs=2)
+    default = grid_text(grid(DEFAULT_AXES), jobs=2)
     assert default.splitlines()[-1].startswith("162 specifications, about 5 minutes")
 
 
@@ -303,38 +242,8 @@ def test_the_curve_shows_each_specification_once_in_order():
     assert png(figure) == png(specification_curve(table, by_chance=0.12))
 
 
-def test_the_heat_map_averages_what_it_does_not_show():
-    results = [
-        made_up(Specification(top=n, quiet_days=q, threshold=t), 0.2 * (1 - n / 200 - q / 1000))
-        for n in (20, 100) for q in (14, 60) for t in (70.0, 80.0)
-    ]  # fmt: skip
-    table = swept(results).table()
-    figure = heat_map(table)
-    assert figure is not None
-    cells = [text.get_text() for text in figure.axes[0].texts]
-    assert cells == ["+0.11", "+0.16", "+0.51", "+0.56"]
-    other = heat_map(table, ("threshold", "top"))
-    assert other is not None
-    assert [t.get_text() for t in other.axes[0].texts] == ["+0.14", "+0.54", "+0.14", "+0.54"]
-    assert heat_map(swept(ranked([0.1, 0.2])).table()) is None
-
-
-def test_a_stored_sweep_is_read_and_none_is_none(tmp_path):
-    assert stored_sweep(tmp_path / "none.json") is None
-    summary = summarise(swept(ranked([0.1, 0.2, 0.3])))
-    path = tmp_path / "sweep.json"
-    path.write_text(summary_json(summary), encoding="utf-8")
-    found = stored_sweep(path)
-    assert found is not None
-    assert (found.specifications, found.until) == (3, UNTIL)
-    assert list(found.sentences) == sentences(summary)
-
-
-@pytest.mark.skipif(not FILE.exists(), reason="this release comes without a sweep")
-def test_the_shipped_sweep_is_of_the_embedded_history_and_in_the_docs(reference):
-    found = stored_sweep()
-    assert found is not None
-    assert found.until == reference.last_day
-    text = PAGE.read_text(encoding="utf-8")
-    assert filled(text, {REGION: readme_lines(found)}, "docs/sweep.md") == text
-    assert f"The median of {found.specifications} specifications" in " ".join(text.split())
+def test_the_shipped_sweep_is_in_the_docs():
+    text = (ROOT / "docs" / "sweep.md").read_text(encoding="utf-8")
+    region = text.split("<!-- sweep -->")[1].split("<!-- /sweep -->")[0]
+    assert f"The median of {len(grid(DEFAULT_AXES).specifications)} specifications" in region
+    assert "once in twenty times" in " ".join(region.split())

@@ -1,18 +1,16 @@
-"""A sweep from the command line: what is asked, done, logged and said."""
+"""A sweep from the command line: what is asked, done, logged and answered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import typer
 
-from features.market.season import IndexDefinition, IndexSeries
+from features.market.season import DEFAULT, IndexDefinition, IndexSeries
 from features.panel import MarketPanel
+from models.cli.errors import answer
 from models.cli.market_options import MarketOptions, Source, load_market
 from models.cli.options import (
     ProgressLine,
@@ -28,129 +26,97 @@ from models.cli.sweep_options import ChoiceOptions, EngineOptions, SweepOutputOp
 from models.formatting import counted
 from models.hazard.leads import LIMIT_DAYS
 from models.report.style import png, svg
-from models.report.sweep_figures import heat_map, specification_curve
-from models.report.sweep_tables import grid_text, table_bytes, table_text
-from models.report.sweep_text import sentences, summary_json, sweep_text
-from models.sweep.grid import DEFAULT_AXES, NAMES, Grid, grid, read_axes
-from models.sweep.material import material
-from models.sweep.run import (
-    Sweep,
-    axes_of,
-    backend_of,
-    carry_out,
-    definitions_of,
-    others_of,
-    require_embedded,
+from models.report.sweep_figures import specification_curve
+from models.report.sweep_text import (
+    grid_text,
+    sentences,
+    summary_json,
+    sweep_text,
+    table_bytes,
+    table_text,
 )
-from models.sweep.specification import SpecificationError
+from models.sweep.material import material, require_embedded
+from models.sweep.run import Sweep, carry_out, engine_of
+from models.sweep.specification import NAMES, Grid, SpecificationError, grid_of
 from models.sweep.store import Store
 from models.sweep.summary import Summary, summarise
-from models.tracking.sweeps import SweepRecord, log_sweep
+from models.tracking.sweeps import log_sweep
 from models.tracking.ui import ui_command
 
 
-@dataclass(frozen=True)
-class SweepOrder:
-    """What is asked for on the command line."""
-
-    made: Grid
-    horizons: tuple[int, ...]
-    heat_axes: tuple[str, str] | None
-
-
-def order_of(
-    choices: ChoiceOptions, engine: EngineOptions, outputs: SweepOutputOptions
-) -> SweepOrder:
-    """Return what the options ask for.
-
-    Raises
-    ------
-    typer.BadParameter
-        If a choice is out of range, or nothing is left of the grid.
-    """
+def swept(
+    choices: ChoiceOptions,
+    market: MarketOptions,
+    engine: EngineOptions,
+    outputs: SweepOutputOptions,
+    jobs: int,
+    progress: ProgressLine,
+    *,
+    deadline: float,
+    as_json: bool,
+) -> bool:
+    """Carry a sweep out, write, answer and log it; return whether it was interrupted."""
     given = {
         name: [getattr(value, "value", value) for value in values]
         for name in NAMES
         if (values := getattr(choices, name))
     }
+    horizons = parse_horizons(engine.horizons, LIMIT_DAYS)
     try:
-        axes: Mapping[str, Any] = {
-            **(read_axes(choices.grid) if choices.grid else {}),
-            **axes_of(given),
-        }
-        made = grid(axes or DEFAULT_AXES, sample=choices.sample)
-        heat_axes = _heat_axes(outputs.heat_axes)
+        made = grid_of(given)
+        if engine.dry_run:
+            answer(grid_text(made, jobs))
+            return False
+        panel, done = _carried_out(
+            made, horizons, market, engine, jobs, progress, deadline=deadline
+        )
     except SpecificationError as error:
         raise typer.BadParameter(str(error)) from error
-    return SweepOrder(made, parse_horizons(engine.horizons, LIMIT_DAYS), heat_axes)
+    summary = summarise(done)
+    files = _write(done, summary, outputs)
+    text = f"{table_text(done)}{sweep_text(done, summary)}"
+    answer(summary_json(summary) if as_json else text)
+    if done.results and not outputs.no_log:
+        progress.step("logging to MLflow")
+        progress.step(_log(panel, done, summary, files, outputs))
+    return done.interrupted
 
 
-def _heat_axes(named: tuple[str, str] | None) -> tuple[str, str] | None:
-    if named is None:
-        return None
-    for name in named:
-        if name not in NAMES:
-            raise SpecificationError(f"--heat-axes are of {', '.join(NAMES)}, got {name!r}.")
-    return NAMES[named[0]], NAMES[named[1]]
-
-
-def dry_run_text(order: SweepOrder, engine: EngineOptions, jobs: int) -> str:
-    """Return the specifications, and the time that they would take."""
-    kept = Store(engine.store).seconds() if engine.store.exists() else {}
-    return grid_text(order.made, kept, jobs)
-
-
-def carry_out_sweep(
-    order: SweepOrder,
+def _carried_out(
+    made: Grid,
+    horizons: tuple[int, ...],
     market: MarketOptions,
-    engine: EngineOptions,
+    options: EngineOptions,
     jobs: int,
     progress: ProgressLine,
     *,
     deadline: float,
 ) -> tuple[MarketPanel, Sweep]:
-    """Read the data and evaluate what is missing.
-
-    Raises
-    ------
-    DataError
-        If the data do not suffice.
-    SweepError
-        If the store or the cluster cannot be used.
-    typer.BadParameter
-        If a window or top is beyond the data.
-    """
-    try:
-        if market.source is not Source.files:
-            require_embedded(order.made)
-        progress.step(f"reading {market.source.value} data")
-        panel = load_market(market, now(), progress, jobs, deadline=deadline).whole()
-        shared = material(
-            panel,
-            _indices(market, order.made),
-            definitions_of(order.made),
-            until=as_timestamp(engine.until),
-        )
-    except SpecificationError as error:
-        raise typer.BadParameter(str(error)) from error
-    for obstacle, count in order.made.obstacles.items():
+    """Read the data and evaluate what is missing."""
+    if market.source is not Source.files:
+        require_embedded(made.definitions())
+    progress.step(f"reading {market.source.value} data")
+    panel = load_market(market, now(), progress, jobs, deadline=deadline).whole()
+    until = as_timestamp(options.until)
+    shared = material(panel, _indices(market, made), made.definitions(), until=until)
+    for obstacle, count in made.obstacles.items():
         progress.message(f"{counted(count, 'specification')} left out: {obstacle}.")
-    with backend_of(engine.backend.value, jobs, engine.scheduler) as backend:
+    with engine_of(options.backend.value, jobs, options.scheduler) as engine:
         done = carry_out(
             shared,
-            order.made.specifications,
-            backend,
-            horizons=order.horizons,
-            store=Store(engine.store),
+            made.specifications,
+            engine,
+            horizons=horizons,
+            store=Store(options.store),
             progress=partial(progress, "specifications"),
         )
     if done.resumed:
-        progress.step(f"{done.resumed} of them were in {engine.store} already")
+        progress.step(f"{done.resumed} of them were in {options.store} already")
     return panel, done
 
 
 def _indices(market: MarketOptions, made: Grid) -> Mapping[IndexDefinition, IndexSeries]:
-    others = others_of(made)
+    others = [definition for definition in made.definitions() if definition != DEFAULT]
     if not others:
         return {}
     if market.source is Source.files:
@@ -168,9 +134,7 @@ def _indices(market: MarketOptions, made: Grid) -> Mapping[IndexDefinition, Inde
     return load_definitions()
 
 
-def write_outputs(
-    order: SweepOrder, sweep: Sweep, summary: Summary | None, outputs: SweepOutputOptions
-) -> dict[str, bytes]:
+def _write(sweep: Sweep, summary: Summary | None, outputs: SweepOutputOptions) -> dict[str, bytes]:
     """Write the files asked for; return all that a sweep leaves, by file name."""
     table = sweep.table()
     files = {
@@ -182,68 +146,32 @@ def write_outputs(
         contents[outputs.out] = ("--out", table_bytes(table, outputs.out.suffix))
     if summary is not None:
         curve = specification_curve(table, by_chance=summary.by_chance.high)
-        drawn = {
-            "specification_curve": (curve, "--curve", outputs.curve),
-            "heat_map": (heat_map(table, order.heat_axes), "--heat-map", outputs.heat_map),
-        }
-        for name, (figure, option, path) in drawn.items():
-            if figure is None:
-                continue
-            files[f"{name}.png"] = png(figure)
-            if path is not None:
+        files["specification_curve.png"] = picture = png(curve)
+        if outputs.curve is not None:
+            if outputs.curve.suffix == ".svg":
                 words = " ".join(sentences(summary))
-                content = (
-                    files[f"{name}.png"]
-                    if path.suffix == ".png"
-                    else svg(figure, title=name.replace("_", " "), description=words)
-                )
-                contents[path] = (option, content)
+                picture = svg(curve, title="specification curve", description=words)
+            contents[outputs.curve] = ("--curve", picture)
     write_files(contents)
     return files
 
 
-def log(
+def _log(
     panel: MarketPanel,
     sweep: Sweep,
     summary: Summary | None,
     files: Mapping[str, bytes],
     outputs: SweepOutputOptions,
-    started: pd.Timestamp,
 ) -> str:
-    """Log the sweep to MLflow; return where it can be looked at.
-
-    Raises
-    ------
-    TrackingError
-        If the store fails; the results are in the sweep's own file all the same.
-    """
+    """Log the sweep to MLflow; return where it can be looked at."""
     note = "\n\n".join(sentences(summary)) if summary else "No specification has a skill."
-    record = SweepRecord(
-        sweep=sweep,
-        summary=summary,
-        note=note,
-        files=files,
-        tags={"source": panel.source, "commit": commit(), **versions()},
-        title=f"{counted(len(sweep.results), 'specification')}, {time_stamp()[:10]}",
-        started_ms=_milliseconds(started),
-        finished_ms=_milliseconds(now()),
-    )
-    log_sweep(record, outputs.tracking_uri, outputs.experiment)
+    title = f"{counted(len(sweep.results), 'specification')}, {time_stamp()[:10]}"
+    tags = {
+        "source": panel.source, "commit": commit(), "mlflow.note.content": note, **versions(),
+    }  # fmt: skip
+    log_sweep(
+        sweep, summary, files, tags, title,
+        tracking_uri=outputs.tracking_uri, experiment=outputs.experiment,
+    )  # fmt: skip
     command = ui_command(outputs.tracking_uri)
     return f"Compare specifications with:\n  {command}" if command else "Logged to MLflow."
-
-
-def summary_of(sweep: Sweep) -> Summary | None:
-    """Return what a sweep says."""
-    return summarise(sweep)
-
-
-def answer_of(sweep: Sweep, summary: Summary | None, *, as_json: bool) -> str:
-    """Return what is printed: the sweep in words and a short table, or its summary as JSON."""
-    if as_json:
-        return summary_json(summary)
-    return f"{table_text(sweep)}{sweep_text(sweep, summary)}"
-
-
-def _milliseconds(instant: pd.Timestamp) -> int:
-    return int(instant.timestamp() * 1000)

@@ -55,18 +55,18 @@ def spread(args: list[str], repeatable: Collection[str]) -> list[str]:
     >>> spread(["--top", "20", "50", "--jobs", "2"], {"--top"})
     ['--top', '20', '--top', '50', '--jobs', '2']
     """
-    found: list[str] = []
+    spelt: list[str] = []
     option, values = "", 0
     for arg in args:
         if arg.startswith("-"):
             option, values = arg if arg in repeatable else "", 0
         elif option:
             values += 1
-            # Its first value stands behind the option itself.
+            # Its first value follows the option itself.
             if values > 1:
-                found.append(option)
-        found.append(arg)
-    return found
+                spelt.append(option)
+        spelt.append(arg)
+    return spelt
 
 
 def _values(what: str) -> Any:  # noqa: ANN401 - as typer's own
@@ -86,18 +86,6 @@ WithoutOption = Annotated[
     list[str] | None, _values("Group of features left out, beside none left out.")
 ]
 SeedsOption = Annotated[list[int] | None, _values("Seed of candidates that draw.")]
-GridOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="TOML file of the same choices; an option takes the place of its key.",
-        show_default=False,
-    ),
-]
-SampleOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="Draw so many specifications of the grid.", show_default=False),
-]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Print the specifications and the time they would take.")
 ]
@@ -112,7 +100,7 @@ SchedulerOption = Annotated[
         show_default=False,
     ),
 ]
-StoreOption = Annotated[Path, typer.Option(help="Where results are kept; resumed from.")]
+StoreOption = Annotated[Path, typer.Option(help="Folder in which results are kept; resumed from.")]
 OutOption = Annotated[
     Path | None,
     typer.Option(help=f"Write the table here: {', '.join(TABLES)}.", show_default=False),
@@ -120,14 +108,6 @@ OutOption = Annotated[
 CurveOption = Annotated[
     Path | None,
     typer.Option(help="Write the specification curve here: .png or .svg.", show_default=False),
-]
-HeatMapOption = Annotated[
-    Path | None,
-    typer.Option(help="Write a heat map of two choices here: .png or .svg.", show_default=False),
-]
-HeatAxesOption = Annotated[
-    tuple[str, str] | None,
-    typer.Option(help="The choices down and across. Default: the strongest.", show_default=False),
 ]
 SweepHorizonsOption = Annotated[
     str, typer.Option(help="Days ahead to verify, separated by commas, 1 to 390.")
@@ -148,8 +128,6 @@ class ChoiceOptions:
     model: ModelsOption = None
     without: WithoutOption = None
     seed: SeedsOption = None
-    grid: GridOption = None
-    sample: SampleOption = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +138,7 @@ class EngineOptions:
     horizons: SweepHorizonsOption = "30,60,90"
     backend: BackendOption = BackendChoice.loky
     scheduler: SchedulerOption = None
-    store: StoreOption = Path("sweep.sqlite")
+    store: StoreOption = Path("sweep-results")
     dry_run: DryRunOption = False
 
     def __post_init__(self) -> None:
@@ -174,8 +152,6 @@ class SweepOutputOptions:
 
     out: OutOption = None
     curve: CurveOption = None
-    heat_map: HeatMapOption = None
-    heat_axes: HeatAxesOption = None
     tracking_uri: TrackingOption = "sqlite:///mlflow.db"
     experiment: SweepExperimentOption = "altcoin-season-sweeps"
     no_log: NoLogOption = False
@@ -184,7 +160,6 @@ class SweepOutputOptions:
         for option, path, endings in (
             ("--out", self.out, TABLES),
             ("--curve", self.curve, PICTURES),
-            ("--heat-map", self.heat_map, PICTURES),
         ):
             if path is not None:
                 require_writable(option, path, endings)

@@ -46,11 +46,6 @@ def answers_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     return rows
 
 
-def answers_from_json(content: object) -> tuple[Answer, ...]:
-    """Return the answers that `answers_json` wrote; ValueError where a value cannot be."""
-    return _ANSWERS.validate_python(content)
-
-
 def forecast_csv(forecast: Forecast) -> str:
     """Return the answers of a forecast as CSV, a row an answer."""
     return csv_table(answers_table(forecast.answers), forecast.as_of, forecast.thresholds).to_csv(

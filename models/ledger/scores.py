@@ -14,7 +14,7 @@ from sklearn.metrics import mean_pinball_loss
 
 from features.market.season import season_index
 from features.panel import MarketPanel
-from models.answers import QUANTILES, Event, State
+from models.answers import QUANTILES, Event
 from models.ledger.book import Ledger
 from models.ledger.judging import RULE, Status, judged
 from models.ledger.revised import RevisedForecast, revised_forecasts
@@ -203,14 +203,6 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
         "answers": _records(record.answers),
         "revised": [_plain(vars(each)) for each in record.revised],
     }
-
-
-def at_risk_scores(record: TrackRecord) -> pd.DataFrame:
-    """Return the scores of forecasts that a season begins, made at risk: those that show skill."""
-    table = record.scores
-    if table.empty:
-        return table
-    return table[(table["question"] == Event.BEGINS) & (table["state"] == State.AT_RISK)]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

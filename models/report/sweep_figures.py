@@ -1,4 +1,4 @@
-"""The pictures of a sweep: the specification curve and a heat map of two choices."""
+"""The picture of a sweep: the specification curve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from models.formatting import signed
 from models.report.style import BLUE, GREY, INK, ORANGE, blank, inked
-from models.sweep.influence import influences, varied
+from models.sweep.influence import varied
 from models.sweep.specification import AXES, shown
 from models.sweep.summary import DEFAULT
 
@@ -21,23 +21,13 @@ _LOWEST, _HIGHEST = -0.75, 1.0
 
 
 def specification_curve(table: pd.DataFrame, *, by_chance: float | None = None) -> Figure:
-    """Draw the sorted skills with their intervals above, the choices behind them as dots below.
+    """Draw the sorted skills with their intervals above, the choices that made them as dots below.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `models.sweep.run.Sweep.table`; specifications without a skill are
-        left out.
-    by_chance : float, optional
-        Skill that the best of as many without any would exceed once in twenty
-        times, drawn as a line.
-
-    References
-    ----------
-    Simonsohn, Simmons and Nelson (2020), https://doi.org/10.1038/s41562-020-0912-z
+    `by_chance`, drawn as a line, is the skill that the best of as many without any would exceed
+    once in twenty times. Simonsohn, Simmons and Nelson (2020),
+    https://doi.org/10.1038/s41562-020-0912-z
     """
-    known = table[table["skill"].notna()]
-    ranked = known.sort_values("skill", kind="stable", ignore_index=True)
+    ranked = table[table["skill"].notna()].sort_values("skill", kind="stable", ignore_index=True)
     rows = _rows(ranked)
     with inked():
         figure = blank(height=3.4 + _ROW_INCHES * (len(rows) + 1))
@@ -108,43 +98,3 @@ def _is_default(table: pd.DataFrame) -> np.ndarray:
     for axis in AXES:
         same &= table[axis].to_numpy() == getattr(DEFAULT, axis)
     return same
-
-
-def heat_map(table: pd.DataFrame, axes: tuple[str, str] | None = None) -> Figure | None:
-    """Draw the mean skill over two choices, all others averaged.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `models.sweep.run.Sweep.table`.
-    axes : tuple of str, optional
-        The choices down and across; by default the two that move the skill most.
-
-    Returns
-    -------
-    matplotlib.figure.Figure, optional
-        None where fewer than two choices vary.
-    """
-    known = table[table["skill"].notna()]
-    strongest = [each.axis for each in influences(known, "skill")]
-    if axes is None and len(strongest) < 2:
-        return None
-    down, across = axes or (strongest[0], strongest[1])
-    cells = known.pivot_table(index=down, columns=across, values="skill", aggfunc="mean")
-    values = cells.to_numpy(dtype=float)
-    limit = max(float(np.nanmax(np.abs(values))), 0.01)
-    with inked():
-        figure = blank(height=1.6 + 0.6 * len(cells))
-        panel = figure.subplots()
-        # Blue above 0 and orange below, for every eye; white is climatology.
-        image = panel.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
-        for row, column in np.ndindex(*values.shape):
-            if np.isfinite(values[row, column]):
-                dark = abs(values[row, column]) > 0.6 * limit
-                text, ink = signed(float(values[row, column])), "white" if dark else INK
-                panel.text(column, row, text, ha="center", va="center", color=ink)
-        panel.set_xticks(range(len(cells.columns)), [shown(across, each) for each in cells.columns])
-        panel.set_yticks(range(len(cells.index)), [shown(down, each) for each in cells.index])
-        panel.set_title("Mean Brier skill over the specifications of a cell (0 is climatology)")
-        figure.colorbar(image, label="mean skill")
-    return figure

@@ -1,25 +1,33 @@
-"""A sweep in words: the median first, the best only beside chance."""
+"""A sweep in words and tables: the median first, the best only beside chance."""
 
 from __future__ import annotations
 
+import io
 import json
 
+import pandas as pd
+
+from features.terminal import aligned
 from models.formatting import (
     counted,
-    iso_day,
     listed,
     percent,
     scored,
     signed,
     wrap,
 )
-from models.sweep.influence import Influence
+from models.sweep.evaluate import Result
+from models.sweep.influence import Influence, varied
 from models.sweep.run import Sweep
-from models.sweep.specification import shown
+from models.sweep.specification import Grid, shown
 from models.sweep.summary import Standing, Summary, Year
 
 # Shares of the variance below this are not worth a word.
 _LEAST_SHARE = 0.01
+# A longer table is for a file.
+_MOST_ROWS = 40
+# Processor seconds that a specification took when this was built, by candidate.
+_SECONDS = {"climatology": 2.0, "persistence": 4.0, "logistic": 4.0, "pool": 8.5}
 
 
 def sweep_text(sweep: Sweep, summary: Summary | None) -> str:
@@ -44,7 +52,7 @@ def summary_json(summary: Summary | None) -> str:
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def headline(summary: Summary) -> str:
+def _headline(summary: Summary) -> str:
     """Return the median specification's skill and how many lie above 0."""
     median = summary.median
     return (
@@ -57,19 +65,17 @@ def headline(summary: Summary) -> str:
 
 def sentences(summary: Summary) -> list[str]:
     """Return what a sweep says, a sentence or two a line, headline first."""
-    found = [headline(summary), best_statement(summary)]
-    if summary.chosen:
-        found.append(chosen_statement(summary))
+    found = [_headline(summary), _best_statement(summary)]
     # A share of NaN or 0: nothing moves it.
     if summary.influences and summary.influences[0].share > 0:
-        found.append(influence_statement(summary.influences[0]))
-    found.append(default_statement(summary))
+        found.append(_influence_statement(summary.influences[0]))
+    found.append(_default_statement(summary))
     if summary.year:
-        found.append(year_statement(summary.year))
+        found.append(_year_statement(summary.year))
     return found
 
 
-def best_statement(summary: Summary) -> str:
+def _best_statement(summary: Summary) -> str:
     """Return the best specification's skill beside what it would be by chance."""
     chance, best = summary.by_chance, summary.best
     said = f"The best of {summary.evaluated} has {_scored(best)} ({best.specification})"
@@ -81,19 +87,7 @@ def best_statement(summary: Summary) -> str:
     )
 
 
-def chosen_statement(summary: Summary) -> str:
-    """Return what choosing on what had resolved was worth."""
-    chosen = summary.chosen
-    assert chosen is not None
-    return (
-        f"Whoever had chosen the best so far at every refit since {iso_day(chosen.since)} would "
-        f"have had {scored(*chosen.skill)}; on the same days the median specification has "
-        f"{signed(chosen.median)} and hindsight's best {signed(chosen.best)}. Chosen most often, "
-        f"on {percent(chosen.share)} of the refits: {chosen.favourite}."
-    )
-
-
-def influence_statement(strongest: Influence) -> str:
+def _influence_statement(strongest: Influence) -> str:
     """Return which choice moves the skill most."""
     means = sorted(strongest.means.items(), key=lambda item: item[1])
     (worst, low), (best, high) = means[0], means[-1]
@@ -104,18 +98,18 @@ def influence_statement(strongest: Influence) -> str:
     )
 
 
-def default_statement(summary: Summary) -> str:
+def _default_statement(summary: Summary) -> str:
     """Return where the program's own definition stands."""
     default = summary.default
     if default is None:
         return "The program's own definition with logistic is not among them."
     return (
-        f"The program's own definition ({default.specification}) stands {default.rank}. of "
+        f"The program's own definition ({default.specification}) ranks {default.rank} of "
         f"{summary.evaluated} with {_scored(default)}."
     )
 
 
-def year_statement(year: Year) -> str:
+def _year_statement(year: Year) -> str:
     """Return how far the choices move the year's probability."""
     shares = [
         f"{_axis(each.axis)} {percent(each.share)}"
@@ -141,3 +135,51 @@ def _axis(axis: str) -> str:
 
 def _scored(standing: Standing) -> str:
     return scored(*standing.skill)
+
+
+def table_bytes(table: pd.DataFrame, ending: str) -> bytes:
+    """Return a table as CSV, Parquet or JSON (one object a row), by a file's ending."""
+    if ending == ".parquet":
+        content = io.BytesIO()
+        table.to_parquet(content, index=False)
+        return content.getvalue()
+    if ending == ".json":
+        # Python's own JSON gives every bit of a number; it has no NaN.
+        plain = table.astype(object).where(table.notna(), None).to_dict("records")
+        return f"{json.dumps(plain, indent=1, allow_nan=False)}\n".encode()
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def table_text(sweep: Sweep) -> str:
+    """Return the specifications with skill and chance; empty where there are too many to read."""
+    if not 0 < len(sweep.results) <= _MOST_ROWS:
+        return ""
+    axes = varied(sweep.table()) or ["candidate"]
+    names = [*(f"skill_{days}" for days in sweep.horizons), "skill"]
+    heads = [*(f"{days} days" for days in sweep.horizons), "together"]
+    year = f"P({sweep.results[0].figures['year']})"
+    rows = [["", *heads, year], *(_row(result, axes, names) for result in sweep.results)]
+    return "\n".join([*aligned(rows, "<>"), "", ""])
+
+
+def _row(result: Result, axes: list[str], names: list[str]) -> list[str]:
+    title = ", ".join(shown(axis, getattr(result.specification, axis)) for axis in axes)
+    figures = result.figures
+    skills = [scored(*(figures[f"{name}{end}"] for end in ("", "_low", "_high"))) for name in names]
+    return [title, *skills, percent(figures["probability"])]
+
+
+def grid_text(made: Grid, jobs: int) -> str:
+    """Return the specifications of a grid and the time that they would take."""
+    lines = [str(specification) for specification in made.specifications]
+    lines += [
+        f"left out, {counted(n, 'specification')}: {why}" for why, n in made.obstacles.items()
+    ]
+    timed = [_SECONDS[s.candidate] for s in made.specifications if s.candidate in _SECONDS]
+    untimed = len(made.specifications) - len(timed)
+    rest = f"; {untimed} of a model that was never timed not counted" if untimed else ""
+    lines.append(
+        f"{counted(len(made.specifications), 'specification')}, about "
+        f"{counted(max(round(sum(timed) / jobs / 60), 1), 'minute')} with --jobs {jobs}{rest}."
+    )
+    return "\n".join(lines)

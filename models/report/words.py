@@ -20,7 +20,6 @@ from models.vocabulary import Kind, Verdict
 if TYPE_CHECKING:
     from models.ledger.alerts import AlertState
 
-FAMOUS_THRESHOLD = 75.0
 DISCLAIMER = "Research software, not investment advice."
 STATES = {
     "bitcoin": "a Bitcoin season",
@@ -127,20 +126,6 @@ def timing_statement(forecast: Forecast, kind: Kind = Kind.BROAD) -> str:
 
 def _day(forecast: Forecast, days: float | None) -> str | None:
     return None if days is None else long_day(forecast.as_of + pd.Timedelta(days=days))
-
-
-def base_rate_side(low: float, high: float, base_rate: float) -> str:
-    """Return on which side of the base rate an interval lies: above, below, or within: it holds it.
-
-    Examples
-    --------
-    >>> base_rate_side(0.2, 0.4, 0.1), base_rate_side(0.2, 0.4, 0.4)
-    ('above', 'within')
-    """
-    # Strict: an interval that ends at the base rate holds it.
-    if low > base_rate:
-        return "above"
-    return "below" if high < base_rate else "within"
 
 
 def fifth_statement(fifth: Fifth | None) -> str:

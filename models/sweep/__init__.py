@@ -1,6 +1,6 @@
 """Sweeps: the same study under every choice, on one machine or a cluster.
 
-Specifications to results, results to a table and to what may be said of it. Workers evaluate, the
-client stores. Imports `features`, `models.training` and the rooms below it; knows nothing of
+Specifications -> delayed tasks -> one table of results -> summary. Workers evaluate, the client
+keeps the results. Imports `features`, `models.training` and the rooms below it; knows nothing of
 MLflow, pictures or the command line.
 """

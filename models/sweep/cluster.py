@@ -1,30 +1,31 @@
-"""The only module that knows Dask: tasks on the workers of a cluster, the material sent once."""
+"""The only module that knows Dask: joblib's tasks on the workers of a cluster."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import TimeoutError as NothingCame  # joblib's, another than Python's
 from typing import TYPE_CHECKING
 
-from models.errors import DEADLINE_SECONDS, SweepError
-from models.sweep.identity import code_digest, difference, identity
+from joblib import Parallel, delayed, parallel_config
+
+from models.errors import SweepError
+from models.sweep.evaluate import Failure, Result, attempt
 from models.sweep.material import Material
 from models.sweep.specification import Specification
-from models.sweep.tasks import Backend, Done, Tasks, timed, with_losses
+from models.sweep.store import difference, identity
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
+
+    from models.sweep.run import Engine, Tasks
 
 WAIT_SECONDS = 20.0
-_LOOK_SECONDS = 2.0
-_GONE = "the scheduler is gone; what is done is kept, run the same command again for the rest"
-
-
-class _Lost(Exception):
-    """Workers were lost with tasks on them."""
+# A specification takes seconds: if nothing comes back for so long, nobody is at work.
+PATIENCE_SECONDS = 300.0
 
 
 class OtherCode(Exception):
@@ -32,38 +33,22 @@ class OtherCode(Exception):
 
 
 @contextmanager
-def on_cluster(scheduler: str | None, jobs: int) -> Iterator[Backend]:
+def on_cluster(scheduler: str | None, jobs: int) -> Iterator[Engine]:
     """Give what evaluates on a Dask cluster.
 
-    Parameters
-    ----------
-    scheduler : str, optional
-        ``tcp://HOST:PORT``, or ``file:PATH`` of the scheduler's JSON file; by
-        default a cluster on this machine, which ends with the sweep.
-    jobs : int
-        Workers of a cluster on this machine.
-
-    Raises
-    ------
-    SweepError
-        If Dask is not installed, the scheduler does not answer or has no
-        worker, or a worker runs other code.
+    The scheduler is ``tcp://HOST:PORT``, or ``file:PATH`` of its JSON file; by default so many
+    workers on this machine, which end with the sweep. Raises `SweepError` if Dask is not installed,
+    the scheduler does not answer or has no worker, or a worker runs other code.
     """
     # What goes wrong is said once, by this module; Dask would say it at length.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _client(scheduler, jobs) as client:
         check_workers(client)
-        yield lambda material, tasks, horizons: evaluate_on(client, material, tasks, horizons)
+        yield partial(_evaluate_on, client)
 
 
 def check_workers(client: Client) -> None:
-    """Refuse a cluster on which a worker would compute otherwise than this process.
-
-    Raises
-    ------
-    SweepError
-        Names the first such worker, and in what it differs.
-    """
+    """Refuse a cluster on which a worker would compute otherwise than this process."""
     for address, threads in sorted(client.nthreads().items()):
         # Two tasks in one process would share its numerical libraries' number of threads.
         if threads > 1:
@@ -71,7 +56,7 @@ def check_workers(client: Client) -> None:
                 f"worker {address} runs {threads} tasks at once in one process; start it with "
                 f"--nthreads 1, one on each core."
             )
-    for address, theirs in sorted(client.run(_asked(), on_error="return").items()):
+    for address, theirs in sorted(client.run(_question(), on_error="return").items()):
         if not isinstance(theirs, dict):
             raise SweepError(
                 f"worker {address} cannot load this program ({theirs}); install the same altseason "
@@ -84,7 +69,7 @@ def check_workers(client: Client) -> None:
             )
 
 
-def _asked() -> Callable[[], dict[str, str] | str]:
+def _question() -> Callable[[], dict[str, str] | str]:
     """Return a question that a worker without this program can answer too.
 
     A function inside another is sent by value: there is nothing to import but what it imports.
@@ -92,12 +77,12 @@ def _asked() -> Callable[[], dict[str, str] | str]:
 
     def ask() -> dict[str, str] | str:
         try:
-            # What a task needs, loaded by all workers at once before the first one waits for it.
-            import models.sweep.tasks
-            from models.sweep.identity import identity as theirs
+            # What a task needs, loaded by all workers at once before the first waits for it.
+            import models.sweep.cluster
+            from models.sweep.store import identity as theirs
 
-            assert models.sweep.tasks
-            return dict(theirs())
+            assert models.sweep.cluster
+            return theirs()
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
@@ -121,13 +106,9 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
         ):
             yield client
         return
-    named: dict[str, str] = (
-        {"scheduler_file": scheduler.removeprefix("file:")}
-        if scheduler.startswith("file:")
-        else {"address": scheduler}
-    )
+    name = "scheduler_file" if scheduler.startswith("file:") else "address"
     try:
-        client = Client(**named, timeout=WAIT_SECONDS)
+        client = Client(**{name: scheduler.removeprefix("file:")}, timeout=WAIT_SECONDS)
     except (OSError, ValueError) as error:
         raise SweepError(f"the scheduler {scheduler} does not answer: {error}") from error
     with client:
@@ -141,95 +122,36 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Client]:
         yield client
 
 
-def evaluate_on(
+def _evaluate_on(
     client: Client, material: Material, tasks: Tasks, horizons: tuple[int, ...]
-) -> Iterator[Done]:
-    """Evaluate tasks on the workers of a client; what a lost one had is run again."""
-    yield from with_losses(lambda left: _round(client, material, left, horizons), tasks, _Lost)
+) -> Iterator[Result | Failure]:
+    """Evaluate on the workers; what a lost worker had runs on others, the scheduler sees to it."""
+    from distributed.scheduler import KilledWorker
 
-
-def _round(
-    client: Client, material: Material, left: Tasks, horizons: tuple[int, ...]
-) -> Iterator[Done]:
-    """Submit what is left. A worker's loss is the scheduler's affair, as long as others live."""
-    from distributed import as_completed
-
+    # The material goes to every worker once, not with every task.
+    with parallel_config(backend="dask", client=client, scatter=[material]):
+        parallel = Parallel(return_as="generator_unordered", batch_size=1, timeout=PATIENCE_SECONDS)
+    code = identity()["code"]
     try:
-        _await_worker(client)
-        # To every worker once, not with every task.
-        shared = client.scatter(material, broadcast=True)
-        futures = client.map(
-            _evaluate, left, material=shared, horizons=horizons, code=code_digest(), pure=False
-        )
-        lost = False
-        with _watched(client, futures):
-            for future in as_completed(futures):
-                if future.status == "finished":
-                    yield future.result()
-                elif future.status == "error":
-                    _refuse(future.exception())
-                    lost = True
-                else:
-                    lost = True
-                future.release()
-    except (OSError, TimeoutError) as error:
-        raise SweepError(f"{_GONE} ({error}).") from error
-    if client.status != "running":
-        raise SweepError(f"{_GONE}.")
-    if lost:
-        raise _Lost
-
-
-def _await_worker(client: Client) -> None:
-    """Wait until there is a worker, and say so."""
-    if client.nthreads():
-        return
-    print(f"no worker is left; waiting for one, up to {DEADLINE_SECONDS:g} s ...", file=sys.stderr)
-    try:
-        client.wait_for_workers(1, timeout=DEADLINE_SECONDS)
-    except TimeoutError as error:
-        raise SweepError(
-            "no worker is left; what is done is kept: start workers and run the same command "
-            "again later."
-        ) from error
-
-
-@contextmanager
-def _watched(client: Client, futures: list[Future[Done]]) -> Iterator[None]:
-    """Cancel the tasks when no worker is left, for the material is lost with the last one.
-
-    The scheduler would wait for it without end.
-    """
-    over = Event()
-
-    def watch() -> None:
-        with suppress(OSError, RuntimeError, TimeoutError):  # the scheduler is gone too
-            while not over.wait(_LOOK_SECONDS):
-                if not client.nthreads():
-                    client.cancel(futures, force=True)
-                    return
-
-    watcher = Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _refuse(error: BaseException | None) -> None:
-    """Tell a worker that came late with other code from one that was lost."""
-    if isinstance(error, OtherCode | ImportError | AttributeError):
+        yield from parallel(delayed(_evaluate)(material, task, horizons, code) for task in tasks)
+    except (OtherCode, ImportError, AttributeError) as error:
         raise SweepError(
             f"a worker that joined meanwhile would compute otherwise ({error}); stop it, and run "
             f"the same command again."
         ) from error
+    except (KilledWorker, CancelledError, NothingCame, OSError) as error:
+        reason = str(error) or f"nothing came back in {PATIENCE_SECONDS:g} s"
+        raise SweepError(
+            f"the workers or their scheduler are gone ({reason}); what is done is kept: start them "
+            f"and run the same command again."
+        ) from error
 
 
 def _evaluate(
-    specification: Specification, material: Material, horizons: tuple[int, ...], code: str
-) -> Done:
-    if code_digest() != code:
-        raise OtherCode(f"its code is {code_digest()[:12]}, not {code[:12]}")
-    return timed(specification, material, horizons)
+    material: Material, specification: Specification, horizons: tuple[int, ...], code: str
+) -> Result | Failure:
+    if (ours := identity()["code"]) != code:
+        raise OtherCode(f"its code is {ours[:12]}, not {code[:12]}")
+    # The loops inside a task stay in it: on the cluster they could wait for each other for ever.
+    with parallel_config(backend="loky", n_jobs=1):
+        return attempt(material, specification, horizons)

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.answers import Answer, Event, Question
+from models.answers import Event, Question
 from models.forecasting.ahead import Ahead, fitted_renewals
 from models.forecasting.leads import by_lead
-from models.forecasting.questions import window_of
+from models.forecasting.questions import Window, window_of
 from models.hazard.candidates import fit_candidates
 from models.hazard.forecaster import Evidence, Forecaster
 from models.season.labels import onsets
 from models.sweep.material import Material
-from models.sweep.result import Failure, Result, Trace
 from models.sweep.specification import Specification
 from models.training.landmarks import STEP_DAYS, grid_days, landmarks_of
-from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
+from models.training.run import SCHEDULE, Settings
 from models.verification.hindcast import REFERENCE, Landmarks, hindcast, training_rows
-from models.verification.intervals import Interval
 from models.verification.samples import over_horizons, with_episodes
 from models.verification.scores import brier_scores
 from models.verification.skill import integrated, verify
-from models.verification.walk_forward import WalkForward
 from models.vocabulary import Kind
 
 HORIZONS = (30, 60, 90)
-_SKILL = ("brier_skill", "brier_skill_low", "brier_skill_high")
+_ENDS = ("", "_low", "_high")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one specification came to.
+
+    The figures, in the order of the table's columns: `onsets` of broad seasons in the whole
+    history; `episodes` and `days` out of sample, resolved at every horizon; `skill_<days>` at each
+    horizon and `skill` over all of them (Brier skill against climatology; higher is better), with
+    `_low` and `_high` (90 %); the calendar `year` of the day after the last; the `probability` of
+    an onset in it with its interval, NaN where nothing can be learnt from; whether one has `begun`.
+    """
+
+    specification: Specification
+    figures: dict[str, Any]
+    trace: pd.DataFrame  # as_of, score, reference: Brier scores, the mean over the horizons
+
+    def row(self) -> dict[str, Any]:
+        """Return the choices and figures by column."""
+        return {**self.specification.as_dict(), **self.figures}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A specification that could not be evaluated, and why."""
+
+    specification: Specification
+    reason: str
 
 
 def attempt(
@@ -48,118 +75,71 @@ def evaluate(
 ) -> Result:
     """Hindcast, score and ask about the year, as `models.training.run.train` does.
 
-    At a horizon the skill is that of a training with the same settings, to the
-    last bit. One thread: the result depends neither on the machine's cores nor
-    on who else computes.
-
-    Parameters
-    ----------
-    material : Material
-        What the specifications share.
-    specification : Specification
-        The choices.
-    horizons : tuple of int
-        Days ahead, each in [1, 390].
-
-    Raises
-    ------
-    DataError, ValueError
-        If the data do not suffice.
+    At a horizon the skill is that of a training with the same settings, to the last bit. One
+    thread: the result depends neither on the machine's cores nor on who else computes. Raises
+    `DataError` or `ValueError` if the data do not suffice.
     """
+    index = material.by_index[specification.index].index
+    features = material.features_of(specification)
+    settings = Settings(
+        candidates=(specification.candidate,), definition=specification.definition,
+        horizons=horizons, seed=specification.seed,
+    )  # fmt: skip
     with threadpool_limits(limits=1):
-        index = material.index_of(specification)
-        features = material.features_of(specification)
-        settings = Settings(
-            candidates=(specification.candidate,),
-            definition=specification.definition,
-            horizons=horizons,
-            seed=specification.seed,
-        )
         rows = landmarks_of(
             features.loc[grid_days(index)], index, settings.definition, str(specification)
         )
-        table = hindcast(
-            rows,
-            WalkForward(OUT_OF_SAMPLE, REFIT_DAYS),
-            partial(fit_candidates, settings.unfitted()),
-            horizons,
-        )
-        chance = year_chance(rows, index, features, settings, specification.candidate)
-    return _scored(table, index, specification, chance)
-
-
-def _scored(
-    table: pd.DataFrame, index: pd.Series, specification: Specification, chance: Answer | None
-) -> Result:
+        fit = partial(fit_candidates, settings.unfitted())
+        table = hindcast(rows, SCHEDULE, fit, horizons)
+        year = _year(rows, index, features, settings)
     days = onsets(index, specification.definition)
     broad = with_episodes(table[table["kind"] == Kind.BROAD], {Kind.BROAD: days})
-    by_horizon = _of(verify(broad, step_days=STEP_DAYS), specification.candidate)
-    overall = _of(integrated(broad, step_days=STEP_DAYS), specification.candidate)
+    by_horizon = verify(broad, step_days=STEP_DAYS)
+    overall = integrated(broad, step_days=STEP_DAYS)
+    (whole,) = overall[overall["model"] == specification.candidate].to_dict("records")
+    scored = by_horizon[by_horizon["model"] == specification.candidate].to_dict("records")
+    skills = {f"skill_{row['horizon_days']}": row for row in scored} | {"skill": whole}
+    figures = {
+        "onsets": len(days),
+        **{name: int(whole[name]) for name in ("episodes", "days")},
+        **{
+            f"{name}{end}": float(row[f"brier_skill{end}"])
+            for name, row in skills.items()
+            for end in _ENDS
+        },
+        **year,
+    }
+    return Result(specification, figures, _trace(broad, specification.candidate))
+
+
+def _trace(broad: pd.DataFrame, candidate: str) -> pd.DataFrame:
+    """Return the scores of the days resolved at every horizon, in the order of time."""
     sample = next(iter(over_horizons(broad)))
-    nan = float("nan")
-    as_of = index.index[-1]
-    return Result(
-        specification=specification,
-        onsets=len(days),
-        episodes=int(overall["episodes"].iloc[0]),
-        days=int(overall["days"].iloc[0]),
-        horizons=tuple(int(each) for each in by_horizon["horizon_days"]),
-        skill=tuple(_intervals(by_horizon)),
-        integrated=_intervals(overall)[0],
-        year=int(window_of(as_of).year or 0),
-        probability=nan if chance is None else _number(chance.probability),
-        low=nan if chance is None else _number(chance.low),
-        high=nan if chance is None else _number(chance.high),
-        begun=chance is not None and chance.began_on is not None,
-        trace=Trace(
-            sample.as_of,
-            sample.scores(brier_scores, specification.candidate),
-            sample.scores(brier_scores),
-        ),
+    return pd.DataFrame(
+        {
+            "as_of": sample.as_of,
+            "score": sample.scores(brier_scores, candidate),
+            "reference": sample.scores(brier_scores),
+        }
     )
 
 
-def _of(table: pd.DataFrame, candidate: str) -> pd.DataFrame:
-    return table[table["model"] == candidate]
-
-
-def _intervals(table: pd.DataFrame) -> list[Interval]:
-    return [Interval(*map(float, row)) for row in table[list(_SKILL)].to_numpy(dtype=float)]
-
-
-def year_chance(
-    rows: Landmarks, index: pd.Series, features: pd.DataFrame, settings: Settings, candidate: str
-) -> Answer | None:
+def _year(
+    rows: Landmarks, index: pd.Series, features: pd.DataFrame, settings: Settings
+) -> dict[str, Any]:
     """Return the chance of a broad season in the year of the day after the index's last.
 
-    The candidate is fitted on the last scheduled refit, without replicates: the
-    interval is the renewal process's alone.
-
-    Parameters
-    ----------
-    rows : Landmarks
-        All rows.
-    index : pandas.Series
-        Season index by day.
-    features : pandas.DataFrame
-        On the index's last day, among others.
-    settings : Settings
-        Definition and seed.
-    candidate : str
-        Which of the candidates.
-
-    Returns
-    -------
-    Answer or None
-        None where no season had ended to learn from.
+    The candidate is fitted on the last scheduled refit, without replicates: the interval is the
+    renewal process's alone.
     """
+    (candidate,) = settings.candidates
     as_of = index.index[-1]
-    trained_until = WalkForward(OUT_OF_SAMPLE, REFIT_DAYS).refit_day(as_of)
+    trained_until = SCHEDULE.refit_day(as_of)
     models = fit_candidates(settings.unfitted(), *training_rows(rows, trained_until))
     kinds = settings.definition.by_kind()
     forecaster = Forecaster(
         name=candidate,
-        thresholds={kind: each.threshold for kind, each in kinds.items()},
+        thresholds={kind: definition.threshold for kind, definition in kinds.items()},
         model=models[candidate],
         climatology=models[REFERENCE],
         replicates=[models[candidate]],
@@ -167,13 +147,16 @@ def year_chance(
     )
     leads = by_lead(forecaster, features.loc[[as_of]], list(kinds))
     renewals = fitted_renewals(index, forecaster, as_of)
-    if renewals is None:
-        return None
     window = window_of(as_of)
+    if renewals is None:  # no season had ended to learn from
+        return _chance(window, None, None, None, begun=False)
     ahead = Ahead.from_index(index, as_of, kinds, leads, renewals)
-    (chance,) = ahead.answers([Question(Kind.BROAD, Event.BEGINS, window.counts_from, window.end)])
-    return chance
+    (answer,) = ahead.answers([Question(Kind.BROAD, Event.BEGINS, window.counts_from, window.end)])
+    begun = answer.began_on is not None
+    return _chance(window, answer.probability, answer.low, answer.high, begun=begun)
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _chance(window: Window, *values: float | None, begun: bool) -> dict[str, Any]:
+    names = ("probability", "probability_low", "probability_high")
+    numbers = [float("nan") if value is None else value for value in values]
+    return {"year": int(window.year or 0), **dict(zip(names, numbers, strict=True)), "begun": begun}

@@ -19,19 +19,19 @@ from features.market.season import (
     season_index,
 )
 from features.panel import DataError, MarketPanel, end_of_day
-from models.sweep.specification import Specification, SpecificationError, hidden_features
+from models.sweep.specification import GROUPS, Specification, SpecificationError
 from models.training.landmarks import grid_days
 
-# Features computed from the series that depend on window and top; without the window's own carried
+# Features computed from the series that depend on window and top; without the window's carried
 # breadth they are missing.
 _OF_INDEX = ("season_index", "carried_breadth_30", "carried_breadth_60")
-OWN_FEATURES = tuple(
+_BY_INDEX = [
     feature.name for feature in CATALOGUE if any(name in _OF_INDEX for name in feature.sources)
-)
+]
 
 
 @dataclass(frozen=True, eq=False)
-class Own:
+class OfIndex:
     """What belongs to one window and top: its index by day, its features, its data's digest."""
 
     index: pd.Series
@@ -41,41 +41,26 @@ class Own:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What all specifications of a sweep are evaluated on.
+    """What all specifications of a sweep are evaluated on."""
 
-    Parameters
-    ----------
-    until : pandas.Timestamp
-        Last day known.
-    features : pandas.DataFrame
-        Features that no window or top bears on: every seventh day from
-        2014-07-01 and the last day of each index.
-    own : mapping of IndexDefinition to Own
-        The rest, by window and top.
-    """
-
-    until: pd.Timestamp
-    features: pd.DataFrame
-    own: Mapping[IndexDefinition, Own]
+    until: pd.Timestamp  # last day whose news is used
+    features: pd.DataFrame  # those no window or top bears on, every seventh day and the last ones
+    by_index: Mapping[IndexDefinition, OfIndex]
 
     @property
     def digest(self) -> str:
         """SHA-256 over the digests of the data."""
         content = hashlib.sha256(f"{self.until:%Y-%m-%d}".encode())
-        for each, own in sorted(self.own.items(), key=lambda item: item[0]):
-            content.update(f"{each.window_days} {each.top} {own.digest}".encode())
+        for definition, part in sorted(self.by_index.items(), key=lambda item: item[0]):
+            content.update(f"{definition.window_days} {definition.top} {part.digest}".encode())
         return content.hexdigest()
-
-    def index_of(self, specification: Specification) -> pd.Series:
-        """Return the season index by day under a specification's window and top."""
-        return self.own[specification.index].index
 
     def features_of(self, specification: Specification) -> pd.DataFrame:
         """Return the features under a specification, those of the group left out missing."""
-        own = self.own[specification.index].features
-        whole = pd.concat([self.features, own], axis=1)
+        part = self.by_index[specification.index].features
+        whole = pd.concat([self.features, part], axis=1)
         table = whole[[feature.name for feature in CATALOGUE]]
-        hidden = [name for name in hidden_features(specification.without) if name in table]
+        hidden = [name for name in GROUPS.get(specification.without, ()) if name in table]
         return table.assign(**dict.fromkeys(hidden, float("nan"))) if hidden else table
 
 
@@ -86,58 +71,40 @@ def material(
     *,
     until: pd.Timestamp | None = None,
 ) -> Material:
-    """Compute what specifications share.
+    """Compute what specifications share; nothing published after the end of `until` is used.
 
-    A feature that window and top do not bear on is that of the default
-    definition under every specification.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market; its own index is that of the default window and top.
-    indices : mapping of IndexDefinition to dict of str to pandas.Series
-        The other windows' and tops', from `features.reference.load` or
-        `features.sources.directory`.
-    wanted : iterable of IndexDefinition
-        Those that specifications ask for.
-    until : pandas.Timestamp, optional
-        Nothing published after the end of this day is used; by default the
-        panel's last day.
-
-    Raises
-    ------
-    DataError
-        If an index has no values.
-    SpecificationError
-        If one that is wanted is not there.
+    The panel's index is that of the default window and top, `indices` holds the others. A feature
+    that they do not bear on is that of the default under every specification. Raises `DataError`
+    if an index has no values, `SpecificationError` if a wanted one is not there.
     """
     until = panel.last_day if until is None else min(until, panel.last_day)
     instant = end_of_day(pd.DatetimeIndex([until]))[0]
-    panels, found = {}, {}
-    for each in sorted(set(wanted)):
-        if each != DEFAULT and each not in indices:
-            raise SpecificationError(refusal(each))
-        panels[each] = _with_index(panel, indices.get(each)).known_at(instant)
-        found[each] = _index(panels[each], each)
-    # An index may end before the others, and is then asked about on its own last day.
-    last = [index.index[-1] for index in found.values()]
+    panels: dict[IndexDefinition, MarketPanel] = {}
+    for definition in sorted(set(wanted)):
+        if definition != DEFAULT and definition not in indices:
+            raise SpecificationError(_refusal(definition))
+        panels[definition] = _with_index(panel, indices.get(definition)).known_at(instant)
+    index = {definition: _index(part, definition) for definition, part in panels.items()}
+    # An index may end before the others, and is then asked about on its last day.
+    last = [series.index[-1] for series in index.values()]
     days = grid_days(pd.Series(index=[until])).union(pd.DatetimeIndex([until, *last]))
-    own, shared = {}, pd.DataFrame()
-    for each, index in found.items():
-        features = build_features(panels[each], days)
-        own[each] = Own(index, features[list(OWN_FEATURES)], panels[each].digest)
-        shared = features.drop(columns=list(OWN_FEATURES))
-    return Material(until, shared, own)
+    by_index, shared = {}, pd.DataFrame()
+    for definition, part in panels.items():
+        features = build_features(part, days)
+        by_index[definition] = OfIndex(index[definition], features[_BY_INDEX], part.digest)
+        shared = features.drop(columns=_BY_INDEX)
+    return Material(until, shared, by_index)
 
 
-def refusal(definition: IndexDefinition) -> str:
-    """Return why an index is not there and how it can be had."""
+def require_embedded(wanted: Iterable[IndexDefinition]) -> None:
+    """Raise `SpecificationError` for windows and tops that the embedded history does not hold."""
+    for definition in wanted:
+        if definition != DEFAULT and definition not in OTHERS:
+            raise SpecificationError(_refusal(definition))
+
+
+def _refusal(definition: IndexDefinition) -> str:
     return f"{BEYOND}, got window {definition.window_days} and top {definition.top}."
-
-
-def embedded(definition: IndexDefinition) -> bool:
-    """Tell whether the embedded history holds an index."""
-    return definition == DEFAULT or definition in OTHERS
 
 
 def _index(panel: MarketPanel, definition: IndexDefinition) -> pd.Series:

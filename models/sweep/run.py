@@ -5,56 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from features.market.season import DEFAULT, IndexDefinition, IndexSeries
+from features.market.season import IndexDefinition, IndexSeries
 from features.panel import MarketPanel
 from features.reference.load import load_definitions, load_reference
+from models.errors import SweepError
 from models.sweep.cluster import on_cluster
-from models.sweep.evaluate import HORIZONS
-from models.sweep.grid import DEFAULT_AXES, NAMES, Grid, grid
-from models.sweep.material import Material, embedded, material, refusal
-from models.sweep.result import Failure, Result
-from models.sweep.specification import Specification, SpecificationError
+from models.sweep.evaluate import HORIZONS, Failure, Result, attempt
+from models.sweep.material import Material, material
+from models.sweep.specification import Specification, grid_of
 from models.sweep.store import Store, key_of
-from models.sweep.tasks import Backend, in_process, on_processes
+from models.workers import end_with_parent
 
 BackendName = Literal["loky", "dask", "serial"]
 Progress = Callable[[int, int], None]
+Tasks = Sequence[Specification]
+Engine = Callable[[Material, Tasks, tuple[int, ...]], Iterator[Result | Failure]]
+# Workers that are lost so often are lost for a reason, most often for want of memory.
+_MOST_LOSSES = 3
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep has come to so far.
+    """What a sweep has come to so far."""
 
-    Parameters
-    ----------
-    asked : tuple of Specification
-        All specifications, in the order of the grid.
-    results : tuple of Result
-        Those evaluated, in the same order.
-    failures : tuple of Failure
-        Those that cannot be evaluated, and why.
-    resumed : int
-        Results that were in the store already.
-    interrupted : bool
-        Whether it was stopped before it was through.
-    until : pandas.Timestamp
-        Last day of the data.
-    digest : str
-        Of the data.
-    """
-
-    asked: tuple[Specification, ...]
-    results: tuple[Result, ...]
+    asked: tuple[Specification, ...]  # in the order of the grid
+    results: tuple[Result, ...]  # of those evaluated, in the same order
     failures: tuple[Failure, ...]
-    resumed: int
-    interrupted: bool
-    until: pd.Timestamp
-    digest: str
+    horizons: tuple[int, ...]
+    resumed: int  # results that were in the store already
+    interrupted: bool  # whether it was stopped before it was through
+    until: pd.Timestamp  # last day of the data
+    digest: str  # of the data
 
     def table(self) -> pd.DataFrame:
         """Return one row per specification evaluated: choices, then figures."""
@@ -62,71 +51,73 @@ class Sweep:
 
 
 @contextmanager
-def backend_of(name: BackendName, jobs: int, scheduler: str | None = None) -> Iterator[Backend]:
-    """Give the backend of a name: `loky` processes, `dask` workers, or this process alone."""
+def engine_of(name: BackendName, jobs: int, scheduler: str | None = None) -> Iterator[Engine]:
+    """Give what evaluates: `loky` processes here, `dask` workers, or `serial` this process."""
     if name == "dask":
-        with on_cluster(scheduler, jobs) as backend:
-            yield backend
-    elif name == "loky" and jobs > 1:
-        yield on_processes(jobs)
+        with on_cluster(scheduler, jobs) as engine:
+            yield engine
     else:
-        yield in_process
+        yield partial(on_processes, 1 if name == "serial" else jobs)
+
+
+def on_processes(
+    jobs: int, material: Material, tasks: Tasks, horizons: tuple[int, ...]
+) -> Iterator[Result | Failure]:
+    """Evaluate on so many processes of this machine; what a lost process had is run again."""
+    left = dict.fromkeys(tasks)
+    for _ in range(_MOST_LOSSES):
+        parallel = Parallel(
+            n_jobs=jobs, return_as="generator_unordered", batch_size=1, initializer=end_with_parent
+        )
+        try:
+            for outcome in parallel(
+                delayed(attempt)(material, task, horizons) for task in list(left)
+            ):
+                yield outcome
+                del left[outcome.specification]
+        except TerminatedWorkerError:
+            continue
+        return
+    raise SweepError(
+        f"workers were killed {_MOST_LOSSES} times, perhaps for want of memory; what is done is "
+        f"kept: run the same command again with fewer --jobs."
+    )
 
 
 def carry_out(
     shared: Material,
-    asked: Sequence[Specification],
-    backend: Backend,
+    asked: Tasks,
+    engine: Engine,
     *,
     horizons: tuple[int, ...] = HORIZONS,
     store: Store | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Sweep:
-    """Evaluate what is missing, keep each result as it comes.
-
-    Parameters
-    ----------
-    shared : Material
-        What the specifications share.
-    asked : sequence of Specification
-        Each once.
-    backend : callable
-        From `backend_of`.
-    horizons : tuple of int
-        Days ahead.
-    store : Store, optional
-        Where results are kept and looked for; by default nowhere.
-    progress : callable
-        Called with the number of specifications done and of all.
-
-    Returns
-    -------
-    Sweep
-        With what stands so far if the user interrupts it.
-    """
-    keys = {each: key_of(shared, each, horizons) for each in asked}
-    kept = {} if store is None else store.results(keys.values())
-    found: dict[Specification, Result] = {
-        each: kept[key] for each, key in keys.items() if key in kept
-    }
-    resumed, failures, interrupted = len(found), [], False
-    missing = [each for each in asked if each not in found]
+    """Evaluate what is missing, keep each result as it comes; an interruption ends it early."""
+    keys = {task: key_of(shared, task, horizons) for task in asked}
+    results: dict[Specification, Result] = {}
+    if store is not None:
+        stored = {task: store.get(key) for task, key in keys.items()}
+        results = {task: result for task, result in stored.items() if result is not None}
+    resumed, failures, interrupted = len(results), [], False
+    missing = [task for task in asked if task not in results]
     progress(resumed, len(asked))
     try:
-        for outcome, seconds in backend(shared, missing, horizons) if missing else ():
+        for outcome in engine(shared, missing, horizons) if missing else ():
             if isinstance(outcome, Failure):
                 failures.append(outcome)
             else:
                 if store is not None:
-                    store.put(keys[outcome.specification], outcome, seconds)
-                found[outcome.specification] = outcome
-            progress(len(found) + len(failures), len(asked))
+                    store.put(keys[outcome.specification], outcome)
+                results[outcome.specification] = outcome
+            progress(len(results) + len(failures), len(asked))
     except KeyboardInterrupt:
         interrupted = True
     return Sweep(
         asked=tuple(asked),
-        results=tuple(found[each] for each in asked if each in found),
+        results=tuple(results[task] for task in asked if task in results),
         failures=tuple(failures),
+        horizons=horizons,
         resumed=resumed,
         interrupted=interrupted,
         until=shared.until,
@@ -138,7 +129,6 @@ def sweep(
     panel: MarketPanel | None = None,
     *,
     indices: Mapping[IndexDefinition, IndexSeries] | None = None,
-    sample: int | None = None,
     horizons: tuple[int, ...] = HORIZONS,
     until: pd.Timestamp | None = None,
     backend: BackendName = "loky",
@@ -156,23 +146,19 @@ def sweep(
         The market; by default the embedded history.
     indices : mapping of IndexDefinition to dict of str to pandas.Series, optional
         Of windows and tops other than the default's, from
-        `features.sources.directory.load_index_series`; by default the
-        embedded ones, which belong to the embedded history.
-    sample : int, optional
-        Draw so many specifications of the grid, always the same ones.
+        `features.sources.directory.load_index_series`; the embedded history has its own.
     horizons : tuple of int
         Days ahead, each in [1, 390].
     until : pandas.Timestamp, optional
         Nothing published after the end of this day is used.
     backend : {"loky", "dask", "serial"}
-        Processes here, a Dask cluster, or this process alone; the result does
-        not depend on it.
+        Processes here, a Dask cluster, or this process alone: the result is the same.
     jobs : int
         Processes.
     scheduler : str, optional
         Of a Dask cluster: ``tcp://HOST:PORT`` or ``file:PATH``.
     store : pathlib.Path, optional
-        File in which results are kept, and looked for first.
+        Folder in which results are kept, and looked for first.
     progress : callable
         Called with the number of specifications done and of all.
     **choices
@@ -182,12 +168,8 @@ def sweep(
     Returns
     -------
     pandas.DataFrame
-        One row per specification evaluated: `threshold`, `window_days`, `top`,
-        `quiet_days`, `candidate`, `without`, `seed`; `onsets`, `episodes`,
-        `days`; `skill_<days>` at each horizon and `skill` over all of them
-        (Brier skill against climatology; higher is better, 0 is climatology),
-        each with `_low` and `_high` (90 %); `year` and `probability` (of an
-        onset of a broad season in it) with `_low` and `_high`; `begun`.
+        One row per specification evaluated: its fields, then the figures of
+        `models.sweep.evaluate.Result`.
 
     Raises
     ------
@@ -204,51 +186,15 @@ def sweep(
     """
     if panel is None:
         panel, indices = load_reference(), load_definitions()
-    made = grid(axes_of(choices) or DEFAULT_AXES, sample=sample)
-    shared = material(panel, indices or {}, definitions_of(made), until=until)
-    with backend_of(backend, jobs, scheduler) as run:
+    made = grid_of(choices)
+    shared = material(panel, indices or {}, made.definitions(), until=until)
+    with engine_of(backend, jobs, scheduler) as engine:
         done = carry_out(
             shared,
             made.specifications,
-            run,
+            engine,
             horizons=horizons,
             store=None if store is None else Store(store),
             progress=progress,
         )
     return done.table()
-
-
-def axes_of(choices: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-    """Return choices by the names of the `Specification`'s fields.
-
-    Raises
-    ------
-    SpecificationError
-        If a name is none of the options'.
-    """
-    if unknown := sorted(set(choices) - set(NAMES)):
-        raise SpecificationError(f"choices are {', '.join(NAMES)}, got {unknown[0]!r}.")
-    return {NAMES[name]: values for name, values in choices.items()}
-
-
-def definitions_of(made: Grid) -> list[IndexDefinition]:
-    """Return the windows and tops that a grid asks for."""
-    return sorted({each.index for each in made.specifications})
-
-
-def require_embedded(made: Grid) -> None:
-    """Refuse windows and tops that the embedded history does not hold.
-
-    Raises
-    ------
-    SpecificationError
-        Names the first of them and the way out.
-    """
-    for each in definitions_of(made):
-        if not embedded(each):
-            raise SpecificationError(refusal(each))
-
-
-def others_of(made: Grid) -> list[IndexDefinition]:
-    """Return the windows and tops but the default's."""
-    return [each for each in definitions_of(made) if each != DEFAULT]

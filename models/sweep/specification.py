@@ -1,10 +1,12 @@
-"""One specification: every choice that a sweep varies, made."""
+"""Specifications: every choice that a sweep varies, made; and the grid of them that is tried."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from features.catalogue.features import CATALOGUE
 from features.market.season import DEFAULT, PARTIAL_THRESHOLD, IndexDefinition
@@ -14,7 +16,7 @@ from models.season.definition import OnsetDefinition
 from models.training.ablation import feature_groups
 
 GROUPS = feature_groups()
-NOTHING = ""
+_NOTHING = ""
 
 
 class SpecificationError(ValueError):
@@ -25,43 +27,21 @@ class SpecificationError(ValueError):
 class Specification:
     """What one training of a sweep is asked to do; by default, what `train.py` does.
 
-    Parameters
-    ----------
-    threshold : float
-        Season index of a broad season, above a partial one's.
-    window_days : int
-        Days over which a coin must beat Bitcoin.
-    top : int
-        Number of altcoins by market cap.
-    quiet_days : int
-        Days below the threshold that must come before an onset.
-    candidate : str
-        Name from `models.hazard.candidates.CANDIDATES`.
-    without : str
-        Group of features that is left out; empty for none.
-    seed : int
-        Seed of candidates that draw.
+    Raises `SpecificationError` if a value is out of range.
 
-    Raises
-    ------
-    SpecificationError
-        If a value is out of range, or the candidate cannot be had under the others.
-
-    Examples
-    --------
     >>> [Specification(candidate=name, seed=3).canonical().seed for name in ("logistic", "pool")]
     [0, 0]
     >>> Specification(candidate="lightgbm_all", seed=3).canonical().seed
     3
     """
 
-    threshold: float = 75.0
-    window_days: int = DEFAULT.window_days
-    top: int = DEFAULT.top
-    quiet_days: int = 30
-    candidate: str = "logistic"
-    without: str = NOTHING
-    seed: int = 0
+    threshold: float = 75.0  # season index of a broad season, above a partial one's
+    window_days: int = DEFAULT.window_days  # over which a coin must beat Bitcoin
+    top: int = DEFAULT.top  # altcoins by market cap
+    quiet_days: int = 30  # below the threshold, before an onset
+    candidate: str = "logistic"  # from `models.hazard.candidates.CANDIDATES`
+    without: str = _NOTHING  # group of features that is left out
+    seed: int = 0  # of candidates that draw
 
     def __post_init__(self) -> None:
         # A broad season must be more than a partial one: strict.
@@ -74,7 +54,7 @@ class Specification:
             raise SpecificationError(
                 f"candidate must be one of {', '.join(CANDIDATES)}, got {self.candidate!r}."
             )
-        if self.without not in (NOTHING, *GROUPS):
+        if self.without not in (_NOTHING, *GROUPS):
             raise SpecificationError(
                 f"without must be one of {', '.join(GROUPS)}, got {self.without!r}."
             )
@@ -109,38 +89,40 @@ class Specification:
     def canonical(self) -> Specification:
         """Return the same specification without choices that bear on nothing.
 
-        A candidate that draws nothing has no seed, and one that does not see a
-        group of features cannot do without it.
+        A candidate that draws nothing has no seed, and a candidate that does not see a group of
+        features cannot do without it.
         """
         model = seeded([self.candidate], self.seed)[self.candidate]
-        without = self.without if _seen(model) & {*GROUPS.get(self.without, ())} else NOTHING
+        without = self.without if _features(model) & {*GROUPS.get(self.without, ())} else _NOTHING
         return replace(self, seed=self.seed if _draws(model) else 0, without=without)
 
-    def as_dict(self) -> dict[str, float | int | str]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the choices by name."""
         return asdict(self)
-
-    def to_json(self) -> str:
-        """Return the choices as text, the same for the same choices."""
-        return json.dumps(self.as_dict(), sort_keys=True)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> Specification:
-        """Return the specification of choices by name."""
-        return cls(**{name: values[name] for name in AXES if name in values})  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         return ", ".join(shown(name, value) for name, value in self.as_dict().items() if value)
 
 
 AXES = tuple(field.name for field in fields(Specification))
+# As the options call them.
+NAMES: Mapping[str, str] = {
+    "threshold": "threshold", "window": "window_days", "top": "top", "quiet": "quiet_days",
+    "model": "candidate", "without": "without", "seed": "seed",
+}  # fmt: skip
+# In the order in which a table is read; what is not named stays at the specification's default.
+DEFAULT_AXES: Mapping[str, Sequence[Any]] = {
+    "threshold": (70.0, 75.0, 80.0),
+    "window_days": (60, 90, 120),
+    "top": (20, 50, 100),
+    "quiet_days": (14, 30, 60),
+    "candidate": ("persistence", "logistic"),
+}
 
 
 def shown(axis: str, value: object) -> str:
     """Return a choice for a person to read.
 
-    Examples
-    --------
     >>> shown("window_days", 60), shown("without", ""), shown("candidate", "logistic")
     ('window 60 days', 'all features', 'logistic')
     """
@@ -153,26 +135,70 @@ def shown(axis: str, value: object) -> str:
     return f"{axis.removesuffix('_days')} {number}{unit}"
 
 
-def hidden_features(without: str) -> tuple[str, ...]:
-    """Return the features that are taken as missing."""
-    return GROUPS.get(without, ())
+@dataclass(frozen=True)
+class Grid:
+    """The specifications of a sweep, each once, and how often which obstacle left others out."""
+
+    specifications: tuple[Specification, ...]
+    obstacles: Mapping[str, int]
+
+    def definitions(self) -> list[IndexDefinition]:
+        """Return the windows and tops that are asked for."""
+        return sorted({specification.index for specification in self.specifications})
 
 
-def _seen(model: HazardModel) -> set[str]:
+def grid(axes: Mapping[str, Sequence[Any]]) -> Grid:
+    """Return every combination of the choices, by field of the `Specification`, each once.
+
+    A choice without values is not varied; a group named in `without` is tried beside all features.
+    Raises `SpecificationError` if a value is out of range, or nothing is left.
+
+    >>> made = grid({"window_days": (60, 90), "candidate": ("logistic", "pool")})
+    >>> [(row.window_days, row.candidate) for row in made.specifications]
+    [(60, 'logistic'), (90, 'logistic'), (90, 'pool')]
+    """
+    varied = {name: _values(name, axes[name]) for name in AXES if len(axes.get(name, ()))}
+    specifications: dict[Specification, None] = {}
+    obstacles: Counter[str] = Counter()
+    for values in itertools.product(*varied.values()):
+        specification = Specification(**dict(zip(varied, values, strict=True)))
+        if obstacle := specification.obstacle():
+            obstacles[obstacle] += 1
+        else:
+            specifications[specification.canonical()] = None
+    if not specifications:
+        raise SpecificationError(f"no specification is left: {next(iter(obstacles))}.")
+    return Grid(tuple(specifications), dict(obstacles))
+
+
+def grid_of(choices: Mapping[str, Sequence[Any]]) -> Grid:
+    """Return the grid of choices by the names of the options; without any, the default one."""
+    if unknown := sorted(set(choices) - set(NAMES)):
+        raise SpecificationError(f"choices are {', '.join(NAMES)}, got {unknown[0]!r}.")
+    return grid({NAMES[name]: values for name, values in choices.items()} or DEFAULT_AXES)
+
+
+def _values(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    given = (_NOTHING, *values) if name == "without" else tuple(values)
+    if name == "threshold":
+        given = tuple(float(value) for value in given)
+    return tuple(dict.fromkeys(given))
+
+
+def _features(model: HazardModel) -> set[str]:
     """Return the features that a candidate is given."""
-    known = {feature.name for feature in CATALOGUE}
+    catalogue = {feature.name for feature in CATALOGUE}
     given: set[str] = set()
     for value in model.get_params(deep=False).values():
-        members = value if isinstance(value, list | tuple) else [value]
-        for member in members:
+        for member in value if isinstance(value, list | tuple) else [value]:
             if isinstance(member, HazardModel):
-                given |= _seen(member)
-            elif isinstance(member, str) and member in known:
-                given.add(member)
+                given |= _features(member)
+            elif isinstance(member, str):
+                given |= {member} & catalogue
     return given
 
 
 def _draws(model: HazardModel) -> bool:
-    own = model.get_params(deep=False)
+    settings = model.get_params(deep=False)
     # Trees draw columns; where each may use them all, there is nothing to draw.
-    return "seed" in own and own.get("column_share", 0.0) < 1
+    return "seed" in settings and settings.get("column_share", 0.0) < 1

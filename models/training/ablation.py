@@ -15,12 +15,11 @@ from models.hazard.candidates import BREADTH_CORE, fit_candidates
 from models.hazard.climatology import Climatology
 from models.hazard.logistic import LogisticHazard
 from models.training.landmarks import STEP_DAYS, landmarks
-from models.training.run import OUT_OF_SAMPLE, REFIT_DAYS, Settings
+from models.training.run import SCHEDULE, Settings
 from models.verification.contrasts import Contrasts, window_contrasts
 from models.verification.hindcast import REFERENCE, hindcast
 from models.verification.intervals import Interval, difference_interval
 from models.verification.scores import brier_scores, log_scores, skill
-from models.verification.walk_forward import WalkForward
 from models.vocabulary import Verdict
 
 CORE = "core"
@@ -43,37 +42,15 @@ def ablation(
 ) -> pd.DataFrame:
     """Hindcast the logistic hazard with and without each group of features, on the same days.
 
-    Without a group it is the candidate `logistic`: season index and carried
-    breadth. With a group it sees the group's other features too, shrunk as
-    the training window asks. The simulation is no group here: it is a
-    candidate of its own.
+    Without a group it is the candidate `logistic`: season index and carried breadth. With a group
+    it sees the group's other features too, shrunk as the training window asks. The simulation is no
+    group here: it is a candidate of its own.
 
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market.
-    settings : Settings, optional
-        Definition, horizons and seed.
-    until : pandas.Timestamp, optional
-        Nothing published after the end of this day is used; by default the
-        panel's last day.
-    jobs : int
-        Processes; the result does not depend on it.
-    progress : callable
-        Called with the number of folds done and of all folds.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per kind, horizon and group: `kind`, `horizon_days`, `group`,
-        `features` (added), `days` (forecasts resolved), `brier_skill_without`
-        and `brier_skill_with` (against climatology; higher is better),
-        `brier_difference` (mean Brier score with the group less without it:
-        below 0 the group helps) with `brier_low` and `brier_high` (90 %,
-        paired, as `difference_interval` by windows); the same of the log score;
-        `verdict` ("helps" if the interval of both scores is below 0, "harms" if
-        that of both is above, else "cannot tell"). Where every outcome is the
-        same there is nothing to tell apart and all is NaN.
+    One row per kind, horizon and group: `features` (added), `days` (forecasts resolved), the skills
+    against climatology (higher is better), the mean score with the group less without it (below 0
+    the group helps) with its paired 90 % interval, of the Brier and of the log score; the `verdict`
+    is "helps" if the interval of both scores is below 0, "harms" if that of both is above, else
+    "cannot tell". Where every outcome is the same there is nothing to compare and all is NaN.
     """
     settings = settings or Settings()
     until = panel.last_day if until is None else until
@@ -82,7 +59,7 @@ def ablation(
     groups = feature_groups()
     table = hindcast(
         rows,
-        WalkForward(OUT_OF_SAMPLE, REFIT_DAYS),
+        SCHEDULE,
         partial(fit_candidates, _unfitted(groups)),
         settings.horizons,
         jobs=jobs,
@@ -107,19 +84,9 @@ def feature_groups() -> dict[str, tuple[str, ...]]:
 
 
 def compare_groups(table: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
-    """Compare the forecasts with each group to those of the core, paired.
+    """Compare the forecasts with each group to those of the core, paired; rows as `ablation`.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        A hindcast whose models are `core`, the groups and climatology.
-    groups : mapping of str to tuple of str
-        Features added, by group.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `ablation`.
+    The models of the hindcast are `core`, the groups and climatology.
     """
     resolved = table[table["outcome"].notna()]
     keys = ["kind", "horizon_days", "as_of", "outcome"]
@@ -127,27 +94,27 @@ def compare_groups(table: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -
     rows = []
     for kind in wide["kind"].unique():
         for horizon in wide["horizon_days"].unique():
-            own = wide[(wide["kind"] == kind) & (wide["horizon_days"] == horizon)]
-            if own.empty:
+            sample = wide[(wide["kind"] == kind) & (wide["horizon_days"] == horizon)]
+            if sample.empty:
                 continue
-            days = pd.DatetimeIndex(own["as_of"])
+            days = pd.DatetimeIndex(sample["as_of"])
             contrasts = window_contrasts(days, horizon_days=horizon, step_days=STEP_DAYS)
-            common = {"kind": kind, "horizon_days": horizon, "days": len(own)}
+            common = {"kind": kind, "horizon_days": horizon, "days": len(sample)}
             for group, features in groups.items():
                 evidence = {"group": group, "features": len(features)}
-                rows.append({**common, **evidence, **_differences(own, group, contrasts)})
+                rows.append({**common, **evidence, **_differences(sample, group, contrasts)})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _differences(own: pd.DataFrame, group: str, contrasts: Contrasts) -> dict[str, float | str]:
-    outcome = own["outcome"].to_numpy(dtype=float)
+def _differences(rows: pd.DataFrame, group: str, contrasts: Contrasts) -> dict[str, float | str]:
+    outcome = rows["outcome"].to_numpy(dtype=float)
     row: dict[str, float | str] = {"verdict": Verdict.CANNOT_TELL}
     if not 0 < outcome.mean() < 1:
         return row
     intervals = []
     for name, score in (("brier", brier_scores), ("log", log_scores)):
         reference, without, within = (
-            score(outcome, own[model].to_numpy(dtype=float)) for model in (REFERENCE, CORE, group)
+            score(outcome, rows[model].to_numpy(dtype=float)) for model in (REFERENCE, CORE, group)
         )
         row[f"{name}_skill_without"] = skill(without.mean(), reference.mean())
         row[f"{name}_skill_with"] = skill(within.mean(), reference.mean())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -45,33 +45,10 @@ HORIZONS = (90, 180, 365)
 HEADLINE_DAYS = 90
 
 
-class Answer(NamedTuple):
-    """What the history says of a claim: a row of the table, whose columns these are.
-
-    The figures are those of `Association`; NaN where there is nothing to compare with.
-    """
-
-    claim: str
-    horizon_days: int
-    condition: str
-    days: int
-    spells: int
-    onsets: int
-    rate: float
-    rate_low: float
-    rate_high: float
-    rate_otherwise: float
-    difference: float
-    low: float
-    high: float
-    placebo: float
-    verdict: str
-    sentence: str
-
-
-COLUMNS = Answer._fields
-
-
+# A row of the table: the figures are those of `Association`, NaN with nothing to compare with.
+_FIGURES = tuple(name for name in Association._fields if name != "scarce")
+COLUMNS = ("claim", "horizon_days", "condition", *_FIGURES, "sentence")
+_Row = dict[str, Any]
 _RANKED = "eth_btc_momentum_90"
 _PARTIAL = "partial alone"
 _KEPT = (
@@ -83,30 +60,11 @@ _KEPT = (
 def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp) -> pd.DataFrame:
     """Test the article's claims on every at-risk day from 2014-07-01 with a resolved window.
 
-    What the intervals, the placebos and the verdicts are is told in
-    `models.verification.association`.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market.
-    definition : OnsetDefinition
-        What counts as an onset of a broad season.
-    until : pandas.Timestamp
-        Nothing published after the end of this day is used.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per condition and horizon, in the order of the article:
-        `claim`, `horizon_days`, `condition`, the fields of `Association`
-        except `scarce`, and `sentence`, which says in words what they allow
-        to say.
-
-        Two rows read otherwise. ETH/BTC *as a ranking*: `rate` is the AUC of
-        its momentum, against 1/2. *Partial alone*: one entry per partial
-        season, `rate` is the share without a broad onset, its interval is
-        Clopper and Pearson's, and nothing stands beside it.
+    One row per condition and horizon, in the order of the article. What intervals, placebos and
+    verdicts are is written in `models.verification.association`. Two rows read otherwise. ETH/BTC
+    *as a ranking*: `rate` is the AUC of its momentum, against 1/2. *Partial alone*: one entry per
+    partial season, `rate` is the share without a broad onset, its interval is Clopper and
+    Pearson's, and nothing stands beside it.
     """
     known = panel.known_at(end_of_day(pd.DatetimeIndex([until]))[0])
     index = season_index(known)
@@ -118,7 +76,7 @@ def claims(panel: MarketPanel, definition: OnsetDefinition, until: pd.Timestamp)
         for row in _at_horizon(X, outcomes, horizon, definition.quiet_days)
     ]
     order = [condition.claim for condition in CONDITIONS]
-    rows.sort(key=lambda row: order.index(row.claim))
+    rows.sort(key=lambda row: order.index(row["claim"]))
     return pd.DataFrame([*rows, _partial_alone(index, definition)], columns=list(COLUMNS))
 
 
@@ -147,7 +105,7 @@ def with_claims(training: Training, tested: pd.DataFrame) -> Training:
 
 def _at_horizon(
     X: pd.DataFrame, outcomes: pd.DataFrame, horizon: int, quiet_days: int
-) -> Iterator[Answer]:
+) -> Iterator[_Row]:
     """Yield the rows of one horizon; conditions known on the same days share their resamples."""
     resolved = (outcomes["at_risk"] & (outcomes["days_known"] >= horizon)).to_numpy()
     ahead = outcomes["days_to_onset"].to_numpy(dtype=float)
@@ -174,15 +132,13 @@ def _row(
     condition: str,
     association: Association,
     sentence: Callable[[str, int, Association], str],
-) -> Answer:
-    figures = association._asdict()
-    del figures["scarce"]  # the sentence tells it
-    return Answer(
-        claim, horizon, condition, **figures, sentence=sentence(condition, horizon, association)
-    )
+) -> _Row:
+    words = sentence(condition, horizon, association)
+    figures = [getattr(association, name) for name in _FIGURES]
+    return dict(zip(COLUMNS, (claim, horizon, condition, *figures, words), strict=True))
 
 
-def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> Answer:
+def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> _Row:
     """Count the partial seasons in which no broad one began.
 
     A broad season counts from the day of the partial onset until the partial
@@ -207,34 +163,21 @@ def _partial_alone(index: pd.Series, definition: OnsetDefinition) -> Answer:
     return _alone(int((~inside.any(axis=1)).sum()), len(begun), int(inside.any(axis=0).sum()))
 
 
-def _alone(alone: int, seasons: int, onset_count: int) -> Answer:
+def _alone(alone: int, seasons: int, onset_count: int) -> _Row:
     rate = alone / seasons if seasons else float("nan")
     low, high = exact_interval(alone, seasons)
     verdict = "most do" if low > 0.5 else "few do" if high < 0.5 else CANNOT_TELL
     words = {CANNOT_TELL: "too few to call that the rule or the exception"}
-    nothing = float("nan")
-    return Answer(
-        claim=_PARTIAL,
-        horizon_days=HORIZONS[0],
-        condition="partial season",
-        days=seasons,
-        spells=seasons,
-        onsets=onset_count,
-        rate=rate,
-        rate_low=low,
-        rate_high=high,
-        rate_otherwise=nothing,
-        difference=nothing,
-        low=nothing,
-        high=nothing,
-        placebo=nothing,
-        verdict=verdict,
-        sentence=(
+    return {
+        "claim": _PARTIAL, "horizon_days": HORIZONS[0], "condition": "partial season",
+        "days": seasons, "spells": seasons, "onsets": onset_count,
+        "rate": rate, "rate_low": low, "rate_high": high, "verdict": verdict,
+        "sentence": (
             f"Of {seasons} partial seasons {alone} stayed without a broad one while "
             f"they lasted and for {HORIZONS[0]} days after their onset: {percent(rate)} "
             f"[{percent(low)}, {percent(high)}]; {words.get(verdict, verdict)}."
         ),
-    )
+    }  # fmt: skip
 
 
 def _comparison(condition: str, horizon: int, association: Association) -> str:

@@ -23,18 +23,8 @@ POOLED = tuple(float(threshold) for threshold in range(50, 90, 5))
 def landmarks(panel: MarketPanel, index: pd.Series, definition: OnsetDefinition) -> Landmarks:
     """Build the at-risk rows of every seventh day from 2014-07-01, for every threshold.
 
-    Both kinds of season are rows to forecast. The thresholds 50, 55, ..., 85
-    are rows to learn from besides, if both kinds lie within them: more onsets,
-    of the same market.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market, cut to what was known.
-    index : pandas.Series
-        Its season index by day.
-    definition : OnsetDefinition
-        What counts as an onset of a broad season.
+    Both kinds of season are rows to forecast. The thresholds 50, 55, ..., 85 are rows to learn from
+    besides, if both kinds lie within them: more onsets, of the same market.
     """
     return landmarks_of(build_features(panel, grid_days(index)), index, definition, panel.source)
 
@@ -50,10 +40,10 @@ def landmarks_of(
     """Build the at-risk rows of `landmarks` from the features of the grid's days."""
     days = pd.DatetimeIndex(features.index)
     frames, outcomes = [], []
-    for kind, each in _definitions(definition):
-        labelled = label(index, days, each)
+    for kind, variant in _definitions(definition):
+        labelled = label(index, days, variant)
         at_risk = labelled["at_risk"].to_numpy()
-        frames.append(features[at_risk].assign(**{THRESHOLD: each.threshold}))
+        frames.append(features[at_risk].assign(**{THRESHOLD: variant.threshold}))
         outcomes.append(labelled[at_risk].assign(kind=kind))
     X, outcome = pd.concat(frames), pd.concat(outcomes)
     if X.empty:
@@ -70,7 +60,7 @@ def landmarks_of(
 def _definitions(definition: OnsetDefinition) -> list[tuple[str, OnsetDefinition]]:
     """Return each kind of season with its definition, then the further thresholds, of no kind."""
     kinds = definition.by_kind()
-    taken = [each.threshold for each in kinds.values()]
+    taken = [variant.threshold for variant in kinds.values()]
     further: list[float] = []
     if POOLED[0] <= min(taken) and max(taken) <= POOLED[-1]:
         further = [threshold for threshold in POOLED if threshold not in taken]

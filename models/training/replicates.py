@@ -29,45 +29,21 @@ def fit_with_replicates(
 ) -> tuple[dict[str, HazardModel], list[dict[str, HazardModel]]]:
     """Fit the candidates on a day, once to all rows and again to resampled episodes.
 
-    An episode is the stretch of rows that ends with an onset of a broad
-    season; episodes are drawn with replacement, and settings once chosen are
-    kept.
-
-    Parameters
-    ----------
-    rows : Landmarks
-        All rows.
-    day : pandas.Timestamp
-        Outcomes resolved by its end are learnt from.
-    onset_days : pandas.DatetimeIndex
-        Onsets of broad seasons.
-    unfitted : mapping of str to HazardModel
-        The candidates.
-    n_replicates : int
-        Resamples.
-    seed : int
-        Seed of the draws.
-    jobs, progress
-        As for `models.training.run.train`.
-
-    Returns
-    -------
-    models : dict of str to HazardModel
-        Fitted to all rows.
-    replicates : list of dict of str to HazardModel
-        One dict per resample.
+    An episode is the stretch of rows that ends with an onset of a broad season; episodes are drawn
+    with replacement, and settings once chosen are kept. Returns the models by name, and those of
+    each resample.
     """
     X, targets, weight = training_rows(rows, day)
     with threadpool_limits(limits=1):
         models = fit_candidates(unfitted, X, targets, weight)
-    settled = {name: model.with_chosen_settings() for name, model in models.items()}
+    fixed = {name: model.with_chosen_settings() for name, model in models.items()}
     # Rows of an onset's own day belong to the next episode: side="right".
     episode = np.searchsorted(onset_days.to_numpy(), X.index.to_numpy(), side="right")
     random = np.random.default_rng(seed)
     draws = [_draw(episode, targets, random) for _ in range(n_replicates)]
     parallel = Parallel(n_jobs=jobs, return_as="generator", initializer=end_with_parent)
     replicates = []
-    for fitted in parallel(delayed(_refit)(settled, X, targets, weight * draw) for draw in draws):
+    for fitted in parallel(delayed(_refit)(fixed, X, targets, weight * draw) for draw in draws):
         replicates.append(fitted)
         progress(len(replicates), len(draws))
     return models, replicates
@@ -83,8 +59,8 @@ def _draw(episode: IntArray, targets: IntArray, random: np.random.Generator) -> 
 
 
 def _refit(
-    settled: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
+    fixed: dict[str, HazardModel], X: pd.DataFrame, targets: IntArray, weight: FloatArray
 ) -> dict[str, HazardModel]:
     drawn = weight > 0
     with threadpool_limits(limits=1):
-        return fit_candidates(settled, X[drawn], targets[drawn], weight[drawn])
+        return fit_candidates(fixed, X[drawn], targets[drawn], weight[drawn])

@@ -17,19 +17,8 @@ def skill_table(
 ) -> list[list[str]]:
     """Return Brier skill against climatology, broad seasons out of sample, and its evidence.
 
-    Parameters
-    ----------
-    training : Training
-        What was trained.
-    name_of : callable
-        Takes a candidate's name, returns what its row is called.
-
-    Returns
-    -------
-    list of list of str
-        The head: horizons, then all of them together, where the days suffice.
-        Then a row per candidate, simplest first, each score with its 90 %
-        interval; then the days and the episodes behind them.
+    The head: horizons, then all of them together, where the days suffice. Then a row per candidate,
+    simplest first, each score with its 90 % interval; then the days and the episodes of them.
     """
     broad = training.verification[training.verification["kind"] == Kind.BROAD]
     over_all = training.integrated[training.integrated["kind"] == Kind.BROAD]

@@ -24,33 +24,15 @@ from models.vocabulary import Kind
 
 @dataclass(frozen=True)
 class Study:
-    """Tables about the champion's forecasts of broad seasons and about the history.
+    """Tables about the champion's forecasts of broad seasons and about the history."""
 
-    Parameters
-    ----------
-    horizon_days : int
-        Horizon of the forecasts behind the first three tables.
-    warning_level : float
-        Probability from which on a forecast counts as a warning.
-    before_onsets : pandas.DataFrame
-        What was said before each onset.
-    contingency : pandas.DataFrame
-        Hits, misses and false alarms at stated levels.
-    without_episode : pandas.DataFrame
-        Skill with each episode left out in turn.
-    claims : pandas.DataFrame
-        The article's claims, tested on the history.
-    ablation : pandas.DataFrame
-        Skill with and without each feature group.
-    """
-
-    horizon_days: int
-    warning_level: float
-    before_onsets: pd.DataFrame
-    contingency: pd.DataFrame
-    without_episode: pd.DataFrame
-    claims: pd.DataFrame
-    ablation: pd.DataFrame
+    horizon_days: int  # of the forecasts in the first three tables
+    warning_level: float  # probability from which on a forecast counts as a warning
+    before_onsets: pd.DataFrame  # what was forecast before each onset
+    contingency: pd.DataFrame  # hits, misses and false alarms at stated levels
+    without_episode: pd.DataFrame  # skill with each episode left out in turn
+    claims: pd.DataFrame  # the article's claims, tested on the history
+    ablation: pd.DataFrame  # skill with and without each feature group
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by name."""
@@ -66,7 +48,7 @@ def champion_forecasts(training: Training) -> pd.DataFrame:
 
 
 def has_events(training: Training) -> bool:
-    """Tell whether an onset has followed a resolved forecast of the champion."""
+    """Return whether an onset has followed a resolved forecast of the champion."""
     forecasts = champion_forecasts(training)
     resolved = forecasts.loc[forecasts["outcome"].notna(), "as_of"]
     return bool(len(resolved)) and bool((training.onsets[Kind.BROAD] > resolved.min()).any())
@@ -79,23 +61,9 @@ def study(
     jobs: int = 1,
     progress: Progress = silent,
 ) -> Study:
-    """Make the tables of a training run.
+    """Make the tables of a training run, on the market and with the claims of the same history.
 
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market that it was trained on.
-    training : Training
-        The run.
-    claims : pandas.DataFrame
-        From `models.training.claims.claims`, on the same history.
-    jobs, progress
-        As for `models.training.run.train`.
-
-    Raises
-    ------
-    DataError
-        If no onset has followed a resolved forecast yet.
+    Raises `DataError` if no onset has followed a resolved forecast yet.
     """
     if not has_events(training):
         raise DataError(

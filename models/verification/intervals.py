@@ -122,11 +122,17 @@ def resample_counts(
     begins = random.random((resamples, steps)) < step_days / block_days
     begins[:, 0] = True
     start = random.integers(steps, size=(resamples, steps))
-    at = np.arange(steps)
-    opened = np.maximum.accumulate(np.where(begins, at, 0), axis=1)
-    drawn = (np.take_along_axis(start, opened, axis=1) + at - opened) % steps
-    cell = drawn + steps * np.arange(resamples)[:, None]
-    counts = np.bincount(cell.ravel(), minlength=resamples * steps).reshape(resamples, steps)
+    # A block counts once from its start to its end, and from 0 on where it wraps: the rest is sums.
+    row, opened = np.nonzero(begins)
+    first = start[row, opened]
+    end = first + np.diff(np.append(row * steps + opened, resamples * steps))
+    wraps = end > steps
+    width = steps + 1
+    edges = np.bincount(row * width + first, minlength=resamples * width)
+    edges -= np.bincount(row * width + np.minimum(end, steps), minlength=resamples * width)
+    edges += np.bincount(row[wraps] * width, minlength=resamples * width)
+    edges -= np.bincount((row * width + end - steps)[wraps], minlength=resamples * width)
+    counts = edges.reshape(resamples, width).cumsum(axis=1)
     return counts[:, position].astype(np.float64)
 
 

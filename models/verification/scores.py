@@ -34,18 +34,6 @@ def log_scores(outcome: FloatArray, probability: FloatArray) -> FloatArray:
         return -np.log(np.where(outcome == 1, probability, 1 - probability))
 
 
-def ranked_probability_score(came: int, probability: FloatArray) -> float:
-    """Return the ranked probability score of one forecast of ordered classes, in [0, 1].
-
-    The mean squared distance of the cumulative probabilities from those of the class that `came`,
-    by position; the last, 1 in both, is left out. Shape (classes,), at least two.
-    Epstein (1969), https://doi.org/10.1175/1520-0450(1969)008%3C0985:ASSFPF%3E2.0.CO;2.
-    """
-    cumulative = np.cumsum(probability)[:-1]
-    happened = np.arange(len(cumulative)) >= came
-    return float(((cumulative - happened) ** 2).mean())
-
-
 def skill(score: float, reference: float) -> float:
     """Return 1 - score / reference: 1 is perfect, 0 as good as the reference, NaN if that is 0."""
     return 1 - score / reference if reference > 0 else float("nan")
