@@ -19,6 +19,7 @@ import sqlalchemy
 
 from models.errors import TrackingError, Unanswered
 from models.tracking import registry
+from models.tracking import store as store_module
 from models.tracking.log import Beside, log_training, metrics, run_title, training_run
 from models.tracking.read import DIGESTS_FILE, FORECASTER_FILE, load_forecaster, load_tables
 from models.tracking.registry import Terms, decide
@@ -227,12 +228,14 @@ def test_a_silent_server_is_given_up_at_the_deadline():
             load_forecaster(uri, deadline=1)
 
 
-def test_the_lock_of_another_writer_is_waited_for_and_named(copied_store, small_training):
+def test_the_lock_of_another_writer_is_waited_for_and_named(copied_store, monkeypatch, caplog):
+    monkeypatch.setattr(store_module, "_LOOK_SECONDS", 0.1)
     path = Path(copied_store.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(f"{path}.lock", isolation_level=None)) as held:
         held.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(TrackingError, match="another program has held the store"):
-            registry.promote(copied_store, "1", "now", WHO, WHEN, deadline=0.2)
+        with pytest.raises(TrackingError, match=r"held the store .* for 0\.3 s"):
+            registry.promote(copied_store, "1", "now", WHO, WHEN, deadline=0.3)
+        assert "waiting for another program" in caplog.text
         held.execute("ROLLBACK")
 
 

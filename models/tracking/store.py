@@ -276,8 +276,6 @@ def _locked(path: Path, deadline: float) -> sqlite3.Connection:
     try:
         held = sqlite3.connect(lock, timeout=min(_LOOK_SECONDS, deadline), isolation_level=None)
         try:
-            # Nothing is written, so that no journal has to lie on the disk, nor stays after a kill.
-            held.execute("PRAGMA journal_mode=MEMORY")
             _begin(held, path, deadline)
         except BaseException:
             held.close()
@@ -296,14 +294,16 @@ def _locked(path: Path, deadline: float) -> sqlite3.Connection:
 
 
 def _begin(held: sqlite3.Connection, path: Path, deadline: float) -> None:
+    # Nothing is written, so that no journal has to lie on the disk, nor stays after a kill.
+    begin = "PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE"
     try:
-        held.execute("BEGIN EXCLUSIVE")
+        held.executescript(begin)
     except sqlite3.Error as error:
         if "locked" not in str(error) or deadline <= _LOOK_SECONDS:
             raise
         _log.warning("waiting for another program that holds the store %s ...", path)
         held.execute(f"PRAGMA busy_timeout = {int(1000 * (deadline - _LOOK_SECONDS))}")
-        held.execute("BEGIN EXCLUSIVE")
+        held.executescript(begin)
 
 
 def insist(write: Callable[[], object]) -> None:
