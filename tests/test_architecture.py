@@ -29,7 +29,7 @@ ROOMS = (
     "features.sources.yahoo", "features.sources.published", "features.sources.coinmarketcap",
     "features.sources.automatic", "features.reference.makers", "features.reference.make",
     "models.workers", "models.errors", "models.formatting",
-    "models.vocabulary", "models.stored", "models.answers", "models.season",
+    "models.vocabulary", "models.answers", "models.season",
     "models.outlook", "models.hazard", "models.forecasting", "models.verification",
     "models.training", "models.sweep", "models.ledger", "models.tracking", "models.report",
     "models.cli",

@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from models.answers import Answer, Event, State, find
+from models.answers import Answer, Day, Event, Number, Share, State, find
 from models.forecasting.questions import Window
 from models.hazard.forecaster import AlarmRecord, ClaimRecord, Fifth, Skill, StateRecord
 from models.season.definition import OnsetDefinition
-from models.stored import Day, Number, Share
 from models.vocabulary import Kind
 
 SCHEMA: Literal["altseason.forecast/3"] = "altseason.forecast/3"

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.answers import Event, Question
+from models.answers import Day, Event, Question
 from models.outlook.paths import REACH_DAYS
-from models.stored import Day
 from models.vocabulary import Kind
 
 DAY = pd.Timedelta(days=1)

@@ -21,12 +21,11 @@ from pydantic import (
 )
 
 from features.catalogue.features import FEATURE_NAMES
-from models.answers import State
+from models.answers import Day, State
 from models.hazard.base import HazardModel
 from models.hazard.candidates import from_state, to_state
 from models.hazard.leads import LEAD_DAYS
 from models.season.definition import OnsetDefinition
-from models.stored import Day
 from models.vocabulary import Kind, Verdict
 
 SCHEMA: Literal["altseason.forecaster/3"] = "altseason.forecaster/3"

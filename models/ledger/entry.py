@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal, Self
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
-from models.answers import Answer, State
+from models.answers import Answer, Day, Number, State
 from models.forecasting.parts import Forecast, ModelSummary
 from models.forecasting.questions import Window
 from models.forecasting.records import answers_json
 from models.hazard.leads import LEAD_DAYS
 from models.season.definition import OnsetDefinition
-from models.stored import Day, Number
 from models.vocabulary import Kind
 
 SCHEMA: Literal["altseason.ledger/4"] = "altseason.ledger/4"

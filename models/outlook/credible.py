@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from models.season.spells import BoolArray, FloatArray
 
@@ -52,7 +52,7 @@ def credible_interval(
     between = np.clip(between, 0.0, most * (1 - 1e-6))
     with np.errstate(divide="ignore", invalid="ignore"):
         size = most / between - 1
-        tails = [beta.ppf(q, mean * size, (1 - mean) * size) for q in _tails(level)]
+        tails = [betaincinv(mean * size, (1 - mean) * size, q) for q in _tails(level)]
     # Size infinite (nothing to explain) or mean 0 or 1: the interval is the mean itself.
     low, high = (np.where(np.isfinite(tail), tail, mean) for tail in tails)
     return np.minimum(low, mean), np.maximum(high, mean)
