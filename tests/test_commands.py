@@ -122,20 +122,6 @@ def test_an_error_is_json_too_where_json_was_asked_for(run):
     assert content["error"] in squeezed(result.stderr)
 
 
-def test_no_store_is_said_with_the_way_out(run, tmp_path):
-    result = run(predict.app, store=f"sqlite:///{tmp_path / 'none.db'}")
-    assert result.exit_code == 1
-    assert "run train.py first" in result.stderr
-    assert not (tmp_path / "none.db").exists()
-
-
-def test_pictures_and_page_are_written(run, tmp_path):
-    result = run(predict.app, "--as-of", "2018-09-25", "--plot", "a.png", "--report", "b.html")
-    assert result.exit_code == 0, result.stderr
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert "<!doctype html>" in (tmp_path / "b.html").read_text()
-
-
 def test_record_score_and_alert(run, tmp_path, monkeypatch):
     clock = datetime(2018, 9, 26, 8, tzinfo=UTC)
     monkeypatch.setattr(options, "now", lambda: pd.Timestamp(clock.replace(tzinfo=None)))
@@ -163,13 +149,6 @@ def test_record_score_and_alert(run, tmp_path, monkeypatch):
     rows = pd.read_csv(next(tmp_path.glob("archive/model-output/*/ledger.csv")))
     assert set(rows["reference_date"]) == {"2018-09-25"}
     assert rows.loc[rows["output_type"] == "pmf", "value"].between(0, 1).all()
-
-
-def test_a_clock_before_the_data_records_nothing(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "now", lambda: pd.Timestamp("1970-01-02"))
-    result = run(predict.app, "--as-of", "2018-09-25", "--record")
-    assert result.exit_code != 0
-    assert not (tmp_path / "forecasts.jsonl").exists()
 
 
 def test_health_describes_the_data(run):

@@ -18,13 +18,12 @@ import pytest
 import sqlalchemy
 
 from models.errors import TrackingError, Unanswered
-from models.tracking import registry
+from models.tracking import registry, serving
 from models.tracking import store as store_module
 from models.tracking.log import Beside, log_training, metrics, run_title, training_run
 from models.tracking.read import DIGESTS_FILE, FORECASTER_FILE, load_forecaster, load_tables
 from models.tracking.registry import Terms, decide
-from models.tracking.serving import LEAD_COLUMNS
-from models.tracking.store import CHALLENGER, CHAMPION, opened, writing
+from models.tracking.store import CHALLENGER, CHAMPION, writing
 from models.tracking.ui import experiment_tags, find_address
 from models.tracking.versions import list_versions, versions_json, versions_text
 from models.training.run import Settings
@@ -107,6 +106,18 @@ def test_a_moved_folder_is_read_and_written_where_it_lies(copied_store, store, s
         log_training(run, small_training, beside(), WHO, WHEN)
     assert load_forecaster(copied_store).model_id.version == "5"
     assert len(list_versions(f"sqlite:///{store / 'mlflow.db'}")) == 4
+
+
+def test_mlflow_serves_probabilities_by_lead_of_what_was_logged(copied_store, lead_rows, tmp_path):
+    content = load_forecaster(copied_store).forecaster.to_bytes()
+    path = tmp_path / serving.served_file(content)
+    path.write_bytes(content)
+    found = serving._load_pyfunc(str(path)).predict(lead_rows[0].head(3))
+    assert list(found) == list(serving.LEAD_COLUMNS)
+    assert found.sum(axis=1).to_numpy() == pytest.approx(1)
+    path.write_bytes(content[:-1])
+    with pytest.raises(TrackingError, match="not what was logged"):
+        serving._load_pyfunc(str(path))
 
 
 def test_the_champion_moves_by_hand_and_back(copied_store):
@@ -237,20 +248,6 @@ def test_the_lock_of_another_writer_is_waited_for_and_named(copied_store, monkey
             registry.promote(copied_store, "1", "now", WHO, WHEN, deadline=0.3)
         assert "waiting for another program" in caplog.text
         held.execute("ROLLBACK")
-
-
-def test_mlflow_serves_probabilities_by_lead(copied_store, lead_rows):
-    with opened(copied_store) as client:
-        version = client.get_model_version_by_alias("altcoin-season", "champion")
-        address = client.get_model_version_download_uri("altcoin-season", version.version)
-    assert address
-    stored = load_forecaster(copied_store)
-    rows = lead_rows[0].head(3)
-    from models.tracking.serving import ServedForecaster
-
-    found = ServedForecaster(stored.forecaster).predict(rows)
-    assert list(found) == list(LEAD_COLUMNS)
-    assert found.sum(axis=1).to_numpy() == pytest.approx(1)
 
 
 def test_titles_tell_what_differs_from_a_default_training():

@@ -12,7 +12,7 @@ import json
 import mmap
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +27,7 @@ NOTHING = "0" * 64
 _START = json.dumps({"schema": SCHEMA}).encode()[:-1]
 _SEALED = re.compile(rb'"sha256": "([0-9a-f]{64})"\}$')
 _BLOCK = 1 << 16
+_Content = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,18 @@ def append(path: Path, content: Mapping[str, Any]) -> Recorded:
     """
     path = Path(os.path.realpath(path))
     with locked(path), _made(path) as made, path.open("a+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        number = _line_with(file.fileno(), size, f'"id": "{content["id"]}"'.encode())
-        if number:
-            return Recorded(number, added=False)
-        last = next(_from_the_end(file.fileno(), size), None)
-        below = b"" if not size or os.pread(file.fileno(), 1, size - 1) == b"\n" else b"\n"
+        with _mapped(file.fileno()) as text:
+            size, place = len(text), text.find(f'"id": "{content["id"]}"'.encode())
+            if place >= 0:
+                return Recorded(_line_at(text, place), added=False)
+            last = next(_from_the_end(text), None)
+            below = b"" if text[-1:] in (b"", b"\n") else b"\n"
+            line = _line_at(text, size) + len(below)
         seal = NOTHING if last is None else _opened(last, path)[1]
-        _write(file.fileno(), below + _line({**content, PREVIOUS: seal}), size)
+        _write(file.fileno(), below + _sealed({**content, PREVIOUS: seal}), size)
         if made:
             _sync(path.parent)
-        lines = _count_lines(file.fileno(), size + len(below))
-    return Recorded(lines + 1, added=True, torn=bool(below))
+    return Recorded(line, added=True, torn=bool(below))
 
 
 def read_ledger(path: Path) -> Ledger:
@@ -95,7 +96,8 @@ def read_ledger(path: Path) -> Ledger:
                     _check_link(content, seal, last)
                     entries.append(Entry.from_content(content, number))
                 except MALFORMED as error:
-                    raise LedgerError(_refusal(path, number, torn, last, error)) from error
+                    cut = [each for each in torn if each > last]
+                    raise _refusal(path, f"line {number}", error, cut) from error
                 seal, last = sealed, number
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be read: {error.strerror}.") from error
@@ -104,9 +106,19 @@ def read_ledger(path: Path) -> Ledger:
 
 def newest_entries(path: Path) -> Iterator[Entry]:
     """Yield the lines of a ledger, the last one first; only as many are read as are asked for."""
-    with path.open("rb") as file:
-        for line in _from_the_end(file.fileno(), file.seek(0, os.SEEK_END)):
+    with path.open("rb") as file, _mapped(file.fileno()) as text:
+        for line in _from_the_end(text):
             yield _opened(line, path)[0]
+
+
+@contextlib.contextmanager
+def _mapped(file: int) -> Iterator[_Content]:
+    """Give the content of a file, of which only what is looked at is read."""
+    if not os.fstat(file).st_size:
+        yield b""
+        return
+    with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as content:
+        yield content
 
 
 @contextlib.contextmanager
@@ -121,40 +133,21 @@ def _made(path: Path) -> Iterator[bool]:
         raise
 
 
-def _line_with(file: int, size: int, text: bytes) -> int:
-    """Return the number of the first line that holds a text, 0 if none does."""
-    if not size:
-        return 0
-    with mmap.mmap(file, size, access=mmap.ACCESS_READ) as content:
-        place = content.find(text)
-        return 0 if place < 0 else content[:place].count(b"\n") + 1
+def _line_at(text: _Content, place: int) -> int:
+    """Return the number, from 1, of the line in which a place lies."""
+    starts = range(0, place, _BLOCK)
+    return 1 + sum(text[start : min(start + _BLOCK, place)].count(b"\n") for start in starts)
 
 
-def _count_lines(file: int, size: int) -> int:
-    count = 0
-    for start in range(0, size, _BLOCK):
-        count += os.pread(file, min(_BLOCK, size - start), start).count(b"\n")
-    return count
-
-
-def _from_the_end(file: int, size: int) -> Iterator[bytes]:
-    """Yield the lines of a file that are whole, the last one first; only what is asked for is read.
-
-    Its own descriptor is read at places, so that appending is not disturbed.
-    """
-    tail, start = b"", size
-    while start > 0:
-        step = min(_BLOCK, start)
-        start -= step
-        # The first piece may lack its beginning unless the file begins with it.
-        first, *lines = (os.pread(file, step, start) + tail).split(b"\n")
-        tail = first
-        if start == 0:
-            lines = [first, *lines]
-        for line in reversed(lines):
-            text = line.strip(b" \t\r")
-            if text and not _is_torn(text):
-                yield text
+def _from_the_end(text: _Content) -> Iterator[bytes]:
+    """Yield the lines that are whole, the last one first."""
+    end = len(text)
+    while end >= 0:
+        start = text.rfind(b"\n", 0, end) + 1
+        line = text[start:end].strip(b" \t\r")
+        if line and not _is_torn(line):
+            yield line
+        end = start - 1
 
 
 def _opened(line: bytes, path: Path) -> tuple[Entry, str]:
@@ -163,19 +156,16 @@ def _opened(line: bytes, path: Path) -> tuple[Entry, str]:
         content, sealed = _unsealed(line)
         return Entry.from_content(content, 0), sealed
     except MALFORMED as error:
-        raise LedgerError(
-            f"{path}, last line: not as it was recorded ({error}). Restore the file from a copy, "
-            f"or move it away: predict.py --record begins another."
-        ) from error
+        raise _refusal(path, "last line", error) from error
 
 
-def _refusal(path: Path, number: int, torn: list[int], last: int, error: Exception) -> str:
+def _refusal(path: Path, line: str, error: Exception, cut: Sequence[int] = ()) -> LedgerError:
     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
     # A line that seems cut off by a crash, though another one goes on from it, was whole once.
-    cut = [f"line {each} was cut off" for each in torn if "is missing" in reason and each > last]
-    why = "; ".join([reason.splitlines()[0] if reason else type(error).__name__, *cut])
-    return (
-        f"{path}, line {number}: not as it was recorded ({why}). Restore the file from a copy, "
+    also = [f"line {each} was cut off" for each in cut if "is missing" in reason]
+    why = "; ".join([reason.splitlines()[0] if reason else type(error).__name__, *also])
+    return LedgerError(
+        f"{path}, {line}: not as it was recorded ({why}). Restore the file from a copy, "
         f"or move it away: predict.py --record begins another."
     )
 
@@ -226,7 +216,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _line(content: Mapping[str, Any]) -> bytes:
+def _sealed(content: Mapping[str, Any]) -> bytes:
     return json.dumps({**content, SEAL: _digest(content)}, allow_nan=False).encode() + b"\n"
 
 
