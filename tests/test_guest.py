@@ -164,11 +164,14 @@ def test_a_picture_that_fails_costs_the_picture_and_never_the_forecast(
         ("--record", "--ledger", "link.html", "--report", "x.html"),
         ("--plot", "x.svg", "--tracking-uri", "sqlite:///x.svg"),
         ("--source", "yahoo", "--universe", "x.png", "--plot", "x.png"),
+        ("--source", "files", "--data-dir", "data", "--record", "--ledger", "data/coins.csv"),
     ],
 )
 def test_one_file_for_two_purposes_is_a_usage_error(tmp_path, monkeypatch, asked):
     monkeypatch.chdir(tmp_path)
     Path("link.html").symlink_to("x.html")
+    Path("data").mkdir()
+    Path("data/coins.csv").touch()
     result = run_command(predict.app, *asked)
     assert result.exit_code == 2
     assert "different files" in squeezed(result.stderr)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "altseason"
 PACKAGES = (DISTRIBUTION, "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "mlflow")
+TABLES = ("series", "coins", "universe")  # of a data directory
 NAMES = ("features", "models", "train", "predict")  # common ones, at the top level
 EPILOG = "Exit codes: 0 done, 1 failure, 2 usage, 3 data stale, insufficient or malformed."
 LEDGER = Path("forecasts.jsonl")
@@ -248,6 +249,9 @@ def require_writable(option: str, path: Path, endings: Sequence[str]) -> None:
 def refuse_shared(values: Mapping[str, object]) -> None:
     """Refuse options, by parameter, that name one file for two purposes."""
     files: dict[str, str] = {}
+    if isinstance(directory := values.get("data_dir"), Path) and directory.is_dir():
+        read = [each for each in directory.iterdir() if each.suffix in (".csv", ".parquet")]
+        files = {os.path.realpath(each): "--data-dir" for each in read if each.stem in TABLES}
     for name, value in values.items():
         path = value
         if name == "ledger" and values.get("record"):

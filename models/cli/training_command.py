@@ -32,7 +32,7 @@ from models.forecasting.status import season_status
 from models.hazard.candidates import available
 from models.report.card import model_cards
 from models.report.figures import training_figures
-from models.report.style import png
+from models.report.style import inked, png
 from models.report.training_text import study_text, training_table
 from models.season.definition import OnsetDefinition
 from models.tracking.log import Beside, OpenRun, log_training, run_title, training_run
@@ -145,10 +145,11 @@ def _beside(
 def _pictures(training: Training, progress: ProgressLine) -> dict[str, dict[str, bytes]]:
     """Return the pictures of a training; what fails to be drawn costs no training."""
     try:
-        return {
-            name: {file: png(figure) for file, figure in drawn.items()}
-            for name, drawn in training_figures(training).items()
-        }
+        with inked():
+            return {
+                name: {file: png(figure) for file, figure in drawn.items()}
+                for name, drawn in training_figures(training).items()
+            }
     except Exception as error:
         progress.message(f"warning: the training's pictures are not drawn: {one_line(error)}")
         return {}

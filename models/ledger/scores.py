@@ -63,7 +63,8 @@ def track_record(
         source=panel.source,
         digest=panel.digest,
         last_day=last_day,
-        age_days=None if today is None else (today - last_day).days,
+        # A clock before the data knows no age.
+        age_days=None if today is None or today < last_day else (today - last_day).days,
         revised=revised_forecasts(ledger, panel),
     )
 

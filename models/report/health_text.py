@@ -20,9 +20,10 @@ def health_text(health: DataHealth) -> str:
     health : DataHealth
         From `models.forecasting.data_quality.data_health`.
     """
+    age = f"{counted(health.age_days, 'day')} old" if health.age_days >= 0 else "after the clock"
     lines = [
         f"Source {health.source}, digest {health.digest[:12]}: to {iso_day(health.last_day)}, "
-        f"{counted(health.age_days, 'day')} old.",
+        f"{age}.",
         _fitness(health),
         *([health.witness.text] if health.witness else []),
         "",
