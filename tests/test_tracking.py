@@ -213,6 +213,20 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path, content, words):
     assert (path.read_bytes() if path.exists() else None) == before
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("./mlruns", "does not use folders as stores any more"),
+        ("file:///tmp/mlruns", "does not use folders as stores any more"),
+        ("nonsense://x", "no such kind of address"),
+        ("mysql+nodriver://x/y", "no such kind of address"),
+    ],
+)
+def test_an_address_that_is_none_is_named_with_the_way_out(address, words):
+    with pytest.raises(TrackingError, match=words):
+        load_forecaster(address)
+
+
 @pytest.mark.parametrize("name", ["a%20b", "why?"])
 def test_a_folder_whose_name_is_part_of_an_address_is_refused(tmp_path, name):
     """MLflow would answer from the neighbour `a b`, and write there."""

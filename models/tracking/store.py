@@ -39,6 +39,7 @@ _COLUMNS = (
     ("model_versions", "storage_location"),
 )
 _SQLITE = "sqlite:///"
+_DATABASES = ("postgresql", "mysql", "mssql")
 _MAGIC = b"SQLite format 3\0"
 # Who writes to the database keeps others out for moments only.
 _LOOK_SECONDS = 2.0
@@ -175,7 +176,7 @@ def refuse_foreign(tracking_uri: str, *, deadline: float = DEADLINE_SECONDS) -> 
     """
     absolute(tracking_uri)
     path = database(tracking_uri)
-    if is_server(tracking_uri) or (path is not None and not path.exists()):
+    if not path.exists() if path else not tracking_uri.startswith(_DATABASES):
         return
     with reaching(tracking_uri, "cannot be read", deadline=deadline):
         tables, revision = _schema(tracking_uri) if path is None else _schema_of_file(path)

@@ -86,9 +86,8 @@ days (`lead_1` to `lead_13`), or in none.
 - `@champion`: what `predict.py` reads.
 - `@challenger`: the best of the others, or a choice that was not promoted; its tags say why.
 - `@trial`: the last choice that answers another question (another definition or other horizons).
-- `train.py versions` lists them (`--history`: every move), `train.py promote VERSION --reason \
-TEXT` and `train.py rollback --reason TEXT` change the champion, `train.py resume` lets trainings \
-go on.
+- `train.py versions` lists them, `train.py promote VERSION --reason TEXT` and `train.py rollback \
+--reason TEXT` change the champion, `train.py resume` lets trainings go on.
 """
 
 
