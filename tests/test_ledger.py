@@ -142,20 +142,22 @@ for number in range(10):
 """
 
 
-def test_two_processes_that_name_it_by_a_link_and_by_its_name_keep_one_chain(
+def test_processes_that_name_it_by_links_and_by_its_name_keep_one_chain(
     ledger, tmp_path, small_forecast
 ):
     link = tmp_path / "elsewhere" / "link.jsonl"
     link.parent.mkdir()
     link.symlink_to(ledger)
+    hard = tmp_path / "hard.jsonl"
+    hard.hardlink_to(ledger)
     line = tmp_path / "line.json"
     line.write_text(json.dumps(content(small_forecast("2018-08-28"))))
     writers = [
         subprocess.Popen([sys.executable, "-c", _WRITER, path, line, name], cwd=ROOT)
-        for path, name in ((ledger, "a"), (link, "b"))
+        for path, name in ((ledger, "a"), (link, "b"), (hard, "c"))
     ]
-    assert [each.wait() for each in writers] == [0, 0]
-    assert len(read_ledger(ledger).entries) == len(DAYS) + 20
+    assert [each.wait() for each in writers] == [0, 0, 0]
+    assert len(read_ledger(ledger).entries) == len(DAYS) + 30
 
 
 def test_no_such_file_and_no_file_are_said_so(tmp_path):

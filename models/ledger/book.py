@@ -57,6 +57,7 @@ def append(path: Path, content: Mapping[str, Any]) -> Recorded:
     """
     path = Path(os.path.realpath(path))
     with locked(path), _made(path) as made, path.open("a+b") as file:
+        _hold(file.fileno())
         with _mapped(file.fileno()) as text:
             size, place = len(text), text.find(f'"id": "{content["id"]}"'.encode())
             if place >= 0:
@@ -131,6 +132,14 @@ def _made(path: Path) -> Iterator[bool]:
         if made:
             path.unlink(missing_ok=True)
         raise
+
+
+def _hold(file: int) -> None:
+    """Wait for writers that name the same file by a hard link, where the system can tell."""
+    with contextlib.suppress(ImportError):  # Windows
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _line_at(text: _Content, place: int) -> int:
