@@ -281,4 +281,4 @@ def test_a_forecast_loads_nothing_that_only_training_needs(copied_store):
     last = run_python("-c", code).stderr.strip().splitlines()[-1]
     count, heavy = last.split(" ", 1)
     assert heavy == "[]"
-    assert int(count) <= 78
+    assert int(count) <= 72

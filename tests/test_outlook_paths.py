@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from features.market.season import daily
-from models.outlook.credible import credible_interval
 from models.outlook.level import handed_over
 from models.outlook.path_onsets import kinds_of, onsets_of, pending
 from models.outlook.paths import Paths, simulate
 from models.outlook.posterior import cumulative_hazard, fit_spells
 from models.outlook.renewal import fit_renewal
-from models.outlook.waiting import waiting_times
+from models.outlook.waiting import credible_interval, waiting_times
 from models.season.definition import OnsetDefinition
 from models.season.spells import observe
 

@@ -14,12 +14,11 @@ from models.forecasting.base_rates import BaseRates
 from models.forecasting.leads import NEAR_DAYS, ByLead, near_term_hazards
 from models.hazard.forecaster import Forecaster
 from models.hazard.leads import LEAD_DAYS, LIMIT_DAYS, FloatArray, incidence
-from models.outlook.credible import credible_interval
-from models.outlook.first_spell import onset_by_day, parameter_draws
+from models.outlook.level import onset_by_day, parameter_draws
 from models.outlook.path_onsets import known_onsets, pending
 from models.outlook.paths import N_GROUPS, N_PATHS, REACH_DAYS, Paths, simulate
 from models.outlook.renewal import Renewal, fit_renewal
-from models.outlook.waiting import Waiting, exact_interval, waiting_times
+from models.outlook.waiting import Waiting, credible_interval, exact_interval, waiting_times
 from models.season.definition import OnsetDefinition
 from models.season.spells import BoolArray, History, observe
 from models.vocabulary import Kind

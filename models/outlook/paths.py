@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from models.outlook.first_spell import onset_by_day, parameter_draws
-from models.outlook.level import Level
+from models.outlook.level import Level, onset_by_day, parameter_draws
 from models.outlook.renewal import Renewal
 from models.season.definition import OnsetDefinition
 from models.season.spells import BoolArray, FloatArray, History, IntArray

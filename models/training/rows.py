@@ -20,7 +20,7 @@ from models.forecasting.base_rates import BaseRates
 from models.forecasting.leads import NEAR_DAYS
 from models.forecasting.questions import window_of
 from models.hazard.leads import LEAD_DAYS, N_LEADS, FloatArray, incidence
-from models.outlook.first_spell import onset_by_day, parameter_draws
+from models.outlook.level import onset_by_day, parameter_draws
 from models.outlook.path_onsets import first_days, onsets_of
 from models.outlook.paths import simulate
 from models.outlook.renewal import Renewal, fit_renewal
