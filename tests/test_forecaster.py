@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from models.answers import State
 from models.hazard.forecaster import Evidence, Forecaster, Range, Skill, StateRecord
+from models.report.words import too_high_statement
 from models.season.definition import OnsetDefinition
 from models.vocabulary import Kind, Verdict
 
@@ -160,3 +162,24 @@ def test_a_chance_whose_excess_lies_above_zero_is_too_high():
     assert not skill.too_high
     assert replace(skill, excess_low=0.01).too_high
     assert not replace(skill, excess_low=0.0).too_high
+
+
+@pytest.mark.parametrize(
+    ("year", "half", "value", "said"),
+    [
+        (0.1, 0.1, -0.1, "year they averaged 30 % and 20 % came true); the base rate is"),
+        (0.1, -0.1, 0.1, "year they averaged 30 % and 20 % came true); the base rate has"),
+        (-0.1, 0.1, -0.1, "180 days they averaged"),
+        (-0.1, -0.1, 0.1, ""),
+    ],
+)  # fmt: skip
+def test_sustained_chances_that_were_too_high_are_said_to_have_been(year, half, value, said):
+    found = {
+        horizon: Skill(Kind.SUSTAINED, horizon, value, None, None, 90, 5, Verdict.CANNOT_TELL,
+                       expected=0.3, observed=0.2, excess_low=low)
+        for horizon, low in (("180", half), ("year", year))
+    }  # fmt: skip
+    forecast = SimpleNamespace(evidence=SimpleNamespace(verified=lambda kind: found))
+    sentence = too_high_statement(forecast)
+    assert said in sentence
+    assert bool(sentence) == bool(said)

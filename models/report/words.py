@@ -169,13 +169,17 @@ def trust_statement(forecast: Forecast) -> str:
 def too_high_statement(forecast: Forecast) -> str:
     """Return what sustained forecasts came to where they have been too high; empty else."""
     skills = forecast.evidence.verified(Kind.SUSTAINED)
-    shown = skills.get("180") or skills.get("year")
-    if shown is None or not shown.too_high:
+    # The window of the first screen before one of its length.
+    both = (skills.get(horizon) for horizon in ("year", "180"))
+    shown = next((each for each in both if each is not None and each.too_high), None)
+    if shown is None:
         return ""
+    further = (shown.value or 0.0) > 0
+    guide = "has been further off" if further else "is the better guide"
     return (
         f"Chances of a sustained season have been too high (over {horizon_words(shown.horizon)} "
-        f"they averaged {percent(shown.expected)} and {percent(shown.observed)} came true): the "
-        f"base rate is the better guide."
+        f"they averaged {percent(shown.expected)} and {percent(shown.observed)} came true); the "
+        f"base rate {guide}."
     )
 
 
