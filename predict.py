@@ -146,7 +146,7 @@ def score(
 
         path = ledger or LEDGER
         entries = read_ledger(path)
-        from models.season.outcome_file import read_outcomes
+        from models.season.outcome_file import judged_by, read_outcomes
 
         came = None if outcomes is None else read_outcomes(outcomes)
         clock = now()
@@ -157,6 +157,8 @@ def score(
 
         for line in entries.torn:
             tell(f"warning: {path}, line {line} was cut off and does not count.")
+        if came is not None and outcomes is not None:
+            tell(f"note: {judged_by(came, outcomes, panel.last_day)}")
         record = track_record(entries, panel, today=clock.normalize(), outcomes=came)
     if json:
         answer(dumps(track_record_json(record), indent=2, allow_nan=False))

@@ -13,7 +13,7 @@ from features.panel import DAY, DataError
 from models.report.regions import folded
 from models.season.definition import OnsetDefinition
 from models.season.labels import label
-from models.season.outcome_file import read_outcomes, standing, window_outcomes
+from models.season.outcome_file import judged_by, read_outcomes, standing, window_outcomes
 from models.training.prospective_outcomes import (
     AGAIN,
     ALL,
@@ -59,6 +59,16 @@ def outcomes_file(tmp_path):
         return path
 
     return write
+
+
+def test_what_a_file_judges_is_said_with_how_sure_it_is(outcomes_file):
+    path = outcomes_file(("no", "no", 98), ("open", "no", 95.4), ("no", "no", ""))
+    said = judged_by(read_outcomes(path), Path("o.csv"), LAST_DAY)
+    assert said == (
+        "days after 2025-03-31 are judged by o.csv, to 2025-04-03, as far as they are not open; "
+        'a "no" at 75 is 95 to 98 % sure on a day, less over a window.'
+    )
+    assert judged_by(read_outcomes(path), path, LAST_DAY + 2 * DAY).endswith("not open.")
 
 
 def judged(index, path, as_of, days, threshold=75.0, quiet_days=2):

@@ -87,6 +87,20 @@ def standing(index: pd.Series, outcomes: pd.DataFrame, threshold: float) -> pd.D
     return joined.reindex(pd.date_range(joined.index[0], joined.index[-1], unit="s"))
 
 
+def judged_by(outcomes: pd.DataFrame, path: Path, last_day: pd.Timestamp) -> str:
+    """Return which days a file judges, and how sure it is of a "no" at 75, as a sentence."""
+    after = outcomes.loc[last_day + DAY :]
+    sure = 100 * after["sure"].dropna()
+    least, most = (f"{sure.min():.0f}", f"{sure.max():.0f}") if len(sure) else ("", "")
+    how = (
+        f'; a "no" at 75 is {least} to {most} % sure on a day, less over a window' if least else ""
+    )
+    return (
+        f"days after {last_day:%Y-%m-%d} are judged by {path}, to {outcomes.index[-1]:%Y-%m-%d}, as "
+        f"far as they are not open{how}."
+    )
+
+
 def continued(
     index: pd.Series, outcomes: pd.DataFrame, thresholds: Iterable[float]
 ) -> tuple[pd.Series, dict[float, pd.DatetimeIndex]]:
