@@ -96,8 +96,8 @@ def judged_by(outcomes: pd.DataFrame, path: Path, last_day: pd.Timestamp) -> str
         f'; a "no" at 75 is {least} to {most} % sure on a day, less over a window' if least else ""
     )
     return (
-        f"days after {last_day:%Y-%m-%d} are judged by {path}, to {outcomes.index[-1]:%Y-%m-%d}, as "
-        f"far as they are not open{how}."
+        f"days after {last_day:%Y-%m-%d} are judged by {path}, to {outcomes.index[-1]:%Y-%m-%d}, "
+        f"as far as they are not open{how}."
     )
 
 
