@@ -33,7 +33,7 @@ def test_a_world_begins_as_the_market_stood_and_forecasts_the_weeks_at_risk(monk
     today = seen.iloc[start]
     expected = [today["season_index"], today["carried_breadth_30"], today["carried_breadth_60"]]
     assert weeks[0].features.tolist() == pytest.approx(expected)
-    assert [week.known for week in weeks] == list(range(270, 80, -7))
+    assert [week.known for week in weeks] == list(range(270, 89, -7))
     for week in weeks:
         assert (week.counts is not None) == week.at_risk[limit.AT_BROAD]
         # Quiet at 50 is quiet at 75, and 75 is never reached sooner.

@@ -22,6 +22,7 @@ NEAR_DAYS = INFORMED_LEADS * LEAD_DAYS
 # Odds a factor e ** 30 apart are 0 and 1 for every purpose.
 _MOST = 30.0
 _SEED = 0
+_AT_ONCE = 20_000
 
 
 class Probabilities(NamedTuple):
@@ -99,12 +100,16 @@ def _replicates(forecaster: Forecaster, rows: pd.DataFrame) -> tuple[FloatArray,
     # One deviate from each of as many equal parts of the normal law, in an order of their own.
     order = np.random.default_rng(_SEED).permutation(len(models))
     deviates = ndtri((order + 0.5) / len(models))
-    # Both at once: what a prediction costs is the tables around it, not the rows in them.
-    both = np.stack([
-        each.predict_proba(pd.concat([rows, redrawn(rows, float(deviate))]))
-        for each, deviate in zip(models, deviates, strict=True)
-    ])  # fmt: skip
-    return both[:, : len(rows)], both[:, len(rows) :]
+    said = []
+    # All tables of a few thousand rows at once: what they cost is their number, not their rows.
+    for part in np.array_split(np.arange(len(models)), 1 + len(models) * len(rows) // _AT_ONCE):
+        moved = redrawn(pd.concat([rows] * len(part)), np.repeat(deviates[part], len(rows)))
+        both, of_rows = pd.concat([rows, moved]), np.arange(len(rows))
+        for at, replicate in enumerate(part, start=1):
+            asked = both.iloc[np.append(of_rows, at * len(rows) + of_rows)]
+            said.append(models[replicate].predict_proba(asked))
+    stacked = np.stack(said)
+    return stacked[:, : len(rows)], stacked[:, len(rows) :]
 
 
 def near_term_hazards(leads: ByLead, replicates: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from features.market.paths import (
@@ -26,6 +27,7 @@ _LEAST = 0.5 / (PATHS + 1)
 # The index looks back over 90 days: so far ahead does the simulation know part of it already.
 INFORMED_LEADS = 3
 SIMULATED = tuple(series_name(threshold, end) for threshold in THRESHOLDS for end in LEAD_ENDS)
+_ERRORS = tuple(error_name(threshold, end) for threshold in THRESHOLDS for end in ERROR_ENDS)
 
 
 class Simulation(HazardModel):
@@ -63,28 +65,25 @@ def _driver_name(X: pd.DataFrame) -> str:
     return series_name(nearest, LEAD_ENDS[INFORMED_LEADS - 1])
 
 
-def redrawn(X: pd.DataFrame, deviate: float) -> pd.DataFrame:
+def redrawn(X: pd.DataFrame, deviate: ArrayLike) -> pd.DataFrame:
     """Return rows with the shares of paths that other quarters of the past might have given.
 
     The log-odds of each share are normal with its deviation (the delta method), and all shares of
-    a row lie as many deviations from it: `deviate`. Rows without a deviation stay as they are.
+    a row lie as many deviations from it: `deviate`, by row. Rows without a deviation stay.
     """
-    moved = {}
-    for threshold in THRESHOLDS:
-        shift: FloatArray | float = 0.0
-        for end in LEAD_ENDS:
-            name = series_name(threshold, end)
-            if name not in X:
-                return X
-            share = np.clip(X[name].to_numpy(dtype=float) / 100, _LEAST, 1 - _LEAST)
-            # Beyond the last deviation the log-odds move as they do there.
-            if end in ERROR_ENDS:
-                if (error := error_name(threshold, end)) not in X:
-                    return X
-                slope = 1 / (100 * share * (1 - share))
-                shift = np.nan_to_num(deviate * slope * X[error].to_numpy(dtype=float))
-            moved[name] = 100 * expit(logit(share) + shift)
-    return X.assign(**moved)
+    if not {*SIMULATED, *_ERRORS} <= set(X.columns):
+        return X
+    share = X[list(SIMULATED)].to_numpy(dtype=float).reshape(len(X), len(THRESHOLDS), -1) / 100
+    error = X[list(_ERRORS)].to_numpy(dtype=float).reshape(len(X), len(THRESHOLDS), -1) / 100
+    share = np.clip(share, _LEAST, 1 - _LEAST)
+    near = share[:, :, : len(ERROR_ENDS)]
+    deviates = np.broadcast_to(deviate, len(X))[:, None, None]
+    shift = np.nan_to_num(deviates * error / (near * (1 - near)))
+    # Beyond the last deviation the log-odds move as they do there.
+    shift = np.pad(shift, ((0, 0), (0, 0), (0, len(LEAD_ENDS) - len(ERROR_ENDS))), mode="edge")
+    moved = 100 * expit(logit(share) + shift).reshape(len(X), -1)
+    others = X.drop(columns=list(SIMULATED))
+    return pd.concat([others, pd.DataFrame(moved, X.index, list(SIMULATED))], axis=1)
 
 
 def simulated_hazards(X: pd.DataFrame) -> FloatArray:
