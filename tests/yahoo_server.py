@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 NEW_YORK = "America/New_York"
-HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com", "api.coinmarketcap.com")
+HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com")
 OTHER = "*"
 HANGING_SECONDS = 1.0
 
@@ -42,37 +42,17 @@ FAULTS = (
 
 @dataclass
 class Market:
-    """What the server knows.
+    """What the server knows."""
 
-    Parameters
-    ----------
-    now : pandas.Timestamp
-        Its clock, UTC: the bar of the running day carries this instant.
-    closes : dict of str to pandas.Series
-        Closes by ticker and day, the running day included.
-    ranking : pandas.DataFrame
-        Columns ticker, name, market_cap_usd.
-    shares : dict of str to tuple of float
-        Shares outstanding and net asset value by fund.
-    faults : dict of str to str
-        What is wrong, by ticker, by "ranking" or by OTHER.
-    hiccups : int
-        How many questions are answered with HTTP status 503 before all is well.
-    published : pandas.Series
-        CoinMarketCap's season index by day, which the same server gives.
-    """
-
-    now: pd.Timestamp
-    closes: dict[str, pd.Series] = field(default_factory=dict)
+    now: pd.Timestamp  # its clock, UTC: the bar of the running day carries this instant
+    closes: dict[str, pd.Series] = field(default_factory=dict)  # the running day included
     ranking: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["ticker", "name", "market_cap_usd"])
     )
+    # Shares outstanding and net asset value by fund.
     shares: dict[str, tuple[float, float]] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
-    hiccups: int = 0
-    published: pd.Series = field(
-        default_factory=lambda: pd.Series(dtype=float, index=pd.DatetimeIndex([]))
-    )
+    faults: dict[str, str] = field(default_factory=dict)  # by ticker, "ranking" or OTHER
+    hiccups: int = 0  # so many questions are answered with HTTP status 503 first
 
     def fault(self, name: str) -> str:
         return self.faults.get(name, self.faults.get(OTHER, ""))
@@ -98,15 +78,7 @@ def random_market(tickers: list[str], first: str, now: pd.Timestamp, *, seed: in
 
 
 class YahooServer:
-    """Serve a market on loopback until closed; use it in a `with` statement.
-
-    Parameters
-    ----------
-    market : Market
-        May be exchanged or changed while the server runs.
-    directory : pathlib.Path
-        Where the certificates are written.
-    """
+    """Serve a market on loopback until closed; its certificates are written into a directory."""
 
     def __init__(self, market: Market, directory: Path) -> None:
         self.market = market
@@ -234,10 +206,6 @@ def _answer(market, host, path):
     """Status, body and headers; None hangs up."""
     parts = urlsplit(path)
     asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if host == "api.coinmarketcap.com":
-        if market.fault("published") == "dropped":
-            return None
-        return _broken(market.fault("published")) or _published(market)
     if host == "fc.yahoo.com":
         cookie = "A3=d=synthetic&S=synthetic; Max-Age=31557600; Domain=.yahoo.com; Path=/"
         return 404, "", {"Set-Cookie": f"{cookie}; Secure"}
@@ -433,17 +401,6 @@ def _screen(market, asked):
     if fault == "layout":
         result["records"] = result.pop("quotes")
     return {"finance": {"result": [result], "error": None}}
-
-
-def _published(market):
-    points = [
-        {"altcoinIndex": f"{value:g}", "altcoinMarketcap": "1.0", "name": "", "timestamp": f"{day}"}
-        for day, value in zip(
-            market.published.index.as_unit("s").asi8, market.published, strict=True
-        )
-    ]
-    key = "rows" if market.fault("published") == "layout" else "points"
-    return 200, {"data": {key: points}, "status": {"error_code": "0"}}, {}
 
 
 def _quote(market, ticker, summary):
