@@ -18,7 +18,7 @@ train: $(VENV)/.installed ## Retrain on the embedded history
 	$(BIN)/python train.py
 
 test: lint ## Run lint, types, doctests and tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.tested ## Run lint and types
 	$(BIN)/ruff check .

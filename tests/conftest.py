@@ -32,12 +32,20 @@ settings.load_profile("suite")
 # No test asks the network by itself; subprocesses inherit it.
 os.environ["ALTSEASON_SOURCE"] = "reference"
 
+# Files of ten seconds and more.
+LONGEST = {
+    "test_claims", "test_coinmarketcap", "test_commands", "test_controls", "test_directory",
+    "test_etf_flows", "test_fund_tables", "test_golden", "test_hindcast", "test_live",
+    "test_market_tables", "test_panel", "test_report", "test_sweep", "test_tracking",
+    "test_training",
+}  # fmt: skip
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(config, items):
     """Skip what needs the real history where it is absent, and the network unless asked for.
 
+    The longest files come first, so that no process is left alone with one at the end.
     SHUFFLE_SEED=N runs files, and the tests of each, in an order drawn at random.
     """
     absent = pytest.mark.skip(reason=f"the real market history is not at {REAL_DATA}")
@@ -47,6 +55,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(absent)
         if "network" in item.keywords and "network" not in config.getoption("-m"):
             item.add_marker(offline)
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
     if seed := os.environ.get("SHUFFLE_SEED"):
         drawn = random.Random(seed)
         drawn.shuffle(items)

@@ -57,7 +57,7 @@ def test_flows_that_ended_are_missing(reference):
 
 
 def test_a_model_without_flows_says_so(bare):
-    until = pd.Timestamp("2018-12-31")
+    until = pd.Timestamp("2017-03-28")
     settings = Settings(candidates=("climatology", "logistic_all"), replicates=2)
     training = train(bare, settings, until=until)
     assert {"climatology", "logistic_all"} <= set(training.forecasters)
