@@ -24,7 +24,7 @@ def compared(tracking_uri: str, first: str, second: str, *, json: bool, deadline
     TrackingError where the store does not hold them, or they forecast other events or days.
     """
     stored = [load_forecaster(tracking_uri, model, deadline=deadline) for model in (first, second)]
-    ours, theirs = (each.forecaster.evidence.definition.as_dict() for each in stored)
+    ours, theirs = (model.forecaster.evidence.definition.as_dict() for model in stored)
     if ours != theirs:
         other = ", ".join(
             f"{key} {value:g}, not {theirs[key]:g}"
@@ -32,13 +32,13 @@ def compared(tracking_uri: str, first: str, second: str, *, json: bool, deadline
             if value != theirs[key]
         )
         raise TrackingError(f"{first} and {second} are not comparable: other events ({other}).")
-    before, beside = (_hindcast(tracking_uri, each) for each in stored)
+    before, beside = (_hindcast(tracking_uri, model) for model in stored)
     try:
         rows = with_episodes(common_rows(before, beside, layout=LAYOUT), _onsets(stored))
     except NotComparable as error:
         raise TrackingError(f"{first} and {second} are not comparable: {error}") from error
     table = paired_scores(rows, step_days=STEP_DAYS, layout=LAYOUT)
-    names = [_name(each) for each in stored]
+    names = [_name(model) for model in stored]
     if json:
         return jsonlib.dumps(paired_json(table, *names), indent=2, allow_nan=False)
     return paired_text(table, *names)
@@ -53,7 +53,7 @@ def _hindcast(tracking_uri: str, stored: Stored) -> pd.DataFrame:
 
 def _onsets(stored: list[Stored]) -> dict[str, pd.DatetimeIndex]:
     """Return the onsets that either has learnt from, by kind: they tell episodes apart."""
-    kinds = [each.forecaster.evidence.onsets for each in stored]
+    kinds = [model.forecaster.evidence.onsets for model in stored]
     return {
         kind: pd.DatetimeIndex(sorted({*kinds[0][kind], *kinds[1].get(kind, ())})).as_unit("s")
         for kind in kinds[0]

@@ -227,8 +227,10 @@ def _write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) -
     stored = issued.stored
     tables = load_tables(store.tracking_uri, stored.model_id.run_id, deadline=store.deadline)
     # What was forecast of seasons at another threshold is no record of these.
-    known = tables.hindcast if stored.forecaster.measured_at is None else tables.hindcast.iloc[:0]
-    past = out_of_sample(issued.status, stored.forecaster, known)
+    hindcast = (
+        tables.hindcast if stored.forecaster.measured_at is None else tables.hindcast.iloc[:0]
+    )
+    past = out_of_sample(issued.status, stored.forecaster, hindcast)
     since = as_timestamp(options.since)
     faults = []
     for path, option in options.files.items():

@@ -55,9 +55,9 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.BadParameter(message_of(error)) from error
         command(**values, **chosen)
 
-    placed = [_in_panel(each) for each in _expanded(signature, groups)]
+    placed = [_in_panel(parameter) for parameter in _expanded(signature, groups)]
     order = [None, *_PANELS]
-    placed.sort(key=lambda each: (each.kind, order.index(PANELS.get(each.name))))
+    placed.sort(key=lambda parameter: (parameter.kind, order.index(PANELS.get(parameter.name))))
     vars(grouped)["__signature__"] = signature.replace(parameters=placed)
     return grouped
 
@@ -80,10 +80,10 @@ def _expanded(
 def _in_panel(parameter: inspect.Parameter) -> inspect.Parameter:
     """Return an option with the panel of `--help` in which it stands."""
     kind, *notes = get_args(parameter.annotation) or [parameter.annotation]
-    if parameter.name not in PANELS or not any(isinstance(each, OptionInfo) for each in notes):
+    if parameter.name not in PANELS or not any(isinstance(note, OptionInfo) for note in notes):
         return parameter
-    placed = [copy.copy(each) for each in notes]
-    for each in placed:
-        if isinstance(each, OptionInfo):
-            each.rich_help_panel = PANELS[parameter.name]
+    placed = [copy.copy(note) for note in notes]
+    for note in placed:
+        if isinstance(note, OptionInfo):
+            note.rich_help_panel = PANELS[parameter.name]
     return parameter.replace(annotation=Annotated[kind, *placed])

@@ -121,13 +121,13 @@ def hidden_packages(paths: Sequence[str]) -> list[Path]:
     []
     """
     home = Path(__file__).resolve().parents[2]
-    found = []
+    hidden = []
     for entry in dict.fromkeys(Path(path or ".").resolve() for path in paths):
         # Another copy of this program is no stranger.
         if entry != home and not (entry / "models" / "cli" / "options.py").is_file():
-            names = (each for name in NAMES for each in (f"{name}/__init__.py", f"{name}.py"))
-            found += [entry / name for name in names if (entry / name).is_file()]
-    return found
+            names = (module for name in NAMES for module in (f"{name}/__init__.py", f"{name}.py"))
+            hidden += [entry / name for name in names if (entry / name).is_file()]
+    return hidden
 
 
 def collect_seldom() -> None:
@@ -250,8 +250,8 @@ def refuse_shared(values: Mapping[str, object]) -> None:
     """Refuse options, by parameter, that name one file for two purposes."""
     files: dict[str, str] = {}
     if isinstance(directory := values.get("data_dir"), Path) and directory.is_dir():
-        read = [each for each in directory.iterdir() if each.suffix in (".csv", ".parquet")]
-        files = {os.path.realpath(each): "--data-dir" for each in read if each.stem in TABLES}
+        read = [table for table in directory.iterdir() if table.suffix in (".csv", ".parquet")]
+        files = {os.path.realpath(table): "--data-dir" for table in read if table.stem in TABLES}
     for name, value in values.items():
         path = value
         if name == "ledger" and values.get("record"):

@@ -160,14 +160,14 @@ def _forecast_metrics(panel: MarketPanel, training: Training) -> dict[str, float
     forecaster = training.forecasters[training.choice.champion]
     status = season_status(panel, forecaster, training.until)
     made = forecast(status, forecaster, ModelId(None, ""), today=training.until)
-    found = {
+    answers = {
         "broad_90d": made.begins(Kind.BROAD, 90),
         "broad_year": made.year(Kind.BROAD),
         "sustained_year": made.year(Kind.SUSTAINED),
     }
     chances = {
         name: round(answer.probability, 5)
-        for name, answer in found.items()
+        for name, answer in answers.items()
         if answer is not None and answer.probability is not None
     }
     return {**chances, "index": made.season.index}

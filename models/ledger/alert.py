@@ -36,17 +36,17 @@ class Alert:
         ('broad:30>=0.5', 'broad:year:change<=-0.1')
         """
         shown = one_line(text, longest=80)
-        found = _ALERT.fullmatch("".join(text.split()))
-        if found is None or found["kind"] not in set(Kind):
+        parts = _ALERT.fullmatch("".join(text.split()))
+        if parts is None or parts["kind"] not in set(Kind):
             kinds = ", ".join(Kind)
             raise ValueError(f"must be {FORM}, with a kind of {kinds}; got {shown!r}.")
-        bound = float(found["bound"]) / (100 if found["percent"] else 1)
-        least = -1 if found["change"] else 0
+        bound = float(parts["bound"]) / (100 if parts["percent"] else 1)
+        least = -1 if parts["change"] else 0
         if not least <= bound <= 1:
             raise ValueError(f"the bound must lie in [{least}, 1], got {bound:g} in {shown!r}.")
-        days = None if found["window"] == "year" else int(found["window"])
+        days = None if parts["window"] == "year" else int(parts["window"])
         return cls(
-            Kind(found["kind"]), days, found["change"] is not None, found["side"] == ">=", bound
+            Kind(parts["kind"]), days, parts["change"] is not None, parts["side"] == ">=", bound
         )
 
     def __str__(self) -> str:

@@ -40,12 +40,12 @@ def check_alerts(
 
     Only lines of the same definition and threshold count: another threshold is another question.
     """
-    same = (each for each in newest if _same_question(each, forecast))
+    same = (entry for entry in newest if _same_question(entry, forecast))
     last = next(same, None)
     fired = () if last is None else last.alerts
     # Strict: a second forecast of the same day is not a change.
     lines = () if last is None else chain([last], same)
-    earlier = next((each for each in lines if each.as_of < forecast.as_of), None)
+    earlier = next((entry for entry in lines if entry.as_of < forecast.as_of), None)
     states = []
     for alert in alerts:
         now = _probability(alert, forecast)
@@ -81,4 +81,4 @@ def _recorded(alert: Alert, entry: Entry, forecast: Forecast) -> float | None:
         start = entry.as_of + pd.Timedelta(days=1)
         end = entry.as_of + pd.Timedelta(days=alert.horizon_days)
     asked = Question(alert.kind, Event.BEGINS, start, end)
-    return next((each.probability for each in entry.answers if each.asked() == asked), None)
+    return next((answer.probability for answer in entry.answers if answer.asked() == asked), None)

@@ -97,7 +97,7 @@ def read_ledger(path: Path) -> Ledger:
                     _check_link(content, seal, last)
                     entries.append(Entry.from_content(content, number))
                 except MALFORMED as error:
-                    cut = [each for each in torn if each > last]
+                    cut = [number for number in torn if number > last]
                     raise _refusal(path, f"line {number}", error, cut) from error
                 seal, last = sealed, number
     except OSError as error:
@@ -171,7 +171,7 @@ def _opened(line: bytes, path: Path) -> tuple[Entry, str]:
 def _refusal(path: Path, line: str, error: Exception, cut: Sequence[int] = ()) -> LedgerError:
     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
     # A line that seems cut off by a crash, though another one goes on from it, was whole once.
-    also = [f"line {each} was cut off" for each in cut if "is missing" in reason]
+    also = [f"line {number} was cut off" for number in cut if "is missing" in reason]
     why = "; ".join([reason.splitlines()[0] if reason else type(error).__name__, *also])
     return LedgerError(
         f"{path}, {line}: not as it was recorded ({why}). Restore the file from a copy, "
@@ -217,12 +217,12 @@ def _check_link(content: Mapping[str, Any], seal: str, last: int) -> None:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; ValueError if a name is in it twice, which would hide a value."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice!r} stands in it twice")
-    return found
+    return content
 
 
 def _sealed(content: Mapping[str, Any]) -> bytes:

@@ -129,7 +129,7 @@ def content_of(
         forecaster_sha256=forecaster_sha256,
         data=RecordedData(
             source=data.source, digest=data.digest, last_day=data.last_day, features=data.features,
-            findings=tuple(each.text for each in data.findings),
+            findings=tuple(finding.text for finding in data.findings),
         ),
         commit=commit,
         versions=versions,

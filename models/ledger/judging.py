@@ -110,7 +110,7 @@ class _History:
         return self._outcomes(tuple(entry.definitions().items()))
 
     def _outcomes_of(self, definitions: tuple[tuple[Kind, OnsetDefinition], ...]) -> Outcomes:
-        thresholds = {each.threshold for _, each in definitions}
+        thresholds = {definition.threshold for _, definition in definitions}
         unknown = {level: days for level, days in self.open_days.items() if level in thresholds}
         return Outcomes(self.index, dict(definitions), unknown)
 
@@ -169,10 +169,10 @@ def _revised(entry: Entry, kind: Kind, history: _History) -> bool:
 
 
 def _check_index(entry: Entry) -> None:
-    own, recorded = OnsetDefinition(), entry.definition
-    if (recorded.window_days, recorded.top) != (own.window_days, own.top):
+    standard, recorded = OnsetDefinition(), entry.definition
+    if (recorded.window_days, recorded.top) != (standard.window_days, standard.top):
         raise DataError(
             f"line {entry.line} of the ledger counts the top {recorded.top} over "
-            f"{recorded.window_days} days; this program's index is of the top {own.top} over "
-            f"{own.window_days}."
+            f"{recorded.window_days} days; this program's index is of the top {standard.top} over "
+            f"{standard.window_days}."
         )

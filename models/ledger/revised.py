@@ -42,13 +42,13 @@ def revised_forecasts(ledger: Ledger, panel: MarketPanel) -> tuple[RevisedForeca
 
     Of each day only what was available at its end counts.
     """
-    days = pd.DatetimeIndex(sorted({each.as_of for each in ledger.entries})).as_unit("s")
+    days = pd.DatetimeIndex(sorted({entry.as_of for entry in ledger.entries})).as_unit("s")
     if not len(days):
         return ()
     index, features = season_index(panel), build_features(panel, days)
     rows = dict(zip(days, features.to_dict("records"), strict=True))
-    found = (_compared(entry, index, rows[entry.as_of]) for entry in ledger.entries)
-    return tuple(each for each in found if each is not None)
+    compared = (_compared(entry, index, rows[entry.as_of]) for entry in ledger.entries)
+    return tuple(forecast for forecast in compared if forecast is not None)
 
 
 def _compared(

@@ -96,8 +96,8 @@ def _score(question: str, group: pd.DataFrame) -> dict[str, Any]:
         "open": len(waiting),
         "next_resolved_on": waiting.min() if len(waiting) else pd.NaT,
         **{
-            str(each): int(counts.get(each, 0))
-            for each in (Status.NO_FORECAST, Status.BEGAN, Status.REPEATED, Status.REVISED)
+            str(status): int(counts.get(status, 0))
+            for status in (Status.NO_FORECAST, Status.BEGAN, Status.REPEATED, Status.REVISED)
         },
         "in_training": int(done["in_training"].sum()),
         "separate_windows": int(apart.sum()),
@@ -138,7 +138,7 @@ def _quantile_scores(done: pd.DataFrame) -> dict[str, Any]:
     levels = [f"{level:g}" for level in QUANTILES]
     # A quantile of days to the first onset is beyond the window where there is none.
     values = np.array(
-        [[np.inf if q[each] is None else q[each] for each in levels] for q in done["quantiles"]]
+        [[np.inf if q[level] is None else q[level] for level in levels] for q in done["quantiles"]]
     ).reshape(-1, len(levels))
     outcome = done["outcome"].to_numpy(dtype=float)
     low, low_50, _, high_50, high = values.T
@@ -159,12 +159,12 @@ def _quantile_scores(done: pd.DataFrame) -> dict[str, Any]:
 
 def _classes(outcome: FloatArray, forecast: FloatArray, base: FloatArray) -> list[dict[str, Any]]:
     """Count forecasts and onsets by quarter of the probability."""
-    found = []
+    classes = []
     for low, high in pairwise(CLASSES):
         # Each class holds its lower end; the last one holds 1 too.
         inside = (forecast >= low) & ((forecast < high) | (high == 1))
         if inside.any():
-            found.append(
+            classes.append(
                 {
                     "low": low,
                     "high": high,
@@ -174,7 +174,7 @@ def _classes(outcome: FloatArray, forecast: FloatArray, base: FloatArray) -> lis
                     "mean_base_rate": float(base[inside].mean()),
                 }
             )
-    return found
+    return classes
 
 
 def _mean(values: FloatArray) -> float:
@@ -184,7 +184,7 @@ def _mean(values: FloatArray) -> float:
 def track_record_json(record: TrackRecord) -> dict[str, Any]:
     """Return a track record under the schema `altseason.ledger_score/2`."""
     entries = record.ledger.entries
-    days = [each.as_of for each in entries]
+    days = [entry.as_of for entry in entries]
     return {
         "schema": SCHEMA,
         "rule": RULE,
@@ -202,7 +202,7 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
         },
         "scores": _records(record.scores),
         "answers": _records(record.answers),
-        "revised": [_plain(vars(each)) for each in record.revised],
+        "revised": [_plain(vars(forecast)) for forecast in record.revised],
     }
 
 
@@ -216,9 +216,9 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """Return a value as JSON holds it: days as text, no number as null."""
     if isinstance(value, dict):
-        return {str(name): _plain(each) for name, each in value.items()}
+        return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(part) for part in value]
     if hasattr(value, "_asdict"):
         return _plain(value._asdict())
     if value is None or value is pd.NaT:

@@ -178,8 +178,8 @@ def run_title(settings: Settings, until: pd.Timestamp, source: str, started: pd.
 def use_experiment(name: str, tracking_uri: str, tags: Mapping[str, str]) -> str:
     """Return the id of an experiment, made if absent; it opens in the UI as its tags say."""
     client = client_of(tracking_uri)
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         path = database(tracking_uri)
         # Beside the database, wherever the command runs; a server has a place of its own.
         place = None if path is None else artifact_folder(path).as_uri()
@@ -188,16 +188,16 @@ def use_experiment(name: str, tracking_uri: str, tags: Mapping[str, str]) -> str
         except MlflowException as error:
             if error.error_code != PRESENT:  # another training made it just now
                 raise
-        found = client.get_experiment_by_name(name)
-    if found is None or found.lifecycle_stage == "deleted":
+        experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
         raise TrackingError(
             f"the experiment {name!r} of the store cannot be used; if it was deleted, restore it "
             f"in MLflow or name another with --experiment."
         )
     for key, value in tags.items():
-        if found.tags.get(key) != value:
-            insist(partial(client.set_experiment_tag, found.experiment_id, key, value))
-    return str(found.experiment_id)
+        if experiment.tags.get(key) != value:
+            insist(partial(client.set_experiment_tag, experiment.experiment_id, key, value))
+    return str(experiment.experiment_id)
 
 
 def metrics(training: Training, name: str) -> list[Metric]:
@@ -209,7 +209,7 @@ def metrics(training: Training, name: str) -> list[Metric]:
             ends = _ENDS if kind is Kind.BROAD else _ENDS[:1]
             values += [(f"{room}brier_skill{end}", row[f"brier_skill{end}"], 0) for end in ends]
             if kind is Kind.BROAD:
-                values += [(each, row[each], 0) for each in ("log_score", "episodes")]
+                values += [(score, row[score], 0) for score in ("log_score", "episodes")]
         for row in _rows(training.verification, name, kind):
             label = row["horizon"] if row["horizon"] == YEAR else f"{row['horizon']}d"
             ends = _ENDS if kind is Kind.BROAD else _ENDS[:1]

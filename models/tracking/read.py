@@ -82,7 +82,7 @@ def load_forecaster(
     means that of its gate's choice), or a candidate of the champion's training.
     """
     with opened(tracking_uri, deadline=deadline) as client:
-        place = _found(client, model, tracking_uri)
+        place = _place_of(client, model, tracking_uri)
         run_id = str(place.run.info.run_id)
         training = _training_of(place.run)
         digests = _digests(client, tracking_uri, training, place.digests)
@@ -126,16 +126,16 @@ def _table(name: str, content: bytes) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(content), dtype={"horizon": str})
 
 
-def _found(client: MlflowClient, model: str, tracking_uri: str) -> _Place:
+def _place_of(client: MlflowClient, model: str, tracking_uri: str) -> _Place:
     try:
         if model in (CHAMPION, CHALLENGER, TRIAL) or model.isdecimal():
-            found = (
+            registered = (
                 client.get_model_version(MODEL_NAME, model)
                 if model.isdecimal()
                 else client.get_model_version_by_alias(MODEL_NAME, model)
             )
-            run = client.get_run(str(found.run_id))
-            return _Place(run, str(found.version), found.tags.get(DIGESTS_TAG, ""))
+            run = client.get_run(str(registered.run_id))
+            return _Place(run, str(registered.version), registered.tags.get(DIGESTS_TAG, ""))
         if model in CANDIDATES:
             return _candidate(client, model)
         run_id = client.get_run(model).data.tags.get("champion_run_id", model)
@@ -184,8 +184,8 @@ def _digests(
             f"run {training}: {DIGESTS_FILE} is not what was logged (its SHA-256 differs from the "
             f"tag {DIGESTS_TAG}); it is not used. Train again."
         )
-    found: dict[str, dict[str, str]] = json.loads(content)
-    return found
+    listed: dict[str, dict[str, str]] = json.loads(content)
+    return listed
 
 
 def _checked(

@@ -128,7 +128,7 @@ def _differences(new: Terms, old: Terms) -> list[str]:
     if new.source != old.source and _CONTINUES.get(new.source) != old.source:
         differences.append(f"another source: {new.source}, not {old.source}")
     if new.horizons != old.horizons:
-        days = [",".join(map(str, each)) for each in (new.horizons, old.horizons)]
+        days = [",".join(map(str, days_ahead)) for days_ahead in (new.horizons, old.horizons)]
         differences.append(f"other horizons: {days[0]}, not {days[1]} days")
     if missing := [name for name in old.candidates if name not in new.candidates]:
         differences.append(f"a subset of the candidates: without {', '.join(missing)}")
@@ -157,7 +157,7 @@ def scored_on(hindcast: pd.DataFrame) -> str:
         rows["end"].to_numpy().astype("<M8[s]"),
         rows["outcome"].to_numpy().astype("<f8"),
     )
-    joined = b"".join(np.ascontiguousarray(each).tobytes() for each in content)
+    joined = b"".join(np.ascontiguousarray(column).tobytes() for column in content)
     return hashlib.sha256(joined).hexdigest()[:8]
 
 
@@ -295,13 +295,13 @@ def resume(
 def named(client: MlflowClient) -> dict[str, str]:
     """Return the version that each alias names; empty if nothing is registered yet."""
     try:
-        found = client.get_registered_model(MODEL_NAME).aliases
+        aliases = client.get_registered_model(MODEL_NAME).aliases
     except MlflowException as error:
         # A store that does not answer must not look like one without a champion.
         if error.error_code != ABSENT:
             raise
         return {}
-    return {str(alias): str(version) for alias, version in found.items()}
+    return {str(alias): str(version) for alias, version in aliases.items()}
 
 
 def current_champion(client: MlflowClient) -> ModelVersion | None:
@@ -408,8 +408,8 @@ def _challenger(training: Training) -> str | None:
     others = [n for n in training.forecasters if n not in (training.choice.champion, "climatology")]
     scores = training.integrated
     rows = scores[(scores["kind"] == Kind.BROAD) & scores["model"].isin(others)]
-    known = rows.dropna(subset="log_score").sort_values("log_score", kind="stable")
-    return next(iter([*known["model"], *others]), None)
+    ranked = rows.dropna(subset="log_score").sort_values("log_score", kind="stable")
+    return next(iter([*ranked["model"], *others]), None)
 
 
 def _point(client: MlflowClient, alias: str, version: str) -> None:

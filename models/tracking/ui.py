@@ -143,20 +143,20 @@ def find_address(tracking_uri: str, experiment: str = EXPERIMENT) -> str:
     # The UI shows artifacts from where the database says they are: `writing` brings that up to
     # date in a store that was moved.
     with opened(tracking_uri) as client, writing(tracking_uri):
-        known = client.get_experiment_by_name(experiment)
-        if known is None:
+        stored = client.get_experiment_by_name(experiment)
+        if stored is None:
             raise TrackingError(
                 f"the store {shown(tracking_uri)} holds no experiment {experiment!r}; "
                 f"run train.py first."
             )
-        return address(tracking_uri, known.experiment_id)
+        return address(tracking_uri, stored.experiment_id)
 
 
 def main() -> int:
     """Print where the UI of a store opens: arguments are its address and the UI's port."""
     store, *port = sys.argv[1:]
-    found = find_address(store)
-    print(f"Open {found.replace(LOCAL, f'http://127.0.0.1:{port[0]}') if port else found}")
+    place = find_address(store)
+    print(f"Open {place.replace(LOCAL, f'http://127.0.0.1:{port[0]}') if port else place}")
     return 0
 
 

@@ -53,15 +53,15 @@ def list_versions(tracking_uri: str, *, deadline: float = DEADLINE_SECONDS) -> l
     """Return all versions, the newest first."""
     with opened(tracking_uri, deadline=deadline) as client:
         aliases = named(client)
-        found = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
-        ordered = sorted(found, key=lambda each: -int(each.version))
-        return [_version(client, each, aliases) for each in ordered]
+        registered = client.search_model_versions(f"name = '{MODEL_NAME}'", max_results=1000)
+        ordered = sorted(registered, key=lambda version: -int(version.version))
+        return [_version(client, version, aliases) for version in ordered]
 
 
-def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, str]) -> Version:
-    number, tags, terms = str(found.version), found.tags, terms_of(found)
+def _version(client: MlflowClient, registered: ModelVersion, aliases: Mapping[str, str]) -> Version:
+    number, tags, terms = str(registered.version), registered.tags, terms_of(registered)
     run, training = (
-        _run_data(client, run_id) for run_id in (found.run_id, tags.get("parent_run_id"))
+        _run_data(client, run_id) for run_id in (registered.run_id, tags.get("parent_run_id"))
     )
     metrics = run[0]
     return Version(
@@ -72,7 +72,7 @@ def _version(client: MlflowClient, found: ModelVersion, aliases: Mapping[str, st
         source=terms.source if terms else None,
         until=terms.until if terms else None,
         trained_until=tags.get("trained_until"),
-        run_id=str(found.run_id),
+        run_id=str(registered.run_id),
         skill={name: value for name, value in metrics.items() if name.startswith("brier_skill")},
         forecast={
             name: training[0][f"forecast/{name}"]
@@ -118,8 +118,8 @@ def versions_text(versions: Sequence[Version]) -> str:
     """
     if not versions:
         return "No version is registered; run train.py first."
-    champion = next((each for each in versions if CHAMPION in each.aliases), None)
-    rows = [_HEADS, *(_row(each, champion) for each in versions)]
+    champion = next((version for version in versions if CHAMPION in version.aliases), None)
+    rows = [_HEADS, *(_row(version, champion) for version in versions)]
     lines = [
         "Brier skill against the base rate, broad seasons (90 % interval over all horizons);",
         "chance of a broad season on the last day of its data",
@@ -132,13 +132,13 @@ def versions_text(versions: Sequence[Version]) -> str:
             f"{champion.version if champion else ''}: not comparable; train.py compare scores two "
             f"on their common days"
         )
-    for each in versions:
-        if each.aliases and each.reason:
-            by = f" by {one_line(each.promoted_by)}" if each.promoted_by else ""
-            names = " and ".join(each.aliases)
-            lines.append(f"Version {each.version}, {names}{by}: {one_line(each.reason)}")
-        if each.hold:
-            lines.append(f"  held ({one_line(each.hold)}): no training replaces it")
+    for version in versions:
+        if version.aliases and version.reason:
+            by = f" by {one_line(version.promoted_by)}" if version.promoted_by else ""
+            names = " and ".join(version.aliases)
+            lines.append(f"Version {version.version}, {names}{by}: {one_line(version.reason)}")
+        if version.hold:
+            lines.append(f"  held ({one_line(version.hold)}): no training replaces it")
     return "\n".join(wrap(line, "    ", width=100) if len(line) > 100 else line for line in lines)
 
 
