@@ -26,7 +26,7 @@ ROOMS = (
     "features.sources.columns", "features.sources.cells",
     "features.sources.tables", "features.sources.deferred",
     "features.sources.directory", "features.reference", "features.sources.etf_flows",
-    "features.sources.yahoo", "features.sources.published", "features.sources.coinmarketcap",
+    "features.sources.yahoo", "features.sources.coinmarketcap",
     "features.sources.automatic", "features.reference.makers", "features.reference.make",
     "models.workers", "models.errors", "models.formatting",
     "models.vocabulary", "models.answers", "models.season",

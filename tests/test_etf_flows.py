@@ -13,9 +13,8 @@ import pytest
 from features.market.supply import ETHER_SUPPLY, bitcoin_supply
 from features.panel import DataError, MarketPanel
 from features.sources.etf_flows import flow_store
-from features.sources.etf_flows.checks import LIMITS
 from features.sources.etf_flows.command import app
-from features.sources.etf_flows.flow_store import FILE, add, read, rows_of
+from features.sources.etf_flows.flow_store import FILE, LIMITS, add, read, rows_of
 from features.sources.etf_flows.location import DATA_VARIABLE, flow_directory
 from features.sources.etf_flows.series import fund_flows, fund_gaps, record_shares
 from tests.commands import run_command, run_python

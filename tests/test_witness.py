@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import predict
 from features.market.season import season_index
 from features.panel import DataError
-from features.sources.published import read_published
+from features.sources.tables import read_published
 from features.witness import witness
 
 DAYS = pd.date_range("2025-01-01", periods=400, unit="s")

@@ -276,3 +276,18 @@ def _named(table: pd.DataFrame, schema: Schema, at: int) -> str:
     """Return what names a row: bitcoin on 2025-12-10."""
     *label, day = (table[column].iloc[at] for column in schema.key)
     return " on ".join([*map(shown, label), f"{day:%Y-%m-%d}"])
+
+
+# --- an index that somebody else publishes -------------------------------------------------------
+
+
+def read_published(path: Path) -> pd.Series:
+    """Read a published index (percent by day) from a CSV or Parquet file with `date`, `value`."""
+    return published_series(read_table(path, PUBLISHED), str(path))
+
+
+def published_series(table: pd.DataFrame, source: str) -> pd.Series:
+    """Return an index by day from columns `date`, `value`; DataError if it is no share a day."""
+    check_rows(table, PUBLISHED, source)
+    index = pd.DatetimeIndex(table["date"], name="date")
+    return pd.Series(table["value"].to_numpy(), index).sort_index()

@@ -183,7 +183,7 @@ def published_index(
         from features.sources.coinmarketcap.published import fetch_published
 
         return NAME, fetch_published(CoinMarketCap.from_environment(), now=now)
-    from features.sources.published import read_published
+    from features.sources.tables import read_published
 
     return path.name, read_published(path)
 

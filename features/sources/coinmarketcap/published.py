@@ -6,7 +6,7 @@ import pandas as pd
 
 from features.panel import DataError
 from features.sources.coinmarketcap.client import NAME, CoinMarketCap
-from features.sources.published import published_series
+from features.sources.tables import published_series
 
 
 def fetch_published(client: CoinMarketCap, *, now: pd.Timestamp) -> pd.Series:

@@ -118,8 +118,7 @@ def _imported(
 
 
 def _shown(directory: Path, *, as_json: bool) -> list[str]:
-    from features.sources.etf_flows.checks import LIMITS
-    from features.sources.etf_flows.flow_store import FILE
+    from features.sources.etf_flows.flow_store import FILE, LIMITS
     from features.sources.etf_flows.text import describe, store_table
 
     path, held = directory / FILE, describe(directory)

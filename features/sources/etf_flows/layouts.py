@@ -17,9 +17,8 @@ import pandas as pd
 
 from features.panel import DataError
 from features.sources.columns import is_day
-from features.sources.etf_flows.cells import figures_of
+from features.sources.etf_flows.cells import SETTLED_DAYS, awaited, figures_of, totals_of
 from features.sources.etf_flows.embedded import check_flows, check_fund, traded
-from features.sources.etf_flows.reported import SETTLED_DAYS, awaited, totals_of
 from features.sources.etf_flows.spreadsheets import LAYOUTS, Table, read_tables
 
 _FUNDS = {

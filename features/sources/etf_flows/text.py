@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from features.sources.etf_flows import flow_store
-from features.sources.etf_flows.checks import LIMITS
+from features.sources.etf_flows.flow_store import LIMITS
 from features.sources.etf_flows.layouts import Reading
 from features.sources.etf_flows.series import fund_gaps
 from features.terminal import aligned
