@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,16 +13,22 @@ from models.season.definition import OnsetDefinition
 from models.season.labels import label, onsets
 from models.training.claims import COLUMNS, CONDITIONS, HORIZONS, claims
 from models.training.landmarks import FIRST_DAY
-from models.verification.association import (
-    CANNOT_TELL,
-    MIN_EVENTS,
-    exact_interval,
-)
+from models.verification import association
+from models.verification.association import CANNOT_TELL, MIN_EVENTS, exact_interval
+from models.verification.intervals import resample_counts
 
 PARTIAL = "partial alone"
 
 
 # The table
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples():
+    """Draw 200 resamples instead of 2,000: no rate, count or day of a claim rests on them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(association, "resample_counts", partial(resample_counts, resamples=200))
+        yield
 
 
 @pytest.fixture(scope="module")
