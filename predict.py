@@ -96,7 +96,10 @@ def predict(
         clock, progress = now(), ProgressLine(quiet=False)
         today = clock.normalize()
         newest = as_of is None and printed.history is None
-        data = load_market(market, clock, progress, newest=newest, deadline=store.deadline)
+        known_by = None if printed.history else as_timestamp(as_of)
+        data = load_market(
+            market, clock, progress, newest=newest, deadline=store.deadline, known_by=known_by
+        )
         from models.cli import forecast_command
 
         _tell_problems(data.panel, as_of, printed, progress)

@@ -80,7 +80,9 @@ def train(
         progress.step(f"reading {market.source.value} data")
         instant = now()
         # Whole, with every simulated week, as a training needs it.
-        panel = load_market(market, instant, progress, jobs, deadline=logging.deadline).whole()
+        panel = load_market(
+            market, instant, progress, jobs, deadline=logging.deadline, known_by=order.until
+        ).whole()
         for problem in panel.provenance.problems_on(order.until or panel.last_day):
             progress.message(f"warning: {problem}")
         outcome = carry_out(order, panel, instant, progress)

@@ -6,19 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.market.market import Floats, Masks
 from features.plausibility import limits
 from features.plausibility.book import rule, shown_factor
 from features.plausibility.coins import check_coin_contradiction
 from features.plausibility.limits import CONFIRMING, RETURN_STEPS
-from features.plausibility.steps import (
-    Flags,
-    Floats,
-    Kind,
-    carried,
-    judged_steps,
-    repeats,
-    runs,
-)
+from features.plausibility.steps import Kind, carried, judged_steps, repeats, runs
 from features.plausibility.verdict import Verdict
 from features.provenance import Consequence
 
@@ -52,7 +45,7 @@ class Moves:
         own = carried(market.bitcoin[:, None])[:, 0]
         return cls(median, spread, np.append(np.nan, np.diff(own)))
 
-    def beyond(self) -> Flags:
+    def beyond(self) -> Masks:
         """Return on which days the coins move as no market does."""
         back = np.append(self.median[1:], np.nan)
         # There and back: a smaller step will do.
@@ -65,7 +58,7 @@ class Moves:
         as_one = self._as_one(limits.ONE_FACTOR, limits.ONE_SPREAD)
         return np.asarray(far | returning | alone | as_one)
 
-    def no_market(self) -> Flags:
+    def no_market(self) -> Masks:
         """Return on which days the coins move so that it is wrong however long it stays."""
         return np.asarray(
             (self.median >= limits.COMMON_LASTING_UP)
@@ -73,7 +66,7 @@ class Moves:
             | self._as_one(limits.ONE_FACTOR_LASTING, limits.ONE_SPREAD_LASTING)
         )
 
-    def _as_one(self, step: float, spreads: float) -> Flags:
+    def _as_one(self, step: float, spreads: float) -> Masks:
         """Return on which days all coins move by one factor: far beside what lies between them."""
         size = np.abs(self.median)
         return np.asarray((size > step) & (size > spreads * self.spread))
@@ -200,7 +193,7 @@ def check_frozen_bitcoin(verdict: Verdict) -> None:
         verdict.note("frozen", "bitcoin", (first, after), close, 1.0, consequence, said)
 
 
-def _stands(logs: Floats) -> tuple[Flags, Flags]:
+def _stands(logs: Floats) -> tuple[Masks, Masks]:
     """Return on which days a price repeats the day before, with noise or exactly."""
     exact = np.append(False, np.abs(np.diff(logs)) <= _EQUAL)
     same, nearly = repeats(logs)
@@ -249,16 +242,25 @@ def check_market_cap(verdict: Verdict) -> None:
     moved = Moves.of(verdict, verdict.used(market.btc)).median
     wrong = (np.abs(off) > limits.CAP_CONTRADICTION) & ~verdict.withheld & ~verdict.bitcoin_out
     for first, after in runs(wrong):
+        at = first + int(np.argmax(np.abs(off[first:after])))
+        # From the last day on which both agreed: Bitcoin's close may have drifted away slowly.
+        agreed = np.flatnonzero(np.abs(off[:first]) <= limits.CAP_CONTRADICTION / 3)
+        begin = int(agreed[-1]) + 1 if len(agreed) else first
+        drifts = first - begin <= limits.DRIFT_DAYS and market.days[first] >= limits.COMMON_SINCE
+        begin = begin if drifts else first
+        drift = abs(np.nansum(moved[begin : at + 1]) + off[at]) < abs(off[at]) / 2
+        jump = abs(moved[first] + off[first]) < abs(off[first]) / 2
         # Else it is the market cap, which the rule on its scale judges.
-        if not abs(moved[first] + off[first]) < abs(off[first]) / 2:
+        if not (jump or (drift and drifts)):
             continue
+        first = first if jump else begin
         verdict.withheld[first:after] = True
         close, other = (
             float(np.exp(price[first])) for price in (market.bitcoin, market.bitcoin_by_cap)
         )
         said = (
             f"its close is {close:g}, its market cap over its supply {other:g}, and the median "
-            f"coin moves against it by {shown_factor(float(moved[first]))} in a day"
+            f"coin moves against it by {shown_factor(float(np.nansum(moved[first : at + 1])))}"
         )
         newest: Consequence = "day held back" if after > market.last else "value left out"
         verdict.note("common mode", "bitcoin", (first, after), close, close / other, newest, said)

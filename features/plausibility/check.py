@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from features.panel import DataError
 from features.plausibility.bitcoin import (
     check_common_mode,
     check_contradiction,
@@ -22,7 +23,9 @@ from features.plausibility.coins import (
 from features.plausibility.limits import PEGS, STEPS
 from features.plausibility.pegs import Named, without_pegged
 from features.plausibility.prices import Prices
+from features.plausibility.rankings import closed_ranks, whole_rankings
 from features.plausibility.series import check_series
+from features.plausibility.timing import check_days_apart, check_drawn_lines
 from features.plausibility.verdict import Verdict
 from features.provenance import Finding
 
@@ -53,13 +56,17 @@ def check_market(
     `bitcoin_usd` is Bitcoin's close by day where it is not among the coins, `bitcoin_cap` its
     market cap, a second witness; `named` returns why a coin's name makes it no altcoin.
     """
+    last_day = coins["date"].max()
+    universe, gaps = closed_ranks(universe, last_day)
     prices = Prices(coins, universe, bitcoin_usd=bitcoin_usd, bitcoin_cap=bitcoin_cap)
     universe, pegged = without_pegged(universe, prices, named=named)
-    if pegged:
-        prices.rank(universe)
+    universe, partial = whole_rankings(universe, last_day)
+    prices.rank(universe)
     verdict = Verdict(prices)
     # What withholds whole days comes first, so that no later rule compares with them.
     for check in (
+        check_days_apart,
+        check_drawn_lines,
         check_frozen_market,
         check_frozen_bitcoin,
         check_market_cap,
@@ -70,14 +77,16 @@ def check_market(
     ):
         check(verdict)
     bad = (verdict.left_out | verdict.withheld[:, None])[prices.row, prices.code]
-    if verdict.bitcoin_out.any():
-        bad |= verdict.bitcoin_out[prices.row] & (coins["coin"] == "bitcoin").to_numpy()
+    bad |= verdict.bitcoin_out[prices.row] & (coins["coin"] == "bitcoin").to_numpy()
+    if bad.all():
+        causes = (each.text for each in verdict.findings if each.withholds)
+        raise DataError(f"coins: no close can be used. {next(causes, '')}".strip())
     return CheckedMarket(
         coins[~bad] if bad.any() else coins,
         universe,
         prices.days[verdict.withheld],
         prices.days[verdict.bitcoin_out],
-        (*pegged, *verdict.findings),
+        (*gaps, *pegged, *partial, *verdict.findings),
     )
 
 

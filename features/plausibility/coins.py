@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from features.market.market import MAX_SNAPSHOT_AGE_DAYS, Floats, Masks
 from features.market.season import TOP, WINDOW_DAYS
 from features.plausibility import limits
 from features.plausibility.book import is_unit, rule
 from features.plausibility.limits import MIN_OBSERVATIONS, NORMAL_MAD, SCALE_DAYS
 from features.plausibility.prices import Prices
-from features.plausibility.steps import (
-    Flags,
-    Floats,
-    carried,
-    in_runs,
-    judged_series,
-    repeats,
-    runs,
-)
+from features.plausibility.steps import carried, in_runs, judged_series, repeats, runs
 from features.plausibility.verdict import Verdict
 
 _ROUNDING = 1e-6
 
 
-def _repeats(market: Prices) -> tuple[Flags, Flags]:
+def _repeats(market: Prices) -> tuple[Masks, Masks]:
     """Return which closes repeat those of the day before, and which nearly do for long.
 
     A close in Bitcoin that is made of the one in dollars repeats it if it moves with Bitcoin:
@@ -61,7 +54,7 @@ def check_frozen_market(verdict: Verdict) -> None:
         verdict.note("frozen market", "coins", (first, after), worst, 1.0, "refused", said)
 
 
-def _ranked(market: Prices, table: Flags) -> Flags:
+def _ranked(market: Prices, table: Masks) -> Masks:
     return np.asarray(market.of_members(table.astype(float)) == 1)
 
 
@@ -88,38 +81,81 @@ def _digits(price: float) -> int:
     return len(f"{price:.5e}".split("e")[0].replace(".", "").rstrip("0"))
 
 
+@rule("redenomination")
 def check_coin_steps(verdict: Verdict) -> None:
-    """Leave out a coin's spikes, and the days that would be compared across a change of unit."""
+    """A coin's price takes another unit: old units became more or fewer new ones.
+
+    Limit: a step of x{x.COIN_SPIKE:.0f} and {COIN_DEVIATIONS:.0f} usual steps that stays while the
+    coin keeps its rank (a quarter of the way it should go); from x{x.RESCALED:.1f} with the same
+    market cap (within {x.SAME_CAP:.2f}); a fall to a thousandth.
+    Why: a market that takes a price to a third takes the coin's rank and cap with it (LUNA, FTX).
+    Then: the coin is left out of comparisons across the day.
+    Way out: {UNITS}.
+    """
     market = verdict.market
     clean = verdict.used(market.btc)
     steps = np.full(clean.shape, np.nan)
     steps[1:] = clean[1:] - carried(clean)[:-1]
+    late = (market.days >= limits.COIN_SINCE)[:, None]
     far = (np.abs(steps) >= limits.COIN_SPIKE) & market.ranked
-    spikes, shifts = np.zeros(clean.shape, bool), np.zeros(clean.shape, bool)
-    for column in np.flatnonzero(far.any(axis=0)):
-        suspicious = np.zeros(len(clean), bool)
+    rescaled = (np.abs(steps) >= limits.RESCALED) & market.ranked & late & _same_cap(market)
+    bad = {name: np.zeros(clean.shape, bool) for name in (
+        "spike", "level shift", "redenomination", "great step")}  # fmt: skip
+    for column in map(int, np.flatnonzero((far | rescaled).any(axis=0))):
+        suspicious = rescaled[:, column].copy()
         for day in np.flatnonzero(far[:, column]):
-            suspicious[day] = _extreme(steps[:day, column], steps[day, column])
-        for first, after, kind in judged_series(clean[:, column], suspicious, _is_no_market):
+            suspicious[day] |= _extreme(steps[:day, column], steps[day, column])
+        for first, after, kind in judged_series(clean[:, column], suspicious):
+            step = float(steps[first, column])
+            stays = slice(first, first + WINDOW_DAYS)
             if kind == "spike":
-                spikes[first:after, column] = True
+                bad["spike"][first:after, column] = True
             elif kind == "unconfirmed":
-                spikes[first:, column] = True
-            elif kind == "lasting":
-                shifts[first : first + WINDOW_DAYS, column] = True
-    early = (market.days < limits.COIN_SINCE)[:, None]
-    for name, bad in {"spike": spikes, "level shift": shifts}.items():
-        bad &= np.isfinite(market.btc)
-        noted, out = bad & early, bad & ~early
+                bad["spike"][first:, column] = True
+            elif _is_no_market(step):
+                bad["level shift"][stays, column] = True
+            elif late[first] and (
+                rescaled[first, column] or _kept_rank(market, first, column, step)
+            ):
+                bad["redenomination"][stays, column] = True
+            elif late[first] and abs(step) >= limits.COIN_SHIFT:
+                bad["great step"][first, column] = True
+    for name, days in bad.items():
+        days &= np.isfinite(market.btc)
+        noted, out = days & ~late, days & late
+        if name == "great step":
+            name, noted, out = "level shift", out, noted
         verdict.left_out |= out
         verdict.note_coins(out, name, "the close jumps", steps=steps)
         verdict.note_coins(noted, name, "the close jumps", steps=steps, consequence="note")
 
 
+def _same_cap(market: Prices) -> Masks:
+    """Return on which days a coin's market cap is that of the days before."""
+    before = carried(market.cap)
+    change = market.cap[1:] - before[:-1]
+    return np.vstack([np.zeros_like(change[:1], bool), np.abs(change) <= limits.SAME_CAP])
+
+
+def _kept_rank(market: Prices, first: int, column: int, step: float) -> bool:
+    """Return whether a coin keeps its rank though its price takes a great step.
+
+    A ranking follows a week's caps; that of a coin which rises from the first places cannot show.
+    """
+    ranks = market.ranks_of(column)
+    due = first + (limits.RANKED_AFTER if step > 0 else 2 * limits.RANKED_AFTER)
+    before = ranks[(ranks.index < first) & (ranks.index >= first - MAX_SNAPSHOT_AGE_DAYS)]
+    later = ranks[(ranks.index >= due) & (ranks.index <= first + MAX_SNAPSHOT_AGE_DAYS)]
+    if before.empty or later.empty or (step > 0 and before.iloc[-1] < limits.RANK_CAN_RISE):
+        return False
+    moved = np.log(before.iloc[-1] / later.iloc[0])
+    return bool(moved * np.sign(step) < limits.RANK_FOLLOWS * abs(step))
+
+
 def _is_no_market(step: float) -> bool:
-    """Return whether a coin's step that stays is another unit's or too great a rise."""
+    """Return whether a coin's step that stays is a power of ten, or too great for any market."""
     unit = abs(step) >= limits.COIN_SHIFT and is_unit(step, limits.COIN_UNIT)
-    return unit or step >= limits.COIN_RISE
+    return unit or step >= limits.COIN_RISE or step <= -limits.COIN_FALL
 
 
 def _extreme(past: Floats, step: float) -> bool:

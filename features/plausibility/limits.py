@@ -40,7 +40,7 @@ CONFIRMING = 2
 # before, or for six days in a row by no more than the larger part: a feed that stands still may
 # carry noise. Chance does that once in 1,000 days, and for six days in a row never in 10,000 years.
 STILL = 1e-3
-NEARLY = 0.02
+NEARLY = 0.05
 NEARLY_RUN = 6
 NOISE_DAYS = 90
 NOISE_MIN = 20
@@ -83,6 +83,8 @@ LARGEST_FLOW: Mapping[str, float] = {
     "eth_etf_net_flow_usd": 1.02e9,
 }
 FLOW_TIMES = 10.0
+# Flows are told in tenths of a million: the smallest day that is not zero has 1e5 dollars.
+SMALLEST_FLOW = 1e4
 # So many sessions in a row below this part of the usual day: another unit, or zeros filled in.
 # The real least of three in a row: 0.056 (Ether), 0.08 (Bitcoin).
 SMALL_FLOWS = 3
@@ -128,6 +130,8 @@ COIN_CONTRADICTION = log(1.3)
 # Bitcoin's close times its supply against its market cap, where there is one; log. Real at most
 # 0.063 since 2014 (2015-08-18).
 CAP_CONTRADICTION = 0.075
+# Within so many days Bitcoin's close drifts from its market cap, or it is the cap that does.
+DRIFT_DAYS = 10
 # Share of the ranked coins whose close is exactly that of the day before; real at most 0.09.
 FROZEN_SHARE = 0.25
 # A price with at least so many significant digits never repeats so often (real: 2 at most); one of
@@ -142,6 +146,16 @@ COIN_DEVIATIONS = 25.0
 # A rise that stays is another unit or another coin, whatever its factor: the greatest real one in a
 # day is x11.5 (Pepe, 2023-05-05). A fall that deep may be real (LUNA, 2022).
 COIN_RISE = log(15)
+# The deepest real fall in a day is to 0.0033 (LUNA, 2022-05-12).
+COIN_FALL = log(1000)
+# A redenomination keeps the market cap: none since 2021 that kept it within a quarter had a step of
+# more than x1.2. Without caps the rank tells, 6 days after a rise and 12 after a fall: DOGE's x4.1
+# (2021-01-28) took it from 29 to 11, FTX's x0.28 from 18 to 77.
+RESCALED = log(1.7)
+SAME_CAP = log(1.25)
+RANKED_AFTER = 6
+RANK_CAN_RISE = 4
+RANK_FOLLOWS = 0.25
 # A change of unit comes with the day's own move.
 COIN_UNIT = 0.15
 # Before, thin coins did all that: noted only. Two of seven are faults of the data: scot x97 for a
@@ -187,3 +201,38 @@ NAMED_GOLD = Peg(GOLD, 1e-9, inf, 0.012, 0.03)
 # Gold moves a third as much against the dollar as against Bitcoin; altcoins move with the market.
 CALMER = 0.6
 TWINS = Peg("an asset that two coins share", 0.95, 1.05, 0.003, 0.010)
+
+# --- a ranking as a whole ------------------------------------------------------------------------
+
+# Without Bitcoin and what is no altcoin, the first altcoin has rank 2, 3 or 4 of a vendor's list.
+FIRST_RANK = 10
+# Of the last ranking's first 10 and first 50 so many are in the next one (real: 7 and 34 at least,
+# 2021-09-28 and 2020-11-30; a new one enters at most a few a day).
+HEAD = 10
+HEAD_KEPT = 7
+KEPT = 0.60
+# Rank correlation of the top 50 with the market caps beside them (real at least 0.875, 2014-04-14;
+# 0.888 on 2022-05-12, LUNA) and with the ranking before (real at least 0.898, 2025-01-01).
+ORDER = 0.85
+
+# --- a table's structure in time -----------------------------------------------------------------
+
+# Correlation of the median coin's moves with Bitcoin's of the neighbouring day, and how much more
+# than with the same day's. The greatest that reach both are 0.54 (2016-04-17, the years in which
+# coins hardly followed Bitcoin); of coins a day late nine tenths of the windows since 2018 show it.
+APART_DAYS = 20
+APART_MIN = 15
+APART = 0.75
+APART_MORE = 0.60
+# A step that repeats to a thousandth. Real: 7.7 % of the ranked coins on a day (2013), two days in
+# a row for a coin of few digits.
+DRAWN = 1e-3
+DRAWN_SHARE = 0.25
+DRAWN_RUN = 4
+# Weekly closes leave two days of seven without a repeated step, monthly ones the same.
+DRAWN_GAP = 4
+
+# --- what is known -------------------------------------------------------------------------------
+
+# Other computations of the index correlate with ours by 0.9 and more.
+AGAINST = -0.3

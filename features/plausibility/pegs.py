@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.market.market import Floats, Masks, day_numbers
 from features.plausibility import limits
 from features.plausibility.book import found, rule
 from features.plausibility.limits import GOLD_QUIET, NAMED_GOLD, OTHER_COIN, PEGS, TWINS, Peg
-from features.plausibility.prices import Prices, day_numbers
-from features.plausibility.steps import Flags, Floats
+from features.plausibility.prices import Prices
 from features.provenance import Finding
 
 RULE = "no altcoin"
@@ -40,7 +40,7 @@ def without_pegged(
     Way out: nothing need be done; to count it, give its own price.
     """
     ranked = pd.DataFrame({
-        "day": day_numbers(universe["snapshot_date"], prices.first),
+        "day": day_numbers(universe["snapshot_date"], prices.days[0]),
         "column": prices.ids.get_indexer(pd.Index(universe["coin"])),
         "coin": universe["coin"].to_numpy(), "rank": universe["rank"].to_numpy(),
     })  # fmt: skip
@@ -57,7 +57,7 @@ def without_pegged(
     return closed(universe, out), _findings(universe[out], why[out])
 
 
-def follows(table: Floats, rows: pd.DataFrame, peg: Peg) -> Flags:
+def follows(table: Floats, rows: pd.DataFrame, peg: Peg) -> Masks:
     """Return for each row (day, column) whether a log price keeps a peg's level and moves."""
     level = (table >= np.log(peg.low)) & (table <= np.log(peg.high))
     near = level.sum(axis=0) >= limits.PEG_MIN_DAYS  # few coins ever are: the others need no count
@@ -68,7 +68,7 @@ def follows(table: Floats, rows: pd.DataFrame, peg: Peg) -> Flags:
     end, column = rows["day"].to_numpy()[asked] + 1, (np.cumsum(near) - 1)[rows["column"]][asked]
     change = np.abs(np.diff(own, axis=0, prepend=np.nan))
 
-    def days(true: Flags) -> NDArray[np.int64]:
+    def days(true: Masks) -> NDArray[np.int64]:
         """Count over the 60 days up to each row's."""
         total = np.cumsum(np.vstack([np.zeros_like(true[:1]), true]), axis=0, dtype=np.int32)
         return total[end, column] - total[np.maximum(end - limits.PEG_DAYS, 0), column]
@@ -147,7 +147,7 @@ def _by_name(prices: Prices, left: pd.DataFrame, why: NDArray[np.object_], named
         why[sorted(out)] = f"{reason}, by its name"
 
 
-def closed(universe: pd.DataFrame, out: Flags) -> pd.DataFrame:
+def closed(universe: pd.DataFrame, out: Masks) -> pd.DataFrame:
     """Return the rows that stay; where one of a snapshot went, its ranks count from 1 again."""
     if not out.any():
         return universe

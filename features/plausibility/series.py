@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.holiday import (
+    AbstractHolidayCalendar,
+    GoodFriday,
+    Holiday,
+    USLaborDay,
+    USMartinLutherKingJr,
+    USMemorialDay,
+    USPresidentsDay,
+    USThanksgivingDay,
+    nearest_workday,
+    sunday_to_monday,
+)
 
-from features.market.supply import bitcoin_supply
+from features.market.market import Masks
+from features.market.supply import ETHER_SUPPLY, bitcoin_supply
 from features.plausibility.book import found, rule, shown_factor
 from features.plausibility.limits import (
+    COIN_SINCE,
     FLOW_TIMES,
     LARGEST_FLOW,
     MIN_OBSERVATIONS,
@@ -17,12 +32,13 @@ from features.plausibility.limits import (
     SCALES,
     SMALL_FLOW,
     SMALL_FLOWS,
+    SMALLEST_FLOW,
     STEPS,
     SUPPLY_FACTOR,
     TOGETHER,
     StepLimit,
 )
-from features.plausibility.steps import Flags, in_runs, judged_series, repeats, runs, usual_step
+from features.plausibility.steps import in_runs, judged_series, repeats, runs, usual_step
 from features.provenance import Finding
 
 Checked = tuple[pd.Series, list[Finding]]
@@ -34,20 +50,24 @@ MAX_GAP = pd.Timedelta(days=7)
 
 
 def check_series(
-    observed: Mapping[str, pd.Series], *, bitcoin_usd: pd.Series | None = None
+    observed: Mapping[str, pd.Series],
+    *,
+    bitcoin_usd: pd.Series | None = None,
+    ether_usd: pd.Series | None = None,
 ) -> tuple[dict[str, pd.Series], list[Finding]]:
     """Return what the rules leave of single series (sorted, by observation day), and the findings.
 
-    Names are those of `limits.STEPS` and `SCALES`; others pass. `bitcoin_usd`, Bitcoin's close by
-    day, is the witness of its market cap. A series that is dropped comes back empty.
+    Names are those of `limits.STEPS` and `SCALES`; others pass. `bitcoin_usd` and `ether_usd`,
+    closes by day, are witnesses of market caps. A series that is dropped comes back empty.
     """
     kept, findings = dict(observed), list[Finding]()
     for name in observed:
         kept[name], noticed = _check_one(name, kept[name], observed)
         findings += noticed
-    if bitcoin_usd is not None and "btc_market_cap_usd" in kept:
-        kept["btc_market_cap_usd"], noticed = check_supply(kept["btc_market_cap_usd"], bitcoin_usd)
-        findings += noticed
+    for name, close in {"btc_market_cap_usd": bitcoin_usd, "eth_market_cap_usd": ether_usd}.items():
+        if close is not None and name in kept:
+            kept[name], noticed = check_supply(name, kept[name], close)
+            findings += noticed
     return kept, findings
 
 
@@ -101,9 +121,7 @@ def check_steps(
     findings: list[Finding] = []
     suspicious = suspicious_steps(values, limit, witness)
     kinds = {"spike": _spike, "unconfirmed": _unconfirmed, "lasting": _shift, "note": _confirmed}
-    for first, after, kind in judged_series(
-        logs, suspicious, lambda step: abs(step) >= limit.lasting
-    ):
+    for first, after, kind in judged_series(logs, suspicious, limit.lasting):
         ends = kind in ("unconfirmed", "lasting")
         keep[first : len(values) if ends else after] = kind == "note"
         days = (values.index[first], values.index[-1 if ends else after - 1])
@@ -115,7 +133,7 @@ def check_steps(
 
 def suspicious_steps(
     values: pd.Series, limit: StepLimit, witness: tuple[pd.Series, StepLimit] | None = None
-) -> Flags:
+) -> Masks:
     """Return which observations are a step beyond the limit away from the one before.
 
     A witness is a series that moves alike, with the limit for the difference of both steps.
@@ -242,9 +260,11 @@ def _until_gap(name: str, values: pd.Series, before: pd.Series) -> Checked:
 def check_sessions(name: str, values: pd.Series, *, flow: bool = False) -> Checked:
     """Values on days without a session.
 
-    Limit: a Saturday or Sunday in a series of American sessions.
+    Limit: a Saturday or Sunday in a series of American sessions; flows on a day on which New York's
+    exchanges were closed.
     Why: windows count sessions: filled days shorten them, shifted days move them.
-    Then: repeated and zero values are left out; others show shifted days: the feature is dropped.
+    Then: repeated and zero values are left out, and others on closed days; others on weekends show
+    shifted days: the feature is dropped.
     Way out: give one row per session, dated in New York.
 
     Examples
@@ -253,20 +273,61 @@ def check_sessions(name: str, values: pd.Series, *, flow: bool = False) -> Check
     >>> check_sessions("sp500", closes)[0].tolist()
     [1.0, 2.0]
     """
-    weekend = pd.DatetimeIndex(values.index).day_of_week >= 5
-    if not weekend.any():
-        return values, []
-    days = pd.DatetimeIndex(values.index[weekend])
-    filled = (values == 0) if flow else (values.diff() == 0)
-    where, first = (days[0], days[-1]), float(values[weekend].iloc[0])
-    if filled[weekend].iloc[1:].all():
-        said = f"{len(days)} Saturdays and Sundays repeat the session before or are zero"
-        return values[~weekend], [
-            found("calendar", name, where, first, np.nan, "value left out", said)
-        ]
-    said = f"{first:g} on {days[0]:%A}: no session of New York; {len(days)} such days"
-    dropped = found("calendar", name, where, first, np.nan, "feature dropped", said)
-    return values.iloc[:0], [dropped]
+    index = pd.DatetimeIndex(values.index)
+    weekend, findings = index.day_of_week >= 5, list[Finding]()
+    # A holiday's close repeats the last one, if it is there; its flow is that of another day.
+    closed = (
+        index.isin(closed_days(index[0].year, index[-1].year)) & flow & (values != 0).to_numpy()
+    )
+    for off, what in ((weekend, "Saturdays and Sundays"), (closed, "closed days")):
+        if not off.any():
+            continue
+        days, first = index[off], float(values[off].iloc[0])
+        where = (days[0], days[-1])
+        filled = ((values == 0) if flow else (values.diff() == 0)).to_numpy()[off]
+        # The first may be the one that all others repeat.
+        if off is weekend and not filled[1:].all():
+            said = f"{first:g} on {days[0]:%A}: no session of New York; {len(days)} such days"
+            dropped = found("calendar", name, where, first, np.nan, "feature dropped", said)
+            return values.iloc[:0], [dropped]
+        said = f"{first:g} on {days[0]:%Y-%m-%d}: {len(days)} {what} have a value"
+        findings.append(found("calendar", name, where, first, np.nan, "value left out", said))
+    return values[~(weekend | closed)], findings
+
+
+# Days of mourning, of storms and of September 2001, on which the exchanges did not open.
+_CLOSED = pd.DatetimeIndex([
+    "2001-09-11", "2001-09-12", "2001-09-13", "2001-09-14", "2004-06-11", "2007-01-02",
+    "2012-10-29", "2012-10-30", "2018-12-05", "2025-01-09",
+])  # fmt: skip
+
+
+@cache
+def closed_days(first: int, last: int) -> pd.DatetimeIndex:
+    """Return the weekdays of some years on which New York's exchanges were closed.
+
+    Examples
+    --------
+    >>> " ".join(f"{day:%m-%d}" for day in closed_days(2025, 2025))
+    '01-01 01-09 01-20 02-17 04-18 05-26 06-19 07-04 09-01 11-27 12-25'
+    """
+    # The rules of earlier years are others.
+    begin, end = pd.Timestamp(max(first, 2001), 1, 1), pd.Timestamp(last, 12, 31)
+    days = _Exchange().holidays(begin, end)
+    return days.union(_CLOSED[(begin <= _CLOSED) & (end >= _CLOSED)])
+
+
+class _Exchange(AbstractHolidayCalendar):
+    """Holidays of the New York exchanges; one that falls on a Saturday closes no year's end."""
+
+    rules = [  # noqa: RUF012  pandas declares it so
+        Holiday("New Year", month=1, day=1, observance=sunday_to_monday),
+        USMartinLutherKingJr, USPresidentsDay, GoodFriday, USMemorialDay,
+        Holiday("Juneteenth", month=6, day=19, start_date="2022-01-01", observance=nearest_workday),
+        Holiday("Independence", month=7, day=4, observance=nearest_workday),
+        USLaborDay, USThanksgivingDay,
+        Holiday("Christmas", month=12, day=25, observance=nearest_workday),
+    ]  # fmt: skip
 
 
 # --- units ---------------------------------------------------------------------------------------
@@ -276,8 +337,9 @@ def check_sessions(name: str, values: pd.Series, *, flow: bool = False) -> Check
 def check_scale(name: str, values: pd.Series) -> Checked:
     """A series in another unit.
 
-    Limit: median of a year decades off; a flow above {FLOW_TIMES:.0f} times the largest day; three
-    sessions below {SMALL_FLOW:.0%} of the usual day; a cap over close that is no supply.
+    Limit: median of a year decades off; a flow above {FLOW_TIMES:.0f} times the largest day, or
+    below {SMALLEST_FLOW:,.0f} dollars; three sessions below {SMALL_FLOW:.0%} of the usual day; a
+    market cap of Bitcoin or Ether over its close that is no supply.
     Why: units differ by thousands, markets do not.
     Then: the feature is dropped from there on; an import is refused.
     Way out: {UNITS}.
@@ -321,13 +383,16 @@ def check_flow(name: str, values: pd.Series) -> Checked:
     usual = size.rolling(SCALE_DAYS, min_periods=MIN_OBSERVATIONS).median().shift(SMALL_FLOWS)
     # The run is seen on its last day and begins before it.
     low = (size.rolling(SMALL_FLOWS).max() < SMALL_FLOW * usual).to_numpy()
+    high = high | ((size > 0) & (size < SMALLEST_FLOW)).to_numpy()
     starts = [int(np.argmax(high))] if high.any() else []
     starts += [int(np.argmax(low)) - SMALL_FLOWS + 1] if low.any() else []
     if not starts:
         return values, []
     first = min(starts)
     value = float(values.iloc[first])
-    if high[first]:
+    if abs(value) < SMALLEST_FLOW:
+        base, seen = SMALLEST_FLOW, f"{value:g} US dollars, no day of the funds is below"
+    elif high[first]:
         base, seen = float(largest.iloc[first]), f"{value:g}, the largest day before is"
     else:
         base = float(usual.iloc[first + SMALL_FLOWS - 1])
@@ -338,17 +403,23 @@ def check_flow(name: str, values: pd.Series) -> Checked:
     return values.iloc[:first], [dropped]
 
 
-def check_supply(values: pd.Series, bitcoin_usd: pd.Series) -> Checked:
-    """Leave out market caps of Bitcoin that are not its close times its supply."""
-    days = values.index.intersection(bitcoin_usd.index)
+def check_supply(name: str, values: pd.Series, close: pd.Series) -> Checked:
+    """Leave out market caps of Bitcoin or Ether that are not the close times the supply."""
+    days = pd.DatetimeIndex(values.index.intersection(close.index))
+    if name == "eth_market_cap_usd":
+        # Before, the supply grew; since, it has stayed within 5 % of one figure.
+        days = days[days >= COIN_SINCE]
     # A few figures are no series to speak of.
     if len(days) < MIN_OBSERVATIONS:
         return values, []
-    off = values[days] / bitcoin_usd[days] / bitcoin_supply(pd.DatetimeIndex(days))
+    bitcoin = name == "btc_market_cap_usd"
+    supply = bitcoin_supply(days) if bitcoin else ETHER_SUPPLY
+    off = values[days] / close[days] / supply
     bad = off[(off > SUPPLY_FACTOR) | (off < 1 / SUPPLY_FACTOR)]
     if bad.empty:
         return values, []
     where, value, factor = (bad.index[0], bad.index[-1]), values[bad.index[0]], float(bad.iloc[0])
-    said = f"{value:g} over Bitcoin's close is {factor:.3g} times its supply ({len(bad)} days)"
-    finding = found("scale", "btc_market_cap_usd", where, value, factor, "value left out", said)
+    coin = "Bitcoin" if bitcoin else "Ether"
+    said = f"{value:g} over {coin}'s close is {factor:.3g} times its supply ({len(bad)} days)"
+    finding = found("scale", name, where, value, factor, "value left out", said)
     return values.drop(bad.index), [finding]

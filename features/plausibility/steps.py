@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.market.market import Floats, Masks
 from features.plausibility.limits import (
     CONFIRMING,
     MIN_OBSERVATIONS,
@@ -22,8 +23,6 @@ from features.plausibility.limits import (
     STILL,
 )
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 Kind = Literal["spike", "unconfirmed", "lasting", "note"]
 
 
@@ -60,9 +59,9 @@ def judged_steps(
 
 
 def judged_series(
-    logs: Floats, suspicious: Flags, lasting: Callable[[float], bool]
+    logs: Floats, suspicious: Masks, lasting: float = 0.0
 ) -> Iterator[tuple[int, int, Kind]]:
-    """Judge the steps of one log series, which may lack values, against the one a week before."""
+    """Judge the steps of one log series, which may lack values; they last from `lasting` up."""
     before = carried(logs[:, None])[:, 0]
 
     def back(first: int) -> int | None:
@@ -75,7 +74,7 @@ def judged_series(
         map(int, np.flatnonzero(suspicious)),
         back=back,
         confirmed=lambda first: int(np.isfinite(logs[first + 1 :]).sum()) >= CONFIRMING,
-        lasting=lambda first: lasting(float(logs[first] - before[first - 1])),
+        lasting=lambda first: bool(abs(logs[first] - before[first - 1]) >= lasting),
     )
 
 
@@ -90,7 +89,7 @@ def carried(table: Floats) -> Floats:
     return pd.DataFrame(table).ffill(limit=7).to_numpy()
 
 
-def repeats(logs: Floats) -> tuple[Flags, Flags]:
+def repeats(logs: Floats) -> tuple[Masks, Masks]:
     """Return which log values repeat the one before, and which lie in a run that nearly does.
 
     A feed that stands still may carry noise: a change far below the series' noise of the 90 days
@@ -115,7 +114,7 @@ def _past(total: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]
     return sums
 
 
-def in_runs(true: Flags, least: int) -> Flags:
+def in_runs(true: Masks, least: int) -> Masks:
     """Return which entries lie in a run, down a column, of at least so many."""
     ends = true.copy()
     for _ in range(least - 1):
@@ -127,7 +126,7 @@ def in_runs(true: Flags, least: int) -> Flags:
     return member
 
 
-def runs(true: Flags, least: int = 1) -> list[tuple[int, int]]:
+def runs(true: Masks, least: int = 1) -> list[tuple[int, int]]:
     """Return first day and day after the last of each run of at least so many days.
 
     Examples

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.market.market import Floats, Masks
 from features.plausibility.book import found, shown_factor
 from features.plausibility.limits import MIN_WITNESSES
 from features.plausibility.prices import Prices
-from features.plausibility.steps import Flags, Floats
 from features.provenance import Consequence, Finding
 
 # Coins that a rule names one by one; the others are counted.
@@ -21,9 +21,9 @@ class Verdict:
     """A market and what the rules say of it, as far as they have been asked."""
 
     market: Prices
-    withheld: Flags = field(init=False)  # by day: no index may be made of that day's closes
-    left_out: Flags = field(init=False)  # days x coins: values that are not used
-    bitcoin_out: Flags = field(init=False)  # by day: further days without Bitcoin's own close
+    withheld: Masks = field(init=False)  # by day: no index may be made of that day's closes
+    left_out: Masks = field(init=False)  # days x coins: values that are not used
+    bitcoin_out: Masks = field(init=False)  # by day: further days without Bitcoin's own close
     findings: list[Finding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Verdict:
 
     def note_coins(
         self,
-        bad: Flags,
+        bad: Masks,
         rule: str,
         what: str,
         *,

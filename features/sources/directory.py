@@ -14,6 +14,7 @@ from features.catalogue.features import fund_flow, share_of_market_cap
 from features.health import refusal_for_age
 from features.market.dollars import dollar_series
 from features.market.market import Market
+from features.market.paths import COINS as SIMULATED_COINS
 from features.market.season import (
     CARRIED_DAYS,
     GOOD_COVERAGE,
@@ -25,7 +26,7 @@ from features.market.season import (
     breadth,
     index_series,
 )
-from features.panel import DAY, DataError, MarketPanel
+from features.panel import DAY, SPECS, DataError, MarketPanel
 from features.plausibility.check import CheckedMarket, check_market, check_series
 from features.plausibility.pegs import Named
 from features.provenance import DataProvenance, Finding
@@ -37,7 +38,6 @@ TABLES = {"series": SERIES, "coins": COINS, "universe": UNIVERSE}
 ENDINGS = ("parquet", "csv", "csv.gz")
 # The rule book speaks of series as the panel names them.
 PANEL_NAMES = {"russell2000_close": "russell2000", "sp500_close": "sp500"}
-_AS_OBSERVED = (*PANEL_NAMES.values(), "bitcoin", "eth_btc")
 # What can be no figure at all is refused before plausibility is asked about.
 _POSITIVE = ("iwm_shares_outstanding", "iwm_nav")
 _POSITIVE_OR_MISSING = ("btc_market_cap_usd", "crypto_market_cap_ex_btc_usd")
@@ -68,12 +68,31 @@ def load_files(
     top: int = TOP,
     simulation: Simulation | None = None,
 ) -> MarketPanel:
-    """Read a directory of market history into a panel, with every series that it can give.
+    """Read a directory of market history into a panel.
 
-    It holds `series*`, `coins*` and `universe*`, in one file or several each (`tables` and `cells`
-    say what is read); a row later than `until` (today), and whatever breaks a rule, raises
-    DataError. `simulation` takes the market and returns the simulated series, as
-    `features.storage.simulations.simulated_series` does; without it the panel lacks them.
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Holds `series*`, `coins*` and `universe*`, in one file or several each, as `.parquet`,
+        `.csv` or `.csv.gz`; `features.sources.tables` says what is read.
+    until : pandas.Timestamp, optional
+        Last day a row may carry (today); a later row is an error.
+    window_days, top : int
+        Definition of the season index.
+    simulation : callable, optional
+        Takes the market, returns the simulated series, for instance
+        `features.storage.simulations.simulated_series`; without it the panel
+        lacks them.
+
+    Returns
+    -------
+    MarketPanel
+        Every series of `features.panel.SERIES` that the directory can give.
+
+    Raises
+    ------
+    DataError
+        If a table is missing, unreadable or breaks a rule.
     """
     tables = checked_tables(directory, until=until)
     panel = panel_of(tables, f"files:{directory}", until=until, window_days=window_days, top=top)
@@ -84,14 +103,22 @@ def load_files(
 
 
 def deferred_files(
-    directory: Path, *, today: pd.Timestamp, newest: bool, simulation: Simulation
+    directory: Path,
+    *,
+    today: pd.Timestamp,
+    newest: bool,
+    simulation: Simulation,
+    known_by: pd.Timestamp | None = None,
 ) -> DeferredPanel:
     """Read a directory of market history; its days are simulated when they are asked for.
 
     Where the `newest` day is asked for, data of before this week are refused before they are
-    judged: no index is newer than the last price.
+    judged: no index is newer than the last price. For a past day `known_by` the rules judge what
+    was known by then: nothing later bears on it.
     """
     rows = load_tables(directory, until=today)
+    if known_by is not None:
+        rows = _known_by(rows, known_by)
     if newest and (refused := refusal_for_age(rows["coins"]["date"].max(), today)):
         raise DataError(refused)
     tables = _checked(rows, directory)
@@ -119,6 +146,15 @@ def load_tables(directory: Path, *, until: pd.Timestamp | None = None) -> dict[s
     }
 
 
+def _known_by(rows: Mapping[str, pd.DataFrame], day: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return the rows to a day; a table that begins later stays, for the refusal of the day."""
+    known = {}
+    for name, table in rows.items():
+        past = table[table["snapshot_date" if name == "universe" else "date"] <= day]
+        known[name] = table if past.empty else past
+    return known
+
+
 def _files(directory: Path, name: str) -> list[Path]:
     paths = sorted(path for ending in ENDINGS for path in directory.glob(f"{name}*.{ending}"))
     if not paths:
@@ -144,10 +180,19 @@ def _checked(rows: Mapping[str, pd.DataFrame], directory: Path) -> CheckedTables
         named=_names(universe),
     )
     bitcoin = _closes(market, "bitcoin", "close_usd").drop(market.bitcoin_out, errors="ignore")
-    given = {**observed, "bitcoin": bitcoin, "eth_btc": _closes(market, "ethereum", "close_btc")}
+    ether = _closes(market, "ethereum", "close_usd")
+    given = {
+        **observed,
+        "bitcoin": bitcoin,
+        "eth_btc": _closes(market, "ethereum", "close_btc"),
+        "eth_market_cap_usd": _ether_market_cap(market),
+    }
+    for name in ("bitcoin", "eth_btc"):
+        _check_gap(name, given[name], market)
     kept, findings = check_series(
         {name: values for name, values in given.items() if len(values)},
         bitcoin_usd=bitcoin if len(bitcoin) else None,
+        ether_usd=ether if len(ether) else None,
     )
     return CheckedTables(kept, market.coins, market.universe, (*market.findings, *findings))
 
@@ -171,6 +216,31 @@ def _observed(rows: pd.DataFrame, directory: Path) -> dict[str, pd.Series]:
 def _closes(market: CheckedMarket, coin: str, column: str) -> pd.Series:
     rows = market.coins[market.coins["coin"] == coin]
     return rows.set_index("date")[column].sort_index()
+
+
+def _ether_market_cap(market: CheckedMarket) -> pd.Series:
+    """Return Ether's market caps beside its closes, else beside its ranks."""
+    cap = _closes(market, "ethereum", "market_cap_usd")
+    ranked = market.universe[market.universe["coin"] == "ethereum"].set_index("snapshot_date")
+    return cap.combine_first(ranked["market_cap_usd"].reindex(cap.index)).dropna()
+
+
+def _check_gap(name: str, values: pd.Series, market: CheckedMarket) -> None:
+    """Refuse a level that lacks more days than a panel allows, and name the rule that took them."""
+    days = pd.DatetimeIndex(values.index)
+    for at in np.flatnonzero(np.diff(days) > SPECS[name].max_gap_days * DAY.to_timedelta64())[:1]:
+        first, last = days[at] + DAY, days[at + 1] - DAY
+        causes = (
+            finding.text for finding in market.findings
+            if finding.consequence != "note" and finding.first_day <= last
+            and finding.last_day >= first
+        )  # fmt: skip
+        if market.withheld.isin(pd.date_range(first, last)).any():
+            raise DataError(
+                f"{name}: no close of the {(last - first).days + 1} days from {first:%Y-%m-%d} to "
+                f"{last:%Y-%m-%d} can be used; at most {SPECS[name].max_gap_days - 1} may be "
+                f"missing. {next(causes, '')}".strip()
+            )
 
 
 def _names(universe: pd.DataFrame) -> Named:
@@ -201,17 +271,20 @@ def panel_of(
     top: int = TOP,
 ) -> MarketPanel:
     """Derive every series of a panel that tables can give, but the simulated ones."""
+    coins, universe = tables.coins, tables.universe
     carried = tuple(days for days in CARRIED_DAYS if days < window_days)
     shares = breadth(tables.market, window_days=window_days, top=top, carried_days=carried)
+    if shares["season_index"].isna().all():
+        cause = next((each.text for each in tables.findings if each.withholds), "")
+        raise DataError(f"{source}: no day has a season index. {cause}".strip())
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     compared = shares["coins_compared"]
-    provenance = replace(
-        _ranking_provenance(tables.universe, compared, top), findings=tables.findings
-    )
+    provenance = replace(_ranking_provenance(universe, compared, top), findings=tables.findings)
     # A day without an index compares nothing.
     shares["coins_compared"] = compared.astype(float).where(shares["season_index"].notna())
     values = {
-        **_derived(tables),
+        **_equity(tables.observed),
+        **_crypto(tables.observed, coins),
         **{str(name): shares[name].dropna() for name in shares},
         **dollar_series(tables.market),
     }
@@ -219,7 +292,7 @@ def panel_of(
 
 
 def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -> DataProvenance:
-    """Return how old the last ranking is, and how many of its coins the last day compares."""
+    """Tell how old the last ranking is, and how many of its coins the last day compares."""
     ranked = universe.loc[universe["rank"] <= top, "snapshot_date"]
     ranked_until, last = ranked.max(), compared.index[-1]
     step = (
@@ -240,33 +313,46 @@ def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -
             f"Only {compared.iloc[-1]} of the {listed} largest altcoins could be compared on "
             f"{last:%Y-%m-%d}: the season index is that of those coins alone."
         ] = thin[~thin].index.max() + DAY if not thin.all() else compared.index[0]
-    return DataProvenance((step,), tuple(problems), since=min(problems.values(), default=None))
+    since = min(problems.values(), default=None)
+    lacking = _not_simulated(universe)
+    return DataProvenance((step,), (*problems, *lacking), since=None if lacking else since)
 
 
-def _derived(tables: CheckedTables) -> dict[str, pd.Series]:
-    """Return the single series and ratios of a panel."""
-    observed, coins = tables.observed, tables.coins
-    panel = {name: observed[name] for name in _AS_OBSERVED if name in observed}
+def _not_simulated(universe: pd.DataFrame) -> list[str]:
+    """Return why no path can be simulated from the last ranking, as a sentence."""
+    deepest = universe["rank"].max()
+    without = "no path is simulated, and the features made of paths are missing"
+    if universe["market_cap_usd"].isna().all():
+        return [f"The rankings hold no market caps (universe: market_cap_usd): {without}."]
+    if deepest < SIMULATED_COINS:
+        return [
+            f"The rankings hold {deepest:.0f} altcoins, {SIMULATED_COINS} are needed: {without}."
+        ]
+    return []
+
+
+def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+    panel = {name: observed[name] for name in PANEL_NAMES.values() if name in observed}
     if "iwm_shares_outstanding" in observed and "iwm_nav" in observed:
         panel["iwm_flow"] = fund_flow(observed["iwm_shares_outstanding"], observed["iwm_nav"])
-    cap = observed.get("btc_market_cap_usd")
-    if cap is not None and "crypto_market_cap_ex_btc_usd" in observed:
-        others = observed["crypto_market_cap_ex_btc_usd"]
-        panel["bitcoin_dominance"] = (100 * cap / (cap + others)).dropna()
-    if cap is not None and "btc_etf_net_flow_usd" in observed:
-        panel["btc_etf_flow"] = share_of_market_cap(observed["btc_etf_net_flow_usd"], cap)
-    ether = coins[coins["coin"] == "ethereum"].set_index("date").sort_index()
-    if "eth_etf_net_flow_usd" in observed and not ether.empty:
-        ranked = tables.universe[tables.universe["coin"] == "ethereum"]
-        snapshots = ranked.set_index("snapshot_date")["market_cap_usd"]
-        panel["eth_etf_flow"] = share_of_market_cap(
-            observed["eth_etf_net_flow_usd"], _ether_market_cap(ether, snapshots)
-        )
     return panel
 
 
-def _ether_market_cap(ether: pd.DataFrame, snapshots: pd.Series) -> pd.Series:
-    """Close x supply, the supply being that of the last day on which a market cap was known."""
-    cap = ether["market_cap_usd"].combine_first(snapshots.reindex(ether.index))
-    supply = (cap / ether["close_usd"]).ffill()
-    return supply * ether["close_usd"]
+def _crypto(observed: Mapping[str, pd.Series], coins: pd.DataFrame) -> dict[str, pd.Series]:
+    panel = {name: observed[name] for name in ("bitcoin", "eth_btc") if name in observed}
+    ether = coins[coins["coin"] == "ethereum"].set_index("date").sort_index()
+    cap = observed.get("btc_market_cap_usd")
+    if cap is not None and "crypto_market_cap_ex_btc_usd" in observed:
+        panel["bitcoin_dominance"] = (
+            100 * cap / (cap + observed["crypto_market_cap_ex_btc_usd"])
+        ).dropna()
+    if cap is not None and "btc_etf_net_flow_usd" in observed:
+        panel["btc_etf_flow"] = share_of_market_cap(observed["btc_etf_net_flow_usd"], cap)
+    if "eth_etf_net_flow_usd" in observed and not ether.empty:
+        # Close x supply, the supply being that of the last day on which a market cap was known.
+        close = ether["close_usd"]
+        cap = observed.get("eth_market_cap_usd", pd.Series(dtype=float)).reindex(close.index)
+        panel["eth_etf_flow"] = share_of_market_cap(
+            observed["eth_etf_net_flow_usd"], (cap / close).ffill() * close
+        )
+    return panel

@@ -140,11 +140,13 @@ def load_market(
     *,
     newest: bool = False,
     deadline: float = DEADLINE_SECONDS,
+    known_by: pd.Timestamp | None = None,
 ) -> DeferredPanel:
     """Load the market from the source asked for; rows later than today are an error.
 
     `newest` says that its newest day is asked for: a directory too old for that is refused before
-    it is read. A directory's simulated series wait until days are asked for.
+    it is read. A directory's simulated series wait until days are asked for. Of one of
+    which a past day is asked for, `known_by`, nothing later bears on it.
     """
     from features.sources.deferred import DeferredPanel
 
@@ -154,7 +156,7 @@ def load_market(
         return DeferredPanel(load_reference())
     with _passed_on(progress):
         if options.source is Source.files:
-            return _files(options, now, progress, jobs, newest=newest)
+            return _files(options, now, progress, jobs, newest=newest, known_by=known_by)
         return _live(options, now, progress, jobs, deadline)
 
 
@@ -189,7 +191,13 @@ def published_index(
 
 
 def _files(
-    options: MarketOptions, now: pd.Timestamp, progress: ProgressLine, jobs: int, *, newest: bool
+    options: MarketOptions,
+    now: pd.Timestamp,
+    progress: ProgressLine,
+    jobs: int,
+    *,
+    newest: bool,
+    known_by: pd.Timestamp | None,
 ) -> DeferredPanel:
     from features.sources.directory import deferred_files
     from features.storage.simulations import simulated_series
@@ -202,7 +210,11 @@ def _files(
 
     assert options.data_dir is not None
     return deferred_files(
-        options.data_dir, today=now.normalize(), newest=newest, simulation=simulation
+        options.data_dir,
+        today=now.normalize(),
+        newest=newest,
+        simulation=simulation,
+        known_by=known_by,
     )
 
 

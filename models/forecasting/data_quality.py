@@ -9,6 +9,7 @@ import pandas as pd
 from features.health import StaleData, series_health, usable_view
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel
+from features.plausibility.known import check_published
 from features.provenance import Finding, Revision, YearCoverage
 from features.witness import Witness, witness
 
@@ -161,7 +162,9 @@ def _witness(panel: MarketPanel, published: Published | None) -> Witness | None:
     if published is None:
         return None
     source, values = published
-    return witness(season_index(panel), values, source=source)
+    index = season_index(panel)
+    check_published(index, values, source)
+    return witness(index, values, source=source)
 
 
 def _noticed(panel: MarketPanel) -> list[str]:
