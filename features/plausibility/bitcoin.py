@@ -11,7 +11,7 @@ from features.plausibility import limits
 from features.plausibility.book import rule, shown_factor
 from features.plausibility.coins import check_coin_contradiction
 from features.plausibility.limits import CONFIRMING, RETURN_STEPS
-from features.plausibility.steps import Kind, carried, judged_steps, repeats, runs
+from features.plausibility.steps import Kind, carried, judged_steps, repeats, run_of, runs
 from features.plausibility.verdict import Verdict
 from features.provenance import Consequence
 
@@ -178,17 +178,19 @@ def check_frozen_bitcoin(verdict: Verdict) -> None:
     market = verdict.market
     implied = verdict.median(market.usd - market.btc)
     (same, exact), (stands, _) = (_stands(logs) for logs in (market.bitcoin, implied))
-    for first, after in runs(same & ~verdict.withheld):
+    sure = run_of(same, limits.FROZEN_BITCOIN)
+    # One repeated close happened twice since 2014; on the last day nothing follows it yet.
+    sure[market.last] |= exact[market.last]
+    # The first of a run was held back as long as it was the last.
+    sure[:-1] |= exact[:-1] & sure[1:]
+    for first, after in runs(sure & ~verdict.withheld):
         newest = after > market.last
-        # One repeated close happened twice since 2014; on the last day nothing follows it yet.
-        if after - first < limits.FROZEN_BITCOIN and not (newest and exact[first]):
-            continue
-        close, rests = float(np.exp(market.bitcoin[first])), bool(stands[first:after].all())
-        verdict.withheld[first:after] |= rests
+        close, rest = float(np.exp(market.bitcoin[first])), stands[first:after]
+        verdict.withheld[first:after] |= rest
         verdict.bitcoin_out[first:after] = True
-        consequence: Consequence = "day held back" if rests and newest else "value left out"
+        consequence: Consequence = "day held back" if rest[-1] and newest else "value left out"
         said = f"its close of {close:g} repeats the day before on {after - first} days" + (
-            ", and every close in Bitcoin rests on it" if rests else ""
+            ", and every close in Bitcoin rests on it" if rest.any() else ""
         )
         verdict.note("frozen", "bitcoin", (first, after), close, 1.0, consequence, said)
 
@@ -242,25 +244,26 @@ def check_market_cap(verdict: Verdict) -> None:
     moved = Moves.of(verdict, verdict.used(market.btc)).median
     wrong = (np.abs(off) > limits.CAP_CONTRADICTION) & ~verdict.withheld & ~verdict.bitcoin_out
     for first, after in runs(wrong):
-        at = first + int(np.argmax(np.abs(off[first:after])))
         # From the last day on which both agreed: Bitcoin's close may have drifted away slowly.
         agreed = np.flatnonzero(np.abs(off[:first]) <= limits.CAP_CONTRADICTION / 3)
         begin = int(agreed[-1]) + 1 if len(agreed) else first
         drifts = first - begin <= limits.DRIFT_DAYS and market.days[first] >= limits.COMMON_SINCE
         begin = begin if drifts else first
-        drift = abs(np.nansum(moved[begin : at + 1]) + off[at]) < abs(off[at]) / 2
-        jump = abs(moved[first] + off[first]) < abs(off[first]) / 2
+        coins = np.nancumsum(moved[begin:after])[first - begin :]
+        sure = drifts & (np.abs(coins + off[first:after]) < np.abs(off[first:after]) / 2)
+        sure[0] |= abs(moved[first] + off[first]) < abs(off[first]) / 2
         # Else it is the market cap, which the rule on its scale judges.
-        if not (jump or (drift and drifts)):
+        if not sure.any():
             continue
-        first = first if jump else begin
+        # From the day that shows it: what was known before stays as it was.
+        first, step = first + int(np.argmax(sure)), float(coins[np.argmax(sure)])
         verdict.withheld[first:after] = True
         close, other = (
             float(np.exp(price[first])) for price in (market.bitcoin, market.bitcoin_by_cap)
         )
         said = (
             f"its close is {close:g}, its market cap over its supply {other:g}, and the median "
-            f"coin moves against it by {shown_factor(float(np.nansum(moved[first : at + 1])))}"
+            f"coin moved against it by {shown_factor(step)}"
         )
         newest: Consequence = "day held back" if after > market.last else "value left out"
         verdict.note("common mode", "bitcoin", (first, after), close, close / other, newest, said)

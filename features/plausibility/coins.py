@@ -10,7 +10,7 @@ from features.plausibility import limits
 from features.plausibility.book import is_unit, rule
 from features.plausibility.limits import MIN_OBSERVATIONS, NORMAL_MAD, SCALE_DAYS
 from features.plausibility.prices import Prices
-from features.plausibility.steps import carried, in_runs, judged_series, repeats, runs
+from features.plausibility.steps import carried, judged_series, repeats, run_of, runs
 from features.plausibility.verdict import Verdict
 
 _ROUNDING = 1e-6
@@ -67,11 +67,13 @@ def check_frozen_coins(verdict: Verdict) -> None:
         asked[:, column] = False
     same, nearly = (table & asked for table in _repeats(market))
     since = (market.days >= limits.COIN_SINCE)[:, None]
-    bad = in_runs(nearly, limits.NEARLY_RUN) & ~same & since
-    for coin in np.flatnonzero(in_runs(same, limits.FROZEN_FINE).any(axis=0)):
+    bad = nearly & ~same & since
+    long = run_of(same, limits.FROZEN_FINE)
+    for coin in np.flatnonzero(long.any(axis=0)):
         for first, after in runs(same[:, coin], limits.FROZEN_FINE):
             fine = _digits(float(np.exp(market.usd[first, coin]))) >= limits.FINE_DIGITS
-            bad[first:after, coin] |= fine or after - first >= limits.FROZEN_COARSE
+            least = limits.FROZEN_FINE if fine else limits.FROZEN_COARSE
+            bad[first + least - 1 : after, coin] = True
     verdict.left_out |= bad
     verdict.note_coins(bad, "frozen", "the close repeats that of the day before")
 
@@ -114,10 +116,10 @@ def check_coin_steps(verdict: Verdict) -> None:
                 bad["spike"][first:, column] = True
             elif _is_no_market(step):
                 bad["level shift"][stays, column] = True
-            elif late[first] and (
-                rescaled[first, column] or _kept_rank(market, first, column, step)
-            ):
+            elif late[first] and rescaled[first, column]:
                 bad["redenomination"][stays, column] = True
+            elif late[first] and (shown := _kept_rank(market, first, column, step)):
+                bad["redenomination"][shown : first + WINDOW_DAYS, column] = True
             elif late[first] and abs(step) >= limits.COIN_SHIFT:
                 bad["great step"][first, column] = True
     for name, days in bad.items():
@@ -137,8 +139,8 @@ def _same_cap(market: Prices) -> Masks:
     return np.vstack([np.zeros_like(change[:1], bool), np.abs(change) <= limits.SAME_CAP])
 
 
-def _kept_rank(market: Prices, first: int, column: int, step: float) -> bool:
-    """Return whether a coin keeps its rank though its price takes a great step.
+def _kept_rank(market: Prices, first: int, column: int, step: float) -> int | None:
+    """Return the day on which a coin is seen to keep its rank in spite of a great step, if it does.
 
     A ranking follows a week's caps; that of a coin which rises from the first places cannot show.
     """
@@ -147,9 +149,10 @@ def _kept_rank(market: Prices, first: int, column: int, step: float) -> bool:
     before = ranks[(ranks.index < first) & (ranks.index >= first - MAX_SNAPSHOT_AGE_DAYS)]
     later = ranks[(ranks.index >= due) & (ranks.index <= first + MAX_SNAPSHOT_AGE_DAYS)]
     if before.empty or later.empty or (step > 0 and before.iloc[-1] < limits.RANK_CAN_RISE):
-        return False
+        return None
     moved = np.log(before.iloc[-1] / later.iloc[0])
-    return bool(moved * np.sign(step) < limits.RANK_FOLLOWS * abs(step))
+    kept = moved * np.sign(step) < limits.RANK_FOLLOWS * abs(step)
+    return int(later.index[0]) if kept else None
 
 
 def _is_no_market(step: float) -> bool:

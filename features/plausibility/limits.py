@@ -229,6 +229,8 @@ APART_MORE = 0.60
 DRAWN = 1e-3
 DRAWN_SHARE = 0.25
 DRAWN_RUN = 4
+# Bitcoin's step has repeated so at most once in a row since 2013.
+DRAWN_BITCOIN = 2
 # Weekly closes leave two days of seven without a repeated step, monthly ones the same.
 DRAWN_GAP = 4
 

@@ -31,7 +31,9 @@ class Prices:
     ) -> None:
         market = Market.from_tables(coins, universe, bitcoin=bitcoin_usd)
         self._market, self.days, self.ids = market, market.days, market.coins
-        self.usd, self.btc, self.bitcoin = market.log_usd, market.log_btc, np.log(market.bitcoin)
+        self.usd, self.btc, self.bitcoin = (
+            np.log(table) for table in (market.usd, market.btc, market.bitcoin)
+        )
         self.row = day_numbers(coins["date"], self.days[0])
         self.code = self.ids.get_indexer(pd.Index(coins["coin"]))
         self.cap = np.full(self.usd.shape, np.nan)

@@ -38,7 +38,7 @@ from features.plausibility.limits import (
     TOGETHER,
     StepLimit,
 )
-from features.plausibility.steps import in_runs, judged_series, repeats, runs, usual_step
+from features.plausibility.steps import judged_series, repeats, run_of, runs, usual_step
 from features.provenance import Finding
 
 Checked = tuple[pd.Series, list[Finding]]
@@ -232,7 +232,7 @@ def check_frozen(name: str, values: pd.Series, limit: StepLimit) -> Checked:
     """
     same, nearly = repeats(np.log(values.to_numpy()))
     judged = np.asarray(values.index >= limit.since)  # days before count towards no run
-    bad = in_runs(same & judged, limit.frozen) | (nearly & judged)
+    bad = run_of(same & judged, limit.frozen) | (nearly & judged)
     findings = []
     for first, after in runs(bad):
         days, value = (values.index[first], values.index[after - 1]), float(values.iloc[first])
@@ -264,7 +264,7 @@ def check_sessions(name: str, values: pd.Series, *, flow: bool = False) -> Check
     exchanges were closed.
     Why: windows count sessions: filled days shorten them, shifted days move them.
     Then: repeated and zero values are left out, and others on closed days; others on weekends show
-    shifted days: the feature is dropped.
+    shifted days: the series ends before them.
     Way out: give one row per session, dated in New York.
 
     Examples
@@ -275,6 +275,19 @@ def check_sessions(name: str, values: pd.Series, *, flow: bool = False) -> Check
     """
     index = pd.DatetimeIndex(values.index)
     weekend, findings = index.day_of_week >= 5, list[Finding]()
+    filled = ((values == 0) if flow else (values.diff() == 0)).to_numpy()
+    # The first may be the one that all others repeat.
+    shifted = weekend & ~filled & (index > index[0])
+    if shifted.any():
+        day = index[shifted][0]
+        value, where = float(values[day]), (day, index[-1])
+        said = (
+            f"{value:g} on {day:%A}: no session of New York; {shifted.sum()} such days; the "
+            "series ends before"
+        )
+        findings.append(found("calendar", name, where, value, np.nan, "feature dropped", said))
+        values, index = values[index < day], index[index < day]
+        weekend = weekend[: len(index)]
     # A holiday's close repeats the last one, if it is there; its flow is that of another day.
     closed = (
         index.isin(closed_days(index[0].year, index[-1].year)) & flow & (values != 0).to_numpy()
@@ -284,12 +297,6 @@ def check_sessions(name: str, values: pd.Series, *, flow: bool = False) -> Check
             continue
         days, first = index[off], float(values[off].iloc[0])
         where = (days[0], days[-1])
-        filled = ((values == 0) if flow else (values.diff() == 0)).to_numpy()[off]
-        # The first may be the one that all others repeat.
-        if off is weekend and not filled[1:].all():
-            said = f"{first:g} on {days[0]:%A}: no session of New York; {len(days)} such days"
-            dropped = found("calendar", name, where, first, np.nan, "feature dropped", said)
-            return values.iloc[:0], [dropped]
         said = f"{first:g} on {days[0]:%Y-%m-%d}: {len(days)} {what} have a value"
         findings.append(found("calendar", name, where, first, np.nan, "value left out", said))
     return values[~(weekend | closed)], findings
@@ -381,11 +388,10 @@ def check_flow(name: str, values: pd.Series) -> Checked:
     largest = size.cummax().shift(fill_value=0.0).clip(lower=LARGEST_FLOW[name])
     high = (size > FLOW_TIMES * largest).to_numpy()
     usual = size.rolling(SCALE_DAYS, min_periods=MIN_OBSERVATIONS).median().shift(SMALL_FLOWS)
-    # The run is seen on its last day and begins before it.
     low = (size.rolling(SMALL_FLOWS).max() < SMALL_FLOW * usual).to_numpy()
     high = high | ((size > 0) & (size < SMALLEST_FLOW)).to_numpy()
     starts = [int(np.argmax(high))] if high.any() else []
-    starts += [int(np.argmax(low)) - SMALL_FLOWS + 1] if low.any() else []
+    starts += [int(np.argmax(low))] if low.any() else []
     if not starts:
         return values, []
     first = min(starts)
@@ -395,7 +401,7 @@ def check_flow(name: str, values: pd.Series) -> Checked:
     elif high[first]:
         base, seen = float(largest.iloc[first]), f"{value:g}, the largest day before is"
     else:
-        base = float(usual.iloc[first + SMALL_FLOWS - 1])
+        base = float(usual.iloc[first])
         seen = f"{SMALL_FLOWS} sessions in a row as small as {value:g}, the usual day is"
     said = f"{seen} {base:g}: another unit; the series ends the day before"
     where = (values.index[first], values.index[-1])

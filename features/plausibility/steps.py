@@ -90,7 +90,7 @@ def carried(table: Floats) -> Floats:
 
 
 def repeats(logs: Floats) -> tuple[Masks, Masks]:
-    """Return which log values repeat the one before, and which lie in a run that nearly does.
+    """Return which log values repeat the one before, and which end a run that nearly does.
 
     A feed that stands still may carry noise: a change far below the series' noise of the 90 days
     before repeats, and so does a longer run of changes that are merely small beside it.
@@ -103,7 +103,7 @@ def repeats(logs: Floats) -> tuple[Masks, Masks]:
     enough = past_count >= NOISE_MIN
     noise[enough] = past_total[enough] / past_count[enough]
     same = (steps == 0) | (steps <= STILL * noise)
-    return same, in_runs(same | (steps <= NEARLY * noise), NEARLY_RUN)
+    return same, run_of(same | (steps <= NEARLY * noise), NEARLY_RUN)
 
 
 def _past(total: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
@@ -114,16 +114,19 @@ def _past(total: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]
     return sums
 
 
-def in_runs(true: Masks, least: int) -> Masks:
-    """Return which entries lie in a run, down a column, of at least so many."""
+def run_of(true: Masks, least: int) -> Masks:
+    """Return which entries end a run, down a column, of at least so many: on its day it is known.
+
+    Examples
+    --------
+    >>> run_of(np.array([False, True, True, True, False, True]), 2).astype(int)
+    array([0, 0, 1, 1, 0, 0])
+    """
     ends = true.copy()
     for _ in range(least - 1):
         ends[1:] &= ends[:-1].copy()
         ends[0] = False
-    member = ends.copy()
-    for _ in range(least - 1):
-        member[:-1] |= member[1:].copy()
-    return member
+    return ends
 
 
 def runs(true: Masks, least: int = 1) -> list[tuple[int, int]]:

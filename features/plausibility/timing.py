@@ -9,7 +9,7 @@ from features.market.market import Floats, Masks
 from features.market.season import TOP
 from features.plausibility import limits
 from features.plausibility.book import rule
-from features.plausibility.steps import carried, in_runs, runs
+from features.plausibility.steps import carried, run_of, runs
 from features.plausibility.verdict import Verdict
 
 
@@ -21,28 +21,26 @@ def check_days_apart(verdict: Verdict) -> None:
     the day before, or after, by {APART:.2f}, and by {APART_MORE:.2f} more than with those of the
     same day.
     Why: since 2013 neither was reached on any day; coins and Bitcoin move within the hour.
-    Then: a forecast from the first of these days on is refused.
+    Then: a forecast from the first day that shows it is refused.
     Way out: stamp both with the UTC day that ends with the close.
     """
     market = verdict.market
     bitcoin = pd.Series(_moves(carried(market.bitcoin[:, None]))[:, 0])
     median = pd.Series(verdict.median(_moves(market.usd)))
-
-    def correlation(days: int) -> Floats:
-        window = median.rolling(limits.APART_DAYS, min_periods=limits.APART_MIN)
-        return window.corr(bitcoin.shift(days)).to_numpy()
-
-    same = correlation(0)
-    for days, when in ((1, "after"), (-1, "before")):
-        other = correlation(days)
+    same = _correlation(median, bitcoin)
+    shifted = {"after": (median, bitcoin.shift()), "before": (median.shift(), bitcoin)}
+    for when, (coins, other_day) in shifted.items():
+        other = _correlation(coins, other_day)
         sure = (other >= limits.APART) & (other - same >= limits.APART_MORE)
-        for first, after in runs(other > same):
+        together = same - other >= limits.APART_MORE
+        # Until the moves of one day agree again; what was known before stays as it was.
+        state = pd.Series(np.where(sure, 1.0, np.where(together, 0.0, np.nan))).ffill() == 1.0
+        for first, after in runs(state.to_numpy()):
             # Where coins come a day after Bitcoin, they may seem to come before it as well.
-            if not sure[first:after].any() or verdict.withheld[first:after].all():
+            if verdict.withheld[first:after].all():
                 continue
-            # In the first window that shows it, half of the days or more are apart.
-            span = (max(first - limits.APART_DAYS + 1, 0), after)
-            verdict.withheld[slice(*span)] = True
+            span = (first, after)
+            verdict.withheld[first:after] = True
             at = first + int(np.nanargmax(other[first:after]))
             said = (
                 f"the median coin moves a day {when} Bitcoin: with a correlation of "
@@ -50,6 +48,11 @@ def check_days_apart(verdict: Verdict) -> None:
                 "Bitcoin are stamped with different days"
             )
             verdict.note("a day apart", "coins", span, float(other[at]), np.nan, "refused", said)
+
+
+def _correlation(coins: pd.Series, bitcoin: pd.Series) -> Floats:
+    window = coins.rolling(limits.APART_DAYS, min_periods=limits.APART_MIN)
+    return window.corr(bitcoin).to_numpy()
 
 
 def _moves(logs: Floats) -> Floats:
@@ -73,17 +76,18 @@ def check_drawn_lines(verdict: Verdict) -> None:
     count = known.sum(axis=1)
     share = (drawn & known).sum(axis=1) / np.maximum(count, 1)
     bad = (count >= limits.MIN_WITNESSES) & (share >= limits.DRAWN_SHARE)
-    # From one close that was drawn from to the next: two days have a step of their own.
-    for first, after in runs(~in_runs(~bad, limits.DRAWN_GAP) & _between(bad)):
-        span = (max(first - 2, 0), after)
-        verdict.withheld[slice(*span)] = True
+    own = run_of(_lines(np.exp(market.bitcoin)) | _lines(market.bitcoin), limits.DRAWN_BITCOIN)
+    # After a line the next may have begun: its first steps are its own.
+    for first, after in runs(~run_of(~(bad | own), limits.DRAWN_GAP + 1) & _begun(bad | own)):
+        span = (first, after)
+        verdict.withheld[first:after] = True
         worst = float(share[first:after].max())
         said = (
             f"up to {100 * worst:.0f} % of the top {TOP} repeat the step of the day before to the "
             "digit: straight lines between the closes of other days"
         )
         verdict.note("drawn line", "coins", span, worst, np.nan, "refused", said)
-    alone = in_runs(lines & market.ranked & ~verdict.withheld[:, None], limits.DRAWN_RUN)
+    alone = run_of(lines & market.ranked & ~verdict.withheld[:, None], limits.DRAWN_RUN)
     verdict.left_out |= alone
     verdict.note_coins(alone, "drawn line", "the step repeats that of the day before")
 
@@ -95,6 +99,6 @@ def _lines(prices: Floats) -> Masks:
     return np.asarray(again & (steps != 0))
 
 
-def _between(bad: Masks) -> Masks:
-    """Return the days from the first bad one to the last."""
-    return np.asarray(np.maximum.accumulate(bad) & np.maximum.accumulate(bad[::-1])[::-1])
+def _begun(bad: Masks) -> Masks:
+    """Return the days from the first bad one on."""
+    return np.asarray(np.maximum.accumulate(bad))
