@@ -130,7 +130,7 @@ def with_last_ranking(directory, age: int) -> tuple[MarketPanel, pd.Timestamp]:
 @pytest.mark.parametrize(("age", "told"), [(0, False), (7, False), (8, True), (45, True)])
 def test_the_age_of_a_ranking_is_told(age, told, tmp_path, monkeypatch):
     # Four altcoins are too few to simulate, which is another problem.
-    monkeypatch.setattr("features.sources.directory._not_simulated", lambda universe: ())
+    monkeypatch.setattr("features.sources.directory._not_simulated", lambda *_: ())
     whole = load_small_market(tmp_path)
     panel, ranked = with_last_ranking(tmp_path, age)
     # The ranks are the same every day, so that the last ones change nothing.
@@ -158,7 +158,7 @@ def test_a_stale_ranking_gives_no_index(tmp_path):
 
 
 def test_a_forecast_warns_of_an_old_ranking(small_training, reference, tmp_path, monkeypatch):
-    monkeypatch.setattr("features.sources.directory._not_simulated", lambda universe: ())
+    monkeypatch.setattr("features.sources.directory._not_simulated", lambda *_: ())
     climatology, model_id = (
         small_training.forecasters["climatology"],
         ModelId("1", "0123456789abcdef"),

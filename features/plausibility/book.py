@@ -69,9 +69,11 @@ def found(
     factor: float,
     consequence: Consequence,
     said: str,
+    way_out: str = "",
 ) -> Finding:
-    """Return a finding with the way out of its rule."""
-    return Finding(rule, series, *days, value, factor, consequence, said, RULES[rule].way_out)
+    """Return a finding with the way out of its rule, unless a better one is given."""
+    way_out = way_out or RULES[rule].way_out
+    return Finding(rule, series, *days, value, factor, consequence, said, way_out)
 
 
 def shown_factor(step: float) -> str:

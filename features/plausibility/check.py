@@ -57,10 +57,10 @@ def check_market(
     market cap, a second witness; `named` returns why a coin's name makes it no altcoin.
     """
     last_day = coins["date"].max()
-    universe, gaps = closed_ranks(universe, last_day)
-    prices = Prices(coins, universe, bitcoin_usd=bitcoin_usd, bitcoin_cap=bitcoin_cap)
-    universe, pegged = without_pegged(universe, prices, named=named)
-    universe, partial = whole_rankings(universe, last_day)
+    given, gaps = closed_ranks(universe, last_day)
+    prices = Prices(coins, given, bitcoin_usd=bitcoin_usd, bitcoin_cap=bitcoin_cap)
+    universe, pegged = without_pegged(given, prices, named=named)
+    universe, partial = whole_rankings(universe, given, prices)
     prices.rank(universe)
     verdict = Verdict(prices)
     # What withholds whole days comes first, so that no later rule compares with them.

@@ -69,7 +69,7 @@ TOGETHER: Mapping[str, tuple[str, StepLimit]] = {
 
 # --- units ---------------------------------------------------------------------------------------
 
-# Median of the last 252 values (absolute, without zeros), in the unit that is meant; three decades
+# Median of the first 60 values (absolute, without zeros), in the unit that is meant; three decades
 # off is another unit. Levels have no place here: their features are ratios.
 SCALES: Mapping[str, tuple[float, float]] = {
     "btc_etf_net_flow_usd": (1e6, 2e10),
@@ -89,8 +89,13 @@ SMALLEST_FLOW = 1e4
 # The real least of three in a row: 0.056 (Ether), 0.08 (Bitcoin).
 SMALL_FLOWS = 3
 SMALL_FLOW = 0.01
-# Market cap over close must be Bitcoin's supply, within this factor (real: within 1.03).
-SUPPLY_FACTOR = 1.25
+# Market cap over a coin's close and supply: Bitcoin's and Ether's real ones within 1.03, that of
+# all others since 2013 between 0.0087 and 2.25 of Bitcoin's.
+CAPS: Mapping[str, tuple[str, float, float]] = {
+    "btc_market_cap_usd": ("Bitcoin", 0.8, 1.25),
+    "eth_market_cap_usd": ("Ether", 0.8, 1.25),
+    "crypto_market_cap_ex_btc_usd": ("Bitcoin", 0.003, 20.0),
+}
 
 # --- the market of coins -------------------------------------------------------------------------
 
@@ -206,11 +211,11 @@ TWINS = Peg("an asset that two coins share", 0.95, 1.05, 0.003, 0.010)
 
 # Without Bitcoin and what is no altcoin, the first altcoin has rank 2, 3 or 4 of a vendor's list.
 FIRST_RANK = 10
-# Of the last ranking's first 10 and first 50 so many are in the next one (real: 7 and 34 at least,
-# 2021-09-28 and 2020-11-30; a new one enters at most a few a day).
-HEAD = 10
-HEAD_KEPT = 7
-KEPT = 0.60
+# Of the last ranking the first three have always been in the next one; of its first 50 at most 4
+# neighbours (2013, since then 3) and 16 in all (2020-11-30) went at once.
+HEAD = 3
+BLOCK = 6
+LOST = 0.40
 # Rank correlation of the top 50 with the market caps beside them (real at least 0.875, 2014-04-14;
 # 0.888 on 2022-05-12, LUNA) and with the ranking before (real at least 0.898, 2025-01-01).
 ORDER = 0.85

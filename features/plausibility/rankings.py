@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-from features.market.market import MAX_SNAPSHOT_AGE_DAYS
+from features.market.market import MAX_SNAPSHOT_AGE_DAYS, Floats, Masks
 from features.market.season import TOP
 from features.panel import DAY, DataError
 from features.plausibility import limits
 from features.plausibility.book import found, rule
+from features.plausibility.prices import Prices
 from features.plausibility.steps import runs
 from features.provenance import Finding
 
@@ -53,68 +55,75 @@ def closed_ranks(
 
 @rule(RULE)
 def whole_rankings(
-    universe: pd.DataFrame, last_day: pd.Timestamp
+    universe: pd.DataFrame, given: pd.DataFrame, prices: Prices
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """A day's altcoins are not the largest ones, or not in the order of their market caps.
 
     Limit: fewer than 50 altcoins once a source has had 50; ranks that begin after
-    {FIRST_RANK}; fewer than {HEAD_KEPT} of the last ranking's first {HEAD}, or {KEPT:.0%} of its
-    first 50, in it; a rank correlation of the top 50 below {ORDER:.2f} with the market caps
-    beside them or with the last ranking.
-    Why: at least 7 of the first 10 and 34 of the first 50 have always stayed, and both
-    correlations were at least 0.87.
+    {FIRST_RANK}; of the last ranking's first 50 one of the first {HEAD}, {BLOCK} neighbours or more
+    than {LOST:.0%} are missing; a rank correlation of the top 50 below {ORDER:.2f} with the market
+    caps beside them or with the last ranking.
+    Why: since 2013 the first three have always stayed, at most 4 neighbours and 32% went at once,
+    and both correlations were at least 0.87.
     Then: it is no ranking: the last whole one stands in, for 45 days at most; ranks that merely
     lack some numbers close up.
     Way out: give all altcoins of the day, ranked by market cap.
     """
+    # What is no altcoin was listed all the same: that it leaves a ranking is no loss.
+    codes, ids = pd.factorize(given["coin"])
+    days, row = np.unique(given["snapshot_date"].to_numpy(), return_inverse=True)
+    listed = np.zeros((len(days), len(ids)), bool)
+    listed[row, codes] = True
     table = universe.sort_values(["snapshot_date", "rank"])
-    codes = pd.factorize(table["coin"])[0]
-    caps = np.full(len(table), np.nan)
-    if "market_cap_usd" in table:
-        caps = table["market_cap_usd"].to_numpy(dtype=float)
-    days, starts = np.unique(table["snapshot_date"].to_numpy(), return_index=True)
+    coins, caps = pd.Index(ids).get_indexer(pd.Index(table["coin"])), prices.caps_of(table)
+    starts = np.searchsorted(table["snapshot_date"].to_numpy(), days)
     faults: dict[pd.Timestamp, str] = {}
-    last: tuple[pd.Timestamp, Coins] | None = None
-    for day, rows in zip(pd.DatetimeIndex(days), np.split(np.arange(len(table)), starts[1:]),
-                         strict=True):  # fmt: skip
-        # Too old a ranking is no measure.
-        near = last is not None and day - last[0] <= MAX_SNAPSHOT_AGE_DAYS * DAY
-        before = last[1] if last is not None and near else None
-        whole = last is not None and len(last[1]) >= TOP
-        fault = _fault(codes[rows], caps[rows[:TOP]], before, whole=whole)
+    last, seen, contradicted = np.empty(0, int), days[0], ""
+    for at, (day, rows) in enumerate(
+        zip(pd.DatetimeIndex(days), np.split(np.arange(len(table)), starts[1:]), strict=True)
+    ):
+        # Too old a ranking is no measure, unless others that were none have come since.
+        near, seen = day - seen <= MAX_SNAPSHOT_AGE_DAYS * DAY, day
+        before, beside = last[:TOP] if near else last[:0], caps[rows[:TOP]]
+        fault = _lost(before, ~listed[at, before], ids) or _disordered(coins[rows], beside, before)
+        if len(last) >= TOP > len(rows):
+            fault = f"it holds {len(rows)} altcoins, need {TOP}"
+        if not len(last) and np.isnan(beside).all():
+            # Ranks that contradicted their caps are not right for want of them.
+            fault = fault or contradicted
         if fault:
             faults[day] = fault
-        else:
-            last = (day, codes[rows])
-    return _without(universe, faults, last_day) if faults else (universe, [])
+            contradicted = fault if np.isfinite(beside).any() else contradicted
+        elif len(rows):
+            last = coins[rows]
+    return _without(universe, faults, prices.days[-1]) if faults else (universe, [])
 
 
-def _fault(coins: Coins, caps: NDArray[np.float64], last: Coins | None, *, whole: bool) -> str:
-    """Return why a day's coins, largest first, are no ranking; empty if they are one."""
-    if whole and len(coins) < TOP:
-        return f"it holds {len(coins)} altcoins, need {TOP}"
-    known = np.isfinite(caps)
-    if known.sum() >= limits.MIN_WITNESSES and (order := _order(-caps[known])) < limits.ORDER:
-        return f"its ranks contradict its market caps, with a rank correlation of {order:.2f}"
-    if last is None:
-        return ""
-    kept = int(np.isin(last[: limits.HEAD], coins).sum())
-    if len(last) >= limits.HEAD and kept < limits.HEAD_KEPT:
-        return f"it holds {kept} of the last ranking's first {limits.HEAD}"
-    place = pd.Series(np.arange(len(coins)), coins).reindex(last[:TOP])
-    if len(last) >= TOP and place.notna().mean() < limits.KEPT:
-        return f"it holds {place.notna().sum()} of the last ranking's first {TOP}"
-    if place.notna().sum() >= limits.MIN_WITNESSES:
-        order = _order(place.dropna().to_numpy())
-        if order < limits.ORDER:
-            return f"its order contradicts the last one's, with a rank correlation of {order:.2f}"
+def _lost(before: Coins, lost: Masks, ids: pd.Index) -> str:
+    """Return what a day lacks of the last ranking's first 50; empty where that can be."""
+    if lost[: limits.HEAD].any():
+        return f"it lacks {ids[before[int(np.argmax(lost))]]}, of the last ranking's first"
+    if blocks := runs(lost, limits.BLOCK):
+        first, after = blocks[0]
+        return f"it lacks the last ranking's ranks {first + 1} to {after}"
+    if len(lost) >= TOP and lost.mean() > limits.LOST:
+        return f"it lacks {lost.sum()} of the last ranking's first {TOP}"
     return ""
 
 
-def _order(values: NDArray[np.float64]) -> float:
-    """Return the rank correlation of values with their places."""
-    ranks = pd.Series(values).rank().to_numpy()
-    return float(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1])
+def _disordered(coins: Coins, caps: Floats, before: Coins) -> str:
+    """Return what the order of a day's coins contradicts; empty if nothing."""
+    place = dict(zip(coins.tolist(), range(len(coins)), strict=True))
+    again = np.array([place[coin] for coin in before.tolist() if coin in place])
+    for values, what in (
+        (-caps[np.isfinite(caps)], "ranks contradict its market caps"),
+        (again, "order contradicts the last one's"),
+    ):
+        if len(values) >= limits.MIN_WITNESSES:
+            order = float(np.corrcoef(rankdata(values), np.arange(len(values)))[0, 1])
+            if order < limits.ORDER:
+                return f"its {what}, with a rank correlation of {order:.2f}"
+    return ""
 
 
 def _without(
@@ -138,7 +147,7 @@ def _without(
         span = (days[first], days[after - 1])
         findings.append(found(RULE, "universe", span, np.nan, np.nan, "value left out", said))
         if until >= end:
-            said += f", for {MAX_SNAPSHOT_AGE_DAYS} days at most"
+            said += f", for {MAX_SNAPSHOT_AGE_DAYS} days at most" if len(before) else ""
             span = (end, until)
             findings.append(found(RULE, "universe", span, np.nan, np.nan, "refused", said))
     return kept, findings

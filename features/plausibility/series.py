@@ -24,6 +24,7 @@ from features.market.market import Masks
 from features.market.supply import ETHER_SUPPLY, bitcoin_supply
 from features.plausibility.book import found, rule, shown_factor
 from features.plausibility.limits import (
+    CAPS,
     COIN_SINCE,
     FLOW_TIMES,
     LARGEST_FLOW,
@@ -34,7 +35,6 @@ from features.plausibility.limits import (
     SMALL_FLOWS,
     SMALLEST_FLOW,
     STEPS,
-    SUPPLY_FACTOR,
     TOGETHER,
     StepLimit,
 )
@@ -64,9 +64,10 @@ def check_series(
     for name in observed:
         kept[name], noticed = _check_one(name, kept[name], observed)
         findings += noticed
-    for name, close in {"btc_market_cap_usd": bitcoin_usd, "eth_market_cap_usd": ether_usd}.items():
+    for name, (coin, _, _) in CAPS.items():
+        close = bitcoin_usd if coin == "Bitcoin" else ether_usd
         if close is not None and name in kept:
-            kept[name], noticed = check_supply(name, kept[name], close)
+            kept[name], noticed = check_cap(name, kept[name], close)
             findings += noticed
     return kept, findings
 
@@ -78,11 +79,11 @@ def _check_one(name: str, values: pd.Series, observed: Mapping[str, pd.Series]) 
         return values, findings
     if name in SESSIONS and len(values):
         values, findings = check_sessions(name, values, flow=name in LARGEST_FLOW)
-    if name in LARGEST_FLOW:
-        values, noticed = check_flow(name, values)
-        findings += noticed
     if name in SCALES:
         values, noticed = check_scale(name, values)
+        findings += noticed
+    if name in LARGEST_FLOW:
+        values, noticed = check_flow(name, values)
         findings += noticed
     limit = STEPS.get(name)
     if limit is None or not len(values) or not (values > 0).all():
@@ -344,9 +345,10 @@ class _Exchange(AbstractHolidayCalendar):
 def check_scale(name: str, values: pd.Series) -> Checked:
     """A series in another unit.
 
-    Limit: median of a year decades off; a flow above {FLOW_TIMES:.0f} times the largest day, or
-    below {SMALLEST_FLOW:,.0f} dollars; three sessions below {SMALL_FLOW:.0%} of the usual day; a
-    market cap of Bitcoin or Ether over its close that is no supply.
+    Limit: median of the first {MIN_OBSERVATIONS} values decades off; a flow above
+    {FLOW_TIMES:.0f} times the largest day, or below {SMALLEST_FLOW:,.0f} dollars; three sessions
+    below {SMALL_FLOW:.0%} of the usual day; a market cap of Bitcoin or Ether over its close that is
+    no supply, or one of all others that is in no proportion to Bitcoin's.
     Why: units differ by thousands, markets do not.
     Then: the feature is dropped from there on; an import is refused.
     Way out: {UNITS}.
@@ -363,7 +365,8 @@ def check_scale(name: str, values: pd.Series) -> Checked:
     # A few figures are no series to speak of.
     if len(size) < MIN_OBSERVATIONS:
         return values, []
-    usual = float(size.iloc[-SCALE_DAYS:].median())
+    # The unit that it begins in; what changes it later is a step.
+    usual = float(size.iloc[:MIN_OBSERVATIONS].median())
     if low <= usual <= high:
         return values, []
     said = f"the usual value is {usual:g}, not between {low:g} and {high:g}: another unit"
@@ -409,23 +412,21 @@ def check_flow(name: str, values: pd.Series) -> Checked:
     return values.iloc[:first], [dropped]
 
 
-def check_supply(name: str, values: pd.Series, close: pd.Series) -> Checked:
-    """Leave out market caps of Bitcoin or Ether that are not the close times the supply."""
+def check_cap(name: str, values: pd.Series, close: pd.Series) -> Checked:
+    """Leave out market caps that are in no proportion to a coin's close times its supply."""
+    coin, low, high = CAPS[name]
     days = pd.DatetimeIndex(values.index.intersection(close.index))
-    if name == "eth_market_cap_usd":
+    if coin == "Ether":
         # Before, the supply grew; since, it has stayed within 5 % of one figure.
         days = days[days >= COIN_SINCE]
     # A few figures are no series to speak of.
     if len(days) < MIN_OBSERVATIONS:
         return values, []
-    bitcoin = name == "btc_market_cap_usd"
-    supply = bitcoin_supply(days) if bitcoin else ETHER_SUPPLY
-    off = values[days] / close[days] / supply
-    bad = off[(off > SUPPLY_FACTOR) | (off < 1 / SUPPLY_FACTOR)]
+    off = values[days] / close[days] / (ETHER_SUPPLY if coin == "Ether" else bitcoin_supply(days))
+    bad = off[(off > high) | (off < low)]
     if bad.empty:
         return values, []
     where, value, factor = (bad.index[0], bad.index[-1]), values[bad.index[0]], float(bad.iloc[0])
-    coin = "Bitcoin" if bitcoin else "Ether"
     said = f"{value:g} over {coin}'s close is {factor:.3g} times its supply ({len(bad)} days)"
     finding = found("scale", name, where, value, factor, "value left out", said)
     return values.drop(bad.index), [finding]

@@ -63,10 +63,12 @@ def _moves(logs: Floats) -> Floats:
 def check_drawn_lines(verdict: Verdict) -> None:
     """Closes are drawn between others by straight lines: daily steps repeat to the digit.
 
-    Limit: {DRAWN_SHARE:.0%} of the ranked coins on a day; one coin: {DRAWN_RUN} days in a row.
-    Why: since 2013 at most 8% of the ranked coins on a day repeat the step of the day before.
-    Then: the days, and those between that have no other, are refused; of one coin the values are
-    left out.
+    Limit: {DRAWN_SHARE:.0%} of the ranked coins on a day; Bitcoin: {DRAWN_BITCOIN} days in a row;
+    another coin: {DRAWN_RUN}.
+    Why: since 2013 at most 8% of the ranked coins on a day repeat the step of the day before, and
+    Bitcoin's never twice in a row.
+    Then: the days and the {DRAWN_GAP} after them are refused; of another coin the values are left
+    out.
     Way out: give daily closes, or leave the days without a close out.
     """
     market = verdict.market

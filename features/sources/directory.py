@@ -27,6 +27,7 @@ from features.market.season import (
     index_series,
 )
 from features.panel import DAY, SPECS, DataError, MarketPanel
+from features.plausibility.book import found
 from features.plausibility.check import CheckedMarket, check_market, check_series
 from features.plausibility.pegs import Named
 from features.provenance import DataProvenance, Finding
@@ -279,7 +280,8 @@ def panel_of(
         raise DataError(f"{source}: no day has a season index. {cause}".strip())
     shares = shares.loc[shares["season_index"].first_valid_index() :]
     compared = shares["coins_compared"]
-    provenance = replace(_ranking_provenance(universe, compared, top), findings=tables.findings)
+    findings = (*tables.findings, *_not_simulated(universe, compared.index[-1]))
+    provenance = replace(_ranking_provenance(universe, compared, top), findings=findings)
     # A day without an index compares nothing.
     shares["coins_compared"] = compared.astype(float).where(shares["season_index"].notna())
     values = {
@@ -292,7 +294,7 @@ def panel_of(
 
 
 def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -> DataProvenance:
-    """Tell how old the last ranking is, and how many of its coins the last day compares."""
+    """Say how old the last ranking is, and how many of its coins the last day compares."""
     ranked = universe.loc[universe["rank"] <= top, "snapshot_date"]
     ranked_until, last = ranked.max(), compared.index[-1]
     step = (
@@ -314,21 +316,24 @@ def _ranking_provenance(universe: pd.DataFrame, compared: pd.Series, top: int) -
             f"{last:%Y-%m-%d}: the season index is that of those coins alone."
         ] = thin[~thin].index.max() + DAY if not thin.all() else compared.index[0]
     since = min(problems.values(), default=None)
-    lacking = _not_simulated(universe)
-    return DataProvenance((step,), (*problems, *lacking), since=None if lacking else since)
+    return DataProvenance((step,), tuple(problems), since=since)
 
 
-def _not_simulated(universe: pd.DataFrame) -> list[str]:
-    """Return why no path can be simulated from the last ranking, as a sentence."""
-    deepest = universe["rank"].max()
-    without = "no path is simulated, and the features made of paths are missing"
+def _not_simulated(universe: pd.DataFrame, last_day: pd.Timestamp) -> list[Finding]:
+    """Return why no path can be simulated from any ranking, if so."""
+    deepest, way_out = int(universe["rank"].max()), "give the column market_cap_usd"
     if universe["market_cap_usd"].isna().all():
-        return [f"The rankings hold no market caps (universe: market_cap_usd): {without}."]
-    if deepest < SIMULATED_COINS:
-        return [
-            f"The rankings hold {deepest:.0f} altcoins, {SIMULATED_COINS} are needed: {without}."
-        ]
-    return []
+        lacks = "no market caps"
+    elif deepest < SIMULATED_COINS:
+        lacks = f"{deepest} altcoins at most, {SIMULATED_COINS} are needed"
+        way_out = f"give the {SIMULATED_COINS} largest altcoins"
+        lacks += f", and the season index is that of {deepest} coins" if deepest < TOP else ""
+    else:
+        return []
+    said = f"the rankings hold {lacks}: no path is simulated, features made of paths are missing"
+    first = universe["snapshot_date"].min()
+    return [found("ranking", "universe", (first, last_day), np.nan, np.nan, "feature dropped", said,
+                  way_out)]  # fmt: skip
 
 
 def _equity(observed: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
