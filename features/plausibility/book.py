@@ -52,7 +52,7 @@ def rule(name: str) -> Callable[[_Function], _Function]:
 def _entry(name: str, docstring: str) -> Rule:
     numbers = {key: value for key, value in vars(limits).items() if isinstance(value, int | float)}
     factors = SimpleNamespace(**{key: exp(min(value, 700)) for key, value in numbers.items()})
-    text = " ".join(docstring.split("Examples\n")[0].split())
+    text = " ".join(docstring.split())
     text = text.format(x=factors, UNITS=UNITS, WAIT=WAIT, **numbers)
     text = re.sub(r"(\d)%", r"\1 %", text)
     meaning, *parts = re.split(r"\s(?=(?:Limit|Why|Then|Way out): )", text)

@@ -120,6 +120,7 @@ def check_coin_steps(verdict: Verdict) -> None:
                 bad["redenomination"][stays, column] = True
             elif late[first] and (shown := _kept_rank(market, first, column, step)):
                 bad["redenomination"][shown : first + WINDOW_DAYS, column] = True
+                steps[shown, column] = step
             elif late[first] and abs(step) >= limits.COIN_SHIFT:
                 bad["great step"][first, column] = True
     for name, days in bad.items():
@@ -142,13 +143,16 @@ def _same_cap(market: Prices) -> Masks:
 def _kept_rank(market: Prices, first: int, column: int, step: float) -> int | None:
     """Return the day on which a coin is seen to keep its rank in spite of a great step, if it does.
 
-    A ranking follows a week's caps; that of a coin which rises from the first places cannot show.
+    A ranking follows a week's caps; that of a coin which rises from the first places cannot show,
+    but no such coin has risen so in a day.
     """
     ranks = market.ranks_of(column)
     due = first + (limits.RANKED_AFTER if step > 0 else 2 * limits.RANKED_AFTER)
     before = ranks[(ranks.index < first) & (ranks.index >= first - MAX_SNAPSHOT_AGE_DAYS)]
     later = ranks[(ranks.index >= due) & (ranks.index <= first + MAX_SNAPSHOT_AGE_DAYS)]
-    if before.empty or later.empty or (step > 0 and before.iloc[-1] < limits.RANK_CAN_RISE):
+    if len(before) and step > 0 and before.iloc[-1] < limits.RANK_CAN_RISE:
+        return first
+    if before.empty or later.empty:
         return None
     moved = np.log(before.iloc[-1] / later.iloc[0])
     kept = moved * np.sign(step) < limits.RANK_FOLLOWS * abs(step)

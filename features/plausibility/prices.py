@@ -39,12 +39,6 @@ class Prices:
         self.cap = np.full(self.usd.shape, np.nan)
         if "market_cap_usd" in coins:
             self.cap[self.row, self.code] = np.log(coins["market_cap_usd"].to_numpy(dtype=float))
-        # Where a coin's row has no market cap, that of its rank will do.
-        ranked = self.caps_of(universe)
-        day, column = self._places(universe)
-        known = np.isfinite(ranked) & (column >= 0) & (day >= 0) & (day < len(self.days))
-        known[known] &= np.isnan(self.cap[day[known], column[known]])
-        self.cap[day[known], column[known]] = np.log(ranked[known])
         self.bitcoin_by_cap: Floats = np.full(len(self.days), np.nan)
         if bitcoin_cap is not None:
             cap = bitcoin_cap.reindex(self.days).to_numpy(dtype=float)
@@ -59,14 +53,10 @@ class Prices:
         """The last day with a close in Bitcoin, as a row."""
         return int(np.flatnonzero(np.isfinite(self.btc).any(axis=1))[-1])
 
-    def _places(self, universe: pd.DataFrame) -> tuple[Columns, Columns]:
-        """Return the row and the column of each ranked coin."""
-        day = day_numbers(universe["snapshot_date"], self.days[0])
-        return day, self.ids.get_indexer(pd.Index(universe["coin"]))
-
     def caps_of(self, universe: pd.DataFrame) -> Floats:
         """Return the market cap of each ranked coin, beside its rank or else beside its close."""
-        day, column = self._places(universe)
+        day = day_numbers(universe["snapshot_date"], self.days[0])
+        column = self.ids.get_indexer(pd.Index(universe["coin"]))
         given = np.full(len(universe), np.nan)
         if "market_cap_usd" in universe:
             given = universe["market_cap_usd"].to_numpy(dtype=float)

@@ -84,10 +84,9 @@ def check_drawn_lines(verdict: Verdict) -> None:
         span = (first, after)
         verdict.withheld[first:after] = True
         worst = float(share[first:after].max())
-        said = (
-            f"up to {100 * worst:.0f} % of the top {TOP} repeat the step of the day before to the "
-            "digit: straight lines between the closes of other days"
-        )
+        who = "Bitcoin repeats" if worst < limits.DRAWN_SHARE else (
+            f"up to {100 * worst:.0f} % of the top {TOP} repeat")  # fmt: skip
+        said = f"{who} the step of the day before to the digit: straight lines between other closes"
         verdict.note("drawn line", "coins", span, worst, np.nan, "refused", said)
     alone = run_of(lines & market.ranked & ~verdict.withheld[:, None], limits.DRAWN_RUN)
     verdict.left_out |= alone

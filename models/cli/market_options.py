@@ -145,8 +145,8 @@ def load_market(
     """Load the market from the source asked for; rows later than today are an error.
 
     `newest` says that its newest day is asked for: a directory too old for that is refused before
-    it is read. A directory's simulated series wait until days are asked for. Of one of
-    which a past day is asked for, `known_by`, nothing later bears on it.
+    it is read. A directory's simulated series wait until days are asked for. Where a
+    past day is asked for, `known_by`, nothing later of a directory bears on it.
     """
     from features.sources.deferred import DeferredPanel
 
