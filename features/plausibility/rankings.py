@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from features.market.market import MAX_SNAPSHOT_AGE_DAYS, Floats, Masks
 from features.market.season import TOP
@@ -120,7 +119,9 @@ def _disordered(coins: Coins, caps: Floats, before: Coins) -> str:
         (again, "order contradicts the last one's"),
     ):
         if len(values) >= limits.MIN_WITNESSES:
-            order = float(np.corrcoef(rankdata(values), np.arange(len(values)))[0, 1])
+            # Equal caps are in order as they come.
+            ranks = np.argsort(np.argsort(values, kind="stable"))
+            order = float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
             if order < limits.ORDER:
                 return f"its {what}, with a rank correlation of {order:.2f}"
     return ""
