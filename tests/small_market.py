@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from features.panel import DataError, MarketPanel
+from features.plausibility.series import closed_days
 from features.sources.directory import load_files
 
 FIRST = pd.Timestamp("2024-01-01")
@@ -76,7 +77,10 @@ def _series(
         "vix_close": random.uniform(12, 30, size=count),
     }
     series = [series_rows(n, v, dates if len(v) == days else None) for n, v in values.items()]
-    return pd.concat(series, ignore_index=True)
+    table = pd.concat(series, ignore_index=True)
+    # On a day on which the exchanges are closed nothing flows.
+    closed = table["date"].isin(closed_days(FIRST.year, LAST.year))
+    return table[~(closed & table["series"].str.endswith("_flow_usd"))].reset_index(drop=True)
 
 
 def with_cell(table: str, column: str, value, row: int = 3) -> dict[str, pd.DataFrame]:
