@@ -54,6 +54,7 @@ def test_a_store_of_an_older_mlflow_is_not_brought_up_to_date_unasked(old_store)
         (train.app, "versions"),
         (train.app, "promote", "1", "--reason", "x"),
         (train.app, "--until", "2017-12-31", "--quiet"),
+        (train.app, "sweep", "--threshold", "75"),
     ):
         result = run_command(app, *asked, *uri)
         assert result.exit_code == 1

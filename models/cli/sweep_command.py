@@ -40,6 +40,7 @@ from models.sweep.run import Sweep, carry_out, engine_of
 from models.sweep.specification import NAMES, Grid, SpecificationError, grid_of
 from models.sweep.store import Store
 from models.sweep.summary import Summary, summarise
+from models.tracking.store import refuse_foreign
 from models.tracking.sweeps import log_sweep
 from models.tracking.ui import ui_command
 
@@ -67,6 +68,9 @@ def swept(
         if engine.dry_run:
             answer(grid_text(made, jobs))
             return False
+        if not outputs.no_log:
+            # A store that cannot be written to is named before the work, not after it.
+            refuse_foreign(outputs.tracking_uri, deadline=deadline)
         panel, done = _carried_out(
             made, horizons, market, engine, jobs, progress, deadline=deadline
         )
