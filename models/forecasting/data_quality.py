@@ -184,6 +184,7 @@ def provenance_tables(panel: MarketPanel, today: pd.Timestamp) -> dict[str, pd.D
     """
     provenance = panel.provenance
     sentences = [("step", step) for step in provenance.steps]
+    sentences += [("terms", provenance.terms)] if provenance.terms else []
     sentences += [("problem", problem) for problem in provenance.problems]
     sentences += [(each.consequence, each.text) for each in provenance.findings]
     sentences += [("revision", f"{each.text}.") for each in provenance.revisions]
