@@ -156,7 +156,7 @@ def score(
         progress = ProgressLine(quiet=False)
         panel = load_market(market, clock, progress, deadline=deadline).panel
         from models.ledger.scores import track_record, track_record_json
-        from models.report.ledger_text import track_record_text
+        from models.report.checks_text import track_record_text
 
         for line in entries.torn:
             tell(f"warning: {path}, line {line} was cut off and does not count.")
@@ -199,7 +199,7 @@ def health(
         data = load_market(market, clock, ProgressLine(quiet=False), deadline=deadline)
         from models.cli.forecast_command import health_of
         from models.forecasting.records import health_json
-        from models.report.health_text import health_text
+        from models.report.checks_text import health_text
 
         today = clock.normalize()
         state = health_of(data, as_of=as_timestamp(as_of), today=today, published=witness)

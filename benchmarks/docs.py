@@ -20,21 +20,20 @@ from features.reference.load import load_reference
 from features.storage.atomic import staged
 from models.answers import State
 from models.forecasting.forecast import forecast, second_opinion
-from models.forecasting.out_of_sample import out_of_sample
 from models.forecasting.parts import Forecast, ModelId
+from models.forecasting.past import out_of_sample
 from models.forecasting.records import forecast_schema
 from models.forecasting.status import SeasonStatus, season_status
-from models.formatting import markdown, percent
+from models.formatting import filled, folded, markdown, percent
 from models.hazard.candidates import CANDIDATES
 from models.hazard.forecaster import Evidence
 from models.report import words
 from models.report.card import model_cards
-from models.report.claims_text import claim_headlines
 from models.report.figures import training_figures
 from models.report.picture import draw
-from models.report.regions import filled, folded
 from models.report.style import png
 from models.report.text import forecast_text
+from models.report.training_text import claim_headlines
 from models.training.claims import claims, with_claims
 from models.training.prospective_outcomes import outcome_summary
 from models.training.prospective_table import since_release

@@ -32,12 +32,11 @@ from features.market.season import TOP
 from features.reference.load import load_reference
 from features.sources.directory import checked_tables
 from features.storage.atomic import staged
-from models.formatting import markdown
+from models.formatting import filled, markdown
 from models.hazard.base import THRESHOLD
 from models.hazard.candidates import BREADTH_CORE
 from models.hazard.leads import LEAD_DAYS, FloatArray, IntArray, incidence, lead_targets
 from models.hazard.logistic import LogisticHazard
-from models.report.regions import filled
 from models.season.definition import OnsetDefinition
 from models.season.spells import BoolArray
 from models.training.landmarks import POOLED, STEP_DAYS

@@ -12,7 +12,7 @@ from time import perf_counter
 
 from features.reference.load import load_definitions, load_reference
 from features.storage.atomic import staged
-from models.report.regions import filled, folded
+from models.formatting import filled, folded
 from models.report.sweep_text import sentences
 from models.sweep.material import material
 from models.sweep.run import carry_out, engine_of

@@ -223,6 +223,27 @@ def folded(text: str) -> str:
     )
 
 
+def filled(text: str, regions: Mapping[str, str], where: str) -> str:
+    r"""Return a page with what stands between its marks replaced.
+
+    Examples
+    --------
+    >>> filled("a\n<!-- n -->\n1\n<!-- /n -->\nb\n", {"n": "2"}, "page")
+    'a\n<!-- n -->\n2\n<!-- /n -->\nb\n'
+    """
+    for name, content in regions.items():
+        begin, end = (f"<!-- {mark}{name} -->\n" for mark in ("", "/"))
+        before, begun, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (begun and ended) or text.count(begin) > 1 or text.count(end) > 1:
+            raise ValueError(
+                f"{where} must hold the lines {begin.strip()} and {end.strip()} once each, in this "
+                f"order; restore them."
+            )
+        text = f"{before}{begin}{content.strip()}\n{end}{after}"
+    return text
+
+
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:
     """Return numbers for JSON, which holds neither infinity nor NaN: None there.
 

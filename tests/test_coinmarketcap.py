@@ -14,7 +14,7 @@ import pytest
 import predict
 import train
 from features.health import usable_view
-from features.panel import DataError, SourceUnavailable
+from features.panel import DAY, DataError, SourceUnavailable
 from features.reference import make
 from features.reference.load import DIRECTORY, load_definitions, load_reference
 from features.reference.makers import from_coinmarketcap
@@ -30,7 +30,8 @@ from features.sources.coinmarketcap.snapshot import kept_rankings, kept_snapshot
 from features.sources.yahoo.panel import load_yahoo
 from features.sources.yahoo.request import Notes, Request
 from features.storage.parquet import write_table
-from models.forecasting.notes import _on_data
+from models.forecasting.beside import market_now
+from models.forecasting.data_quality import _on_data
 from tests import live_market
 from tests.cmc_server import FAULTS, KEY, CmcServer, listing
 from tests.commands import run_command, squeezed
@@ -197,7 +198,6 @@ def test_the_index_now_is_counted_by_hand(vendor):
     in_dollars = prices.loc[TODAY, top] / prices.loc[TODAY - pd.Timedelta(days=90), top] - 1
     assert snapshot.rose == pytest.approx(100 * np.mean(in_dollars > 0))
     assert snapshot.median_return == pytest.approx(100 * np.median(in_dollars))
-    assert snapshot.text().startswith(f"Index now: {snapshot.season_index:.0f} (CoinMarketCap, ")
     assert [sector.name for sector in snapshot.sectors] == []
     tagged = table.assign(tags=np.where(table["id"].isin(top[:4]), "memes", ""))
     (memes,) = snapshot_of(tagged, MEMBERSHIP, taken_at=NOW).sectors
@@ -409,6 +409,27 @@ def test_auto_takes_the_best_that_answers(
     assert why in found.lines()[0]
     assert f"to {found.panel.last_day:%Y-%m-%d}" in found.lines()[0]
     assert (found.snapshot is None) is bool(fault)
+
+
+def test_the_market_now_stands_beside_its_check(server, monkeypatch, reference, tmp_path):
+    """The panel's index against the published one, asked for once a day; and in the answer."""
+    days = pd.date_range(END - 89 * DAY, END, unit="s")
+    server.vendor.published = {
+        f"{day:%Y-%m-%d}T12:00:00Z": value - 8
+        for day, value in reference.series("season_index").reindex(days).items()
+    }
+    monkeypatch.setattr(automatic, "load_yahoo", lambda *given: reference)
+    asked = request({}, tmp_path)
+    live = load_live("auto", asked, client(server, None))
+    calls = len(server.asked)
+    again = load_live("auto", asked, client(server, None))
+    assert len(server.asked) == calls == 2
+    now = market_now(again)
+    assert now == market_now(live)
+    assert (now.index, now.coins_compared) == (live.snapshot.season_index, 50)
+    assert now.published.ours - now.published.index == pytest.approx(8)
+    assert now.published.as_usual
+    assert market_now(None) is None
 
 
 def test_auto_offline_and_empty_is_the_embedded_history(server, closes, tmp_path, reference):

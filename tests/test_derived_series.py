@@ -11,7 +11,7 @@ from models.forecasting.data_quality import data_health
 from models.forecasting.forecast import forecast
 from models.forecasting.parts import ModelId
 from models.forecasting.status import season_status
-from models.report.health_text import health_text
+from models.report.checks_text import health_text
 from tests.embedded import END, RANKED, iso
 from tests.small_market import FIRST, LAST, load_small_market, series_rows, small_market
 

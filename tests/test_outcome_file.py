@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from features.panel import DAY, DataError
-from models.report.regions import folded
+from models.formatting import folded
 from models.season.definition import OnsetDefinition
 from models.season.labels import label
 from models.season.outcome_file import judged_by, read_outcomes, standing, window_outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from models.report.paired_text import paired_json, paired_text
+from models.report.training_text import paired_json, paired_text
 from models.training.run import LAYOUT
 from models.verification.contrasts import next_onset
 from models.verification.samples import common_rows, with_episodes

@@ -32,7 +32,7 @@ from features.provenance import DataProvenance, Finding
 from features.sources.directory import deferred_files, load_files
 from models.forecasting.data_quality import data_health
 from models.forecasting.records import health_json
-from models.report.health_text import health_text
+from models.report.checks_text import health_text
 
 ROOT = Path(__file__).parents[1]
 LAST = pd.Timestamp("2025-06-30")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
+from models.report.record_figures import event_timeline
 from models.report.style import BLUE, ORANGE
-from models.report.timeline import event_timeline
 from tests.test_events import STEP, forecasts, onset_days, week
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from features.market.season import season_index
 from features.panel import DataError, MarketPanel, SourceUnavailable
 from features.reference.load import load_reference
 from features.reference.membership import load_membership
-from features.sources.coinmarketcap.client import KEY_VARIABLE, TERMS, CoinMarketCap
+from features.sources.coinmarketcap.client import KEY_VARIABLE, NAME, TERMS, CoinMarketCap
 from features.sources.coinmarketcap.panel import load_coinmarketcap
+from features.sources.coinmarketcap.published import kept_published
 from features.sources.coinmarketcap.snapshot import Snapshot, kept_rankings, kept_snapshot
 from features.sources.yahoo.panel import load_yahoo
 from features.sources.yahoo.request import Request
+from features.witness import Witness, witness
 
 # So long a source has to answer at all before the embedded history is taken.
 REACH_SECONDS = 5.0
@@ -26,16 +30,36 @@ class LiveMarket:
     source: str  # coinmarketcap, yahoo or reference
     why: str
     snapshot: Snapshot | None = None  # never an as_of; in no panel, training or ledger
+    check: Witness | None = None  # the panel's index beside the published one
+    vendor: str = NAME  # of snapshot and published index
+
+    @property
+    def terms(self) -> str:
+        """What the vendor allows of an answer that rests on its data; empty for any other."""
+        return self.panel.provenance.terms or ("" if self.snapshot is None else TERMS)
 
     def lines(self) -> list[str]:
-        """Return source, day and reason as a sentence, and the index now as another."""
+        """Return source, day and reason as a sentence, and the vendor's terms."""
         chosen = f"Source: {self.source}, to {self.panel.last_day:%Y-%m-%d} ({self.why})."
-        now = [] if self.snapshot is None else [self.snapshot.text()]
-        terms = self.panel.provenance.terms or ("" if self.snapshot is None else TERMS)
-        return [chosen, *now, *([terms] if terms else [])]
+        return [chosen, *([self.terms] if self.terms else [])]
 
 
 def load_live(source: str, request: Request, client: CoinMarketCap) -> LiveMarket:
+    """Load a live source as `_chosen` does, and hold its index against the published one."""
+    live = _chosen(source, request, client)
+    if live.snapshot is None:
+        return live
+    # What checks an answer never keeps it waiting, or keeps it from being given.
+    with suppress(SourceUnavailable, DataError):
+        soon = replace(client, deadline=min(REACH_SECONDS / 2, client.deadline))
+        published = kept_published(request.cache.parent, soon, now=request.now, mode=request.mode)
+        if published is not None:
+            check = witness(season_index(live.panel), published, source=f"{NAME}, top 100")
+            return replace(live, check=check)
+    return live
+
+
+def _chosen(source: str, request: Request, client: CoinMarketCap) -> LiveMarket:
     """Load `coinmarketcap`, `yahoo`, or with `auto` the best one that answers.
 
     That is CoinMarketCap with a key, else Yahoo, else the embedded history, where neither answers

@@ -7,7 +7,7 @@ import json as jsonlib
 import pandas as pd
 
 from models.errors import TrackingError
-from models.report.paired_text import paired_json, paired_text
+from models.report.training_text import paired_json, paired_text
 from models.tracking.read import Stored, load_forecaster, load_tables
 from models.training.evidence import LAYOUT
 from models.training.landmarks import STEP_DAYS

@@ -27,8 +27,9 @@ from models.cli.forecast_options import (
 )
 from models.cli.options import as_timestamp, commit, versions, write_file
 from models.errors import TrackingError
+from models.forecasting.beside import market_now
 from models.forecasting.forecast import DAYS_AGO, forecast, model_summary, second_opinion
-from models.forecasting.parts import Forecast, SecondOpinion
+from models.forecasting.parts import Forecast, Note, NoteCode, SecondOpinion
 from models.forecasting.questions import WindowError, window_of
 from models.forecasting.status import SeasonStatus, season_status
 from models.formatting import counted
@@ -79,9 +80,12 @@ def issue(
     if drawn:
         first = min(first, stored.forecaster.evidence.trained_until)
     status = season_status(needed(market, stored.forecaster, first, day), stored.forecaster, day)
-    made = _forecast(status, stored, window, today)
     opinion = _second_opinion(status, stored, store)
-    return Issued(replace(made, second_opinion=opinion), status, stored)
+    made = replace(_forecast(status, stored, window, today), second_opinion=opinion)
+    # The market now stands beside a forecast of the newest day alone.
+    if day == market.panel.last_day and (now := market_now(market.live)) is not None:
+        made = replace(made, now=now, notes=(*made.notes, *_terms(made, market)))
+    return Issued(made, status, stored)
 
 
 def deliver(
@@ -164,6 +168,13 @@ def needed(
     return market.for_days(first, last)
 
 
+def _terms(made: Forecast, market: DeferredPanel) -> list[Note]:
+    """Return the vendor's terms where no note of the data names them yet."""
+    if market.live is None or any(each.code is NoteCode.DATA_TERMS for each in made.notes):
+        return []
+    return [Note(NoteCode.DATA_TERMS, market.live.terms)]
+
+
 def _forecast(
     status: SeasonStatus, stored: Stored, window: WindowOptions, today: pd.Timestamp
 ) -> Forecast:
@@ -221,8 +232,8 @@ def _write_pictures(issued: Issued, store: StoreOptions, options: FileOptions) -
     """
     if not options.files:
         return []
-    from models.forecasting.out_of_sample import out_of_sample
-    from models.report.outputs import output
+    from models.forecasting.past import out_of_sample
+    from models.report.page import output
 
     stored = issued.stored
     tables = load_tables(store.tracking_uri, stored.model_id.run_id, deadline=store.deadline)

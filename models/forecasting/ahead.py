@@ -74,8 +74,8 @@ class Ahead:
                 f"a question must end by {last:%Y-%m-%d}, three years after as_of, got "
                 f"{self.as_of + reach * DAY:%Y-%m-%d}."
             )
-        found = _Answering(self, reach)
-        return tuple(found.answer(each) for each in questions)
+        answering = _Answering(self, reach)
+        return tuple(answering.answer(question) for question in questions)
 
     @cached_property
     def near_term(self) -> dict[str, FloatArray]:
@@ -240,32 +240,28 @@ class _Answering:
             )
         return ahead.base.share(question)
 
-    def _stands(self, question: Question) -> Answer:
+    def _counted_row(self, question: Question, comes: BoolArray) -> Answer:
         base, state = self.ahead.base.share(question)
-        if self.ahead.renewals is None:
-            return self._row(question, reason="no season had ended yet")
-        day = (question.end - self.ahead.as_of).days - 1
-        stands = self.paths.in_season[question.kind][day]
-        probability, low, high = _counted(stands, self.paths)
+        probability, low, high = _counted(comes, self.paths)
         return self._row(
             question, probability=probability, low=low, high=high, base_rate=base,
             base_state=state,
         )  # fmt: skip
 
+    def _stands(self, question: Question) -> Answer:
+        if self.ahead.renewals is None:
+            return self._row(question, reason="no season had ended yet")
+        day = (question.end - self.ahead.as_of).days - 1
+        return self._counted_row(question, self.paths.in_season[question.kind][day])
+
     def _lasts(self, question: Question) -> Answer:
         kind = question.kind
         if self.ahead.now[kind].current is None or self.ahead.renewals is None:
             return self._row(question, reason="no season stands")
-        base, state = self.ahead.base.share(question)
         # `over` is the last of the quiet days: the last day at the threshold came that many before.
         last = self.paths.over[kind] - self.ahead.definitions[kind].quiet_days
         # Day 0 is the first after as_of: a day at the threshold on `end` or later.
-        lasts = last >= (question.end - self.ahead.as_of).days - 1
-        probability, low, high = _counted(lasts, self.paths)
-        return self._row(
-            question, probability=probability, low=low, high=high, base_rate=base,
-            base_state=state,
-        )  # fmt: skip
+        return self._counted_row(question, last >= (question.end - self.ahead.as_of).days - 1)
 
     def _days(self, question: Question) -> Answer:
         if self.ahead.renewals is None:

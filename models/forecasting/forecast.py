@@ -12,10 +12,9 @@ from features.market.season import season_state
 from features.panel import DataError
 from models.answers import Answer, Event, Question, find
 from models.forecasting.ahead import Ahead, fitted_renewals
-from models.forecasting.carried import carried_index, near_flipping
-from models.forecasting.drivers import drivers
+from models.forecasting.beside import carried_index, in_dollars, near_flipping
+from models.forecasting.data_quality import forecast_notes
 from models.forecasting.leads import NEAR_DAYS, ByLead, by_lead
-from models.forecasting.notes import forecast_notes
 from models.forecasting.parts import (
     DataFinding,
     DataSummary,
@@ -35,7 +34,7 @@ from models.forecasting.questions import (
     standard_questions,
     window_of,
 )
-from models.forecasting.signals import signals
+from models.forecasting.signals import drivers, signals
 from models.forecasting.status import SeasonStatus, season_status
 from models.hazard.forecaster import Forecaster
 from models.vocabulary import Kind
@@ -54,30 +53,7 @@ def forecast(
     horizons: Sequence[int] = HORIZONS,
     dates: Sequence[pd.Timestamp] | None = None,
 ) -> Forecast:
-    """Forecast from what was known at the end of a day.
-
-    Parameters
-    ----------
-    status : SeasonStatus
-        Of the day, from `models.forecasting.status.season_status`.
-    forecaster : Forecaster
-        A fitted candidate.
-    model_id : ModelId
-        Where it is stored.
-    today : pandas.Timestamp
-        For the age of the data, which no answer depends on.
-    window : Window, optional
-        From `window_of`; by default the calendar year of the day after.
-    horizons : sequence of int
-        Days ahead.
-    dates : sequence of pandas.Timestamp, optional
-        Days to be in season on; by default the ends of the window's months.
-
-    Raises
-    ------
-    WindowError
-        If a window or day does not lie within three years after as_of.
-    """
+    """Forecast from what was known at the end of a day."""
     window = window_of(status.as_of) if window is None else window
     before = _earlier_statuses(status, forecaster)
     leads = _leads_of([status, *(each for each in before.values() if each)], forecaster)
@@ -104,6 +80,7 @@ def forecast(
         model=model_summary(model_id, forecaster),
         data=_data(status, forecaster, today),
         notes=forecast_notes(status, forecaster, today=today, out_of_range=strange),
+        dollars=in_dollars(status),
     )
 
 

@@ -104,6 +104,75 @@ class NearFlipping:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A value with its 90 % interval."""
+
+    value: Number
+    low: Number
+    high: Number
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What followed the past onsets of a kind: medians over the onsets, in percent."""
+
+    kind: Kind
+    days: int  # after the onset
+    onsets: int  # whose days after are known
+    relative: Estimate  # return of the median altcoin of the top 50 then, against Bitcoin
+    dollars: Estimate  # the same in US dollars
+    rose: Estimate  # share of them that rose in US dollars
+    worst: Number  # return in US dollars of the median altcoin after the worst onset
+    hollow: int  # onsets after which the median altcoin had lost US dollars
+    hollow_share: Estimate  # the same as a share, in [0, 1]
+
+
+@dataclass(frozen=True)
+class Dollars:
+    """The season in US dollars: a race against Bitcoin can be won by falling less."""
+
+    rose: Number  # percent of the top 50 that rose over 90 days
+    median_return: Number  # of the median one, percent
+    followed: tuple[Followed, ...]
+
+
+@dataclass(frozen=True)
+class Sector:
+    """The season index of the coins of one kind: of today only, nothing is forecast."""
+
+    name: str
+    index: Number
+    coins: int  # compared
+
+
+@dataclass(frozen=True)
+class PublishedIndex:
+    """An index that somebody else publishes, beside ours of the same day."""
+
+    source: str
+    day: Day
+    index: Number
+    ours: Number
+    as_usual: bool  # whether they are as far apart as they usually are
+    text: str
+
+
+@dataclass(frozen=True)
+class MarketNow:
+    """The market within the running day, from one listing; no day's forecast is made from it."""
+
+    source: str
+    taken_at: str  # UTC, ISO 8601
+    index: Number
+    coins_compared: int
+    carried: tuple[CarriedIndex, ...]
+    rose: Number  # percent of the top 50 that rose in US dollars over 90 days
+    median_return: Number  # of the median one, percent
+    sectors: tuple[Sector, ...]
+    published: PublishedIndex | None
+
+
+@dataclass(frozen=True)
 class Signal:
     """One of the article's signals on as_of."""
 
@@ -215,6 +284,8 @@ class Forecast:
     model: ModelSummary
     data: DataSummary
     notes: tuple[Note, ...]
+    dollars: Dollars | None = None
+    now: MarketNow | None = None  # with a live source
     second_opinion: SecondOpinion | None = None
     schema: Literal["altseason.forecast/3"] = SCHEMA
 

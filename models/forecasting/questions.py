@@ -56,11 +56,6 @@ def window_of(
 ) -> Window:
     """Return the window asked for: to a day, a calendar year, or the year of the day after as_of.
 
-    Raises
-    ------
-    WindowError
-        If it does not lie within three years after as_of.
-
     Examples
     --------
     >>> window = window_of(pd.Timestamp("2025-12-31"))

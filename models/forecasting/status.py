@@ -18,74 +18,29 @@ from models.vocabulary import Kind
 
 @dataclass(frozen=True)
 class KindStatus:
-    """Where one kind of season stands.
+    """Where one kind of season stands."""
 
-    Parameters
-    ----------
-    threshold : float
-        Season index at which it begins.
-    at_risk : bool
-        Whether it can begin next.
-    onsets : pandas.DatetimeIndex
-        Past onsets.
-    reason : str, optional
-        Why it cannot begin next; None where it can.
-    """
-
-    threshold: float
-    at_risk: bool
-    onsets: pd.DatetimeIndex
-    reason: str | None
+    threshold: float  # season index at which it begins
+    at_risk: bool  # whether it can begin next
+    onsets: pd.DatetimeIndex  # past onsets
+    reason: str | None  # why it cannot begin next; None where it can
 
 
 @dataclass(frozen=True)
 class SeasonStatus:
-    """What was known of the seasons at the end of a day; built once for each day spoken of.
+    """What was known of the seasons at the end of a day; built once for each day spoken of."""
 
-    Parameters
-    ----------
-    as_of : pandas.Timestamp
-        The day.
-    last_day : pandas.Timestamp
-        Last day of all the data there are, for their age.
-    dataset_digest : str
-        Digest of all the data there are, as `predict.py health` has it.
-    view : MarketPanel
-        The market as it was known then.
-    index : pandas.Series
-        Season index by day, to that day.
-    features : pandas.DataFrame, shape (1, f)
-        The features of that day.
-    kinds : mapping of Kind to KindStatus
-        Where each kind of season stood.
-    """
-
-    as_of: pd.Timestamp
-    last_day: pd.Timestamp
-    dataset_digest: str
-    view: MarketPanel
-    index: pd.Series
-    features: pd.DataFrame
-    kinds: Mapping[Kind, KindStatus]
+    as_of: pd.Timestamp  # the day
+    last_day: pd.Timestamp  # last day of all the data there are, for their age
+    dataset_digest: str  # digest of all the data there are, as `predict.py health` has it
+    view: MarketPanel  # the market as it was known then
+    index: pd.Series  # season index by day, to that day
+    features: pd.DataFrame  # the features of that day
+    kinds: Mapping[Kind, KindStatus]  # where each kind of season stood
 
 
 def season_status(panel: MarketPanel, forecaster: Forecaster, as_of: pd.Timestamp) -> SeasonStatus:
-    """Describe where the seasons stood at the end of a day.
-
-    Parameters
-    ----------
-    panel : MarketPanel
-        The market; what became available after the end of `as_of` is not used.
-    forecaster : Forecaster
-        Its thresholds and quiet days count.
-    as_of : pandas.Timestamp
-        Day whose end closes the information set.
-
-    Raises
-    ------
-    DataError
-        If the data do not reach `as_of` or begin after it.
-    """
+    """Describe where the seasons stood at the end of a day."""
     view, index = usable_view(panel, as_of)
     quiet_days = forecaster.evidence.definition.quiet_days
     return SeasonStatus(

@@ -54,6 +54,7 @@ def draw_fan(axes: Axes, forecast: Forecast, *, narrow: bool = False) -> None:
         first, last = (forecast.as_of + pd.Timedelta(days=days) for days in (NEAR_DAYS, FADED_DAYS))
         axes.axvspan(mdates.date2num(first), mdates.date2num(last), color=GREY, alpha=0.12, lw=0)
     last_day = next(iter(ends.values())).end
+    _today(axes, forecast, last_day)
     axes.axvline(mdates.date2num(last_day), color=INK, linewidth=0.8)
     # After the last day there is room for the words.
     end_of_axis = forecast.as_of + (last_day - forecast.as_of) / (1 - _LABELS[narrow])
@@ -62,6 +63,14 @@ def draw_fan(axes: Axes, forecast: Forecast, *, narrow: bool = False) -> None:
     months = pd.date_range(forecast.as_of, last_day, freq=f"{4 if narrow else 2}MS")
     axes.set_xticks(mdates.date2num(months), [long_day(day).split(" ", 1)[1] for day in months])
     axes.set_title(fan_title(forecast), loc="left", fontsize=9.5, wrap=True)
+
+
+def _today(axes: Axes, forecast: Forecast, last_day: pd.Timestamp) -> None:
+    """Mark today where it lies within the year shown: nothing is known of the days before it."""
+    today = forecast.data.today
+    if forecast.as_of < today < last_day:
+        axes.axvline(mdates.date2num(today), color=INK, linewidth=0.9, linestyle=":")
+        axes.annotate(f" today, {long_day(today)}", (mdates.date2num(today), 0.93), fontsize=8.5)
 
 
 def fan_title(forecast: Forecast) -> str:

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 from models.report.picture import draw_index
-from models.report.reliability_diagram import reliability
+from models.report.record_figures import event_timeline, reliability
 from models.report.style import BLUE, COLOURS, GREY, ORANGE, blank
-from models.report.timeline import event_timeline
 from models.report.words import horizon_words
 from models.training.landmarks import STEP_DAYS
 from models.training.run import at_risk_rows

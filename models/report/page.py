@@ -1,4 +1,4 @@
-"""The forecast as one self-contained page: no script, no network, for screen, phone and paper."""
+"""The forecast as one page, without script or network, and the other files of a forecast."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from markupsafe import Markup
 from features.catalogue.features import CATALOGUE
 from features.terminal import printable
 from models.answers import Answer, Event
-from models.forecasting.out_of_sample import OutOfSample
 from models.forecasting.parts import Forecast
+from models.forecasting.past import OutOfSample
 from models.forecasting.questions import HORIZONS, KINDS
 from models.formatting import (
     interval,
@@ -28,11 +28,11 @@ from models.formatting import (
 )
 from models.report import words
 from models.report.card import NOT_FOR, CardFacts, known_failures
-from models.report.claims_text import claim_headlines, claims_statement
 from models.report.picture import describe, draw, title
-from models.report.reliability_diagram import reliability_at, shown_horizons
-from models.report.style import inline_svg
+from models.report.record_figures import reliability_at, shown_horizons
+from models.report.style import inline_svg, png, svg
 from models.report.text import earlier_chance
+from models.report.training_text import claim_headlines, claims_statement
 from models.tracking.read import TrainingTables
 from models.vocabulary import Kind
 
@@ -81,7 +81,7 @@ def forecast_page(
         "earlier_note": words.earlier_note(forecast),
         "months": [_months(forecast, kind) for kind in _kinds(forecast)],
         "days": [words.days_statement(forecast, each) for each in forecast.of(Event.DAYS)],
-        "picture_title": title(past),
+        "past_finding": words.past_finding(forecast),
         "picture": _picture(past, forecast, since),
         "groups": words.driver_groups(forecast.drivers),
         "driver_heading": "" if total is None else words.driver_heading(total),
@@ -108,6 +108,11 @@ def _first_screen(forecast: Forecast) -> dict[str, object]:
         "over": forecast.window.over(forecast.data.today),
         "index_statement": words.index_statement(forecast),
         "states_statement": words.states_statement(forecast),
+        "dollar_statement": words.dollar_statement(forecast),
+        "now_statement": words.now_statement(forecast),
+        "dollar_finding": words.hollow_statement(forecast) or "The season in dollars",
+        "followed": () if forecast.dollars is None else forecast.dollars.followed,
+        "sectors": () if forecast.now is None else forecast.now.sectors,
         "answers": list(_answers(forecast)),
         "sentences": _sentences(forecast),
         "signals": [(each, words.signal_verdict(each)) for each in forecast.signals],
@@ -155,12 +160,8 @@ def _windows(forecast: Forecast, kind: Kind) -> Iterator[tuple[Answer, bool, lis
 
 
 def _months(forecast: Forecast, kind: Kind) -> _Months:
-    ends = {
-        each.end: each
-        for each in forecast.of(Event.BEGINS, kind)
-        if each.end.is_month_end and each.start == forecast.window.start
-    }
-    chances = [each.probability or 0.0 for _, each in sorted(ends.items())][:12]
+    by_month = words.by_month(forecast, kind)
+    chances = [each.probability or 0.0 for each in by_month.values()]
     most = max(chances, default=0.0) or 1.0
     return _Months(
         kind,
@@ -168,7 +169,7 @@ def _months(forecast: Forecast, kind: Kind) -> _Months:
         f"{words.timing_statement(forecast, kind)}",
         [
             (f"{end:%b}", f"{100 * chance:.0f}", chance / most)
-            for end, chance in zip(sorted(ends), chances, strict=False)
+            for end, chance in zip(by_month, chances, strict=True)
         ],
     )
 
@@ -259,3 +260,19 @@ def _reliability(hindcast: pd.DataFrame, name: str) -> list[Markup]:
         )
         for horizon in shown_horizons(rows)
     ]
+
+
+def output(
+    suffix: str,
+    forecast: Forecast,
+    tables: TrainingTables,
+    past: OutOfSample,
+    since: pd.Timestamp | None,
+) -> bytes:
+    """Return the content of a file by its ending: .png, .svg or .html."""
+    if suffix == ".html":
+        return forecast_page(forecast, tables, past, since=since).encode()
+    figure = draw(past, forecast, since=since)
+    if suffix == ".png":
+        return png(figure)
+    return svg(figure, title=title(past), description=describe(past, forecast, since=since))

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from models.forecasting.out_of_sample import OutOfSample
 from models.forecasting.parts import Forecast
+from models.forecasting.past import OutOfSample
 from models.formatting import counted, long_day, percent, share_interval
 from models.report import words
 from models.report.fan import describe_fan, draw_fan
@@ -124,7 +124,8 @@ def _index(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
     for year in FAMOUS_YEARS:
         # The first onset of a year that people remember as an altcoin season.
         if len(famous := shown[shown.year == year]):
-            axes.annotate(f"{year}", (mdates.date2num(famous[0]), 97), fontsize=8.5, va="top")
+            # Within the season, where the index is far above.
+            axes.annotate(f" {year}", (mdates.date2num(famous[0]), 40), fontsize=8.5)
 
 
 def _probability(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:

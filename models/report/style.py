@@ -69,17 +69,7 @@ def svg(figure: Figure, *, title: str, description: str) -> bytes:
 
 
 def inline_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
-    """Return a figure as part of an HTML page, in the page's own colours.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Drawn within `inked`; its background is left out.
-    name : str
-        Of the picture on its page, so that no two share an id.
-    title, description : str
-        Its accessible name and description.
-    """
+    """Return a figure as part of an HTML page, in the page's own colours."""
     drawn = _drawn(figure, name, title, description, transparent=True)
     for colour, variable in _VARIABLES.items():
         drawn = drawn.replace(colour.lower(), f"var(--{variable})")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.terminal import aligned
 from models.answers import Answer, Event
-from models.forecasting.parts import Earlier, Forecast
+from models.forecasting.parts import Earlier, Forecast, Note, NoteCode
 from models.forecasting.questions import HORIZONS, KINDS
 from models.formatting import (
     interval,
@@ -45,26 +45,24 @@ def forecast_text(
         "\n".join(terminal.warning(terminal.wrap(words.alert_statement(each))) for each in alerts),
         _head(forecast, terminal),
         _answer(forecast, terminal),
-        _trust(forecast, terminal),
+        _beside(forecast, terminal),
         _signals(forecast, terminal),
-        _paragraph("Second opinion", words.second_opinion_statement(forecast.second_opinion),
-                   terminal),
-        _paragraph("What would change it", words.change_statement(forecast), terminal),
-    ]  # fmt: skip
+    ]
     if full:
         blocks += _full(forecast, terminal)
-    blocks += ["\n".join(_warnings(forecast, terminal)), _foot(forecast, terminal, full=full)]
+    blocks.append(
+        "\n".join([*_warnings(forecast, terminal, full=full), _foot(forecast, terminal, full=full)])
+    )
     return "\n\n".join(block for block in blocks if block)
 
 
 def _head(forecast: Forecast, terminal: Terminal) -> str:
-    age = words.age_statement(forecast)
     lines = [terminal.bold(terminal.wrap(words.title(forecast)))]
-    lines += [terminal.warning(terminal.wrap(age))] if age else []
-    lines.append(terminal.wrap(words.index_statement(forecast)))
-    if reasons := words.states_statement(forecast):
-        lines.append(terminal.wrap(reasons))
-    return "\n".join(lines)
+    if age := words.age_statement(forecast):
+        lines.append(terminal.warning(terminal.wrap(age)))
+    stands = f"{words.index_statement(forecast)} {words.dollar_statement(forecast)}"
+    sentences = [stands, words.now_statement(forecast), words.states_statement(forecast)]
+    return "\n".join([*lines, *(terminal.wrap(each) for each in sentences if each)])
 
 
 def _answer(forecast: Forecast, terminal: Terminal) -> str:
@@ -118,34 +116,45 @@ def _base_rate(answer: Answer) -> str:
     return f"{percent(answer.base_rate)}{mark}"
 
 
-def _trust(forecast: Forecast, terminal: Terminal) -> str:
-    return _paragraph("How far to trust it", words.trust_statement(forecast), terminal)
+def _beside(forecast: Forecast, terminal: Terminal) -> str:
+    """Return how far to trust the answer, another model's, and what would change it."""
+    paragraphs = (
+        ("Trust", words.trust_statement(forecast)),
+        ("Second opinion", words.second_opinion_statement(forecast.second_opinion)),
+        ("What moves it", words.change_statement(forecast)),
+    )
+    return "\n".join(terminal.wrap(f"{head}: {text}") for head, text in paragraphs if text)
 
 
 def _signals(forecast: Forecast, terminal: Terminal) -> str:
     if not forecast.signals:
         return ""
-    lines = [terminal.bold(terminal.wrap(words.SIGNALS_HEAD))]
-    for each in forecast.signals:
-        lines.append(terminal.wrap(f"{each.name}: {each.reading}: {words.signal_verdict(each)}"))
-    return "\n".join(lines)
+    rows = [(words.SIGNALS_HEAD, "such", "else", "spells", "effect")]
+    rows += [words.signal_cells(each) for each in forecast.signals]
+    head, *lines = aligned(rows, "<>>>>")
+    return "\n".join([terminal.bold(head), *lines])
 
 
-def _paragraph(head: str, text: str, terminal: Terminal) -> str:
-    return terminal.wrap(f"{head}: {text}") if text else ""
-
-
-def _warnings(forecast: Forecast, terminal: Terminal) -> Iterator[str]:
+def _warnings(forecast: Forecast, terminal: Terminal, *, full: bool) -> Iterator[str]:
     # How old the data are stands in the first lines.
     for note in forecast.notes:
         if note.code != "stale_data":
-            yield terminal.warning(terminal.wrap(f"Warning: {note.text}"))
+            yield terminal.warning(terminal.wrap(f"Warning: {_shown(note, full=full)}"))
+
+
+def _shown(note: Note, *, full: bool) -> str:
+    """Return a warning; the first clause of one on the data is enough for the first screen."""
+    text = note.text.removeprefix("Data: ")
+    if full or note.code is not NoteCode.DATA_PROBLEM:
+        return text
+    clause = text.split(": ")[0].split("; ")[0].rstrip(".")
+    return f"{clause}."
 
 
 def _foot(forecast: Forecast, terminal: Terminal, *, full: bool) -> str:
     marked = any(each.base_state not in (None, each.state) for each in forecast.of(Event.BEGINS))
     star = "* of any state, which the market has been in too seldom. " if marked else ""
-    more = "" if full else "predict.py --full shows all windows, drivers and skill. "
+    more = "" if full else "predict.py --full shows the rest. "
     return terminal.faint(terminal.wrap(f"{star}{more}{words.DISCLAIMER}"))
 
 
@@ -156,6 +165,7 @@ def _full(forecast: Forecast, terminal: Terminal) -> list[str]:
     return [
         *(_windows(forecast, kind, terminal) for kind in kinds),
         terminal.wrap(words.earlier_note(forecast)),
+        _dollars(forecast, terminal),
         _months(forecast, kinds, terminal),
         "\n".join(terminal.wrap(each) for each in [*days, *lasting] if each),
         _stands(forecast, terminal),
@@ -200,24 +210,40 @@ def earlier_chance(earlier: Earlier, answer: Answer, as_of: pd.Timestamp) -> str
 
 def _months(forecast: Forecast, kinds: Sequence[Kind], terminal: Terminal) -> str:
     """Return the share of futures in which the first season comes by each month's end."""
-    ends = [each.end for each in forecast.of(Event.BEGINS, kinds[0]) if each.end.is_month_end]
-    ends = sorted(end for end in dict.fromkeys(ends) if forecast.window.start <= end)
-    ends = [end for end in ends if end <= forecast.window.end][-12:]
+    table = {kind: words.by_month(forecast, kind) for kind in kinds}
+    ends = list(table[kinds[0]])
     if not ends:
         return ""
     rows = [("first one by", *(f"{end:%b}" for end in ends), "median")]
-    for kind in kinds:
-        chances = [forecast.begins(kind, end) for end in ends]
+    for kind, chances in table.items():
         first = next(iter(forecast.of(Event.FIRST, kind)))
         days = (first.quantiles or {}).get("0.5")
         median = "later" if days is None else short_day(forecast.as_of + pd.Timedelta(days=days))
-        rows.append(
-            (kind, *(percent(None if c is None else c.probability) for c in chances), median)
-        )
+        rows.append((kind, *(percent(each.probability) for each in chances.values()), median))
     lines = list(aligned(rows, "<" + ">" * (len(ends) + 1)))
     return "\n".join(
         [terminal.bold("When does the next one begin?"), terminal.faint(lines[0]), *lines[1:]]
     )
+
+
+def _dollars(forecast: Forecast, terminal: Terminal) -> str:
+    """Return what followed past onsets, in Bitcoin and in dollars, and the sectors of today."""
+    if forecast.dollars is None:
+        return terminal.wrap(words.sector_statement(forecast))
+    rows: list[Sequence[str]] = [
+        ("", "onsets", "against Bitcoin", "in dollars", "worst", "rose", "hollow")
+    ]
+    rows += [words.followed_cells(each) for each in forecast.dollars.followed]
+    lines = list(aligned(rows, "<>>>>>>"))
+    head = (
+        "What followed past onsets: the median altcoin of the top 50 then, median over the onsets "
+        "with 90 % interval"
+    )
+    sentences = [words.hollow_statement(forecast), words.sector_statement(forecast)]
+    return "\n".join(
+        [terminal.bold(terminal.wrap(head)), terminal.faint(lines[0]), *lines[1:],
+         *(terminal.wrap(each) for each in sentences if each)]
+    )  # fmt: skip
 
 
 def _stands(forecast: Forecast, terminal: Terminal) -> str:

@@ -1,15 +1,15 @@
-"""A training's results as text for a terminal."""
+"""A training's results, its claims and the comparison of two models, as text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from features.terminal import aligned
-from models.formatting import long_day, percent, signed
+from models.formatting import counted, finite, interval, listed, long_day, percent, signed
 from models.hazard.candidates import TRIALS
-from models.report.claims_text import claim_headlines
 from models.report.words import SKILL, horizon_words
 from models.training.skill_table import skill_table
 from models.vocabulary import Kind, Verdict
@@ -39,13 +39,7 @@ def training_table(training: Training) -> str:
 
 
 def study_text(study: Study) -> str:
-    """Return events, claims and ablation in words.
-
-    Parameters
-    ----------
-    study : Study
-        From `models.training.study.study`.
-    """
+    """Return events, claims and ablation in words."""
     return "\n".join(["", *_events(study), "", *_claims(study), "", *_ablation(study), ""])
 
 
@@ -116,3 +110,108 @@ def _verdicts(broad: pd.DataFrame, name: str) -> str:
 
 def _effect(verdict: str) -> str:
     return "no detectable effect" if verdict == Verdict.CANNOT_TELL else verdict
+
+
+@dataclass(frozen=True)
+class ClaimHeadline:
+    """The condition by which a claim is known, at the horizon that decides most."""
+
+    claim: str
+    verdict: str
+    sentence: str
+    apart: tuple[str, ...]  # further rows of the claim whose interval excludes 0, as sentences
+
+
+def claim_headlines(claims: pd.DataFrame) -> list[ClaimHeadline]:
+    """Return the first condition of each claim at its shortest horizon.
+
+    That is the longest at which most windows have no onset: there both outcomes are common. Rows
+    that pass by their interval alone are shown with it, not hidden behind a verdict.
+    """
+    chosen = []
+    for claim, rows in claims.groupby("claim", sort=False):
+        nearest = rows[rows["horizon_days"] == rows["horizon_days"].min()]
+        first = nearest.iloc[0]
+        excludes = (rows["low"] > 0) | (rows["high"] < 0)
+        others = rows[excludes & (rows["sentence"] != first["sentence"])]
+        chosen.append(
+            ClaimHeadline(
+                str(claim), str(first["verdict"]), str(first["sentence"]), tuple(others["sentence"])
+            )
+        )
+    return chosen
+
+
+def claims_statement(headlines: list[ClaimHeadline]) -> str:
+    """Return how many claims the history decides, and how many rows pass by interval alone."""
+    decided = [each for each in headlines if each.verdict != Verdict.CANNOT_TELL]
+    passing = sum(len(each.apart) for each in headlines)
+    tests = f"{counted(len(headlines), 'claim')} tested"
+    beside = (
+        f" {counted(passing, 'further row')} of the table have an interval that excludes 0: of so "
+        f"many tests some do by chance."
+        if passing
+        else ""
+    )
+    if not decided:
+        return f"Of {tests} none has a detectable effect at its headline horizon.{beside}"
+    names = listed([f"“{each.claim}” ({each.verdict})" for each in decided])
+    return f"Of {tests} {len(decided)} show a detectable effect: {names}.{beside}"
+
+
+SCHEMA = "altseason.comparison/1"
+_HEADS = ("horizon", "first", "second", "difference", "90 % interval", "", "days", "episodes")
+_WORDS = {
+    Verdict.BETTER: "first better",
+    Verdict.WORSE: "second better",
+    Verdict.CANNOT_TELL: "not told apart",
+}
+
+
+def paired_text(table: pd.DataFrame, first: str, second: str) -> str:
+    """Return a comparison for a terminal."""
+    lines = [
+        f"first:  {first}",
+        f"second: {second}",
+        "Brier skill of each against the base rate on the days that both were forecast out of",
+        "sample, and the difference of their Brier scores (first - second, negative where the",
+        "first is better) with its paired 90 % interval",
+    ]
+    for kind in table["kind"].unique():
+        rows: list[tuple[str, ...]] = [_HEADS]
+        rows += [_row(row) for _, row in table[table["kind"] == kind].iterrows()]
+        lines += ["", f"{Kind(kind)} seasons", *aligned(rows, "<>>>>>>>")]
+    return "\n".join(lines)
+
+
+def paired_json(table: pd.DataFrame, first: str, second: str) -> dict[str, Any]:
+    """Return a comparison under the schema `altseason.comparison/1`; all horizons are null."""
+    numbers = ("first_skill", "second_skill", "difference", "difference_low", "difference_high")
+    rows = [
+        {
+            "kind": row["kind"],
+            "horizon_days": None if pd.isna(row["horizon"]) else int(row["horizon"]),
+            "days": int(row["days"]),
+            "episodes": int(row["episodes"]),
+            **finite({name: float(row[name]) for name in numbers}),
+            "verdict": row["verdict"],
+        }
+        for _, row in table.iterrows()
+    ]
+    return {"schema": SCHEMA, "first": first, "second": second, "rows": rows}
+
+
+def _row(row: pd.Series) -> tuple[str, ...]:
+    whole = pd.isna(row["horizon"])
+    return (
+        "all" if whole else f"{row['horizon']} days",
+        signed(row["first_skill"]),
+        signed(row["second_skill"]),
+        signed(row["difference"], 3),
+        interval(row["difference_low"], row["difference_high"])
+        if pd.isna(row["difference_low"])
+        else f"[{signed(row['difference_low'], 3)}, {signed(row['difference_high'], 3)}]",
+        _WORDS[row["verdict"]],
+        str(row["days"]),
+        str(row["episodes"]),
+    )

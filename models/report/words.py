@@ -11,9 +11,24 @@ import pandas as pd
 from features.health import STALE_DAYS
 from models.answers import Answer, Event, State
 from models.forecasting.leads import NEAR_DAYS
-from models.forecasting.parts import Driver, DriverSum, Forecast, SecondOpinion, Signal
+from models.forecasting.parts import (
+    Driver,
+    DriverSum,
+    Followed,
+    Forecast,
+    SecondOpinion,
+    Signal,
+)
 from models.forecasting.questions import Window
-from models.formatting import counted, listed, long_day, percent, short_day, signed
+from models.formatting import (
+    counted,
+    listed,
+    long_day,
+    percent,
+    share_interval,
+    short_day,
+    signed,
+)
 from models.hazard.forecaster import AlarmRecord, ClaimRecord, Fifth, Skill
 from models.vocabulary import Kind, Verdict
 
@@ -23,7 +38,7 @@ if TYPE_CHECKING:
 DISCLAIMER = "Research software, not investment advice."
 STATES = {
     "bitcoin": "a Bitcoin season",
-    "neutral": "neither a Bitcoin nor an altcoin season",
+    "neutral": "no season",
     "partial": "a partial altcoin season",
     "broad": "a broad altcoin season",
 }
@@ -64,8 +79,8 @@ def age_statement(forecast: Forecast) -> str:
     if not stale(forecast):
         return ""
     return (
-        f"Nothing is known of the market since {long_day(forecast.data.last_day)}. For a forecast "
-        f"of today: predict.py --source auto"
+        f"Nothing is known since {long_day(forecast.data.last_day)}. Of today: predict.py --source "
+        f"auto"
     )
 
 
@@ -97,8 +112,75 @@ def index_statement(forecast: Forecast) -> str:
     """Return where the index stands, and what of it is a season."""
     season = forecast.season
     last = season.last_onset[Kind.BROAD]
-    since = f"; the last broad season began on {long_day(last)}" if last is not None else ""
-    return f"Season index {season.index:.0f} of 100: {STATES[season.state]}{since}."
+    since = f"; last broad onset {long_day(last)}" if last is not None else ""
+    return f"Season index {season.index:.0f} of 100 ({STATES[season.state]}{since})."
+
+
+def dollar_statement(forecast: Forecast) -> str:
+    """Return how the top 50 did in dollars; empty where it is not known."""
+    dollars = forecast.dollars
+    if dollars is None:
+        return ""
+    return (
+        f"In dollars {dollars.rose:.0f} % of the top {forecast.definition.top:g} rose over "
+        f"{forecast.definition.window_days:g} days, the median by "
+        f"{signed(dollars.median_return, 0)} %."
+    )
+
+
+def now_statement(forecast: Forecast) -> str:
+    """Return the index within the running day with its check; empty without a listing."""
+    now = forecast.now
+    if now is None:
+        return ""
+    taken, check = pd.Timestamp(now.taken_at), now.published
+    words = (
+        f"Index now: {now.index:.0f} ({now.source}, {short_day(taken)} {taken:%H:%M} UTC); in "
+        f"dollars {now.rose:.0f} % rose, the median by {signed(now.median_return, 0)} %"
+    )
+    if check is None:
+        return f"{words}."
+    apart = "as usual" if check.as_usual else "further apart than usual"
+    return (
+        f"{words}; published (top 100) on {short_day(check.day)} {check.index:.0f}, ours "
+        f"{check.ours:.0f}, {apart}."
+    )
+
+
+def sector_statement(forecast: Forecast) -> str:
+    """Return the index of each sector with its count; empty without a listing."""
+    if forecast.now is None or not forecast.now.sectors:
+        return ""
+    words = ", ".join(
+        f"{each.name} {each.index:.0f} ({each.coins})" for each in forecast.now.sectors
+    )
+    return f"Index now by sector (coins): {words}. No forecast is made of sectors."
+
+
+def followed_cells(row: Followed) -> tuple[str, ...]:
+    """Return what followed past onsets as cells, returns and shares in percent."""
+    returns = [
+        f"{signed(each.value, 0)} [{signed(each.low, 0)}, {signed(each.high, 0)}]"
+        for each in (row.relative, row.dollars)
+    ]
+    rose = f"{row.rose.value:.0f} [{row.rose.low:.0f}, {row.rose.high:.0f}]"
+    hollow = f"{row.hollow} of {row.onsets}"
+    return (f"{row.kind}, {row.days} days", f"{row.onsets}", *returns, signed(row.worst, 0), rose,
+            hollow)  # fmt: skip
+
+
+def hollow_statement(forecast: Forecast, kind: Kind = Kind.BROAD, days: int = 90) -> str:
+    """Return after how many onsets the median altcoin had lost dollars; empty where not known."""
+    rows = () if forecast.dollars is None else forecast.dollars.followed
+    for each in rows:
+        if (each.kind, each.days) == (kind, days):
+            share = each.hollow_share
+            return (
+                f"{each.hollow} of {each.onsets} {kind} seasons were hollow: {days} days after "
+                f"onset the median altcoin had lost dollars "
+                f"({share_interval(share.low, share.high)})."
+            )
+    return ""
 
 
 def begins_words(answer: Answer) -> str:
@@ -118,10 +200,23 @@ def timing_statement(forecast: Forecast, kind: Kind = Kind.BROAD) -> str:
             if median is None:
                 end = long_day(forecast.window.end)
                 return f"First {kind} season: more likely than not after {end}."
-            later = f"after {long_day(forecast.window.end)}"
-            ends = f"{low or later} to {high or later}"
+            ends = f"{low or 'later'} to {high or 'later'}"
             return f"First {kind} season: median {median}, middle 50 % {ends}."
     return ""
+
+
+def by_month(forecast: Forecast, kind: Kind) -> dict[pd.Timestamp, Answer]:
+    """Return the chances that one begins in what is left of the window, by month's end.
+
+    A season of the kind that this year has seen is not among them: the next one is asked about.
+    """
+    chances = {
+        each.end: each
+        for each in forecast.of(Event.BEGINS, kind)
+        if each.end.is_month_end and each.start == forecast.window.start
+        and each.end <= forecast.window.end
+    }  # fmt: skip
+    return dict(sorted(chances.items())[-12:])
 
 
 def _day(forecast: Forecast, days: float | None) -> str | None:
@@ -133,9 +228,9 @@ def fifth_statement(fifth: Fifth | None) -> str:
     if fifth is None:
         return ""
     return (
-        f"Of {counted(fifth.forecasts, 'weekly forecast')} like it ({percent(fifth.low)} to "
-        f"{percent(fifth.high)}, mean {percent(fifth.expected)}) {percent(fifth.observed)} came "
-        f"true ({counted(fifth.episodes, 'season')})."
+        f"of {counted(fifth.forecasts, 'forecast')} like it (mean "
+        f"{percent(fifth.expected)}) {percent(fifth.observed)} came true "
+        f"({counted(fifth.episodes, 'season')})."
     )
 
 
@@ -143,14 +238,20 @@ def alarm_statement(record: AlarmRecord | None) -> str:
     """Return how seasons were announced: alarms and seasons, as overlapping weeks are no cases."""
     if record is None or not record.seasons:
         return ""
-    ahead = (
-        "" if record.median_days is None else f", the median {record.median_days:.0f} days ahead"
-    )
+    ahead = "" if record.median_days is None else f", median {record.median_days:.0f} days ahead"
     return (
         f"At {percent(record.level)} or more: {counted(record.alarms, 'alarm')}, "
         f"{record.false_alarms} false; {record.announced} of {record.seasons} seasons "
         f"announced{ahead}."
     )
+
+
+def past_finding(forecast: Forecast) -> str:
+    """Return what past forecasts came to, as a heading."""
+    record = forecast.evidence.alarms
+    if record is None or not record.seasons:
+        return "What was forecast before"
+    return f"{record.announced} of {record.seasons} broad seasons were announced"
 
 
 def trust_statement(forecast: Forecast) -> str:
@@ -163,7 +264,10 @@ def trust_statement(forecast: Forecast) -> str:
         )
     parts = [fifth_statement(evidence.fifth), alarm_statement(evidence.alarms)]
     words = " ".join(part for part in parts if part)
-    return words or "Nothing has been verified out of sample yet: treat every number as untested."
+    return (
+        words[:1].upper() + words[1:]
+        or "Nothing has been verified out of sample yet: treat every number as untested."
+    )
 
 
 def too_high_statement(forecast: Forecast) -> str:
@@ -213,7 +317,7 @@ _ON_SKILL = {
 
 
 def skill_words(skill: Skill | None) -> str:
-    """Return a skill at one horizon in words.
+    """Return a skill in words.
 
     Examples
     --------
@@ -222,10 +326,10 @@ def skill_words(skill: Skill | None) -> str:
     """
     if skill is None or skill.value is None:
         return "not verified"
-    return f"{SKILL[skill.verdict]} at {horizon_words(skill.horizon)} ({signed(skill.value)})"
+    return f"{SKILL[skill.verdict]} ({signed(skill.value)})"
 
 
-SIGNALS_HEAD = f"The article's signals (how often a broad season followed within {NEAR_DAYS} days)"
+SIGNALS_HEAD = f"Signals (* given): broad season within {NEAR_DAYS} days"
 
 
 def signal_verdict(signal: Signal) -> str:
@@ -237,6 +341,19 @@ def signal_verdict(signal: Signal) -> str:
     if record is None or record.rate is None:
         return f"{state}; not tested"
     return f"{state}; {claim_words(record)}"
+
+
+def signal_cells(signal: Signal) -> tuple[str, str, str, str, str]:
+    """Return a signal as cells: what it reads, what followed such days and others, spells, effect.
+
+    A star marks a sign that is given.
+    """
+    reading = f"{'* ' if signal.holds else ''}{signal.name} {signal.reading}"
+    record = signal.record
+    if signal.holds is None or record is None or record.rate is None:
+        return reading, "n/a", "n/a", "0", "n/a"
+    effect = {"more often": "more", "less often": "fewer"}.get(record.verdict, "none")
+    return reading, percent(record.rate), percent(record.otherwise), f"{record.spells}", effect
 
 
 def claim_words(record: ClaimRecord) -> str:
@@ -255,12 +372,12 @@ def second_opinion_statement(opinion: SecondOpinion | None) -> str:
     if opinion is None:
         return ""
     if opinion.probability is None:
-        return f"{opinion.model} (all features): no season can begin next."
+        return f"{opinion.model}, on all features: no season can begin next."
     moved = sorted(opinion.points.items(), key=lambda each: -abs(each[1]))
     words = ", ".join(f"{name} {signed(points, 1)}" for name, points in moved)
     return (
-        f"{opinion.model} (all features): {percent(opinion.probability)} within {NEAR_DAYS} days; "
-        f"{skill_words(opinion.skill)}." + (f" Points by group: {words}." if words else "")
+        f"{opinion.model}, on all features: {percent(opinion.probability)} in {NEAR_DAYS} days, "
+        f"{skill_words(opinion.skill)}." + (f" Points: {words}." if words else "")
     )
 
 
@@ -276,7 +393,7 @@ def carried_statement(forecast: Forecast) -> str:
     first, *others = forecast.carried
     words = [f"{first.index:.0f} in {first.days} days"]
     words += [f"{each.index:.0f} in {each.days}" for each in others]
-    return f"At unchanged prices in bitcoin the index will be {listed(words)}."
+    return f"At unchanged prices in bitcoin the index is {listed(words)}."
 
 
 def flipping_statement(forecast: Forecast) -> str:
@@ -285,8 +402,8 @@ def flipping_statement(forecast: Forecast) -> str:
         return ""
     each = forecast.flipping[min(1, len(forecast.flipping) - 1)]
     return (
-        f"Of {each.compared} coins {each.lead} would come to beat Bitcoin with {each.margin} % "
-        f"more, {each.lag} cease to with {each.margin} % less."
+        f"Of {each.compared} coins {each.lead} would join with {each.margin} % more, {each.lag} "
+        f"leave with {each.margin} % less."
     )
 
 
@@ -301,7 +418,8 @@ def states_statement(forecast: Forecast) -> str:
     # The day after as_of is no news: an onset is possible at once.
     if earliest > forecast.as_of + pd.Timedelta(days=1):
         tail = f" The next season can begin on {long_day(earliest)} at the earliest."
-    return f"{'; '.join(reasons).capitalize()}.{tail}"
+    text = "; ".join(reasons)
+    return f"{text[:1].upper()}{text[1:]}.{tail}"
 
 
 def lasting_statement(forecast: Forecast, kind: Kind) -> str:

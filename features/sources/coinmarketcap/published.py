@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
 import pandas as pd
 
 from features.panel import DataError
 from features.sources.coinmarketcap.client import NAME, CoinMarketCap
 from features.sources.tables import published_series
+from features.storage.parquet import kept_table, write_table
 
 
 def fetch_published(client: CoinMarketCap, *, now: pd.Timestamp) -> pd.Series:
@@ -30,6 +35,26 @@ def fetch_published(client: CoinMarketCap, *, now: pd.Timestamp) -> pd.Series:
     over = points["date"] < now.tz_localize(None).normalize()
     days = points[over].drop_duplicates("date", keep="last", ignore_index=True)
     return published_series(days[["date", "value"]], NAME)
+
+
+def kept_published(
+    cache: Path,
+    client: CoinMarketCap,
+    *,
+    now: pd.Timestamp,
+    mode: Literal["online", "offline", "refresh"] = "online",
+) -> pd.Series | None:
+    """Return their index, asked for once a UTC day; None offline without what was kept."""
+    path = cache / "coinmarketcap" / f"published-{now:%Y-%m-%d}.parquet"
+    table = None if mode == "refresh" else kept_table(path)
+    if table is None and mode == "offline":
+        return None
+    if table is None:
+        values = fetch_published(client, now=now)
+        table = pd.DataFrame({"date": values.index, "value": values.to_numpy()})
+        with suppress(OSError):
+            write_table(path, table, {})
+    return pd.Series(table["value"].to_numpy(), pd.DatetimeIndex(table["date"]).as_unit("s"))
 
 
 def _instant(stamp: object) -> pd.Timestamp:

@@ -59,14 +59,6 @@ class Snapshot:
     ranking: pd.DataFrame  # coin, id, symbol, slug, market_cap, price; altcoins, largest first
     bitcoin: float  # US dollars
 
-    def text(self) -> str:
-        """Return the index as a sentence."""
-        return (
-            f"Index now: {self.season_index:.0f} ({NAME}, {self.taken_at:%Y-%m-%d %H:%M} UTC, "
-            f"{self.coins_compared} of the top {TOP}); {self.rose:.0f} % rose in dollars over "
-            f"90 days, the median altcoin by {self.median_return:+.0f} %."
-        )
-
     def disagreement(self, closes: pd.DataFrame, bitcoin: pd.Series) -> str | None:
         """Return how far closes by day x coin make another index of the same hour, if too far.
 
