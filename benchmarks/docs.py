@@ -74,12 +74,14 @@ def regions(panel: MarketPanel, training: Training, docs: Path) -> Mapping[str, 
             "fifths": "\n".join(markdown(fifth_rows(evidence))),
             "states": "\n".join(markdown(state_rows(evidence))),
             "coverage": coverage,
-        },
-        "docs/evidence.md": {
             "claims": "\n".join(
                 folded(f"- {each.sentence[0].upper()}{each.sentence[1:]}")
                 for each in claim_headlines(tested)
-            )
+            ),
+        },
+        "docs/outlook.md": {
+            "dollars": "\n".join(markdown(followed_rows(made))),
+            "hollow": folded(words.hollow_statement(made)),
         },
     }
 
@@ -91,6 +93,13 @@ def answer(panel: MarketPanel, training: Training) -> tuple[Forecast, SeasonStat
     made = forecast(status, forecaster, ModelId("1", ""), today=panel.last_day)
     beside = second_opinion(status, training.forecasters[CandidateName.logistic_all])
     return replace(made, second_opinion=beside), status
+
+
+def followed_rows(made: Forecast) -> list[list[str]]:
+    """Return what followed past onsets, against Bitcoin and in dollars."""
+    head = ["onsets of", "number", "against Bitcoin", "in dollars", "worst", "rose", "hollow"]
+    followed = () if made.dollars is None else made.dollars.followed
+    return [head, *(list(words.followed_cells(each)) for each in followed)]
 
 
 def named_rows(training: Training) -> list[list[str]]:

@@ -108,7 +108,7 @@ def missing_flows_text(funds: list[str]) -> str:
     """Return of which funds flows are missing, what that means and what can be done."""
     return (
         f"ETF flows are missing: {', '.join(funds)}. Features made of them are missing; "
-        "docs/flows.md says how to import them."
+        "docs/live-data.md says how to import them."
     )
 
 

@@ -88,7 +88,7 @@ def test_old_data_never_headline(small_forecast):
     assert "predict.py --source auto" in text
     assert "Nothing is known" in second
     assert "Next 90 days" not in text
-    assert "(as seen on 25 Sep)" in text
+    assert "as seen on 25 Sep" in text
     over = forecast_text(small_forecast(AT_RISK, age=200))
     assert "ended on 31 Dec 2018" in over
     assert "2018, broad season" not in over

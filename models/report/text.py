@@ -68,12 +68,12 @@ def _head(forecast: Forecast, terminal: Terminal) -> str:
 def _answer(forecast: Forecast, terminal: Terminal) -> str:
     """Return the chances of the window asked for and of the next 90 days."""
     name, window = words.window_name(forecast.window), forecast.window
-    seen = f" (as seen on {short_day(forecast.as_of)})" if words.stale(forecast) else ""
-    rows = [_HEADS]
+    seen = f"as seen on {short_day(forecast.as_of)}" if words.stale(forecast) else ""
+    rows = [(seen, *_HEADS[1:])]
     over = window.over(forecast.data.today)
     if not over:
         rows += [
-            _row(f"{name}{seen}, {kind} season", forecast.year(kind))
+            _row(f"{name}, {kind} season", forecast.year(kind))
             for kind in (Kind.BROAD, Kind.SUSTAINED)
         ]
     near = forecast.begins(Kind.BROAD, 90)

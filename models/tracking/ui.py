@@ -29,13 +29,19 @@ _SCORES = {
     "metrics.`brier_skill_60d`": 86,
     "metrics.`brier_skill_90d`": 86,
 }
+# Skill and forecast first: the UI opens an assistant over the right third of the screen.
 _TRAININGS = {
     **_FIRST,
     "tags.`alias`": 74,
-    "tags.`comparable`": 78,
+    "metrics.`brier_skill`": 74,
+    "tags.`skill`": 76,
+    "metrics.`forecast/broad_90d`": 86,
+    "metrics.`forecast/broad_year`": 86,
+    "metrics.`forecast/sustained_year`": 86,
+    "metrics.`brier_skill_90d`": 86,
     "tags.`gate_choice`": 76,
-    **_QUESTION,
-    **_SCORES,
+    "tags.`comparable`": 78,
+    "params.`until`": 86,
 }
 _CANDIDATES = {
     **_FIRST,
