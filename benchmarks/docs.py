@@ -28,12 +28,11 @@ from models.formatting import filled, folded, markdown, percent
 from models.hazard.candidates import CANDIDATES
 from models.hazard.forecaster import Evidence
 from models.report import words
-from models.report.card import model_cards
+from models.report.card import claim_headlines, model_cards
 from models.report.figures import training_figures
 from models.report.picture import draw
 from models.report.style import png
 from models.report.text import forecast_text
-from models.report.training_text import claim_headlines
 from models.training.claims import claims, with_claims
 from models.training.prospective_outcomes import outcome_summary
 from models.training.prospective_table import since_release

@@ -19,11 +19,10 @@ from models.forecasting.past import out_of_sample
 from models.forecasting.records import forecast_csv, forecast_json, forecast_schema
 from models.forecasting.status import season_status
 from models.report import words
-from models.report.card import CardFacts, model_card
+from models.report.card import CardFacts, claim_headlines, claims_statement, model_card
 from models.report.page import forecast_page, output
 from models.report.terminal import Terminal
 from models.report.text import forecast_text
-from models.report.training_text import claim_headlines, claims_statement
 from models.tracking.read import TrainingTables
 from models.vocabulary import Kind
 

@@ -27,12 +27,11 @@ from models.formatting import (
     unsigned_interval,
 )
 from models.report import words
-from models.report.card import NOT_FOR, CardFacts, known_failures
+from models.report.card import NOT_FOR, CardFacts, claim_headlines, claims_statement, known_failures
 from models.report.picture import describe, draw, title
 from models.report.record_figures import reliability_at, shown_horizons
 from models.report.style import inline_svg, png, svg
 from models.report.text import earlier_chance
-from models.report.training_text import claim_headlines, claims_statement
 from models.tracking.read import TrainingTables
 from models.vocabulary import Kind
 
