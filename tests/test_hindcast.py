@@ -400,6 +400,8 @@ def noise_panel(seed):
         elif spec.kind == "percent":
             values = random.uniform(0, 100, n)
         series[spec.name] = pd.Series(values, every)
+    # Of its own: it stays as it is where a panel gains a series.
+    random = np.random.default_rng([seed, 1])
     draw = random.random(n)
     begun = np.where(draw < 1 / 200, random.uniform(75, 100, n), random.uniform(50, 75, n))
     series["season_index"] = pd.Series(
