@@ -163,9 +163,9 @@ def forecast_notes(
 
 def _on_data(provenance: DataProvenance, day: pd.Timestamp) -> Iterator[Note]:
     """Yield the problems of the data, those of a rule with its figures, and a vendor's terms."""
-    found = {each.text: each for each in provenance.findings_on(day)}
+    by_text = {each.text: each for each in provenance.findings_on(day)}
     for problem in provenance.problems_on(day):
-        finding, fields = found.get(problem), {}
+        finding, fields = by_text.get(problem), {}
         if finding is not None:
             fields = {
                 "rule": finding.rule,

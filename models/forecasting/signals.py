@@ -109,13 +109,13 @@ def signals(features: pd.DataFrame, claims: Sequence[ClaimRecord]) -> tuple[Sign
     row = {str(name): float(value) for name, value in features.iloc[0].items()}
     by_name = {each.condition: each for each in claims}
     conditions = {each.name: each for each in CONDITIONS}
-    found = []
+    shown = []
     for name, condition in _SHOWN.items():
         needed = conditions[condition]
         known = not any(np.isnan(row[each]) for each in needed.features)
         holds = bool(needed.holds(features).iloc[0]) if known else None
-        found.append(Signal(name, _reading(name, row), condition, holds, by_name.get(condition)))
-    return tuple(found)
+        shown.append(Signal(name, _reading(name, row), condition, holds, by_name.get(condition)))
+    return tuple(shown)
 
 
 def _reading(name: str, row: dict[str, float]) -> str:
@@ -180,7 +180,7 @@ def drivers(
     chance = said.probabilities([NEAR_DAYS], at_risk=np.array([True]))
     probability, base_rate = chance.probability.item(), chance.climatology.item()
     worth = points_per_log_odds(base_rate, probability)
-    found = tuple(
+    moved = tuple(
         Driver(
             str(name),
             _GROUPS[str(name)],
@@ -190,8 +190,8 @@ def drivers(
         )
         for name, value in strongest.to_dict().items()
     )
-    rest = 100 * (probability - base_rate) - sum(each.points for each in found)
-    return found, DriverSum(NEAR_DAYS, base_rate, probability, rest)
+    rest = 100 * (probability - base_rate) - sum(each.points for each in moved)
+    return moved, DriverSum(NEAR_DAYS, base_rate, probability, rest)
 
 
 def points_per_log_odds(base_rate: float, probability: float) -> float:

@@ -47,10 +47,10 @@ def training_figures(training: Training) -> dict[str, dict[str, Figure]]:
 def candidate_figures(training: Training, name: str) -> dict[str, Figure]:
     """Draw one candidate's figures, by file name."""
     table = at_risk_rows(training.hindcast)
-    own = table[table["model"] == name]
+    forecasts = table[table["model"] == name]
     return {
         "probability_over_time.png": probability_over_time(training, name),
-        "reliability.png": reliability(own, name),
+        "reliability.png": reliability(forecasts, name),
     }
 
 
@@ -58,20 +58,20 @@ def probability_over_time(training: Training, name: str, horizon: int = 90) -> F
     """Draw the season index above and the out-of-sample probability of an onset below."""
     horizon = min(training.settings.horizons, key=lambda days: abs(days - horizon))
     table = at_risk_rows(training.hindcast)
-    own = table[
+    forecasts = table[
         (table["model"] == name)
         & (table["kind"] == Kind.BROAD)
         & (table["horizon"] == f"{horizon}")
     ]
     figure = blank()
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
-    index = training.index.loc[own["as_of"].min() :]
+    index = training.index.loc[forecasts["as_of"].min() :]
     draw_index(above, index, training.settings.definition.threshold)
     above.set_title(
         f"Probability that a broad altcoin season begins within {horizon} days "
         f"({name}, out of sample)"
     )
-    weeks = own.set_index("as_of")[["probability", "base_rate"]].asfreq("7D")
+    weeks = forecasts.set_index("as_of")[["probability", "base_rate"]].asfreq("7D")
     below.plot(weeks.index, weeks["probability"], color=BLUE, linewidth=1.5, label=name)
     below.plot(
         weeks.index, weeks["base_rate"], color=GREY, linewidth=1.2, linestyle="--",
@@ -106,8 +106,8 @@ def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> 
     for (name, auc), colour, line in zip(
         _rivals(rows, champion).items(), COLOURS, ("-", "--", "-.", ":"), strict=False
     ):
-        own = rows[rows["model"] == name]
-        outcome, probability = own["outcome"].to_numpy(), own["probability"].to_numpy()
+        forecasts = rows[rows["model"] == name]
+        outcome, probability = forecasts["outcome"].to_numpy(), forecasts["probability"].to_numpy()
         false_alarms, hits, _ = roc_curve(outcome, probability)
         precision, recall, _ = precision_recall_curve(outcome, probability)
         label = f"{name}{' (champion)' if name == champion else ''}, AUC {auc:.2f}"
@@ -126,10 +126,10 @@ def discrimination(hindcast: pd.DataFrame, champion: str, horizon: int = 60) -> 
 def _rivals(rows: pd.DataFrame, champion: str) -> dict[str, float]:
     """Return the AUC of the candidates whose curves are drawn, the champion's first."""
     auc: dict[str, float] = {}
-    for name, own in rows.groupby("model", sort=False):
+    for name, forecasts in rows.groupby("model", sort=False):
         # Climatology is the diagonal; with one kind of outcome nothing can be ranked.
-        if name != "climatology" and 0 < own["outcome"].mean() < 1:
-            auc[str(name)] = float(roc_auc_score(own["outcome"], own["probability"]))
+        if name != "climatology" and 0 < forecasts["outcome"].mean() < 1:
+            auc[str(name)] = float(roc_auc_score(forecasts["outcome"], forecasts["probability"]))
     fixed = [name for name in dict.fromkeys((champion, "persistence")) if name in auc]
     others = sorted(set(auc) - set(fixed), key=lambda name: (-auc[name], name))
     return {name: auc[name] for name in [*fixed, *others[:2]]}

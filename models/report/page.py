@@ -142,13 +142,13 @@ def _answers(forecast: Forecast) -> Iterator[tuple[str, str, Answer]]:
 
 
 def _sentences(forecast: Forecast) -> list[str]:
-    found = [
+    sentences = [
         words.timing_statement(forecast),
         words.too_high_statement(forecast),
         words.lasting_statement(forecast, Kind.BROAD),
         words.trust_statement(forecast),
     ]
-    return [each for each in found if each]
+    return [each for each in sentences if each]
 
 
 def _windows(forecast: Forecast, kind: Kind) -> Iterator[tuple[Answer, bool, list[str]]]:

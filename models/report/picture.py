@@ -168,10 +168,10 @@ def _alarms(axes: Axes, past: OutOfSample, first: pd.Timestamp) -> None:
     for outcome, marker, colour, what in (
         (1.0, "o", BLUE, "a season followed in time"), (0.0, "x", INK, "none did: false alarm"),
     ):  # fmt: skip
-        own = shown[shown["outcome"] == outcome]
-        axes.plot(own["as_of"], own["probability"], linestyle="", marker=marker, markersize=4.5,
+        weeks = shown[shown["outcome"] == outcome]
+        axes.plot(weeks["as_of"], weeks["probability"], linestyle="", marker=marker, markersize=4.5,
                   color=colour, label=f"{percent(WARNING_LEVEL)} or more, {what} "
-                  f"({counted(len(own), 'week')})")  # fmt: skip
+                  f"({counted(len(weeks), 'week')})")  # fmt: skip
 
 
 def _now(axes: Axes, past: OutOfSample) -> None:

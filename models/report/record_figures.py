@@ -59,7 +59,7 @@ def _forecasts(
     axes: Axes, forecasts: pd.DataFrame, onset: pd.Timestamp, step_days: int, days_before: int
 ) -> None:
     """Draw the forecasts before one onset, and in grey the weeks in which there was none."""
-    # The onset's own day is never at risk; one step more than is shown lets the lines come in.
+    # The onset's day is never at risk; one step more than is shown lets the lines come in.
     grid = pd.date_range(forecasts["as_of"].iloc[0], onset, freq=f"{step_days}D", inclusive="left")
     grid = grid[grid >= onset - pd.Timedelta(days=days_before + step_days)]
     table = forecasts.set_index("as_of")[["probability", "base_rate"]].reindex(grid)
@@ -142,14 +142,14 @@ def _words(
 HORIZONS = (30, 60, 90)
 
 
-def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = HORIZONS) -> Figure:
+def reliability(forecasts: pd.DataFrame, name: str, horizons: Sequence[int] = HORIZONS) -> Figure:
     """Draw observed frequency against forecast probability, recalibrated by CORP."""
     figure = blank(height=4.2)
-    shown = shown_horizons(own, horizons)
+    shown = shown_horizons(forecasts, horizons)
     for axes, horizon in zip(
         figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown, strict=False
     ):
-        panel(axes, own, horizon)
+        panel(axes, forecasts, horizon)
     figure.axes[0].set_ylabel("observed frequency")
     figure.suptitle(
         f"Reliability of {name}, broad seasons: CORP curve, 90 % band if calibrated, "
@@ -158,25 +158,25 @@ def reliability(own: pd.DataFrame, name: str, horizons: Sequence[int] = HORIZONS
     return figure
 
 
-def reliability_at(own: pd.DataFrame, horizon: int) -> Figure:
-    """Draw one horizon's panel as a figure of its own, small enough for a phone."""
+def reliability_at(forecasts: pd.DataFrame, horizon: int) -> Figure:
+    """Draw one horizon's panel as a figure of its forecasts, small enough for a phone."""
     with inked():
         figure = Figure(figsize=(3.3, 3.5), dpi=110, layout="constrained", facecolor="white")
         axes = figure.subplots()
-        panel(axes, own, horizon)
+        panel(axes, forecasts, horizon)
         axes.set_ylabel("observed frequency")
     return figure
 
 
-def shown_horizons(own: pd.DataFrame, horizons: Sequence[int] = HORIZONS) -> list[int]:
+def shown_horizons(forecasts: pd.DataFrame, horizons: Sequence[int] = HORIZONS) -> list[int]:
     """Return those of the horizons that a hindcast has resolved, or the three shortest it has."""
-    resolved = [int(each) for each in _resolved(own)["horizon"].unique() if each.isdigit()]
+    resolved = [int(each) for each in _resolved(forecasts)["horizon"].unique() if each.isdigit()]
     return [h for h in horizons if h in resolved] or sorted(resolved)[:3]
 
 
-def panel(axes: Axes, own: pd.DataFrame, horizon: int) -> None:
+def panel(axes: Axes, forecasts: pd.DataFrame, horizon: int) -> None:
     """Draw the CORP curve of one horizon with its consistency band and the forecasts as bars."""
-    rows = _resolved(own)
+    rows = _resolved(forecasts)
     rows = rows[rows["horizon"] == f"{horizon}"]
     probability, outcome = rows["probability"].to_numpy(), rows["outcome"].to_numpy()
     band = consistency_band(probability, pd.DatetimeIndex(rows["as_of"]), horizon_days=int(horizon))
@@ -192,6 +192,6 @@ def panel(axes: Axes, own: pd.DataFrame, horizon: int) -> None:
     axes.set_title(f"{horizon} days (n = {len(rows)})", fontsize=10)
 
 
-def _resolved(own: pd.DataFrame) -> pd.DataFrame:
-    broad = own[(own["kind"] == Kind.BROAD) & (own["state"] == State.AT_RISK)]
+def _resolved(forecasts: pd.DataFrame) -> pd.DataFrame:
+    broad = forecasts[(forecasts["kind"] == Kind.BROAD) & (forecasts["state"] == State.AT_RISK)]
     return broad[broad["outcome"].notna()]

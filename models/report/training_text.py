@@ -99,10 +99,10 @@ def _median_lead(lead_days: pd.Series) -> str:
 
 def _verdicts(broad: pd.DataFrame, name: str) -> str:
     """Say in words at which horizons a candidate differs from the base rate."""
-    own = broad[(broad["model"] == name) & (broad["model"] != "climatology")]
+    scores = broad[(broad["model"] == name) & (broad["model"] != "climatology")]
     clauses = []
-    for verdict in own["verdict"].unique():
-        rows = own[own["verdict"] == verdict]
+    for verdict in scores["verdict"].unique():
+        rows = scores[scores["verdict"] == verdict]
         horizons = ", ".join(map(horizon_words, rows["horizon"]))
         clauses.append(f"{SKILL[verdict]} at {horizons}")
     return f"Verdict on {name} by 90 % intervals: {'; '.join(clauses) or 'it is the reference'}."
@@ -117,7 +117,7 @@ _HEADS = ("horizon", "first", "second", "difference", "90 % interval", "", "days
 _WORDS = {
     Verdict.BETTER: "first better",
     Verdict.WORSE: "second better",
-    Verdict.CANNOT_TELL: "not told apart",
+    Verdict.CANNOT_TELL: "cannot tell",
 }
 
 

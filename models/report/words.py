@@ -468,7 +468,9 @@ def driver_groups(drivers: tuple[Driver, ...]) -> list[tuple[str, float, list[Dr
     groups: dict[str, list[Driver]] = {}
     for driver in drivers:
         groups.setdefault(driver.group, []).append(driver)
-    summed = [(name, sum(each.points for each in own), own) for name, own in groups.items()]
+    summed = [
+        (name, sum(each.points for each in members), members) for name, members in groups.items()
+    ]
     return sorted(summed, key=lambda each: -abs(each[1]))
 
 
