@@ -46,7 +46,17 @@ a rule notices is said with series, day, value, rule and way out: in `predict.py
 health --rules` prints the rules. Consequences, mildest first: a note; a value is left out; a
 feature is dropped; a day is held back (the data end before it); a forecast is refused.
 
-A withheld day that lies in the past has no index, nor have the days that look back to it.
+A withheld day that lies in the past has no index, nor have the days that look back to it. A
+verdict rests on the days up to its own: what was used on a day stays used whatever comes later
+(what was held back is released when two more closes confirm it; a step that returns within five
+observations takes the days between with it).
+
+What no rule sees: a Bitcoin close that drifts by a few percent a day, where its market cap is not
+beside it (live sources have none); coins and Bitcoin a day apart in the first two or three weeks;
+a split of 2 to 1 without market caps; ranks by another measure than market cap from the first day
+on, without market caps; a feed that stands still under noise of more than a twentieth of its usual
+move.
+
 This page is written by `python -m benchmarks.plausibility --data-dir DIR --out docs/data-rules.md`.
 
 """

@@ -107,8 +107,8 @@ def missing_flows(features: pd.DataFrame) -> list[str]:
 def missing_flows_text(funds: list[str]) -> str:
     """Return of which funds flows are missing, what that means and what can be done."""
     return (
-        f"ETF flows are missing: {', '.join(funds)}. Features made of them are missing; "
-        "docs/live-data.md says how to import them."
+        f"ETF flows are missing, or the market caps they are measured by: {', '.join(funds)}. "
+        "Features made of them are missing; docs/live-data.md says how to import them."
     )
 
 
