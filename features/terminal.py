@@ -25,8 +25,8 @@ _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
-# The styles of `models.report.terminal`: bold, faint, blue, yellow, plain.
-_STEERING_BUT_STYLES = re.compile(rf"(?!\x1b\[(?:0|1|2|33|34)m){_STEERING.pattern}")
+# The styles of `models.report.terminal`: bold, faint, bold cyan, yellow, plain.
+_STEERING_BUT_STYLES = re.compile(rf"(?!\x1b\[(?:0|1|2|1;36|33)m){_STEERING.pattern}")
 
 
 def printable(text: str, *, styled: bool = False) -> str:

@@ -13,6 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from features.market.season import season_index
+from features.terminal import printable
 from models.answers import Answer, Event
 from models.forecasting.parts import CarriedIndex, MarketNow, PublishedIndex, Sector
 from models.forecasting.past import out_of_sample
@@ -98,6 +99,7 @@ def test_colour_is_of_a_terminal_alone(small_forecast):
     plain, coloured = forecast_text(made), forecast_text(made, Terminal(colour=True))
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    assert printable(coloured, styled=True) == coloured
     wide = forecast_text(made, Terminal(width=120))
     assert max(map(len, wide.splitlines())) > 80
 
