@@ -17,8 +17,13 @@ from features.health import usable_view
 from features.market.supply import bitcoin_supply
 from features.panel import DataError
 from features.plausibility.book import RULES, is_unit
-from features.plausibility.check import check_market, check_series, rules_table, rules_text
-from features.plausibility.known import check_published
+from features.plausibility.check import (
+    check_market,
+    check_published,
+    check_series,
+    rules_table,
+    rules_text,
+)
 from features.plausibility.limits import PEGS, STEPS
 from features.plausibility.series import (
     check_flow,

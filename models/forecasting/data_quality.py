@@ -19,7 +19,7 @@ from features.health import (
 )
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel
-from features.plausibility.known import check_published
+from features.plausibility.check import check_published
 from features.provenance import DataProvenance, Finding, Revision, YearCoverage
 from features.witness import Witness, witness
 from models.forecasting.parts import Note, NoteCode
