@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,14 +20,15 @@ from features.health import (
 )
 from features.market.season import season_index
 from features.panel import DataError, MarketPanel
-from features.plausibility.check import check_published
 from features.provenance import DataProvenance, Finding, Revision, YearCoverage
-from features.witness import Witness, witness
 from models.forecasting.parts import Note, NoteCode
 from models.forecasting.status import SeasonStatus
 from models.formatting import iso_day, long_day
 from models.hazard.forecaster import Forecaster
 from models.vocabulary import Kind
+
+if TYPE_CHECKING:
+    from features.witness import Witness
 
 # Who publishes a season index, and what (0-100, by day).
 Published = tuple[str, pd.Series]
@@ -115,6 +117,10 @@ def _refusal(
 def _witness(panel: MarketPanel, published: Published | None) -> Witness | None:
     if published is None:
         return None
+    # Only `health` asks: a forecast loads neither.
+    from features.plausibility.check import check_published
+    from features.witness import witness
+
     source, values = published
     index = season_index(panel)
     check_published(index, values, source)
