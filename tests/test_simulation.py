@@ -224,7 +224,7 @@ def test_a_damaged_cache_is_never_trusted(walk, calls, tmp_path):
                lambda: whole.iloc[:, :0].to_parquet(path)]  # fmt: skip
     for spoil in spoiled:
         spoil()
-        with pytest.warns(UserWarning, match=r"is damaged .*\.damaged-\d and computed"):
+        with pytest.warns(UserWarning, match=r"damaged: .*set aside as .*\.damaged-\d"):
             again = simulated_series(walk, cache=tmp_path)
         pd.testing.assert_frame_equal(again, whole, check_freq=False)
     assert len(calls) == 4
