@@ -151,9 +151,10 @@ def test_median_and_dispersion_of_relative_returns():
 
 
 def test_coins_near_flipping_would_lead_or_cease_to():
-    now = {"even": 100, "behind": 96, "far": 95, "ahead": 105, "fifth": 125}
-    table = small_breadth({name: [100, 100, 100, close] for name, close in now.items()},
-                          {0: list(now)}).iloc[3]  # fmt: skip
+    now = {"even": 100, "behind": 96, "far": 100, "ahead": 105, "fifth": 125}
+    closes = {name: [100, 100, 100, close] for name, close in now.items()}
+    closes["far"][:3] = [105] * 3  # with 5 % more it only keeps pace
+    table = small_breadth(closes, {0: list(now)}).iloc[3]
     # What loses a fifth of 125 only keeps pace, and leads no longer.
     expected = {"lead_5": 40, "lag_5": 20, "lead_10": 60, "lag_10": 20, "lead_20": 60, "lag_20": 40}
     assert {name: table[f"near_{name}"] for name in expected} == pytest.approx(expected)
