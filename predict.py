@@ -151,8 +151,8 @@ def score(
         entries = read_ledger(path)
         from models.season.outcome_file import judged_by, read_outcomes
 
-        came = None if outcomes is None else read_outcomes(outcomes)
         clock = now()
+        came = None if outcomes is None else read_outcomes(outcomes, today=clock.normalize())
         progress = ProgressLine(quiet=False)
         panel = load_market(market, clock, progress, deadline=deadline).panel
         from models.ledger.scores import track_record, track_record_json

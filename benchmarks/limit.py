@@ -179,12 +179,13 @@ class Study:
 
     def years(self, gain: float = GAIN) -> float:
         """Return the years of weeks after which a gain over the pool would just show at 30 days."""
-        first, second = (brier_scores(self.outcome[:, 0], self.chances[name][:, 0])
+        outcome, world = self.outcome[self.recent, 0], self.world[self.recent]
+        first, second = (brier_scores(outcome, self.chances[name][self.recent, 0])
                          for name in ("knows", "pool"))  # fmt: skip
-        base = brier_scores(self.outcome[:, 0], np.full(len(first), self.outcome[:, 0].mean()))
+        base = brier_scores(outcome, np.full(len(outcome), outcome.mean()))
         pull = (first - second - (first - second).mean()) / base.mean()
-        error = _worlds(self.world).error(pull)
-        spent = len(np.unique(self.world)) * (LAST_WEEK + STEP_DAYS) / 365.25
+        error = _worlds(world).error(pull)
+        spent = len(np.unique(world)) * (LAST_WEEK + STEP_DAYS) / 365.25
         return float(spent * (Z * error / gain) ** 2)
 
     def coverage(self, random: np.random.Generator) -> FloatArray:
@@ -372,7 +373,8 @@ def main() -> None:
     rows = table(found, random, blocks_to_2019(past, market.days, random))
     text = "\n".join(markdown(rows)) + (
         f"\n\n{options.worlds} worlds, {len(found.world)} weeks at risk, seed {options.seed}. At "
-        f"30 days a gain of {GAIN:g} over the pool would show after {found.years():.0f} years."
+        f"30 days a gain of {GAIN:g} over the pool would show after {found.years():.0f} years "
+        "(worlds from 2017 on)."
     )
     print(text)
     if options.out:

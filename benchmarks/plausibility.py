@@ -8,6 +8,7 @@ beside the limits of a peg. ``--out docs/data-rules.md`` writes the page with th
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,9 +48,9 @@ health --rules` prints the rules. Consequences, mildest first: a note; a value i
 feature is dropped; a day is held back (the data end before it); a forecast is refused.
 
 A withheld day that lies in the past has no index, nor have the days that look back to it. A
-verdict rests on the days up to its own: what was used on a day stays used whatever comes later
-(what was held back is released when two more closes confirm it; a step that returns within five
-observations takes the days between with it).
+verdict rests on the days up to its own: what was used of a day's top 50 stays used whatever comes
+later (what was held back is released when two more closes confirm it; a step that returns within
+five observations takes the days between with it; a series that began in another unit goes whole).
 
 What no rule sees: a Bitcoin close that drifts by a few percent a day, where its market cap is not
 beside it (live sources have none); coins and Bitcoin a day apart in the first two or three weeks;
@@ -100,7 +101,8 @@ def false_alarms(market: Slice) -> list[str]:
         "|---|---|---|---|---|",
         *(
             f"| {each.series} | {each.rule} | {each.consequence} | {each.first_day:%Y-%m-%d} "
-            f"| {each.said} |"
+            # A vendor's close is no figure to publish; its factor is.
+            f"| {re.sub(', [^ ]+ USD', '', each.said)} |"
             for each in found
         ),
         "",

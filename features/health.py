@@ -76,8 +76,8 @@ def _refusal(panel: MarketPanel, as_of: pd.Timestamp, withheld: str | None) -> s
         )
     if as_of > last and not withheld:
         return (
-            f"{span}, which is after the data: {last:%Y-%m-%d} is the last day of which "
-            "a forecast can be made."
+            f"{span}: no index of a later day is known by then, and {last:%Y-%m-%d} is the last "
+            "one of which a forecast can be made."
         )
     return f"{span}." + (f" {withheld}" if withheld else "")
 

@@ -140,12 +140,10 @@ def test_settings_of_other_programs_stop_no_forecast(copied_store, tmp_path):
 def test_a_picture_that_fails_costs_the_picture_and_never_the_forecast(
     copied_store, tmp_path, monkeypatch
 ):
-    from models.report import outputs
-
     def fails(*_):
         raise RuntimeError("no font")
 
-    monkeypatch.setattr(outputs, "output", fails)
+    monkeypatch.setattr("models.report.page.output", fails)
     monkeypatch.chdir(tmp_path)
     result = run_command(
         predict.app, "--as-of", "2018-09-25", "--source", "reference", "--plot", "a.png",

@@ -32,10 +32,17 @@ def test_hindcast_and_ledger_are_rows_of_a_hub_with_what_came():
     asked = Answer(question=Event.FIRST, state=State.AT_RISK, probability=0.4,
                    quantiles={"0.05": 240.0, "0.95": None}, **common)  # fmt: skip
     never = Answer(question=Event.STANDS, state=State.AT_RISK, reason="impossible", **common)
+    # The year of an onset that was seen is an observation; the rest of the same year a forecast.
+    to = {"kind": Kind.BROAD, "end": pd.Timestamp("2026-12-31"), "question": Event.BEGINS}
+    year = Answer(state=State.AT_RISK, probability=1.0, start=pd.Timestamp("2026-01-01"),
+                  began_on=pd.Timestamp("2026-02-01"), **to)  # fmt: skip
+    rest = Answer(state=State.AT_RISK, probability=0.6, start=DAY + pd.Timedelta(days=1), **to)
     entry = SimpleNamespace(
-        as_of=DAY, model=SimpleNamespace(name="pool"), answers=(begins, asked, never)
-    )
-    files = archive(hindcast, [entry, entry], version="0.1.0", day=DAY)
+        as_of=DAY, model=SimpleNamespace(name="pool"), thresholds={Kind.BROAD: 75.0},
+        answers=(begins, asked, never, year, rest),
+    )  # fmt: skip
+    other = SimpleNamespace(**vars(entry) | {"thresholds": {Kind.BROAD: 60.0}})
+    files = archive(hindcast, [other, entry, entry], version="0.1.0", day=DAY)
     assert set(files) == {
         "README.md", "CITATION.cff", OUTCOMES, "model-output/altseason-pool/hindcast.csv",
         "model-output/altseason-pool/ledger.csv",
@@ -56,6 +63,8 @@ def test_hindcast_and_ledger_are_rows_of_a_hub_with_what_came():
         [f"sustained season begins {later}", "573", "yes", "0.4"],
         [f"sustained season begins {later}", "573", "no", "0.6"],
         [f"sustained season first {later}", "573", "0.05", "240"],
+        ["broad season begins", "208", "yes", "0.6"],
+        ["broad season begins", "208", "no", "0.4"],
     ]
     came = rows(files, OUTCOMES)
     assert came["oracle_value"].tolist() == ["0", "1"]

@@ -94,8 +94,9 @@ def check_common_mode(verdict: Verdict) -> None:
 
     Limit: median of the top 50 above x{x.COMMON_UP:.2f} or below x{x.COMMON_DOWN:.2f};
     x{x.COMMON_RETURNING:.2f} if it returns the next day; beyond {ONE_FACTOR:.0%} if it is
-    {ONE_SPREAD:g} times the distance of the coins' quartiles, or if Bitcoin's market cap over its
-    supply is {CAP_CONTRADICTION:.1%} from its close as well; or if Bitcoin falls by a tenth, the
+    {ONE_SPREAD:g} times the distance of the coins' quartiles, or, at any size, if Bitcoin's
+    close is {CAP_CONTRADICTION:.1%} from its market cap over its supply and the coins moved against
+    it by about as much, in a day or over {DRIFT_DAYS}; or if Bitcoin falls by a tenth, the
     median coin by less than {FALL_WITH:.2f} of it.
     Why: since 2014 the median has moved between x0.76 and x1.15, by 3.0 times that distance at
     most, the market cap stayed within 6.2%, and falls were shared by half at least; Bitcoin's close

@@ -66,7 +66,8 @@ def whole_rankings(
     and both correlations were at least 0.87.
     Then: it is no ranking: the last whole one stands in, for 45 days at most; ranks that merely
     lack some numbers close up.
-    Way out: give all altcoins of the day, ranked by market cap.
+    Way out: give all altcoins of the day, ranked by market cap, a renamed coin under one id
+    throughout.
     """
     # What is no altcoin was listed all the same: that it leaves a ranking is no loss.
     codes, ids = pd.factorize(given["coin"])

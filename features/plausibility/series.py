@@ -334,7 +334,8 @@ def check_scale(name: str, values: pd.Series) -> Checked:
     below {SMALL_FLOW:.0%} of the usual day; a market cap of Bitcoin or Ether over its close that is
     no supply, or one of all others that is in no proportion to Bitcoin's.
     Why: units differ by thousands, markets do not.
-    Then: the feature is dropped from there on; an import is refused.
+    Then: a feature that changes its unit is dropped from there on, one that began in another is
+    dropped whole once {MIN_OBSERVATIONS} values show it; an import is refused.
     Way out: {UNITS}.
     """
     low, high = SCALES[name]

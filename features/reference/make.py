@@ -152,8 +152,13 @@ def _span(values: pd.Series) -> dict[str, object]:
 
 def _of_provenance(provenance: DataProvenance) -> dict[str, object]:
     since = provenance.since
-    # A note changed nothing; what was left out stays said.
-    findings = [each.text for each in provenance.findings if each.consequence != "note"]
+    # A note changed nothing; what was left out stays named, without a vendor's closes.
+    findings = [
+        f"{each.series} from {each.first_day:%Y-%m-%d} to {each.last_day:%Y-%m-%d}: {each.rule}, "
+        f"{each.consequence}"
+        for each in provenance.findings
+        if each.consequence != "note"
+    ]
     return {
         "steps": list(provenance.steps),
         "problems": list(provenance.problems),

@@ -126,8 +126,9 @@ def _coins(membership: Membership, live: Live, later: pd.DataFrame) -> pd.DataFr
     months = pd.concat([new[_MONTHS], known[_MONTHS]])
     for name, chosen in (("from", "min"), ("to", "max")):
         table[name] = months[name].dropna().groupby(level=0).agg(chosen).reindex(table.index)
+    fresh = table["check_day"].notna()
     for name in _CHECKS:
-        table[name] = table[name].where(table["check_day"].notna(), known[name])
+        table[name] = table[name].where(fresh, known[name])
     return table.rename_axis("coin")
 
 

@@ -50,13 +50,18 @@ def load_live(source: str, request: Request, client: CoinMarketCap) -> LiveMarke
     if live.snapshot is None:
         return live
     # What checks an answer never keeps it waiting, or keeps it from being given.
+    soon, published = replace(client, deadline=min(REACH_SECONDS / 2, client.deadline)), None
     with suppress(SourceUnavailable, DataError):
-        soon = replace(client, deadline=min(REACH_SECONDS / 2, client.deadline))
         published = kept_published(request.cache.parent, soon, now=request.now, mode=request.mode)
-        if published is not None:
-            check = witness(season_index(live.panel), published, source=f"{NAME}, top 100")
-            return replace(live, check=check)
-    return live
+    if published is None:
+        return live
+    try:
+        check = witness(season_index(live.panel), published, source=f"{NAME}, top 100")
+    except DataError as error:
+        said = live.panel.provenance
+        doubted = replace(said, problems=(*said.problems, str(error)))
+        return replace(live, panel=replace(live.panel, provenance=doubted))
+    return replace(live, check=check)
 
 
 def _chosen(source: str, request: Request, client: CoinMarketCap) -> LiveMarket:

@@ -301,7 +301,7 @@ def _line(issued: Issued, alerts: Sequence[AlertState], instant: pd.Timestamp) -
             alerts=[str(state.alert) for state in alerts if state.met],
         )
     except ValueError as error:
-        fail(f"--record: {error}", ExitCode.FAILURE)
+        fail(f"--record: {error}", ExitCode.DATA)
 
 
 def _record(options: RecordOptions, content: dict[str, object]) -> None:

@@ -146,7 +146,8 @@ def _ended(as_of: pd.Timestamp, recorded_at: datetime) -> datetime:
     if recorded_at < ended:
         raise ValueError(
             f"a forecast of {as_of:%Y-%m-%d} cannot be recorded before that day has "
-            f"ended, and the clock says {recorded_at:%Y-%m-%d %H:%M} UTC; set the clock right."
+            f"ended, and the clock says {recorded_at:%Y-%m-%d %H:%M} UTC; record it after that "
+            "day, name an earlier one with --as-of, or set the clock right."
         )
     return ended
 

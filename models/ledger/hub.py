@@ -9,6 +9,8 @@ import pandas as pd
 
 from models.answers import Event, answers_table
 from models.ledger.entry import Entry
+from models.season.definition import OnsetDefinition
+from models.vocabulary import Kind
 
 COLUMNS = (
     "reference_date", "target", "horizon", "target_end_date", "output_type", "output_type_id",
@@ -31,14 +33,15 @@ altseason {version} (Apache-2.0), in the layout of forecast hubs (hubverse), wit
 | column | meaning |
 |---|---|
 | reference_date | the day whose end (24:00 UTC) closes what the forecast knew |
-| target | kind of season and what is asked; `from DAY` where a window begins later than tomorrow |
+| target | kind of season and what is asked; `from DAY` where a window does not begin tomorrow |
 | horizon | days from reference_date to target_end_date |
 | target_end_date | last day that counts |
 | output_type | `pmf` (yes and no sum to 1), or `quantile` of days |
 | output_type_id | `yes` or `no`, or the level of the quantile |
 | value | the probability, or the days |
 
-A season is partial (the index at 50), broad (at 75) or sustained (on 30 of its first 90 days).
+A season is partial (the index at 50), broad (at 75) or sustained (on 30 of its first 90 days);
+forecasts at another threshold are not in the archive.
 """
 
 _CITATION = """\
@@ -60,7 +63,11 @@ def archive(
 ) -> dict[str, str]:
     """Return the files of an archive, by their path in it."""
     made = hindcast.assign(question=Event.BEGINS, start=hindcast["as_of"] + DAY)
-    recorded = [answers_table(e.answers).assign(as_of=e.as_of, model=e.model.name) for e in entries]
+    recorded = [
+        answers_table(entry.answers).assign(as_of=entry.as_of, model=entry.model.name)
+        for entry in entries
+        if entry.thresholds[Kind.BROAD] == OnsetDefinition().threshold
+    ]
     tables = {"hindcast": made} | ({"ledger": pd.concat(recorded)} if recorded else {})
     files = {
         f"model-output/altseason-{model}/{name}.csv": _csv(hub_rows(rows))
@@ -87,7 +94,7 @@ def hub_rows(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _rows(answer: Mapping[Hashable, Any]) -> list[tuple[object, ...]]:
     as_of, start, end = (pd.Timestamp(answer[name]) for name in ("as_of", "start", "end"))
-    later = f" from {start:%Y-%m-%d}" if start > as_of + DAY else ""
+    later = f" from {start:%Y-%m-%d}" if start != as_of + DAY else ""
     target = f"{answer['kind']} season {answer['question']}{later}"
     key = (f"{as_of:%Y-%m-%d}", target, (end - as_of).days, f"{end:%Y-%m-%d}")
     quantiles = answer.get("quantiles")
@@ -96,7 +103,8 @@ def _rows(answer: Mapping[Hashable, Any]) -> list[tuple[object, ...]]:
         return [(*key, "quantile", level, days) for level, days in quantiles.items()
                 if days is not None]  # fmt: skip
     chance = answer["probability"]
-    if not isinstance(chance, float) or pd.isna(chance):
+    # What has begun already is an observation, no forecast.
+    if not isinstance(chance, float) or pd.isna(chance) or pd.notna(answer.get("began_on")):
         return []
     return [(*key, "pmf", "yes", chance), (*key, "pmf", "no", 1 - chance)]
 

@@ -52,4 +52,5 @@ def sustained_law(verdicts: Sequence[bool | None]) -> FloatArray:
 def draw_shares(law: FloatArray, groups: int) -> FloatArray:
     """Return as many shares of sustained seasons, one from each of as many equal parts of a law."""
     part = np.random.default_rng([_SEED, groups]).permutation(groups) + 0.5
-    return np.asarray(expit(np.interp(part / groups, np.cumsum(law), LOG_ODDS)))
+    # A cell's log-odds are those of its middle: half of its mass lies below them.
+    return np.asarray(expit(np.interp(part / groups, np.cumsum(law) - law / 2, LOG_ODDS)))

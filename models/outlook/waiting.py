@@ -22,8 +22,6 @@ class Waiting:
         P(an onset by the end of each day of the window); never falls.
     first : numpy.ndarray of int, shape (paths,)
         Day of the first onset on each path; the number of days where there is none.
-    by_group : numpy.ndarray, shape (days, groups), optional
-        The exact chance given each draw of the parameters, where there is one.
     groups : int
         Draws of the parameters.
     level : float
@@ -32,18 +30,14 @@ class Waiting:
 
     by_day: FloatArray
     first: IntArray
-    by_group: FloatArray | None
     groups: int
     level: float
 
     def bounds(self, days: int | slice) -> tuple[FloatArray, FloatArray]:
         """Return the ends of the credible interval of the chance by a day, or by each of some."""
-        if self.by_group is not None:
-            low, high = exact_interval(self.by_group[days], self.level)
-        else:
-            ahead = np.arange(len(self.by_day))[days]
-            comes = self.first <= np.expand_dims(ahead, -1)
-            low, high = credible_interval(comes, self.groups, self.level)
+        ahead = np.arange(len(self.by_day))[days]
+        comes = self.first <= np.expand_dims(ahead, -1)
+        low, high = credible_interval(comes, self.groups, self.level)
         centre = self.by_day[days]
         return np.minimum(low, centre), np.maximum(high, centre)
 
@@ -132,14 +126,15 @@ def waiting_times(paths: Paths, first: int, last: int, level: float) -> dict[str
         counted = first_days(onsets_of(paths, kind)[first : last + 1])
         # From a later day on there may have been a season before the window: only paths know.
         exact = paths.first_spell.get(kind) if first == 0 else None
-        by_group = None if exact is None else exact[: last + 1]
-        by_day = _share_by_day(counted, len(stronger)) if by_group is None else by_group.mean(1)
+        by_day = (
+            _share_by_day(counted, len(stronger)) if exact is None else exact[: last + 1].mean(1)
+        )
         # Exact and counted chances differ by what the paths vary; their order holds all the same.
         if kind == SUSTAINED:
             by_day = np.minimum(by_day, by_kind[highest].by_day)
         else:
             by_day = stronger = np.maximum(by_day, stronger)
-        by_kind[kind] = Waiting(by_day, counted, by_group, paths.groups, level)
+        by_kind[kind] = Waiting(by_day, counted, paths.groups, level)
     return {kind: by_kind[kind] for kind in kinds_of(paths)}
 
 

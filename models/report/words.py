@@ -200,7 +200,8 @@ def timing_statement(forecast: Forecast, kind: Kind = Kind.BROAD) -> str:
             if median is None:
                 end = long_day(forecast.window.end)
                 return f"First {kind} season: more likely than not after {end}."
-            ends = f"{low or 'later'} to {high or 'later'}"
+            after = f"after {forecast.window.end.day} {forecast.window.end:%b}"
+            ends = f"{low or after} to {high or after}"
             return f"First {kind} season: median {median}, middle 50 % {ends}."
     return ""
 
@@ -432,8 +433,8 @@ def lasting_statement(forecast: Forecast, kind: Kind) -> str:
     )
     days = ", ".join([first, *(each.replace(" days", "") for each in others)])
     return (
-        f"Chance that the {kind} season has a day at {forecast.thresholds[kind]:g} or more after "
-        f"the next {days}."
+        f"Chance that the {kind} season has a day at {forecast.thresholds[kind]:g} or more in "
+        f"or after {days}."
     )
 
 

@@ -22,10 +22,11 @@ SURE = "sure_not_75_pct"
 _ANSWERS = {"yes": True, "no": False, "open": None}
 
 
-def read_outcomes(path: Path) -> pd.DataFrame:
+def read_outcomes(path: Path, *, today: pd.Timestamp | None = None) -> pd.DataFrame:
     """Return a file of outcomes: index `date`; `at_50`, `at_75` (boolean, NA if open), `sure`.
 
     `sure` is the probability that the index was below 75, NaN where the file does not give it.
+    A day that is not over by the clock has no outcome, and is refused.
 
     Raises
     ------
@@ -41,9 +42,14 @@ def read_outcomes(path: Path) -> pd.DataFrame:
             f"{path}: the columns must be date, at_50, at_75 and {SURE}; missing: "
             f"{', '.join(missing)}."
         )
+    if raw.empty:
+        raise DataError(f"{path}: holds no day; give a row for every day that is judged.")
     days = pd.to_datetime(raw["date"], format="%Y-%m-%d", errors="coerce")
     _refuse(path, raw, "date", days.isna(), "must be a day, YYYY-MM-DD")
     _refuse(path, raw, "date", days.duplicated(), "must stand once")
+    if today is not None:
+        # Not strict: the running day is not over.
+        _refuse(path, raw, "date", days >= today, f"must be over by {today:%Y-%m-%d}")
     table = pd.DataFrame(index=pd.DatetimeIndex(days, name="date").as_unit("s"))
     for name in THRESHOLDS:
         _refuse(path, raw, name, ~raw[name].isin(_ANSWERS), "must be yes, no or open")

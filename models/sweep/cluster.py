@@ -131,9 +131,21 @@ def _evaluate_on(
     # The material goes to every worker once, not with every task.
     with parallel_config(backend="dask", client=client, scatter=[material]):
         parallel = Parallel(return_as="generator_unordered", batch_size=1, timeout=PATIENCE_SECONDS)
-    code = identity()["code"]
+    code, left = identity()["code"], list(tasks)
     try:
-        yield from parallel(delayed(_evaluate)(material, task, horizons, code) for task in tasks)
+        while left:
+            before = len(left)
+            try:
+                for outcome in parallel(
+                    delayed(_evaluate)(material, task, horizons, code) for task in left
+                ):
+                    left.remove(outcome.specification)
+                    yield outcome
+            except CancelledError:
+                # A worker that was lost can take results with it that its scheduler forgets: what
+                # is left is asked for again, as long as more of it comes and there are workers.
+                if len(left) == before or not client.scheduler_info()["workers"]:
+                    raise
     except (OtherCode, ImportError, AttributeError) as error:
         raise SweepError(
             f"a worker that joined meanwhile would compute otherwise ({error}); stop it, and run "
