@@ -13,9 +13,17 @@ import pytest
 from pydantic import TypeAdapter
 
 from features.market.season import season_index
+from features.provenance import Finding
 from features.terminal import printable
 from models.answers import Answer, Event
-from models.forecasting.parts import CarriedIndex, MarketNow, PublishedIndex, Sector
+from models.forecasting.parts import (
+    CarriedIndex,
+    MarketNow,
+    Note,
+    NoteCode,
+    PublishedIndex,
+    Sector,
+)
 from models.forecasting.past import out_of_sample
 from models.forecasting.records import forecast_csv, forecast_json, forecast_schema
 from models.forecasting.status import season_status
@@ -78,6 +86,19 @@ def test_the_text_is_the_reviewed_one(small_forecast):
         path.write_text(content)
     plain = [re.sub(r"\d", "0", each) for each in (content, path.read_text())]
     assert plain[0] == plain[1]
+
+
+def test_a_warning_names_what_and_its_consequence(small_forecast):
+    day = pd.Timestamp(AT_RISK)
+    finding = Finding(
+        rule="ranking", series="universe", first_day=day, last_day=day, value=25.0,
+        factor=0.5, consequence="value left out", said="it holds 25 altcoins, need 50",
+        way_out="give all altcoins of the day",
+    )  # fmt: skip
+    noted = [Note(NoteCode.DATA_PROBLEM, f"Data: {finding.text}")]
+    said = " ".join(forecast_text(replace(small_forecast(AT_RISK), notes=noted)).split())
+    assert f"on {AT_RISK}: it holds 25 altcoins, need 50; value left out." in said
+    assert "give all altcoins" not in said.lower()
 
 
 def test_old_data_never_headline(small_forecast):
@@ -174,7 +195,6 @@ def test_page_and_text_say_the_same(page):
 def test_the_page_escapes_and_steers_nothing(small_forecast, small_training, reference, tables):
     made = small_forecast(AT_RISK)
     note = replace(made.notes[0], text="<script>\x1b[31m\x07") if made.notes else None
-    from models.forecasting.parts import Note, NoteCode
 
     note = note or Note(NoteCode.DATA_PROBLEM, "<script>\x1b[31m\x07")
     forecaster = small_training.forecasters["logistic"]

@@ -79,7 +79,8 @@ class Verdict:
             step = np.nan if steps is None else float(steps[first, column])
             by = "" if steps is None else f" by {shown_factor(step)}"
             close = float(np.exp(self.market.usd[first, column]))
-            said = f"{what}{by}, {close:g} USD ({len(days)} days)"
+            lasted = "1 day" if len(days) == 1 else f"{len(days)} days"
+            said = f"{what}{by}, {close:g} USD ({lasted})"
             coin = str(self.market.ids[column])
             self.note(rule, coin, span, close, float(np.exp(step)), consequence, said)
         others = columns[_NAMED:]

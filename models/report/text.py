@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 DRIVERS_SHOWN = 8
 _PLAIN = Terminal()
+# What a finding says, its rule and consequence in brackets, then the way out.
+_FINDING = re.compile(r"(?P<what>.+?) \([^();]+; (?P<consequence>[^();]+)\)\. ")
 _HEADS = ("", "chance", "90 % interval", "base rate")
 
 
@@ -143,10 +146,13 @@ def _warnings(forecast: Forecast, terminal: Terminal, *, full: bool) -> Iterator
 
 
 def _shown(note: Note, *, full: bool) -> str:
-    """Return a warning; the first clause of one on the data is enough for the first screen."""
+    """Return a warning; of one on the data what and its consequence, not yet the way out."""
     text = note.text.removeprefix("Data: ")
     if full or note.code is not NoteCode.DATA_PROBLEM:
         return text
+    if finding := _FINDING.match(text):
+        what, consequence = finding["what"], finding["consequence"]
+        return f"{what}." if consequence == "note" else f"{what}; {consequence}."
     clause = text.split(": ")[0].split("; ")[0].rstrip(".")
     return f"{clause}."
 
