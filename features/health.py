@@ -50,6 +50,9 @@ def usable_view(
         index = season_index(view)
         if as_of in index.index and not np.isnan(index.loc[as_of]) and not withheld:
             return view, index
+    if as_of > panel.last_day and not withheld:
+        # It may look back to days that are withheld without being one of them.
+        withheld = panel.provenance.withheld(panel.last_day + DAY)
     raise DataError(_refusal(panel, as_of, withheld))
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import predict
 from features.health import usable_view
 from features.market.supply import bitcoin_supply
-from features.panel import DataError
+from features.panel import DataError, MarketPanel
 from features.plausibility.book import RULES, is_unit
 from features.plausibility.check import (
     check_market,
@@ -877,6 +877,18 @@ def test_what_is_left_out_of_a_ranking_is_listed(tmp_path):
     pd.testing.assert_series_equal(panel.series("season_index"), sane.series("season_index"))
     said = health_text(data_health(panel, as_of=None, today=LAST))
     assert "token: follows Ether" in said
+
+
+def test_a_day_that_looks_back_to_withheld_ones_is_refused_with_their_cause():
+    days = pd.date_range("2025-01-01", periods=100)
+    day = pd.Timedelta(days=1)
+    first, last = days[-1] + day, days[-1] + 9 * day
+    finding = Finding("a day apart", "coins", first, last, 0.9, np.nan,
+                      "refused", "the median coin moves a day after", "wait")  # fmt: skip
+    panel = MarketPanel.from_series({"season_index": pd.Series(50.0, days)}, "example")
+    panel = replace(panel, provenance=DataProvenance(findings=(finding,)))
+    with pytest.raises(DataError, match="the median coin moves a day after"):
+        usable_view(panel, days[-1] + 10 * day)
 
 
 def test_a_finding_concerns_the_days_that_rest_on_it():

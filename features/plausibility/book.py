@@ -76,6 +76,15 @@ def found(
     return Finding(rule, series, *days, value, factor, consequence, said, way_out)
 
 
+def in_days(number: int) -> str:
+    """Return a number of days in words.
+
+    >>> in_days(1), in_days(2)
+    ('1 day', '2 days')
+    """
+    return "1 day" if number == 1 else f"{number} days"
+
+
 def shown_factor(step: float) -> str:
     """Return a log step as a factor, and whether it is that of a unit.
 

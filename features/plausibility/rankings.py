@@ -10,7 +10,7 @@ from features.market.market import MAX_SNAPSHOT_AGE_DAYS, Floats, Masks
 from features.market.season import TOP
 from features.panel import DAY, DataError
 from features.plausibility import limits
-from features.plausibility.book import found, rule
+from features.plausibility.book import found, in_days, rule
 from features.plausibility.prices import Prices
 from features.plausibility.steps import runs
 from features.provenance import Finding
@@ -141,7 +141,7 @@ def _without(
     findings = []
     for first, after in runs(days.isin(list(faults))):
         before, next_one = good[good < days[first]], good[good > days[after - 1]]
-        said = f"{faults[days[first]]}: no ranking ({after - first} days); "
+        said = f"{faults[days[first]]}: no ranking ({in_days(after - first)}); "
         said += f"that of {before[-1]:%Y-%m-%d} stands in" if len(before) else "none is before it"
         # The last whole one serves on its 45th day and not after it.
         end = before[-1] + (MAX_SNAPSHOT_AGE_DAYS + 1) * DAY if len(before) else days[first]

@@ -22,7 +22,7 @@ from pandas.tseries.holiday import (
 
 from features.market.market import Masks
 from features.market.supply import ETHER_SUPPLY, bitcoin_supply
-from features.plausibility.book import found, rule, shown_factor
+from features.plausibility.book import found, in_days, rule, shown_factor
 from features.plausibility.limits import (
     CAPS,
     COIN_SINCE,
@@ -395,6 +395,6 @@ def check_cap(name: str, values: pd.Series, close: pd.Series) -> Checked:
     if bad.empty:
         return values, []
     where, value, factor = (bad.index[0], bad.index[-1]), values[bad.index[0]], float(bad.iloc[0])
-    said = f"{value:g} over {coin}'s close is {factor:.3g} times its supply ({len(bad)} days)"
+    said = f"{value:g} over {coin}'s close is {factor:.3g} times its supply ({in_days(len(bad))})"
     finding = found("scale", name, where, value, factor, "value left out", said)
     return values.drop(bad.index), [finding]

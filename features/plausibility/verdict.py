@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from features.market.market import Floats, Masks
-from features.plausibility.book import found, shown_factor
+from features.plausibility.book import found, in_days, shown_factor
 from features.plausibility.limits import MIN_WITNESSES
 from features.plausibility.prices import Prices
 from features.provenance import Consequence, Finding
@@ -79,8 +79,7 @@ class Verdict:
             step = np.nan if steps is None else float(steps[first, column])
             by = "" if steps is None else f" by {shown_factor(step)}"
             close = float(np.exp(self.market.usd[first, column]))
-            lasted = "1 day" if len(days) == 1 else f"{len(days)} days"
-            said = f"{what}{by}, {close:g} USD ({lasted})"
+            said = f"{what}{by}, {close:g} USD ({in_days(len(days))})"
             coin = str(self.market.ids[column])
             self.note(rule, coin, span, close, float(np.exp(step)), consequence, said)
         others = columns[_NAMED:]
