@@ -69,6 +69,9 @@ def test_a_store_of_an_older_mlflow_is_not_brought_up_to_date_unasked(old_store)
 
 
 def test_nothing_global_is_changed_by_the_python_interface(copied_store, reference, tmp_path):
+    # It sets variables of OpenMP as it is imported, by whomever.
+    import sklearn  # noqa: F401
+
     mine = f"sqlite:///{tmp_path / 'mine.db'}"
     loggers = [logging.getLogger(name) for name in (None, "mlflow", "alembic", "matplotlib")]
 
