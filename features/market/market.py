@@ -92,6 +92,18 @@ class Market:
         """Return the market with other rankings of its coins."""
         return replace(self, universe=universe)
 
+    def table(self) -> pd.DataFrame:
+        """Return the closes as `from_tables` takes them, a row a coin and day, by day."""
+        row, column = np.nonzero(np.isfinite(self.btc))
+        return pd.DataFrame(
+            {
+                "date": self.days[row],
+                "coin": self.coins[column],
+                "close_usd": self.usd[row, column],
+                "close_btc": self.btc[row, column],
+            }
+        )
+
     def column(self, coin: str) -> int | None:
         """Return the column of a coin, or None if it has no close."""
         column = int(self.coins.get_indexer(pd.Index([coin]))[0])

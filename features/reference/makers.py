@@ -105,20 +105,11 @@ def _continued(later: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
 
 def _coins(membership: Membership, live: Live, later: pd.DataFrame) -> pd.DataFrame:
     """Return every embedded coin and those ranked since: months and shares go on, checks move."""
-    old, market = membership.coins, live.market
+    old = membership.coins
     universe = pd.concat([membership.snapshots.assign(market_cap_usd=np.nan), later])
     symbols = {**live.symbols, **old["symbol"]}
     universe["symbol"] = universe["coin"].map(symbols)
-    row, place = np.nonzero(np.isfinite(market.btc))
-    closes = pd.DataFrame(
-        {
-            "date": market.days[row],
-            "coin": market.coins[place],
-            "close_usd": market.usd[row, place],
-            "close_btc": market.btc[row, place],
-        }
-    )
-    new = coin_table(universe, closes)
+    new = coin_table(universe, live.market.table())
     known = old[["symbol", *_MONTHS, "share", *_CHECKS]].replace({"": None})
     known = known.assign(check_day=known["check_day"].dt.strftime("%Y-%m-%d"))
     table = new.reindex(new.index.union(known.index))

@@ -70,15 +70,7 @@ def embedded(request: Request, notes: Notes) -> tuple[MarketPanel, Membership]:
 def plausible(live: Live, end: pd.Timestamp, notes: Notes) -> Live:
     """Return what the rules leave of closes and rankings; `end` is the last embedded day."""
     market = live.market
-    row, column = np.nonzero(np.isfinite(market.btc))
-    table = pd.DataFrame(
-        {
-            "date": market.days[row],
-            "coin": market.coins[column],
-            "close_usd": market.usd[row, column],
-            "close_btc": market.btc[row, column],
-        }
-    )
+    table = market.table()
     bitcoin = pd.Series(market.bitcoin, market.days).dropna()
     checked = check_market(table, market.universe, bitcoin_usd=bitcoin)
     # Older closes bear on no live day: there the embedded history is the witness, at the seam.
@@ -86,8 +78,7 @@ def plausible(live: Live, end: pd.Timestamp, notes: Notes) -> Live:
     notes.findings += [finding for finding in checked.findings if finding.last_day > since]
     late = np.asarray(market.days > since)
     out = np.zeros(market.btc.shape, dtype=bool)
-    left_out = table.index.difference(checked.coins.index)
-    out[row[left_out], column[left_out]] = True
+    out[np.isfinite(market.btc)] = ~table.index.isin(checked.coins.index)
     withheld = late & market.days.isin(checked.withheld)
     kept = market.without((out & late[:, None]) | withheld[:, None], bitcoin=withheld)
     last = kept.days[-1]
